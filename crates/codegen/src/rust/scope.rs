@@ -1,0 +1,144 @@
+//! Where every node lives in the generated code: which module, under which name.
+
+use std::collections::{HashMap, HashSet};
+
+use capstan_schema::node::{CompiledSchema, FieldKind, Node, NodeKind};
+
+use super::{Error, Options};
+use crate::names::{file_stem_identifier, pascal_case, screaming_snake_case, snake_case};
+
+pub(super) struct Scopes<'a> {
+    nodes: HashMap<u64, &'a Node>,
+    places: HashMap<u64, Place>,
+    options: &'a Options,
+}
+
+/// What a node is called, and in which node's module that name stands.
+struct Place {
+    parent: u64,
+    name: String,
+}
+
+/// Names that generated modules define themselves.
+const RESERVED_TYPES: &[&str] =
+    &["Builder", "Client", "Owned", "Pipeline", "Reader", "Self", "Server", "ServerDispatch", "Which", "WhichBuilder", "WhichReader"];
+
+impl<'a> Scopes<'a> {
+    pub(super) fn new(schema: &'a CompiledSchema, options: &'a Options) -> Self {
+        let nodes: HashMap<u64, &Node> = schema.nodes.iter().map(|node| (node.id, node)).collect();
+        let mut places = HashMap::new();
+        for node in &schema.nodes {
+            if matches!(node.kind, NodeKind::File) {
+                let module = format!("{}_capnp", file_stem_identifier(&node.display_name));
+                places.insert(node.id, Place { parent: 0, name: escape_keyword(module) });
+            }
+            name_children(node, &nodes, &mut places);
+        }
+        Self { nodes, places, options }
+    }
+
+    pub(super) fn node(&self, id: u64) -> Result<&'a Node, Error> {
+        self.nodes.get(&id).copied().ok_or_else(|| Error::new(format!("the schema refers to node {id:#018x}, which it does not contain")))
+    }
+
+    /// The node's name in its module: `foo_bar`, an enum's `FooBar` or a constant's `FOO_BAR`.
+    pub(super) fn name(&self, id: u64) -> Result<&str, Error> {
+        Ok(self.place(id)?.name.as_str())
+    }
+
+    /// How code in a module `depth` levels below the module of `file` refers to the node.
+    pub(super) fn path(&self, id: u64, file: u64, depth: usize) -> Result<String, Error> {
+        let mut segments = Vec::new();
+        let mut at = id;
+        // A chain longer than there are nodes would be a circle.
+        for _ in 0..=self.nodes.len() {
+            let place = self.place(at)?;
+            if place.parent == 0 {
+                let prefix = if at == file { vec!["super"; depth].join("::") } else { self.module_of_file(at, &place.name) };
+                let prefix = if prefix.is_empty() { "self".to_string() } else { prefix };
+                segments.push(prefix);
+                segments.reverse();
+                return Ok(segments.join("::"));
+            }
+            segments.push(place.name.clone());
+            at = place.parent;
+        }
+        Err(Error::new(format!("the scopes of node {id:#018x} lead in a circle")))
+    }
+
+    fn module_of_file(&self, id: u64, default_name: &str) -> String {
+        match self.options.file_modules.get(&id) {
+            Some(module) => module.clone(),
+            None => format!("{}::{default_name}", self.options.root_module),
+        }
+    }
+
+    fn place(&self, id: u64) -> Result<&Place, Error> {
+        let node = self.node(id)?;
+        self.places.get(&id).ok_or_else(|| Error::new(format!("{} is in no scope", node.display_name)))
+    }
+}
+
+/// The groups among a struct's fields: (field name, node id).
+pub(super) fn groups(node: &Node) -> impl Iterator<Item = (&str, u64)> {
+    let fields = match &node.kind {
+        NodeKind::Struct(structure) => structure.fields.as_slice(),
+        _ => &[],
+    };
+    fields.iter().filter_map(|field| match field.kind {
+        FieldKind::Group { id } => Some((field.name.as_str(), id)),
+        FieldKind::Slot { .. } => None,
+    })
+}
+
+/// The structs that an interface's parameter and result lists imply: (name, node id).
+pub(super) fn implicit_structs<'n>(node: &'n Node, is_implicit: impl Fn(u64) -> bool + 'n) -> impl Iterator<Item = (String, u64)> + 'n {
+    let methods = match &node.kind {
+        NodeKind::Interface { methods, .. } => methods.as_slice(),
+        _ => &[],
+    };
+    methods
+        .iter()
+        .flat_map(|method| {
+            [(format!("{}Params", method.name), method.param_struct), (format!("{}Results", method.name), method.result_struct)]
+        })
+        .filter(move |(_, id)| is_implicit(*id))
+}
+
+/// Whether the node stands for a parameter or result list: such nodes belong to no scope.
+pub(super) fn is_implicit_struct(node: &Node) -> bool {
+    node.scope_id == 0 && matches!(node.kind, NodeKind::Struct(_))
+}
+
+fn name_children(node: &Node, nodes: &HashMap<u64, &Node>, places: &mut HashMap<u64, Place>) {
+    let mut taken: HashSet<String> = RESERVED_TYPES.iter().map(|name| name.to_string()).collect();
+    let mut add = |id: u64, name: String| {
+        let mut name = escape_keyword(name);
+        while !taken.insert(name.clone()) {
+            name.push('_');
+        }
+        places.insert(id, Place { parent: node.id, name });
+    };
+    if let NodeKind::Interface { methods, .. } = &node.kind {
+        for method in methods {
+            // The aliases `WriteParams`, `EndResults` stand in the same module as nested enums.
+            for suffix in ["Params", "Results"] {
+                taken_alias(&mut add, &method.name, suffix);
+            }
+        }
+    }
+    for nested in &node.nested_nodes {
+        let name = match nodes.get(&nested.id).map(|node| &node.kind) {
+            Some(NodeKind::Enum { .. }) => pascal_case(&nested.name),
+            Some(NodeKind::Const { .. }) => screaming_snake_case(&nested.name),
+            _ => snake_case(&nested.name),
+        };
+        add(nested.id, name);
+    }
+    for (name, id) in groups(node) {
+        add(id, snake_case(name));
+    }
+    for (name, id) in implicit_structs(node, |id| nodes.get(&id).is_some_and(|node| is_implicit_struct(node))) {
+        add(id, snake_case(&name));
+    }
+}

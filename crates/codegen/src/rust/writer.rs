@@ -1,0 +1,73 @@
+//! Text that knows how deep it is indented.
+
+use std::fmt::{Arguments, Write};
+
+#[derive(Default)]
+pub(super) struct Writer {
+    out: String,
+    depth: usize,
+}
+
+impl Writer {
+    /// One line at the current depth. A text of several lines is indented as a whole.
+    pub(super) fn line(&mut self, text: Arguments<'_>) {
+        let mut rendered = String::new();
+        // Writing to a String cannot fail.
+        let _ = rendered.write_fmt(text);
+        for line in rendered.lines() {
+            if !line.is_empty() {
+                for _ in 0..self.depth {
+                    self.out.push_str("    ");
+                }
+                self.out.push_str(line);
+            }
+            self.out.push('\n');
+        }
+    }
+
+    /// A line that opens a block: what follows is one deeper.
+    pub(super) fn open(&mut self, text: Arguments<'_>) {
+        self.line(text);
+        self.depth += 1;
+    }
+
+    /// Ends the innermost block with this line.
+    pub(super) fn close(&mut self, text: &str) {
+        self.depth = self.depth.saturating_sub(1);
+        self.line(format_args!("{text}"));
+    }
+
+    pub(super) fn blank(&mut self) {
+        if !self.out.is_empty() && !self.out.ends_with("\n\n") && !self.out.ends_with("{\n") {
+            self.out.push('\n');
+        }
+    }
+
+    /// A schema's comment as a documentation comment.
+    pub(super) fn doc(&mut self, comment: Option<&str>) {
+        for line in comment.unwrap_or_default().lines() {
+            let line = line.trim_end();
+            if line.is_empty() {
+                self.line(format_args!("///"));
+            } else {
+                self.line(format_args!("/// {line}"));
+            }
+        }
+    }
+
+    pub(super) fn finish(self) -> String {
+        self.out
+    }
+}
+
+/// `line!(w, "pub fn {name}()")`: a formatted line.
+macro_rules! line {
+    ($w:expr, $($arg:tt)*) => { $w.line(format_args!($($arg)*)) };
+}
+
+/// `open!(w, "impl {name} {{")`: a formatted line that opens a block.
+macro_rules! open {
+    ($w:expr, $($arg:tt)*) => { $w.open(format_args!($($arg)*)) };
+}
+
+pub(super) use {line, open};
