@@ -1,1 +1,68 @@
-fn main() {}
+//! The front door: `npm run demo`, `npm test`, `npm run bench` and everything they need come through here.
+//!
+//! It keeps to a handful of small dependencies, so that a fresh clone reaches the first useful line in seconds.
+
+mod package;
+mod process;
+mod setup;
+mod stamp;
+mod steps;
+
+mod tools;
+mod wasm;
+mod workspace;
+
+use std::process::ExitCode;
+
+use crate::process::Failure;
+
+const USAGE: &str = "\
+cargo xtask <command>
+
+  setup                      install what is missing: wasm target, wasm tools, npm packages, browser
+  wasm [--dev]               build crates/web with wasm-pack, then the npm package and its tarball
+                             (--dev: no optimization, no package; the result is in js/wasm)
+  test [--only STEP]... [--list]
+                             set up and run every test; --only runs the named steps
+  demo [FILE] [--open] [--client node|chromium]
+                             send FILE (64 MiB of made-up bytes without one) from a browser page to the Rust server
+  bench                      the page's speed next to bare WebSocket frames
+
+CHROME_PATH names the browser to use; without it one is looked for, then installed.";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    process::kill_children_on_ctrl_c();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("\nerror: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<(), Failure> {
+    let (command, rest) = match args.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", args),
+    };
+    match command {
+        "setup" => setup::everything(),
+        "wasm" => match rest {
+            [] => wasm::build_package(),
+            [flag] if flag == "--dev" => wasm::build(wasm::Mode::Dev),
+            _ => Err(Failure::new(
+                "`wasm` takes nothing but --dev; `cargo xtask help` shows the commands",
+            )),
+        },
+
+        "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        other => Err(Failure::new(format!(
+            "there is no command {other:?}\n\n{USAGE}"
+        ))),
+    }
+}

@@ -1,0 +1,129 @@
+//! The npm package: pkg-template, compiled TypeScript and wasm in one directory, and the tarball of it.
+
+use std::path::{Path, PathBuf};
+
+use crate::process::{self, Failure};
+use crate::setup;
+use crate::stamp::Stamp;
+use crate::steps::{bytes, say, timed};
+use crate::tools;
+use crate::wasm;
+use crate::workspace;
+
+/// The directory that `npm publish` would take.
+pub(crate) fn dir() -> PathBuf {
+    workspace::generated("npm").join(NAME)
+}
+
+pub(crate) fn tarball() -> PathBuf {
+    workspace::generated("npm").join("capstan.tgz")
+}
+
+/// Puts the package together from what js/wasm, js/src and pkg-template hold, and packs it.
+pub(crate) fn assemble() -> Result<(), Failure> {
+    let root = workspace::root();
+    let stamp = Stamp::new("package")
+        .files(&wasm::glue_dir())?
+        .files(&root.join("js/src"))?
+        .files(&root.join("js/tsconfig.json"))?
+        .files(&root.join("js/tsconfig.build.json"))?
+        .files(&root.join("pkg-template"))?
+        .files(&root.join("package-lock.json"))?
+        .files(&root.join("README.md"))?;
+    if stamp.is_current() && tarball().is_file() && dir().join("package.json").is_file() {
+        say("npm package: unchanged");
+    } else {
+        timed("npm package", || {
+            fill()?;
+            pack()
+        })?;
+        stamp.keep()?;
+    }
+    // `import "capstan"` in examples and their servers means this build.
+    setup::link(&dir(), &workspace::node_modules().join(NAME))?;
+    report_size()
+}
+
+fn fill() -> Result<(), Failure> {
+    let root = workspace::root();
+    let package = dir();
+    workspace::remove_dir(&package)?;
+    workspace::copy(&root.join("pkg-template"), &package)?;
+    process::run(
+        "compiling js/src",
+        tools::node_program("typescript/bin/tsc").args(["-p", "js/tsconfig.build.json"]),
+    )?;
+    workspace::copy(&wasm::glue_dir(), &package.join("wasm"))?;
+    for name in ["LICENSE-MIT", "LICENSE-APACHE", "CHANGELOG.md"] {
+        let file = root.join(name);
+        if file.is_file() {
+            workspace::copy(&file, &package.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+fn pack() -> Result<(), Failure> {
+    let destination = workspace::generated("npm");
+    let printed = process::output(
+        "npm pack",
+        tools::command("npm")
+            .args(["pack", "--silent", "--pack-destination"])
+            .arg(&destination)
+            .current_dir(dir()),
+    )?;
+    let name = printed.lines().last().unwrap_or_default().trim();
+    // A fixed name next to the versioned one, so that nobody has to know the version to install it.
+    workspace::copy(&destination.join(name), &tarball())
+}
+
+/// What a browser has to load, as it is and compressed the way servers send it.
+fn report_size() -> Result<(), Failure> {
+    let wasm = dir().join("wasm").join(wasm::WASM_FILE);
+    let raw = std::fs::metadata(&wasm)
+        .map_err(|error| Failure::new(format!("cannot read {}: {error}", wasm.display())))?
+        .len();
+    say(&format!(
+        "size: wasm {} ({} brotli), JavaScript {} brotli, tarball {}",
+        bytes(raw),
+        bytes(brotli(&[wasm])?),
+        bytes(brotli(&javascript(&dir())?)?),
+        bytes(std::fs::metadata(tarball()).map_or(0, |meta| meta.len())),
+    ));
+    Ok(())
+}
+
+fn javascript(package: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = vec![package.join("wasm/capstan_web.js")];
+    let dist = package.join("dist");
+    let entries = std::fs::read_dir(&dist)
+        .map_err(|error| Failure::new(format!("cannot list {}: {error}", dist.display())))?;
+    files.extend(
+        entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.extension().is_some_and(|kind| kind == "js")),
+    );
+    files.sort();
+    Ok(files)
+}
+
+/// The brotli size of all files together. Node carries brotli; a Rust one would slow the front door down.
+fn brotli(files: &[PathBuf]) -> Result<u64, Failure> {
+    let script = "const fs = require('fs'); \
+        const all = Buffer.concat(process.argv.slice(1).map((f) => fs.readFileSync(f))); \
+        console.log(require('zlib').brotliCompressSync(all).length)";
+    let printed = process::output(
+        "measuring sizes",
+        tools::command("node")
+            .args(["-e", script, "--"])
+            .args(files),
+    )?;
+    printed.trim().parse().map_err(|_| {
+        Failure::new(format!(
+            "measuring sizes: expected a number, got {printed:?}"
+        ))
+    })
+}
+
+const NAME: &str = "capstan";
