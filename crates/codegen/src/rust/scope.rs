@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use capstan_schema::node::{CompiledSchema, FieldKind, Node, NodeKind};
 
-use super::{Error, Options};
+use super::{Error, Options, escape_keyword};
 use crate::names::{file_stem_identifier, pascal_case, screaming_snake_case, snake_case};
 
 pub(super) struct Scopes<'a> {
@@ -20,8 +20,19 @@ struct Place {
 }
 
 /// Names that generated modules define themselves.
-const RESERVED_TYPES: &[&str] =
-    &["Builder", "Client", "Owned", "Pipeline", "Reader", "Self", "Server", "ServerDispatch", "Which", "WhichBuilder", "WhichReader"];
+const RESERVED_TYPES: &[&str] = &[
+    "Builder",
+    "Client",
+    "Owned",
+    "Pipeline",
+    "Reader",
+    "Self",
+    "Server",
+    "ServerDispatch",
+    "Which",
+    "WhichBuilder",
+    "WhichReader",
+];
 
 impl<'a> Scopes<'a> {
     pub(super) fn new(schema: &'a CompiledSchema, options: &'a Options) -> Self {
@@ -30,15 +41,33 @@ impl<'a> Scopes<'a> {
         for node in &schema.nodes {
             if matches!(node.kind, NodeKind::File) {
                 let module = format!("{}_capnp", file_stem_identifier(&node.display_name));
-                places.insert(node.id, Place { parent: 0, name: escape_keyword(module) });
+                places.insert(
+                    node.id,
+                    Place {
+                        parent: 0,
+                        name: escape_keyword(module),
+                    },
+                );
             }
             name_children(node, &nodes, &mut places);
         }
-        Self { nodes, places, options }
+        Self {
+            nodes,
+            places,
+            options,
+        }
     }
 
     pub(super) fn node(&self, id: u64) -> Result<&'a Node, Error> {
-        self.nodes.get(&id).copied().ok_or_else(|| Error::new(format!("the schema refers to node {id:#018x}, which it does not contain")))
+        self.nodes.get(&id).copied().ok_or_else(|| {
+            Error::new(format!(
+                "the schema refers to node {id:#018x}, which it does not contain"
+            ))
+        })
+    }
+
+    pub(super) fn implicit_structs(&self, node: &Node) -> Vec<(String, u64)> {
+        implicit_structs(node, &self.nodes)
     }
 
     /// The node's name in its module: `foo_bar`, an enum's `FooBar` or a constant's `FOO_BAR`.
@@ -54,8 +83,16 @@ impl<'a> Scopes<'a> {
         for _ in 0..=self.nodes.len() {
             let place = self.place(at)?;
             if place.parent == 0 {
-                let prefix = if at == file { vec!["super"; depth].join("::") } else { self.module_of_file(at, &place.name) };
-                let prefix = if prefix.is_empty() { "self".to_string() } else { prefix };
+                let prefix = if at == file {
+                    vec!["super"; depth].join("::")
+                } else {
+                    self.module_of_file(at, &place.name)
+                };
+                let prefix = if prefix.is_empty() {
+                    "self".to_string()
+                } else {
+                    prefix
+                };
                 segments.push(prefix);
                 segments.reverse();
                 return Ok(segments.join("::"));
@@ -63,7 +100,9 @@ impl<'a> Scopes<'a> {
             segments.push(place.name.clone());
             at = place.parent;
         }
-        Err(Error::new(format!("the scopes of node {id:#018x} lead in a circle")))
+        Err(Error::new(format!(
+            "the scopes of node {id:#018x} lead in a circle"
+        )))
     }
 
     fn module_of_file(&self, id: u64, default_name: &str) -> String {
@@ -75,7 +114,9 @@ impl<'a> Scopes<'a> {
 
     fn place(&self, id: u64) -> Result<&Place, Error> {
         let node = self.node(id)?;
-        self.places.get(&id).ok_or_else(|| Error::new(format!("{} is in no scope", node.display_name)))
+        self.places
+            .get(&id)
+            .ok_or_else(|| Error::new(format!("{} is in no scope", node.display_name)))
     }
 }
 
@@ -92,41 +133,51 @@ pub(super) fn groups(node: &Node) -> impl Iterator<Item = (&str, u64)> {
 }
 
 /// The structs that an interface's parameter and result lists imply: (name, node id).
-pub(super) fn implicit_structs<'n>(node: &'n Node, is_implicit: impl Fn(u64) -> bool + 'n) -> impl Iterator<Item = (String, u64)> + 'n {
-    let methods = match &node.kind {
-        NodeKind::Interface { methods, .. } => methods.as_slice(),
-        _ => &[],
+fn implicit_structs(node: &Node, nodes: &HashMap<u64, &Node>) -> Vec<(String, u64)> {
+    let NodeKind::Interface { methods, .. } = &node.kind else {
+        return Vec::new();
     };
-    methods
-        .iter()
-        .flat_map(|method| {
-            [(format!("{}Params", method.name), method.param_struct), (format!("{}Results", method.name), method.result_struct)]
-        })
-        .filter(move |(_, id)| is_implicit(*id))
+    let mut structs = Vec::new();
+    for method in methods {
+        for (suffix, id) in [
+            ("Params", method.param_struct),
+            ("Results", method.result_struct),
+        ] {
+            if nodes.get(&id).is_some_and(|node| is_implicit_struct(node)) {
+                structs.push((format!("{}{suffix}", method.name), id));
+            }
+        }
+    }
+    structs
 }
 
 /// Whether the node stands for a parameter or result list: such nodes belong to no scope.
-pub(super) fn is_implicit_struct(node: &Node) -> bool {
+fn is_implicit_struct(node: &Node) -> bool {
     node.scope_id == 0 && matches!(node.kind, NodeKind::Struct(_))
 }
 
 fn name_children(node: &Node, nodes: &HashMap<u64, &Node>, places: &mut HashMap<u64, Place>) {
     let mut taken: HashSet<String> = RESERVED_TYPES.iter().map(|name| name.to_string()).collect();
+    if let NodeKind::Interface { methods, .. } = &node.kind {
+        // The aliases `WriteParams`, `EndResults` stand in the same module as nested enums.
+        for method in methods {
+            taken.insert(format!("{}Params", pascal_case(&method.name)));
+            taken.insert(format!("{}Results", pascal_case(&method.name)));
+        }
+    }
     let mut add = |id: u64, name: String| {
         let mut name = escape_keyword(name);
         while !taken.insert(name.clone()) {
             name.push('_');
         }
-        places.insert(id, Place { parent: node.id, name });
+        places.insert(
+            id,
+            Place {
+                parent: node.id,
+                name,
+            },
+        );
     };
-    if let NodeKind::Interface { methods, .. } = &node.kind {
-        for method in methods {
-            // The aliases `WriteParams`, `EndResults` stand in the same module as nested enums.
-            for suffix in ["Params", "Results"] {
-                taken_alias(&mut add, &method.name, suffix);
-            }
-        }
-    }
     for nested in &node.nested_nodes {
         let name = match nodes.get(&nested.id).map(|node| &node.kind) {
             Some(NodeKind::Enum { .. }) => pascal_case(&nested.name),
@@ -138,7 +189,7 @@ fn name_children(node: &Node, nodes: &HashMap<u64, &Node>, places: &mut HashMap<
     for (name, id) in groups(node) {
         add(id, snake_case(name));
     }
-    for (name, id) in implicit_structs(node, |id| nodes.get(&id).is_some_and(|node| is_implicit_struct(node))) {
+    for (name, id) in implicit_structs(node, nodes) {
         add(id, snake_case(&name));
     }
 }

@@ -43,15 +43,26 @@ impl Writer {
         }
     }
 
-    /// A schema's comment as a documentation comment.
+    /// A schema's comment as a documentation comment. rustdoc would run indented lines and unnamed
+    /// code blocks as Rust, so the former move to the left and the latter become text.
     pub(super) fn doc(&mut self, comment: Option<&str>) {
+        let mut in_block = false;
         for line in comment.unwrap_or_default().lines() {
-            let line = line.trim_end();
-            if line.is_empty() {
+            let line = line.trim();
+            if line.starts_with("```") {
+                in_block = !in_block;
+                self.line(format_args!(
+                    "/// {}",
+                    if in_block { "```text" } else { "```" }
+                ));
+            } else if line.is_empty() {
                 self.line(format_args!("///"));
             } else {
                 self.line(format_args!("/// {line}"));
             }
+        }
+        if in_block {
+            self.line(format_args!("/// ```"));
         }
     }
 
@@ -71,3 +82,30 @@ macro_rules! open {
 }
 
 pub(super) use {line, open};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_indent_what_is_in_them() {
+        let mut w = Writer::default();
+        open!(w, "mod a {{");
+        line!(w, "const B: u8 = {};\n\nconst C: u8 = 1;", 0);
+        w.close("}");
+        assert_eq!(
+            w.finish(),
+            "mod a {\n    const B: u8 = 0;\n\n    const C: u8 = 1;\n}\n"
+        );
+    }
+
+    #[test]
+    fn comments_hold_nothing_that_rustdoc_would_run() {
+        let mut w = Writer::default();
+        w.doc(Some("Text.\n\n    indented()\n```\nfenced()\n"));
+        assert_eq!(
+            w.finish(),
+            "/// Text.\n///\n/// indented()\n/// ```text\n/// fenced()\n/// ```\n"
+        );
+    }
+}

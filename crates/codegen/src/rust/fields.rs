@@ -1,0 +1,464 @@
+//! The accessors of one field.
+
+use capstan_schema::node::{Field, FieldKind, NodeKind, StructNode, Type, Value};
+
+use super::types::Context;
+use super::values::{default_bits, default_pointer};
+use super::writer::{Writer, line, open};
+use super::{Error, escape_keyword};
+use crate::names::{pascal_case, snake_case};
+
+/// The name of a union member in `Which`.
+pub(super) fn variant(field: &Field) -> String {
+    escape_keyword(pascal_case(&field.name))
+}
+
+/// What the field's getter returns in the `Reader` or `Builder`.
+pub(super) fn getter_type(cx: Context<'_>, field: &Field, side: &str) -> Result<String, Error> {
+    let message = cx.message();
+    let ty = match &field.kind {
+        FieldKind::Group { id } => {
+            return Ok(format!(
+                "{}::{side}<'a>",
+                cx.scopes.path(*id, cx.file, cx.depth)?
+            ));
+        }
+        FieldKind::Slot { ty, .. } => ty,
+    };
+    let view = if side == "Reader" {
+        cx.reader(ty, "'a")?
+    } else {
+        cx.builder(ty, "'a")?
+    };
+    Ok(match ty {
+        Type::Enum { .. } => format!("::core::result::Result<{view}, {message}::NotInSchema>"),
+        Type::Text | Type::Data | Type::List(_) | Type::Struct { .. } | Type::Interface { .. } => {
+            format!("{message}::Result<{view}>")
+        }
+        _ => view,
+    })
+}
+
+pub(super) fn write_reader_methods(
+    w: &mut Writer,
+    cx: Context<'_>,
+    structure: &StructNode,
+    field: &Field,
+) -> Result<(), Error> {
+    let name = snake_case(&field.name);
+    let return_type = getter_type(cx, field, "Reader")?;
+    w.blank();
+    w.doc(field.doc_comment.as_deref());
+    open!(w, "pub fn get_{name}(self) -> {return_type} {{");
+    match &field.kind {
+        FieldKind::Group { .. } => line!(w, "self.reader.into()"),
+        FieldKind::Slot {
+            offset,
+            ty,
+            default,
+            ..
+        } => write_get(w, cx, "reader", *offset, ty, default)?,
+    }
+    w.close("}");
+    if let FieldKind::Slot { offset, ty, .. } = &field.kind
+        && is_pointer(ty)
+    {
+        w.blank();
+        write_has(w, structure, field, "reader", *offset);
+    }
+    Ok(())
+}
+
+pub(super) fn write_builder_methods(
+    w: &mut Writer,
+    cx: Context<'_>,
+    structure: &StructNode,
+    field: &Field,
+) -> Result<(), Error> {
+    let name = snake_case(&field.name);
+    let return_type = getter_type(cx, field, "Builder")?;
+    w.blank();
+    w.doc(field.doc_comment.as_deref());
+    open!(w, "pub fn get_{name}(self) -> {return_type} {{");
+    match &field.kind {
+        FieldKind::Group { .. } => line!(w, "self.builder.into()"),
+        FieldKind::Slot {
+            offset,
+            ty,
+            default,
+            ..
+        } => write_get(w, cx, "builder", *offset, ty, default)?,
+    }
+    w.close("}");
+    match &field.kind {
+        FieldKind::Group { id } => write_group_init(w, cx, structure, field, *id)?,
+        FieldKind::Slot {
+            offset,
+            ty,
+            default,
+            ..
+        } => {
+            if is_pointer(ty) {
+                write_pointer_setters(w, cx, structure, field, *offset, ty)?;
+                w.blank();
+                write_has(w, structure, field, "builder", *offset);
+            } else {
+                write_scalar_setter(w, cx, structure, field, *offset, ty, default)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_get(
+    w: &mut Writer,
+    cx: Context<'_>,
+    inner: &str,
+    offset: u32,
+    ty: &Type,
+    default: &Value,
+) -> Result<(), Error> {
+    let message = cx.message();
+    match ty {
+        Type::Void => line!(w, "()"),
+        Type::Bool => match default {
+            Value::Bool(true) => line!(w, "self.{inner}.get_bool_field_mask({offset}, true)"),
+            _ => line!(w, "self.{inner}.get_bool_field({offset})"),
+        },
+        Type::Enum { .. } => match default_bits(default)? {
+            Some(bits) => line!(
+                w,
+                "self.{inner}.get_data_field_mask::<u16>({offset}, {bits}).try_into()"
+            ),
+            None => line!(w, "self.{inner}.get_data_field::<u16>({offset}).try_into()"),
+        },
+        Type::Interface { .. } => {
+            line!(
+                w,
+                "Ok({message}::capability::FromCapability::from_cap(self.{inner}.get_pointer_field({offset}).get_capability()?))"
+            );
+        }
+        Type::AnyPointer(_) => {
+            line!(
+                w,
+                "{message}::any_pointer::{}::new(self.{inner}.get_pointer_field({offset}))",
+                if inner == "reader" {
+                    "Reader"
+                } else {
+                    "Builder"
+                }
+            );
+        }
+        Type::Text | Type::Data | Type::List(_) | Type::Struct { .. } => {
+            let default = match default_pointer(default)? {
+                Some(bytes) => format!("Some({bytes})"),
+                None => "None".to_string(),
+            };
+            if inner == "reader" {
+                line!(
+                    w,
+                    "{message}::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field({offset}), {default})"
+                );
+            } else {
+                line!(
+                    w,
+                    "{message}::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field({offset}), {default})"
+                );
+            }
+        }
+        _ => {
+            let scalar = cx.scalar(ty)?;
+            match default_bits(default)? {
+                Some(bits) => line!(
+                    w,
+                    "self.{inner}.get_data_field_mask::<{scalar}>({offset}, {bits})"
+                ),
+                None => line!(w, "self.{inner}.get_data_field::<{scalar}>({offset})"),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_has(w: &mut Writer, structure: &StructNode, field: &Field, inner: &str, offset: u32) {
+    open!(
+        w,
+        "pub fn has_{}(&self) -> bool {{",
+        snake_case(&field.name)
+    );
+    if let Some(value) = field.discriminant {
+        open!(
+            w,
+            "if self.{inner}.get_data_field::<u16>({}) != {value} {{",
+            structure.discriminant_offset
+        );
+        line!(w, "return false;");
+        w.close("}");
+    }
+    line!(w, "!self.{inner}.is_pointer_field_null({offset})");
+    w.close("}");
+}
+
+fn write_scalar_setter(
+    w: &mut Writer,
+    cx: Context<'_>,
+    structure: &StructNode,
+    field: &Field,
+    offset: u32,
+    ty: &Type,
+    default: &Value,
+) -> Result<(), Error> {
+    let name = snake_case(&field.name);
+    let scalar = cx.scalar(ty)?;
+    w.blank();
+    w.doc(field.doc_comment.as_deref());
+    let argument = if matches!(ty, Type::Void) {
+        "_value"
+    } else {
+        "value"
+    };
+    open!(w, "pub fn set_{name}(&mut self, {argument}: {scalar}) {{");
+    write_discriminant(w, structure, field);
+    let (stored, value) = match ty {
+        Type::Enum { .. } => ("u16".to_string(), "u16::from(value)"),
+        _ => (scalar, "value"),
+    };
+    match ty {
+        Type::Void => {}
+        Type::Bool => match default {
+            Value::Bool(true) => line!(
+                w,
+                "self.builder.set_bool_field_mask({offset}, value, true);"
+            ),
+            _ => line!(w, "self.builder.set_bool_field({offset}, value);"),
+        },
+        _ => match default_bits(default)? {
+            Some(bits) => line!(
+                w,
+                "self.builder.set_data_field_mask::<{stored}>({offset}, {value}, {bits});"
+            ),
+            None => line!(
+                w,
+                "self.builder.set_data_field::<{stored}>({offset}, {value});"
+            ),
+        },
+    }
+    w.close("}");
+    Ok(())
+}
+
+fn write_pointer_setters(
+    w: &mut Writer,
+    cx: Context<'_>,
+    structure: &StructNode,
+    field: &Field,
+    offset: u32,
+    ty: &Type,
+) -> Result<(), Error> {
+    let message = cx.message();
+    let name = snake_case(&field.name);
+    let doc = field.doc_comment.as_deref();
+    let builder = cx.builder(ty, "'a")?;
+    let init = |w: &mut Writer, arguments: &str, body: String| {
+        w.blank();
+        w.doc(doc);
+        open!(
+            w,
+            "pub fn init_{name}({}self{arguments}) -> {builder} {{",
+            if field.discriminant.is_some() {
+                "mut "
+            } else {
+                ""
+            }
+        );
+        write_discriminant(w, structure, field);
+        line!(w, "{body}");
+        w.close("}");
+    };
+    let pointer = format!("self.builder.get_pointer_field({offset})");
+    match ty {
+        Type::Text | Type::Data | Type::List(_) => {
+            init(
+                w,
+                ", size: u32",
+                format!("{message}::traits::FromPointerBuilder::init_pointer({pointer}, size)"),
+            );
+        }
+        Type::Struct { .. } => init(
+            w,
+            "",
+            format!("{message}::traits::FromPointerBuilder::init_pointer({pointer}, 0)"),
+        ),
+        Type::AnyPointer(_) => init(
+            w,
+            "",
+            format!(
+                "let mut pointer = {message}::any_pointer::Builder::new({pointer});\npointer.clear();\npointer"
+            ),
+        ),
+        _ => {}
+    }
+    let set = |w: &mut Writer, value: &str, result: &str, body: String| {
+        w.blank();
+        w.doc(doc);
+        open!(w, "pub fn set_{name}(&mut self, value: {value}){result} {{");
+        write_discriminant(w, structure, field);
+        line!(w, "{body}");
+        w.close("}");
+    };
+    let pointer = format!("self.builder.reborrow().get_pointer_field({offset})");
+    let through_input =
+        format!("{message}::traits::SetterInput::set_pointer_builder({pointer}, value, false)");
+    match ty {
+        Type::Text => set(
+            w,
+            "impl ::core::convert::AsRef<str>",
+            "",
+            format!("{pointer}.set_text(value.as_ref());"),
+        ),
+        Type::Data => set(
+            w,
+            "impl ::core::convert::AsRef<[u8]>",
+            "",
+            format!("{pointer}.set_data(value.as_ref());"),
+        ),
+        Type::List(_) => {
+            let input = format!("impl {message}::traits::SetterInput<{}>", cx.owned(ty)?);
+            set(
+                w,
+                &input,
+                &format!(" -> {message}::Result<()>"),
+                through_input,
+            );
+        }
+        Type::Struct { .. } => set(
+            w,
+            &cx.reader(ty, "'_")?,
+            &format!(" -> {message}::Result<()>"),
+            through_input,
+        ),
+        Type::Interface { .. } => {
+            let body = format!(
+                "{pointer}.set_capability_option({message}::capability::FromCapability::into_cap(value));"
+            );
+            set(w, &builder, "", body);
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// `init_group()` makes every field of the group default, and the group the union's active member.
+fn write_group_init(
+    w: &mut Writer,
+    cx: Context<'_>,
+    structure: &StructNode,
+    field: &Field,
+    id: u64,
+) -> Result<(), Error> {
+    let path = cx.scopes.path(id, cx.file, cx.depth)?;
+    let mut clears = Vec::new();
+    collect_clears(cx, id, &mut clears, 0)?;
+    clears.sort();
+    clears.dedup();
+    w.blank();
+    w.doc(field.doc_comment.as_deref());
+    let mutability = if field.discriminant.is_some() || !clears.is_empty() {
+        "mut "
+    } else {
+        ""
+    };
+    open!(
+        w,
+        "pub fn init_{}({mutability}self) -> {path}::Builder<'a> {{",
+        snake_case(&field.name)
+    );
+    write_discriminant(w, structure, field);
+    for clear in clears {
+        line!(w, "{clear}");
+    }
+    line!(w, "self.builder.into()");
+    w.close("}");
+    Ok(())
+}
+
+fn collect_clears(
+    cx: Context<'_>,
+    group: u64,
+    clears: &mut Vec<String>,
+    depth: usize,
+) -> Result<(), Error> {
+    let node = cx.scopes.node(group)?;
+    let NodeKind::Struct(structure) = &node.kind else {
+        return Err(Error::new(format!(
+            "{} is a group but no struct",
+            node.display_name
+        )));
+    };
+    if depth > 64 {
+        return Err(Error::new(format!(
+            "{} is a group inside itself",
+            node.display_name
+        )));
+    }
+    if structure.discriminant_count > 0 {
+        clears.push(format!(
+            "self.builder.set_data_field::<u16>({}, 0);",
+            structure.discriminant_offset
+        ));
+    }
+    for field in &structure.fields {
+        match &field.kind {
+            FieldKind::Group { id } => collect_clears(cx, *id, clears, depth + 1)?,
+            FieldKind::Slot { ty: Type::Void, .. } => {}
+            FieldKind::Slot {
+                offset,
+                ty: Type::Bool,
+                ..
+            } => clears.push(format!("self.builder.set_bool_field({offset}, false);")),
+            FieldKind::Slot { offset, ty, .. } if is_pointer(ty) => {
+                clears.push(format!(
+                    "self.builder.reborrow().get_pointer_field({offset}).clear();"
+                ));
+            }
+            FieldKind::Slot { offset, ty, .. } => {
+                let scalar = if matches!(ty, Type::Enum { .. }) {
+                    "u16".to_string()
+                } else {
+                    cx.scalar(ty)?
+                };
+                let zero = if matches!(ty, Type::Float32 | Type::Float64) {
+                    "0.0"
+                } else {
+                    "0"
+                };
+                clears.push(format!(
+                    "self.builder.set_data_field::<{scalar}>({offset}, {zero});"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_discriminant(w: &mut Writer, structure: &StructNode, field: &Field) {
+    if let Some(value) = field.discriminant {
+        line!(
+            w,
+            "self.builder.set_data_field::<u16>({}, {value});",
+            structure.discriminant_offset
+        );
+    }
+}
+
+fn is_pointer(ty: &Type) -> bool {
+    matches!(
+        ty,
+        Type::Text
+            | Type::Data
+            | Type::List(_)
+            | Type::Struct { .. }
+            | Type::Interface { .. }
+            | Type::AnyPointer(_)
+    )
+}
