@@ -1,0 +1,19 @@
+/** `1.5 MB`: powers of ten, as speeds are given in. */
+export function bytesText(bytes: number): string {
+  const units = ["bytes", "kB", "MB", "GB", "TB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  const digits = unit === 0 || value >= 99.95 ? 0 : 1;
+  return `${value.toFixed(digits)} ${units[unit] ?? ""}`;
+}
+
+/** What went wrong, with the causes behind it, as one sentence or more. */
+export function errorText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? "" : ` (${errorText(error.cause)})`;
+  return error.message + cause;
+}

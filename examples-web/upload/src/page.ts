@@ -1,0 +1,243 @@
+import { bytesText, errorText } from "./format.js";
+import { Gauge } from "./gauge.js";
+import { sha256 } from "./hash.js";
+import { type ServerUpload, serverPace, serverUploads, setServerPace } from "./server.js";
+import { type Progress, upload, type Uploaded, type UploadOptions } from "./upload.js";
+
+/** What the automatic run needs of the page. */
+export interface Page {
+  /** Sends a file and shows it; fails as the upload does. */
+  send(file: File, options?: Pick<UploadOptions, "onProgress" | "chunkBytes">): Promise<Uploaded>;
+}
+
+/** The slider's range, in bytes per second; its right end stands for no limit. */
+const SLOWEST = 50e3;
+const FASTEST = 200e6;
+const ASK_SERVER_EVERY_MS = 250;
+
+/** Brings the page to life. */
+export function showPage(): Page {
+  const transfer = new Transfer();
+  let current: AbortController | undefined;
+
+  const send: Page["send"] = async (file, options = {}) => {
+    const controller = new AbortController();
+    current = controller;
+    transfer.start(file);
+    try {
+      const uploaded = await upload(file, {
+        ...options,
+        signal: controller.signal,
+        onProgress(progress) {
+          transfer.show(progress);
+          options.onProgress?.(progress);
+        },
+      });
+      transfer.sent(uploaded);
+      return uploaded;
+    } catch (error) {
+      transfer.failed(controller.signal.aborted ? "Cancelled: the server has a part of the file." : errorText(error));
+      throw error;
+    } finally {
+      current = undefined;
+    }
+  };
+
+  const sendAndCompare = async (file: File) => {
+    if (current !== undefined) return;
+    const watching = watchServer(transfer);
+    // A failure is on the page already.
+    const complete = await send(file).then(
+      () => true,
+      () => false,
+    );
+    watching.stop();
+    if (complete) await transfer.compare(file).catch((error: unknown) => transfer.failed(errorText(error)));
+    await showServerUploads().catch(() => undefined);
+  };
+
+  element("cancel").addEventListener("click", () => current?.abort(new Error("cancelled")));
+  takeFiles((file) => void sendAndCompare(file));
+  connectSlider();
+  showServerUploads().catch(() => undefined);
+  return { send };
+}
+
+/** The card that follows one file. */
+class Transfer {
+  readonly #gauge = new Gauge(element<HTMLCanvasElement>("gauge"));
+  #file: File | undefined;
+  #recent: Progress[] = [];
+
+  start(file: File): void {
+    this.#file = file;
+    this.#recent = [];
+    this.#gauge.clear();
+    element("transfer").hidden = false;
+    element("cancel").hidden = false;
+    element("hashes").hidden = true;
+    element("file-name").textContent = file.name;
+    element("server-has").textContent = "–";
+    this.#say("", "");
+  }
+
+  show(progress: Progress): void {
+    const total = this.#file?.size ?? 0;
+    const { sentBytes, windowBytes, inFlightBytes } = progress;
+    const bar = element<HTMLProgressElement>("progress");
+    bar.max = Math.max(total, 1);
+    bar.value = sentBytes;
+    element("amount").textContent = `${bytesText(sentBytes)} of ${bytesText(total)}`;
+    element("speed").textContent = this.#speed(progress);
+    element("window").textContent = bytesText(windowBytes);
+    element("in-flight").textContent = bytesText(inFlightBytes);
+    element("gauge").ariaLabel = `${bytesText(inFlightBytes)} in flight, against a window of ${bytesText(windowBytes)}`;
+    this.#gauge.add(progress);
+  }
+
+  sent({ bytes, seconds }: Uploaded): void {
+    const bar = element<HTMLProgressElement>("progress");
+    bar.value = bar.max;
+    element("cancel").hidden = true;
+    element("amount").textContent = `${bytesText(bytes)} in ${seconds.toFixed(2)} s`;
+    element("speed").textContent = `${bytesText(bytes / Math.max(seconds, 1e-6))}/s`;
+    this.#say("Sent.", "good");
+  }
+
+  failed(text: string): void {
+    element("cancel").hidden = true;
+    this.#say(text, "bad");
+  }
+
+  /** Whether the server got what we have, by hashing the file once more outside of the timing. */
+  async compare(file: File): Promise<void> {
+    this.#say("Sent. Computing the SHA-256 here…", "good");
+    const here = await sha256(file);
+    const there = lastOf(await serverUploads(), file)?.sha256 ?? "unknown";
+    element("hash-here").textContent = here;
+    element("hash-there").textContent = there;
+    element("hashes").hidden = false;
+    if (here === there) this.#say("Sent. The two SHA-256 match.", "good");
+    else this.#say("The two SHA-256 differ: the server does not have this file.", "bad");
+  }
+
+  serverHas(receivedBytes: number): void {
+    element("server-has").textContent = bytesText(receivedBytes);
+  }
+
+  get file(): File | undefined {
+    return this.#file;
+  }
+
+  /** Over the last second or so. */
+  #speed(progress: Progress): string {
+    this.#recent.push(progress);
+    if (this.#recent.length > 10) this.#recent.shift();
+    const first = this.#recent[0] ?? progress;
+    const seconds = (progress.at - first.at) / 1000;
+    return seconds > 0 ? `${bytesText((progress.sentBytes - first.sentBytes) / seconds)}/s` : "";
+  }
+
+  #say(text: string, mood: "" | "good" | "bad"): void {
+    const status = element("status");
+    status.textContent = text;
+    status.className = `status ${mood}`;
+  }
+}
+
+/** Asks the server how much of the current file it has, until stopped. */
+function watchServer(transfer: Transfer): { stop(): void } {
+  const timer = setInterval(() => {
+    showServerUploads()
+      .then((uploads) => {
+        const ours = transfer.file && lastOf(uploads, transfer.file);
+        if (ours !== undefined) transfer.serverHas(ours.received);
+      })
+      // The upload itself says when the server is gone.
+      .catch(() => undefined);
+  }, ASK_SERVER_EVERY_MS);
+  return { stop: () => clearInterval(timer) };
+}
+
+async function showServerUploads(): Promise<readonly ServerUpload[]> {
+  const uploads = await serverUploads();
+  const states = { receiving: "receiving", done: "complete", partial: "partial" };
+  const rows = uploads.toReversed().slice(0, 8).map((one) => {
+    const row = document.createElement("tr");
+    row.insertCell().textContent = one.name;
+    row.insertCell().textContent = `${bytesText(one.received)} of ${bytesText(one.size)}`;
+    const state = row.insertCell();
+    state.textContent = one.reason === null ? states[one.state] : `${states[one.state]}: ${one.reason}`;
+    state.className = { receiving: "", done: "good", partial: "bad" }[one.state];
+    return row;
+  });
+  element("uploads").hidden = rows.length === 0;
+  element("no-uploads").hidden = rows.length > 0;
+  element("uploads").querySelector("tbody")?.replaceChildren(...rows);
+  return uploads;
+}
+
+function lastOf(uploads: readonly ServerUpload[], file: File): ServerUpload | undefined {
+  return uploads.findLast(({ name, size }) => name === file.name && size === file.size);
+}
+
+function takeFiles(take: (file: File) => void): void {
+  const picker = element<HTMLInputElement>("picker");
+  picker.addEventListener("change", () => {
+    const file = picker.files?.[0];
+    if (file !== undefined) take(file);
+    // Picking the same file again is a change, too.
+    picker.value = "";
+  });
+  const drop = element("drop");
+  const over = (event: DragEvent) => {
+    event.preventDefault();
+    drop.classList.add("over");
+  };
+  drop.addEventListener("dragenter", over);
+  drop.addEventListener("dragover", over);
+  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    drop.classList.remove("over");
+    const file = event.dataTransfer?.files[0];
+    if (file !== undefined) take(file);
+  });
+}
+
+/** Slides over powers: each tenth of the way is about twice as fast. */
+function connectSlider(): void {
+  const slider = element<HTMLInputElement>("pace");
+  const shown = element("pace-value");
+  const paceAt = (position: number) =>
+    position >= 100 ? undefined : SLOWEST * (FASTEST / SLOWEST) ** (position / 100);
+  const show = (pace: number | undefined) => {
+    const text = pace === undefined ? "as fast as it can" : `${bytesText(pace)}/s`;
+    shown.textContent = text;
+    slider.ariaValueText = text;
+  };
+  slider.addEventListener("input", () => {
+    const pace = paceAt(slider.valueAsNumber);
+    show(pace);
+    setServerPace(pace).catch((error: unknown) => {
+      shown.textContent = errorText(error);
+    });
+  });
+  serverPace().then(
+    (pace) => {
+      if (pace !== undefined) {
+        slider.valueAsNumber = Math.round((100 * Math.log(pace / SLOWEST)) / Math.log(FASTEST / SLOWEST));
+      }
+      show(pace);
+    },
+    (error: unknown) => {
+      shown.textContent = errorText(error);
+    },
+  );
+}
+
+function element<E extends HTMLElement = HTMLElement>(id: string): E {
+  const found = document.getElementById(id);
+  if (found === null) throw new Error(`index.html lacks #${id}`);
+  return found as E;
+}

@@ -1,0 +1,91 @@
+import { CapnpError, connect, streamStats, writable } from "capstan";
+import { Files } from "./files.capnp.js";
+import { errorText } from "./format.js";
+import type { Level } from "./gauge.js";
+
+/** How far an upload is, seen from the sending side. */
+export interface Progress extends Level {
+  /** Bytes given to the sink. Taken from what the stream has sent, whose calls are a little longer than their data. */
+  readonly sentBytes: number;
+  /** Since the first write. */
+  readonly elapsedMs: number;
+}
+
+export interface Uploaded {
+  readonly bytes: number;
+  /** From the first write until the server answered `end()`. */
+  readonly seconds: number;
+}
+
+export interface UploadOptions {
+  /** Called about ten times a second, at the start and at the end. */
+  onProgress?(progress: Progress): void;
+  /** Gives up: the server is left with a part of the file. */
+  signal?: AbortSignal;
+  /** Pieces of this many bytes in place of those that the browser reads the file in. */
+  chunkBytes?: number | undefined;
+}
+
+const LOOK_EVERY_MS = 100;
+
+/** Sends a file to the server that the page came from. */
+export async function upload(file: File, options: UploadOptions = {}): Promise<Uploaded> {
+  const address = new URL("/rpc", location.href.replace(/^http/, "ws"));
+  await using connection = await connect(address.href);
+  const files = connection.bootstrap(Files);
+  const { sink } = files.create({ name: file.name, size: file.size });
+
+  const started = performance.now();
+  const look = () => {
+    const at = performance.now();
+    const { window = 0, inFlight = 0, delivered = 0 } = streamStats(sink) ?? {};
+    const sentBytes = Math.min(file.size, delivered + inFlight);
+    options.onProgress?.({ at, windowBytes: window, inFlightBytes: inFlight, sentBytes, elapsedMs: at - started });
+  };
+  const looking = setInterval(look, LOOK_EVERY_MS);
+  const giveUp = () => void connection.close();
+  options.signal?.addEventListener("abort", giveUp);
+  try {
+    look();
+    if (options.chunkBytes === undefined) {
+      await file.stream().pipeTo(writable(sink));
+    } else {
+      await file.stream().pipeThrough(pieces(options.chunkBytes)).pipeTo(writable(sink));
+    }
+    const ended = performance.now();
+    look();
+    return { bytes: file.size, seconds: (ended - started) / 1000 };
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    // pipeTo passes on the error of the side that failed, as that side made it.
+    if (error instanceof CapnpError) throw new Error(`Sending “${file.name}” failed: ${error.message}`, { cause: error });
+    throw new Error(`“${file.name}” could not be read: ${errorText(error)}`, { cause: error });
+  } finally {
+    clearInterval(looking);
+    options.signal?.removeEventListener("abort", giveUp);
+  }
+}
+
+/** Cuts and joins a stream of bytes into pieces of one size; the last may be shorter. */
+function pieces(pieceBytes: number): TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>> {
+  let piece = new Uint8Array(pieceBytes);
+  let filled = 0;
+  return new TransformStream({
+    transform(chunk, controller) {
+      for (let start = 0; start < chunk.length; ) {
+        const part = chunk.subarray(start, start + pieceBytes - filled);
+        piece.set(part, filled);
+        filled += part.length;
+        start += part.length;
+        if (filled === pieceBytes) {
+          controller.enqueue(piece);
+          piece = new Uint8Array(pieceBytes);
+          filled = 0;
+        }
+      }
+    },
+    flush(controller) {
+      if (filled > 0) controller.enqueue(piece.subarray(0, filled));
+    },
+  });
+}
