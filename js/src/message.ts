@@ -1,0 +1,75 @@
+import { decodeMessage, type Limits } from "./seam/incoming.js";
+import type { StructDescriptor } from "./seam/descriptor.js";
+import { inType, learnSize, sizeHint } from "./seam/outgoing.js";
+import { OUT_OF_ROOM, Writer } from "./seam/writer.js";
+
+export type { Limits } from "./seam/incoming.js";
+
+/** The frame's segment table: one segment. */
+const TABLE_BYTES = 8;
+const KEPT_BYTES = 256 * 1024;
+
+let scratch = new Uint8Array(4096);
+let view = new DataView(scratch.buffer);
+let busy = false;
+const writer = new Writer();
+
+/**
+ * Encodes a value as a message of one segment with its segment table in front. Needs no WebAssembly.
+ *
+ * @throws TypeError naming the field when the value does not fit the type.
+ */
+export function encode<In>(type: StructDescriptor<unknown, In>, value: In): Uint8Array {
+  // A getter of the value may encode something itself.
+  if (busy) return withScratch(type, value, new Writer(), new Uint8Array(4096));
+  busy = true;
+  try {
+    return withScratch(type, value, writer, scratch);
+  } finally {
+    busy = false;
+  }
+}
+
+/**
+ * Decodes the message in `bytes`, segment table in front, to a plain object. Everything is copied out
+ * of `bytes`.
+ *
+ * @throws CapnpError saying what is wrong with the message and where.
+ */
+export function decode<Out>(type: StructDescriptor<Out>, bytes: Uint8Array, limits?: Limits): Out {
+  return decodeMessage(type, bytes, limits);
+}
+
+function withScratch<In>(type: StructDescriptor<unknown, In>, value: In, writer: Writer, room: Uint8Array): Uint8Array {
+  const { dataWords, pointers } = type.$;
+  let roomView = room === scratch ? view : new DataView(room.buffer);
+  let wantedBytes = (sizeHint(type) + 2) * 8;
+  for (;;) {
+    if (room.length < wantedBytes) {
+      const larger = new Uint8Array(2 ** Math.ceil(Math.log2(wantedBytes)));
+      if (room === scratch && larger.length <= KEPT_BYTES) {
+        scratch = larger;
+        view = new DataView(larger.buffer);
+      }
+      room = larger;
+      roomView = room === scratch ? view : new DataView(room.buffer);
+    }
+    writer.begin(roomView, room, TABLE_BYTES, (room.length - TABLE_BYTES) >>> 3);
+    let dirtyBytes = room.length;
+    try {
+      const root = writer.struct(writer.root(), dataWords, pointers, value, "value");
+      type.$.encode(writer, root, value);
+      const words = writer.words();
+      learnSize(type, words);
+      roomView.setUint32(4, words, true);
+      dirtyBytes = TABLE_BYTES + words * 8;
+      return room.slice(0, TABLE_BYTES + words * 8);
+    } catch (error) {
+      if (error !== OUT_OF_ROOM) throw inType(error, type);
+      wantedBytes = Math.max(room.length * 2, writer.wantedBytes + TABLE_BYTES);
+    } finally {
+      // Whoever writes here next relies on zeros.
+      room.fill(0, 0, dirtyBytes);
+    }
+  }
+}

@@ -1,0 +1,161 @@
+import type { Reader } from "./reader.js";
+import type { Writer } from "./writer.js";
+
+/*
+ * What a generated module says about its types. Everything of ours stands under the one key `$`,
+ * which no name in a schema can be; nested types and constants are the other keys of a descriptor.
+ *
+ * References between types are thunks, since types may refer to each other in circles and modules
+ * may import each other in circles.
+ */
+
+/** Describes a struct: pass it to `encode`, `decode` and the like. */
+export interface StructDescriptor<Out = unknown, In = unknown> {
+  readonly $: StructInfo<Out, In>;
+}
+
+/** Describes an interface: pass it to `bootstrap`, `serve` and the like. */
+export interface InterfaceDescriptor<Client = unknown, Server = unknown> {
+  readonly $: InterfaceInfo<Client, Server>;
+}
+
+/** Describes an enum: its enumerants in order of their ordinals. */
+export interface EnumDescriptor<Name extends string = string> {
+  readonly $: EnumInfo<Name>;
+}
+
+/**
+ * One entry of a struct's layout program: an operation, an operand or a struct referred to.
+ * The program lists the pointer fields in the order in which the struct's decoder asks for them.
+ */
+export type LayoutItem = number | StructDescriptor;
+
+export interface StructSource<Out, In> {
+  readonly id: bigint;
+  /** Such as `files.capnp:Files.Entry`. */
+  readonly name: string;
+  readonly dataWords: number;
+  readonly pointers: number;
+  /** Writes a value into a zeroed struct whose data section is at `address`. */
+  encode(writer: Writer, address: number, value: In): void;
+  /** Builds a value from the struct whose data section is at `address`. */
+  decode(reader: Reader, address: number): Out;
+  readonly layout?: () => readonly LayoutItem[];
+  readonly pipeline?: () => readonly PipelineField[];
+  readonly soleField?: SoleField;
+}
+
+export interface StructInfo<Out = unknown, In = unknown> {
+  readonly kind: "struct";
+  readonly id: bigint;
+  readonly name: string;
+  readonly dataWords: number;
+  readonly pointers: number;
+  // Method syntax on purpose: descriptors of particular types must pass where any descriptor will do.
+  encode(writer: Writer, address: number, value: In): void;
+  decode(reader: Reader, address: number): Out;
+  readonly layout: () => readonly LayoutItem[];
+  /** The fields through which capabilities can be reached before the struct has arrived. */
+  readonly pipeline: () => readonly PipelineField[];
+  /** Set when the struct is exactly one field that a stream could carry. */
+  readonly soleField: SoleField | undefined;
+  /** Words to reserve for the next message of this type, learned from the ones before. */
+  hintWords: number;
+  /** The layout program's number in wasm, 0 while it is not registered. */
+  program: number;
+}
+
+export interface SoleField {
+  readonly name: string;
+  readonly kind: "data" | "pointer";
+}
+
+export type PipelineField =
+  | { readonly name: string; readonly pointer: number; readonly iface: () => InterfaceDescriptor }
+  | { readonly name: string; readonly pointer: number; readonly fields: () => readonly PipelineField[] }
+  | { readonly name: string; readonly group: () => readonly PipelineField[] };
+
+export interface InterfaceSource {
+  readonly id: bigint;
+  readonly name: string;
+  readonly extends?: () => readonly InterfaceDescriptor[];
+  readonly methods: readonly MethodDescriptor[];
+}
+
+export interface InterfaceInfo<Client = unknown, Server = unknown> {
+  readonly kind: "interface";
+  readonly id: bigint;
+  /** Such as `files.capnp:Files`. */
+  readonly name: string;
+  readonly extends: () => readonly InterfaceDescriptor[];
+  readonly methods: readonly MethodDescriptor[];
+  /** Never there at run time: carries the types that belong to the interface. */
+  readonly types?: { readonly client: Client; readonly server: Server };
+}
+
+export interface MethodDescriptor {
+  /** As clients and servers spell it, such as `then_`. */
+  readonly name: string;
+  readonly schemaName: string;
+  readonly ordinal: number;
+  readonly streaming: boolean;
+  readonly params: () => StructDescriptor;
+  /** Undefined for a streaming method. */
+  readonly results: (() => StructDescriptor) | undefined;
+}
+
+export interface EnumInfo<Name extends string = string> {
+  readonly kind: "enum";
+  readonly id: bigint;
+  readonly name: string;
+  readonly names: readonly Name[];
+  readonly ordinals: ReadonlyMap<string, number>;
+}
+
+const nothing = (): readonly never[] => [];
+
+/** Makes a struct's descriptor; `members` are its nested types and constants. */
+export function struct<Out, In, Members extends object = object>(
+  source: StructSource<Out, In>,
+  members?: Members,
+): StructDescriptor<Out, In> & Members {
+  const info: StructInfo<Out, In> = {
+    kind: "struct",
+    id: source.id,
+    name: source.name,
+    dataWords: source.dataWords,
+    pointers: source.pointers,
+    encode: source.encode,
+    decode: source.decode,
+    layout: source.layout ?? nothing,
+    pipeline: source.pipeline ?? nothing,
+    soleField: source.soleField,
+    hintWords: 0,
+    program: 0,
+  };
+  return { ...(members as Members), $: info };
+}
+
+/** Makes an interface's descriptor; `members` are its nested types and constants. */
+export function iface<Client, Server, Members extends object = object>(
+  source: InterfaceSource,
+  members?: Members,
+): InterfaceDescriptor<Client, Server> & Members {
+  const info: InterfaceInfo<Client, Server> = {
+    kind: "interface",
+    id: source.id,
+    name: source.name,
+    extends: source.extends ?? nothing,
+    methods: source.methods,
+  };
+  return { ...(members as Members), $: info };
+}
+
+/** Makes an enum's descriptor from its enumerants in order of their ordinals. */
+export function enumeration<const Name extends string>(
+  id: bigint,
+  name: string,
+  names: readonly Name[],
+): EnumDescriptor<Name> {
+  return { $: { kind: "enum", id, name, names, ordinals: new Map(names.map((each, ordinal) => [each, ordinal])) } };
+}
