@@ -2,12 +2,15 @@
 //!
 //! It keeps to a handful of small dependencies, so that a fresh clone reaches the first useful line in seconds.
 
+mod browser;
+mod demo;
+mod gauge;
 mod package;
 mod process;
 mod setup;
 mod stamp;
 mod steps;
-
+mod tests;
 mod tools;
 mod wasm;
 mod workspace;
@@ -36,7 +39,9 @@ fn main() -> ExitCode {
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("\nerror: {failure}");
+            if !failure.is_told() {
+                eprintln!("\nerror: {failure}");
+            }
             ExitCode::FAILURE
         }
     }
@@ -56,6 +61,9 @@ fn run(args: &[String]) -> Result<(), Failure> {
                 "`wasm` takes nothing but --dev; `cargo xtask help` shows the commands",
             )),
         },
+        "test" => tests::run(rest),
+        "demo" => demo::run(rest),
+        "bench" => demo::bench(rest),
 
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

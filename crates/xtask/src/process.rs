@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,15 @@ pub(crate) struct Failure(String);
 impl Failure {
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self(message.into())
+    }
+
+    /// A failure whose reasons have been shown already, above a closing line that must stay the last.
+    pub(crate) fn closing() -> Self {
+        Self(String::new())
+    }
+
+    pub(crate) fn is_told(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -49,6 +59,7 @@ pub(crate) fn each_line(
     mut on_line: impl FnMut(&str),
 ) -> Result<ExitStatus, Failure> {
     let mut running = start(what, command.stdout(Stdio::piped()))?;
+    let _watchdog = Watchdog::set(what, running.child.id());
     if let Some(stdout) = running.child.stdout.take() {
         let mut reader = BufReader::new(stdout);
         let mut line = Vec::new();
@@ -139,6 +150,27 @@ impl Drop for Running {
     }
 }
 
+/// Ends a program that has hung: a test run that never returns tells nobody what is wrong.
+struct Watchdog {
+    // Dropped with the watchdog, which wakes the thread.
+    _alive: Sender<()>,
+}
+
+impl Watchdog {
+    fn set(what: &str, leader: u32) -> Self {
+        let (alive, gone) = channel();
+        let what = what.to_owned();
+        std::thread::spawn(move || {
+            if gone.recv_timeout(HUNG_AFTER) == Err(RecvTimeoutError::Timeout) {
+                let minutes = HUNG_AFTER.as_secs() / 60;
+                eprintln!("{what}: still running after {minutes} minutes; ending it");
+                signal_group("KILL", leader);
+            }
+        });
+        Self { _alive: alive }
+    }
+}
+
 /// On Ctrl-C, termination or a closed terminal: end every child, clean up, leave with 130.
 pub(crate) fn kill_children_on_ctrl_c() {
     let installed = ctrlc::set_handler(|| {
@@ -210,6 +242,9 @@ fn signal_group(signal: &str, leader: u32) {
 fn lock_children() -> std::sync::MutexGuard<'static, Vec<u32>> {
     CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// Longer than the longest cold build on a slow machine.
+const HUNG_AFTER: Duration = Duration::from_secs(20 * 60);
 
 static CHILDREN: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 static SCRATCH: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());

@@ -1,0 +1,195 @@
+//! What `npm test` consists of.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::Step;
+use super::report::Counts;
+use crate::demo;
+use crate::package;
+use crate::process::{self, Failure};
+use crate::tools;
+use crate::wasm;
+use crate::workspace;
+
+pub(super) const ALL: &[Step] = &[
+    Step {
+        name: "fmt",
+        about: "rustfmt",
+        run: || check("rustfmt", tools::cargo().args(["fmt", "--all", "--check"])),
+    },
+    Step {
+        name: "clippy",
+        about: "clippy, natively and for wasm",
+        run: clippy,
+    },
+    Step {
+        name: "rust",
+        about: "Rust tests and interoperability with the C++ and Rust implementations",
+        run: rust,
+    },
+    Step {
+        name: "build",
+        about: "wasm-pack build, the npm package, the example's page and server",
+        run: build,
+    },
+    Step {
+        name: "types",
+        about: "TypeScript type check",
+        run: types,
+    },
+    Step {
+        name: "js",
+        about: "JavaScript tests in Node",
+        run: || vitest("js", "js/vitest.config.ts"),
+    },
+    Step {
+        name: "wasm",
+        about: "wasm-pack test --headless --chrome",
+        run: wasm_pack_test,
+    },
+    Step {
+        name: "package",
+        about: "the packed tarball in Chromium, Vite projects and Node",
+        run: || vitest("package", "js/test-package/vitest.config.ts"),
+    },
+];
+
+/// A command that is one test in itself.
+fn check(what: &str, command: &mut Command) -> Result<Counts, Failure> {
+    process::run(what, command).map(|()| Counts::success())
+}
+
+fn clippy() -> Result<Counts, Failure> {
+    let deny = ["--", "--deny", "warnings"];
+    let mut counts = check(
+        "clippy",
+        tools::cargo()
+            .args(["clippy", "--quiet", "--workspace", "--all-targets"])
+            .args(deny),
+    )?;
+    counts.add(check(
+        "clippy for wasm",
+        tools::cargo()
+            .args([
+                "clippy",
+                "--quiet",
+                "--package",
+                "capstan-web",
+                "--package",
+                "tests-wasm",
+            ])
+            .args(["--all-targets", "--target", "wasm32-unknown-unknown"])
+            .args(deny),
+    )?);
+    Ok(counts)
+}
+
+fn rust() -> Result<Counts, Failure> {
+    count_results(
+        "cargo test",
+        tools::cargo().args([
+            "test",
+            "--workspace",
+            "--exclude",
+            "tests-wasm",
+            "--no-fail-fast",
+        ]),
+    )
+}
+
+fn build() -> Result<Counts, Failure> {
+    wasm::build_package()?;
+    demo::build_page()?;
+    // The tests' server is the debug one: it is compiled already, and nothing here measures speed.
+    check(
+        "building the example's server",
+        tools::cargo().args(["build", "--quiet", "--package", "upload-server"]),
+    )
+}
+
+fn types() -> Result<Counts, Failure> {
+    let mut counts = Counts::default();
+    for project in [
+        "js/tsconfig.json",
+        "js/test-package/tsconfig.json",
+        "examples-web/upload/tsconfig.json",
+    ] {
+        if workspace::root().join(project).is_file() {
+            counts.add(check(
+                project,
+                tools::node_program("typescript/bin/tsc").args(["--noEmit", "-p", project]),
+            )?);
+        }
+    }
+    Ok(counts)
+}
+
+fn vitest(name: &str, config: &str) -> Result<Counts, Failure> {
+    let results = workspace::generated("tests").join(format!("{name}.json"));
+    let _ = std::fs::remove_file(&results);
+    let mut vitest = tools::node_program("vitest/vitest.mjs");
+    vitest
+        .args([
+            "run",
+            "--config",
+            config,
+            "--reporter=default",
+            "--reporter=json",
+        ])
+        .arg(format!("--outputFile.json={}", results.display()))
+        .env("CAPSTAN_PACKAGE", package::dir())
+        .env("CAPSTAN_TARBALL", package::tarball())
+        .env("CAPSTAN_PAGE", demo::page_dir())
+        .env(
+            "CAPSTAN_UPLOAD_SERVER",
+            workspace::cargo_output("debug").join("upload-server"),
+        );
+    if let Some(browser) = tools::chromium()? {
+        vitest.env("CAPSTAN_CHROMIUM", browser);
+    }
+    let status = process::each_line(name, &mut vitest, |line| println!("{line}"))?;
+    let report = workspace::read_json(&results)?;
+    let number = |key: &str| report.get(key).and_then(Value::as_u64).unwrap_or(0);
+    let counts = Counts {
+        passed: number("numPassedTests"),
+        failed: number("numFailedTests"),
+    };
+    Ok(counts.with_status(status.success()))
+}
+
+fn wasm_pack_test() -> Result<Counts, Failure> {
+    let driver = tools::chromedriver()?
+        .ok_or_else(|| Failure::new("no chromedriver found; run `cargo xtask setup`"))?;
+    let browser = tools::chromium()?
+        .ok_or_else(|| Failure::new("no Chromium found; run `cargo xtask setup`"))?;
+    let capabilities = workspace::generated("tests").join("webdriver.json");
+    workspace::write(
+        &capabilities,
+        &serde_json::json!({"goog:chromeOptions": {"binary": browser, "args": []}}).to_string(),
+    )?;
+    count_results(
+        "wasm-pack test",
+        tools::command(tools::bin_dir().join("wasm-pack"))
+            .args(["--log-level", "warn", "test", "--mode", "no-install"])
+            .args(["--headless", "--chrome", "--chromedriver"])
+            .arg(driver)
+            .arg("tests-wasm")
+            .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", capabilities)
+            .env("WASM_BINDGEN_TEST_TIMEOUT", "120")
+            .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30"),
+    )
+}
+
+/// Runs test binaries whose output stays visible while it is being counted.
+fn count_results(what: &str, command: &mut Command) -> Result<Counts, Failure> {
+    let mut counts = Counts::default();
+    let status = process::each_line(what, command, |line| {
+        println!("{line}");
+        if let Some(found) = Counts::in_line(line) {
+            counts.add(found);
+        }
+    })?;
+    Ok(counts.with_status(status.success()))
+}
