@@ -1,0 +1,168 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { copyFile, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { type Browser, chromium } from "playwright-core";
+
+/** What the test runner made before these tests started. */
+export const made = {
+  tarball: () => setting("CAPSTAN_TARBALL"),
+  page: () => setting("CAPSTAN_PAGE"),
+  server: () => setting("CAPSTAN_UPLOAD_SERVER"),
+  chromium: () => setting("CAPSTAN_CHROMIUM"),
+};
+
+/** The repository, for the example's schema module and for pinned tools. */
+export const repository = join(import.meta.dirname, "../..");
+
+function setting(name: string): string {
+  const value = process.env[name];
+  if (value === undefined || value === "") {
+    throw new Error(`${name} is not set: start these tests with \`cargo xtask test --only build,package\``);
+  }
+  return value;
+}
+
+/** One line the server printed about an upload. */
+export interface UploadEvent {
+  readonly event: "upload_started" | "upload_done" | "upload_partial";
+  readonly name: string;
+  readonly size: number;
+  readonly bytes?: number;
+  readonly sha256?: string;
+  readonly reason?: string;
+}
+
+/** The example's server as a child process. */
+export class UploadServer {
+  readonly url: string;
+  readonly #process: ChildProcess;
+  readonly #events: UploadEvent[] = [];
+  #wake: (() => void) | undefined;
+
+  private constructor(process: ChildProcess, url: string) {
+    this.#process = process;
+    this.url = url;
+  }
+
+  static async start(assets: string, file?: string): Promise<UploadServer> {
+    const args = ["--port", "0", "--assets", assets, ...(file === undefined ? [] : ["--file", file])];
+    const child = spawn(made.server(), args, { stdio: ["ignore", "pipe", "inherit"] });
+    const lines = createInterface({ input: child.stdout });
+    const [first] = (await Promise.race([
+      once(lines, "line"),
+      once(child, "exit").then(([code]) => Promise.reject(new Error(`the server ended with ${code} before it listened`))),
+    ])) as [string];
+    const url = /^listening (\S+)$/.exec(first)?.[1];
+    if (url === undefined) throw new Error(`the server's first line is ${JSON.stringify(first)}`);
+    const server = new UploadServer(child, url.replace(/\/$/, ""));
+    lines.on("line", (line) => server.#take(line));
+    return server;
+  }
+
+  get rpcUrl(): string {
+    return `${this.url.replace(/^http/, "ws")}/rpc`;
+  }
+
+  /** Waits for what the server says about the end of the upload called `name`. */
+  async outcome(name: string): Promise<UploadEvent> {
+    for (;;) {
+      const found = this.#events.find((event) => event.name === name && event.event !== "upload_started");
+      if (found !== undefined) return found;
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const ended = once(this.#process, "exit");
+    this.#process.kill("SIGTERM");
+    await ended;
+  }
+
+  #take(line: string): void {
+    const message = JSON.parse(line) as { server?: UploadEvent };
+    if (message.server === undefined) return;
+    this.#events.push(message.server);
+    this.#wake?.();
+  }
+}
+
+/** An empty directory outside the repository, as a user's project would be, with the tarball installed. */
+export class Project {
+  readonly dir: string;
+
+  private constructor(dir: string) {
+    this.dir = dir;
+  }
+
+  static async create(files: Record<string, string>, packages: readonly string[] = []): Promise<Project> {
+    const dir = await realpath(await mkdtemp(join(tmpdir(), "capstan-project-")));
+    const project = new Project(dir);
+    await project.write({ "package.json": JSON.stringify({ name: "project", private: true, type: "module" }), ...files });
+    await copyFile(join(repository, ".npmrc"), join(dir, ".npmrc"));
+    await project.run("npm", "install", "--prefer-offline", "--no-audit", "--no-fund", made.tarball(), ...packages);
+    return project;
+  }
+
+  async write(files: Record<string, string>): Promise<void> {
+    for (const [name, content] of Object.entries(files)) await writeFile(join(this.dir, name), content);
+  }
+
+  /** Copies a file of the repository into the project's directory. */
+  async take(path: string, as: string): Promise<void> {
+    await copyFile(join(repository, path), join(this.dir, as));
+  }
+
+  /** Runs a program in the project; fails with all it said unless it succeeds. */
+  async run(program: string, ...args: string[]): Promise<string> {
+    const { status, output } = await this.attempt(program, ...args);
+    if (status !== 0) throw new Error(`${program} ${args.join(" ")} ended with ${status}:\n${output}`);
+    return output;
+  }
+
+  async attempt(program: string, ...args: string[]): Promise<{ status: number | null; output: string }> {
+    const child = spawn(program, args, { cwd: this.dir, stdio: ["ignore", "pipe", "pipe"] });
+    let output = "";
+    child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    const [status] = (await once(child, "close")) as [number | null];
+    return { status, output };
+  }
+
+  remove(): Promise<void> {
+    return rm(this.dir, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** The version of a package that the repository's lock file pins. */
+export async function pinned(name: string): Promise<string> {
+  const { default: lock } = (await import(join(repository, "package-lock.json"), { with: { type: "json" } })) as {
+    default: { packages: Record<string, { version: string } | undefined> };
+  };
+  const entry = lock.packages[`node_modules/${name}`];
+  if (entry === undefined) throw new Error(`package-lock.json does not pin ${name}`);
+  return `${name}@${entry.version}`;
+}
+
+export function openBrowser(): Promise<Browser> {
+  return chromium.launch({ executablePath: made.chromium(), args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+}
+
+export interface Sample {
+  readonly path: string;
+  readonly name: string;
+  readonly size: number;
+  readonly sha256: string;
+}
+
+/** A file of random bytes, with its hash. */
+export async function sampleFile(dir: string, name: string, size: number): Promise<Sample> {
+  const path = join(dir, name);
+  const bytes = randomBytes(size);
+  await writeFile(path, bytes);
+  return { path, name, size, sha256: createHash("sha256").update(bytes).digest("hex") };
+}
