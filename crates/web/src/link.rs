@@ -1,0 +1,165 @@
+//! One WebSocket-shaped object: frames out through `send`, frames in through its listeners.
+//!
+//! Anything with `send`, `close`, `binaryType` and either `addEventListener` or the `on…`
+//! properties will do: a browser's `WebSocket`, one of the `ws` package, a Worker's `WebSocketPair`
+//! half, a test's fake. It is used through [`web_sys::WebSocket`] without asking for its class.
+
+use std::rc::Rc;
+
+use js_sys::{Function, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+use web_sys::{CloseEvent, MessageEvent, WebSocket};
+
+/// What came in from the other side of a [`Link`].
+pub(crate) enum Arrival {
+    Frame(Uint8Array),
+    /// A text message: never part of the protocol.
+    Text,
+    Closed {
+        code: u16,
+        reason: String,
+    },
+}
+
+/// The WebSocket close codes this side sends (RFC 6455, section 7.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CloseCode {
+    Normal = 1000,
+    ProtocolError = 1002,
+    UnsupportedData = 1003,
+    TooBig = 1009,
+}
+
+pub(crate) struct Link {
+    socket: WebSocket,
+    /// Whether the socket may still read the bytes after `send` has returned. The platform's own
+    /// WebSocket copies them at once; `ws`, for one, does not promise to.
+    copies: bool,
+    on_message: Closure<dyn Fn(MessageEvent)>,
+    on_close: Closure<dyn Fn(CloseEvent)>,
+}
+
+impl Link {
+    /// Listens to `socket`; everything that arrives is handed to `arrived`, never from within a
+    /// call of this module's.
+    pub(crate) fn attach(
+        socket: WebSocket,
+        copies: bool,
+        arrived: impl Fn(Arrival) + 'static,
+    ) -> Result<Self, JsValue> {
+        let arrived: Rc<dyn Fn(Arrival)> = Rc::new(arrived);
+        let on_message = {
+            let arrived = arrived.clone();
+            Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
+                let data = event.data();
+                arrived(if data.is_string() {
+                    Arrival::Text
+                } else {
+                    Arrival::Frame(Uint8Array::new(&data))
+                });
+            })
+        };
+        let on_close = Closure::<dyn Fn(CloseEvent)>::new(move |event: CloseEvent| {
+            arrived(Arrival::Closed {
+                code: event.code(),
+                reason: event.reason(),
+            });
+        });
+        Reflect::set(&socket, &"binaryType".into(), &"arraybuffer".into())?;
+        let link = Self {
+            socket,
+            copies,
+            on_message,
+            on_close,
+        };
+        link.listen(true)?;
+        Ok(link)
+    }
+
+    /// Sends one binary message.
+    pub(crate) fn send(&self, frame: &[u8]) -> Result<(), String> {
+        let sent = if self.copies {
+            self.socket.send_with_js_u8_array(&Uint8Array::from(frame))
+        } else {
+            self.socket.send_with_u8_array(frame)
+        };
+        sent.map_err(|error| describe(&error))
+    }
+
+    /// Stops listening and closes the socket. Frames sent before still go out first.
+    pub(crate) fn close(&self, code: CloseCode, reason: &str) {
+        // A socket that refuses to forget its listeners calls into an id that is gone: harmless.
+        let _ = self.listen(false);
+        let reason = at_most(reason, 123);
+        let standard = code as u16;
+        // Browsers let a page say only 1000 and codes from 3000 up.
+        let closed = self
+            .socket
+            .close_with_code_and_reason(standard, reason)
+            .or_else(|_| {
+                self.socket
+                    .close_with_code_and_reason(standard + 3000, reason)
+            })
+            .or_else(|_| self.socket.close());
+        // Nothing is left to do about a socket that cannot be closed: it already is.
+        let _ = closed;
+    }
+
+    fn listen(&self, on: bool) -> Result<(), JsValue> {
+        // An error is always followed by a close, which carries as much as may be known.
+        let listeners: [(&str, &Function); 2] = [
+            ("message", self.on_message.as_ref().unchecked_ref()),
+            ("close", self.on_close.as_ref().unchecked_ref()),
+        ];
+        let is_target = Reflect::get(&self.socket, &"addEventListener".into())?.is_function();
+        for (name, listener) in listeners {
+            if is_target && on {
+                self.socket
+                    .add_event_listener_with_callback(name, listener)?;
+            } else if is_target {
+                self.socket
+                    .remove_event_listener_with_callback(name, listener)?;
+            } else {
+                let value = if on {
+                    listener.as_ref()
+                } else {
+                    &JsValue::NULL
+                };
+                Reflect::set(&self.socket, &["on", name].concat().into(), value)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a person can read of something that JavaScript threw.
+pub(crate) fn describe(error: &JsValue) -> String {
+    if let Some(text) = error.as_string() {
+        return text;
+    }
+    Reflect::get(error, &"message".into())
+        .ok()
+        .and_then(|message| message.as_string())
+        .unwrap_or_else(|| "no message".to_owned())
+}
+
+/// The longest beginning of `text` that is no longer than `limit_bytes` and ends between characters.
+fn at_most(text: &str, limit_bytes: usize) -> &str {
+    let mut end = limit_bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::at_most;
+
+    #[test]
+    fn a_reason_is_cut_between_characters() {
+        assert_eq!(at_most("abc", 123), "abc");
+        assert_eq!(at_most("aé", 2), "a");
+        assert_eq!(at_most("é", 1), "");
+    }
+}

@@ -1,0 +1,524 @@
+//! The functions that `js/src` calls.
+//!
+//! Ids and addresses are bare integers here. 64-bit ids travel as two halves. A capability list, a
+//! pipelining path and a list of methods travel through the *list*, a block of `u32` at
+//! [`list_address`]; what an event or a question about state has to tell stands in the *report*, a
+//! block of `u32` at [`report_address`].
+
+use std::cell::{Cell, RefCell};
+
+use capstan_rpc::vat::{
+    Admission, AnswerId, CallId, CapId, ConnectionId, ConnectionOptions, Event, Exception,
+    ExceptionKind, FlowControl, ObjectOptions, Outgoing, PipelineOp,
+};
+use js_sys::Function;
+use wasm_bindgen::prelude::*;
+
+use crate::driver::{self, now_micros, with};
+use crate::seam;
+
+/// In place of a capability id: there is none.
+pub const NONE: u32 = u32::MAX;
+/// [`stream_finish`]: the window has room for the next call.
+pub const STREAM_READY: u32 = u32::MAX;
+/// [`stream_finish`]: nothing was sent, [`failure_reason`] tells why.
+pub const STREAM_FAILED: u32 = u32::MAX - 1;
+
+/// What [`next_event`] found; the report holds the rest.
+pub const EVENT_NONE: u32 = 0;
+/// A call returned: call, payload.
+pub const EVENT_RETURN: u32 = 1;
+/// A call failed: call. [`failure_reason`] tells why.
+pub const EVENT_FAILED: u32 = 2;
+/// The window has room behind a streamed call: call.
+pub const EVENT_STREAM_READY: u32 = 3;
+/// It never will: call. [`failure_reason`] tells why.
+pub const EVENT_STREAM_FAILED: u32 = 4;
+/// A hosted object is called: answer, object, interface high, interface low, method, payload.
+pub const EVENT_CALL: u32 = 5;
+/// An answer is not wanted any more: answer.
+pub const EVENT_CANCELED: u32 = 6;
+/// An object is not referenced any more: object.
+pub const EVENT_OBJECT_RELEASED: u32 = 7;
+/// A connection is over: connection. [`failure_reason`] tells why.
+pub const EVENT_CLOSED: u32 = 8;
+
+const REPORT_WORDS: usize = 16;
+
+thread_local! {
+    // Cells, because JavaScript reads and writes these blocks behind the compiler's back.
+    static REPORT: Box<[Cell<u32>]> = vec![Cell::new(0); REPORT_WORDS].into_boxed_slice();
+    static LIST: RefCell<Vec<Cell<u32>>> = const { RefCell::new(Vec::new()) };
+}
+
+// ---- set-up ----
+
+/// `wake()` is called when events wait, once until [`next_event`] has said that there are none left;
+/// `set_timer(millis)` wants [`on_timer`] called then. Both must only schedule.
+#[wasm_bindgen]
+pub fn set_hooks(wake: Function, set_timer: Function) {
+    driver::set_hooks(wake, set_timer);
+}
+
+/// Where the report stands.
+#[wasm_bindgen]
+pub fn report_address() -> u32 {
+    REPORT.with(|report| report.as_ptr() as u32)
+}
+
+/// Where the list stands, with room for at least `min_len` entries. It moves when it grows, and
+/// keeps what it held.
+#[wasm_bindgen]
+pub fn list_address(min_len: u32) -> u32 {
+    LIST.with_borrow_mut(|list| {
+        if list.len() < min_len as usize {
+            list.resize(min_len as usize, Cell::new(0));
+        }
+        list.as_ptr() as u32
+    })
+}
+
+#[wasm_bindgen]
+pub fn on_timer() {
+    with(|driver| driver.vat.handle_timeout(now_micros()));
+    driver::settle();
+}
+
+// ---- connections ----
+
+/// Connects the vat to an open WebSocket-shaped object; hands back the connection's id.
+///
+/// `copies` says that the socket may read what it was given after `send` has returned. `name` is
+/// what messages call the other side. `bootstrap` is the capability a peer gets that asks, or
+/// [`NONE`]; its reference is taken over.
+#[wasm_bindgen]
+pub fn attach_socket(
+    socket: JsValue,
+    copies: bool,
+    name: String,
+    window_bytes: u32,
+    max_message_bytes: u32,
+    bootstrap: u32,
+) -> Result<u32, JsValue> {
+    let options = ConnectionOptions {
+        bootstrap: optional_cap(bootstrap),
+        flow_control: FlowControl::Fixed(u64::from(window_bytes)),
+        max_message_bytes: max_message_bytes as usize,
+        ..ConnectionOptions::default()
+    };
+    driver::attach(socket.unchecked_into(), copies, name, options).map(ConnectionId::to_raw)
+}
+
+#[wasm_bindgen]
+pub fn close_connection(connection: u32, reason: String) {
+    let reason = Exception::disconnected(reason);
+    with(|driver| driver.close(ConnectionId::from_raw(connection), reason));
+    driver::settle();
+}
+
+/// Into the report: questions, answers, imports, exports, streams, queued frames and their bytes,
+/// then bytes in flight as two words, low half first. False when the connection is over.
+#[wasm_bindgen]
+pub fn connection_stats(connection: u32) -> bool {
+    let connection = ConnectionId::from_raw(connection);
+    let Some(stats) = with(|driver| driver.vat.connection_stats(connection)) else {
+        return false;
+    };
+    let [in_flight_low, in_flight_high] = halves(stats.in_flight_bytes);
+    report(&[
+        stats.questions as u32,
+        stats.answers as u32,
+        stats.imports as u32,
+        stats.exports as u32,
+        stats.streams as u32,
+        stats.queued_frames as u32,
+        stats.queued_bytes as u32,
+        in_flight_low,
+        in_flight_high,
+    ]);
+    true
+}
+
+// ---- capabilities ----
+
+/// The bootstrap object of the other side: one reference to a capability.
+#[wasm_bindgen]
+pub fn bootstrap(connection: u32) -> u32 {
+    let connection = ConnectionId::from_raw(connection);
+    let cap = with(|driver| driver.vat.bootstrap(now_micros(), connection));
+    driver::settle();
+    cap.to_raw()
+}
+
+/// Hosts an object whose `streaming_count` streaming methods are in the list, three entries each:
+/// interface high, interface low, method. Hands back a capability for it, the object's id first in
+/// the report.
+#[wasm_bindgen]
+pub fn add_object(streaming_count: u32) -> u32 {
+    let streaming_methods = LIST.with_borrow(|list| {
+        list.chunks_exact(3)
+            .take(streaming_count as usize)
+            .filter_map(|entry| match entry {
+                [high, low, method] => Some((whole(high.get(), low.get()), method.get() as u16)),
+                _ => None,
+            })
+            .collect()
+    });
+    let options = ObjectOptions {
+        streaming_methods,
+        ..ObjectOptions::default()
+    };
+    let (object, cap) = with(|driver| driver.vat.add_object(options));
+    report(&[object.to_raw()]);
+    cap.to_raw()
+}
+
+/// A capability whose every call fails with this.
+#[wasm_bindgen]
+pub fn broken_cap(kind: u32, reason: String) -> u32 {
+    with(|driver| {
+        driver
+            .vat
+            .broken(Exception::new(exception_kind(kind), reason))
+    })
+    .to_raw()
+}
+
+#[wasm_bindgen]
+pub fn retain_cap(cap: u32) {
+    with(|driver| driver.vat.retain(CapId::from_raw(cap)));
+}
+
+#[wasm_bindgen]
+pub fn release_cap(cap: u32) {
+    with(|driver| driver.vat.release(now_micros(), CapId::from_raw(cap)));
+    driver::settle();
+}
+
+/// Into the report, two words each, low half first: window, bytes in flight, bytes delivered, and the largest
+/// call in flight. False when there was no streamed call on this capability yet.
+#[wasm_bindgen]
+pub fn stream_stats(cap: u32) -> bool {
+    let Some(stats) = with(|driver| driver.vat.stream_stats(CapId::from_raw(cap))) else {
+        return false;
+    };
+    let [window_low, window_high] = halves(stats.window_bytes);
+    let [in_flight_low, in_flight_high] = halves(stats.in_flight_bytes);
+    let [delivered_low, delivered_high] = halves(stats.delivered_bytes);
+    let [largest_low, largest_high] = halves(stats.largest_bytes);
+    report(&[
+        window_low,
+        window_high,
+        in_flight_low,
+        in_flight_high,
+        delivered_low,
+        delivered_high,
+        largest_low,
+        largest_high,
+    ]);
+    true
+}
+
+// ---- calling ----
+
+/// Begins the message of a call; the seam's encoder fills it next, then one of [`call_finish`],
+/// [`stream_finish`] and [`build_abort`] ends it.
+#[wasm_bindgen]
+pub fn call_begin(interface_high: u32, interface_low: u32, method: u32, hint_words: u32) {
+    let interface = whole(interface_high, interface_low);
+    begin(
+        Outgoing::call(interface, method as u16, hint_words as usize),
+        hint_words,
+    );
+}
+
+/// Makes the call that was begun; hands back its id. The list's first `cap_count` entries are the
+/// capabilities that the content's pointers index; a reference is added to each.
+#[wasm_bindgen]
+pub fn call_finish(target: u32, cap_count: u32) -> u32 {
+    let call = with(|driver| {
+        let caps = retained_list(driver, cap_count);
+        let params = driver.end_building()?;
+        Some(
+            driver
+                .vat
+                .call(now_micros(), CapId::from_raw(target), params, caps),
+        )
+    });
+    driver::settle();
+    call.map_or(NONE, CallId::to_raw)
+}
+
+/// Makes the streamed call that was begun: [`STREAM_READY`], [`STREAM_FAILED`], or the id of a call to
+/// wait for.
+#[wasm_bindgen]
+pub fn stream_finish(target: u32, cap_count: u32) -> u32 {
+    let code = with(|driver| {
+        let caps = retained_list(driver, cap_count);
+        let Some(params) = driver.end_building() else {
+            driver.fail(Exception::failed("no call was begun"));
+            return STREAM_FAILED;
+        };
+        let target = CapId::from_raw(target);
+        match driver
+            .vat
+            .call_streaming(now_micros(), target, params, caps)
+        {
+            Ok(Admission::Ready) => STREAM_READY,
+            Ok(Admission::Wait(call)) => call.to_raw(),
+            Err(exception) => {
+                driver.fail(exception);
+                STREAM_FAILED
+            }
+        }
+    });
+    driver::settle();
+    code
+}
+
+/// Forgets the message that was begun.
+#[wasm_bindgen]
+pub fn build_abort() {
+    with(|driver| driver.end_building());
+}
+
+/// The capability that will be in a call's results at the path in the list: `depth` entries, each the index of a
+/// pointer field.
+#[wasm_bindgen]
+pub fn pipeline(call: u32, depth: u32) -> u32 {
+    let path: Vec<PipelineOp> = LIST.with_borrow(|list| {
+        list.iter()
+            .take(depth as usize)
+            .map(|field| PipelineOp::GetPointerField(field.get() as u16))
+            .collect()
+    });
+    let cap = with(|driver| driver.vat.pipeline(CallId::from_raw(call), &path));
+    driver::settle();
+    cap.to_raw()
+}
+
+/// Nobody waits for this call any more. An ordinary one is finished, a streamed one goes on.
+#[wasm_bindgen]
+pub fn drop_call(call: u32) {
+    with(|driver| driver.vat.drop_call(now_micros(), CallId::from_raw(call)));
+    driver::settle();
+}
+
+// ---- answering ----
+
+/// Begins the results of an answer, as [`call_begin`] does a call.
+#[wasm_bindgen]
+pub fn results_begin(hint_words: u32) {
+    begin(Outgoing::results(hint_words as usize), hint_words);
+}
+
+/// Returns the results that were begun; capabilities as in [`call_finish`].
+#[wasm_bindgen]
+pub fn results_finish(answer: u32, cap_count: u32) {
+    with(|driver| {
+        let caps = retained_list(driver, cap_count);
+        if let Some(results) = driver.end_building() {
+            let answer = AnswerId::from_raw(answer);
+            driver
+                .vat
+                .return_results(now_micros(), answer, results, caps);
+        }
+    });
+    driver::settle();
+}
+
+#[wasm_bindgen]
+pub fn return_exception(answer: u32, kind: u32, reason: String, trace: String) {
+    let mut exception = Exception::new(exception_kind(kind), reason);
+    exception.trace = trace;
+    with(|driver| {
+        driver
+            .vat
+            .return_exception(now_micros(), AnswerId::from_raw(answer), exception);
+    });
+    driver::settle();
+}
+
+// ---- what happened ----
+
+/// Takes the next event; says which kind it is.
+#[wasm_bindgen]
+pub fn next_event() -> u32 {
+    with(|driver| match driver.next_event() {
+        None => EVENT_NONE,
+        Some(Event::Return {
+            call,
+            result: Ok(payload),
+        }) => {
+            let payload = driver.keep_payload(payload);
+            report(&[call.to_raw(), payload]);
+            EVENT_RETURN
+        }
+        Some(Event::Return {
+            call,
+            result: Err(exception),
+        }) => {
+            driver.fail(exception);
+            report(&[call.to_raw()]);
+            EVENT_FAILED
+        }
+        Some(Event::StreamReady {
+            call,
+            result: Ok(()),
+        }) => {
+            report(&[call.to_raw()]);
+            EVENT_STREAM_READY
+        }
+        Some(Event::StreamReady {
+            call,
+            result: Err(exception),
+        }) => {
+            driver.fail(exception);
+            report(&[call.to_raw()]);
+            EVENT_STREAM_FAILED
+        }
+        Some(Event::Call(call)) => {
+            let payload = driver.keep_payload(call.params);
+            let [low, high] = halves(call.interface_id);
+            let method = u32::from(call.method_id);
+            report(&[
+                call.answer.to_raw(),
+                call.object.to_raw(),
+                high,
+                low,
+                method,
+                payload,
+            ]);
+            EVENT_CALL
+        }
+        Some(Event::Canceled { answer }) => {
+            report(&[answer.to_raw()]);
+            EVENT_CANCELED
+        }
+        Some(Event::ObjectReleased { object }) => {
+            report(&[object.to_raw()]);
+            EVENT_OBJECT_RELEASED
+        }
+        Some(Event::Closed { connection, reason }) => {
+            driver.fail(reason);
+            report(&[connection.to_raw()]);
+            EVENT_CLOSED
+        }
+    })
+}
+
+/// Puts the capabilities of a payload into the list; hands back how many. Each that is not
+/// [`NONE`] is one reference, which is JavaScript's from the first asking on.
+#[wasm_bindgen]
+pub fn payload_caps(payload: u32) -> u32 {
+    with(|driver| {
+        let Some(payload) = driver.payload(payload) else {
+            return 0;
+        };
+        LIST.with_borrow_mut(|list| {
+            if list.len() < payload.caps.len() {
+                list.resize(payload.caps.len(), Cell::new(0));
+            }
+            for (entry, cap) in list.iter().zip(&payload.caps) {
+                entry.set(cap.map_or(NONE, CapId::to_raw));
+            }
+        });
+        payload.caps.len() as u32
+    })
+}
+
+#[wasm_bindgen]
+pub fn payload_free(payload: u32) {
+    with(|driver| driver.free_payload(payload));
+}
+
+/// The kind of the last failure that an event or a return code told of: its ordinal in `rpc.capnp`.
+#[wasm_bindgen]
+pub fn failure_kind() -> u32 {
+    with(
+        |driver| match driver.failure().map(|failure| failure.kind) {
+            None | Some(ExceptionKind::Failed) => 0,
+            Some(ExceptionKind::Overloaded) => 1,
+            Some(ExceptionKind::Disconnected) => 2,
+            Some(ExceptionKind::Unimplemented) => 3,
+        },
+    )
+}
+
+#[wasm_bindgen]
+pub fn failure_reason() -> String {
+    with(|driver| {
+        driver
+            .failure()
+            .map(|failure| failure.reason.clone())
+            .unwrap_or_default()
+    })
+}
+
+/// The stack at the far side, or nothing.
+#[wasm_bindgen]
+pub fn failure_trace() -> String {
+    with(|driver| {
+        driver
+            .failure()
+            .map(|failure| failure.trace.clone())
+            .unwrap_or_default()
+    })
+}
+
+// ---- helpers ----
+
+fn begin(outgoing: Outgoing, hint_words: u32) {
+    with(|driver| {
+        driver.begin_building(outgoing);
+        if let Some(outgoing) = driver.building() {
+            seam::publish_room(outgoing, hint_words as usize);
+        }
+    });
+}
+
+fn retained_list(driver: &mut driver::Driver, count: u32) -> Vec<Option<CapId>> {
+    if count == 0 {
+        return Vec::new();
+    }
+    let caps: Vec<Option<CapId>> = LIST.with_borrow(|list| {
+        list.iter()
+            .take(count as usize)
+            .map(|entry| optional_cap(entry.get()))
+            .collect()
+    });
+    for cap in caps.iter().flatten() {
+        driver.vat.retain(*cap);
+    }
+    caps
+}
+
+fn report(words: &[u32]) {
+    REPORT.with(|report| {
+        for (cell, word) in report.iter().zip(words) {
+            cell.set(*word);
+        }
+    });
+}
+
+fn optional_cap(raw: u32) -> Option<CapId> {
+    (raw != NONE).then(|| CapId::from_raw(raw))
+}
+
+fn exception_kind(ordinal: u32) -> ExceptionKind {
+    match ordinal {
+        1 => ExceptionKind::Overloaded,
+        2 => ExceptionKind::Disconnected,
+        3 => ExceptionKind::Unimplemented,
+        _ => ExceptionKind::Failed,
+    }
+}
+
+fn whole(high: u32, low: u32) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
+}
+
+/// Low half first.
+fn halves(value: u64) -> [u32; 2] {
+    [value as u32, (value >> 32) as u32]
+}

@@ -1,0 +1,166 @@
+import * as glue from "../wasm/capstan_web.js";
+import { type CallPromiseClass, CallState } from "./call-promise.js";
+import { ClientBase, shortName } from "./client.js";
+import { abandon, expect, giveUpOn, handled, takeFailure } from "./pending.js";
+import { writeList } from "./report.js";
+import type { InterfaceInfo, MethodDescriptor } from "./seam/descriptor.js";
+import { encodeContent, sizeHint } from "./seam/outgoing.js";
+import type { CallOptions } from "./types.js";
+
+const STREAM_READY = 0xffffffff;
+const STREAM_FAILED = 0xfffffffe;
+/** A method as the hot paths want it. */
+export interface BoundMethod extends MethodDescriptor {
+  readonly interfaceHigh: number;
+  readonly interfaceLow: number;
+  /** For messages, such as `Files.create`. */
+  readonly label: string;
+  /** The class of its call promises, when capabilities can be reached through them. */
+  promiseClass: CallPromiseClass | null | undefined;
+}
+
+/** Clients met by the encoder; used again by every call. */
+const met: object[] = [];
+
+/** The methods of an interface, those of its ancestors included. */
+export function bindMethods(info: InterfaceInfo): BoundMethod[] {
+  const methods: BoundMethod[] = [];
+  const seen = new Set<InterfaceInfo>();
+  const visit = (each: InterfaceInfo): void => {
+    if (seen.has(each)) return;
+    seen.add(each);
+    for (const ancestor of each.extends()) visit(ancestor.$);
+    const interfaceHigh = Number(each.id >> 32n);
+    const interfaceLow = Number(each.id & 0xffffffffn);
+    for (const method of each.methods) {
+      const label = `${shortName(each.name)}.${method.schemaName}`;
+      methods.push({ ...method, interfaceHigh, interfaceLow, label, promiseClass: undefined });
+    }
+  };
+  visit(info);
+  return methods;
+}
+
+/** Makes an ordinary call: a promise of its results, with clients on it for those to come. */
+export function call(
+  target: ClientBase,
+  method: BoundMethod,
+  params: object | undefined,
+  options: CallOptions | undefined,
+): Promise<unknown> {
+  const state = new CallState(method);
+  const promise = state.makePromise();
+  try {
+    options?.signal?.throwIfAborted();
+    encodeCall(method, params);
+    state.id = finishCall(target, glue.call_finish);
+  } catch (error) {
+    state.fail(error);
+    return promise;
+  }
+  expect(state);
+  if (options !== undefined) {
+    state.cleanUp = giveUpOn(options, method.label, (reason) => {
+      abandon(state.id);
+      state.fail(reason);
+    });
+  }
+  return promise;
+}
+
+/** Makes a streamed call: a promise that resolves when there is room for the next. */
+export function stream(
+  target: ClientBase,
+  method: BoundMethod,
+  params: object | undefined,
+  options: CallOptions | undefined,
+): Promise<void> {
+  let code: number;
+  try {
+    options?.signal?.throwIfAborted();
+    encodeCall(method, params);
+    code = finishCall(target, glue.stream_finish);
+  } catch (error) {
+    // Nothing went out, and so the stream does not know: this must not go unnoticed.
+    return Promise.reject(error);
+  }
+  if (code === STREAM_READY) return Promise.resolve();
+  if (code === STREAM_FAILED) return handled(Promise.reject(takeFailure()));
+  return handled(waitForRoom(code, method, options));
+}
+
+function waitForRoom(id: number, method: BoundMethod, options: CallOptions | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let cleanUp: (() => void) | undefined;
+    expect({
+      id,
+      onReturn: undefined,
+      onReady() {
+        cleanUp?.();
+        resolve();
+      },
+      onFailed(error) {
+        cleanUp?.();
+        reject(error);
+      },
+    });
+    if (options !== undefined) {
+      cleanUp = giveUpOn(options, method.label, (reason) => {
+        abandon(id);
+        reject(reason);
+      });
+    }
+  });
+}
+
+// ---- messages out ----
+
+function encodeCall(method: BoundMethod, params: object | undefined): void {
+  const type = method.params();
+  glue.call_begin(method.interfaceHigh, method.interfaceLow, method.ordinal, sizeHint(type));
+  try {
+    encodeContent(type, params ?? {}, met);
+  } catch (error) {
+    glue.build_abort();
+    throw error;
+  }
+}
+
+function finishCall(target: ClientBase, finish: (cap: number, capCount: number) => number): number {
+  let cap: number;
+  let count: number;
+  try {
+    // Asked for only now: a getter among the parameters may have released it.
+    cap = ClientBase.cap(target);
+    count = listMetClients();
+  } catch (error) {
+    glue.build_abort();
+    throw error;
+  }
+  return finish(cap, count);
+}
+
+/** Encodes the results of an answer. */
+export function sendResults(answer: number, method: BoundMethod, results: object): void {
+  const type = method.results?.();
+  glue.results_begin(type === undefined ? 0 : sizeHint(type));
+  let count = 0;
+  try {
+    if (type !== undefined) {
+      encodeContent(type, results, met);
+      count = listMetClients();
+    }
+  } catch (error) {
+    glue.build_abort();
+    throw error;
+  }
+  glue.results_finish(answer, count);
+}
+
+function listMetClients(): number {
+  if (met.length === 0) return 0;
+  writeList(met.map((client) => ClientBase.cap(client as ClientBase)));
+  const count = met.length;
+  met.length = 0;
+  return count;
+}

@@ -1,0 +1,166 @@
+import * as glue from "../wasm/capstan_web.js";
+import { type BoundMethod, bindMethods, call, stream } from "./call.js";
+import { CapnpError } from "./errors.js";
+import { requireInit } from "./init.js";
+import type { InterfaceDescriptor, InterfaceInfo } from "./seam/descriptor.js";
+import { readPairs } from "./report.js";
+import { dispose } from "./symbols.js";
+import type { CallOptions, StreamStats } from "./types.js";
+
+/*
+ * A client holds one reference to a capability. Its class is made from the interface's descriptor
+ * and carries the schema's methods and symbols, nothing else, so that no name in a schema can
+ * clash; whatever Capstan does with clients is a function.
+ */
+
+const RELEASED = -1;
+
+/** Releases what was forgotten; those who care about when use `release` or `using`. */
+const forgotten = new FinalizationRegistry<number>((cap) => glue.release_cap(cap));
+
+export class ClientBase {
+  #cap: number;
+  #type: InterfaceInfo;
+
+  constructor(type: InterfaceInfo, cap: number) {
+    this.#type = type;
+    this.#cap = cap;
+    forgotten.register(this, cap, this);
+  }
+
+  [dispose](): void {
+    const cap = this.#cap;
+    if (cap === RELEASED) return;
+    this.#cap = RELEASED;
+    forgotten.unregister(this);
+    glue.release_cap(cap);
+  }
+
+  get [Symbol.toStringTag](): string {
+    return this.#type.name;
+  }
+
+  static is(value: unknown): value is ClientBase {
+    return typeof value === "object" && value !== null && #cap in value;
+  }
+
+  static isReleased(client: ClientBase): boolean {
+    return client.#cap === RELEASED;
+  }
+
+  /** The capability's id; the reference stays the client's. */
+  static cap(client: ClientBase): number {
+    const cap = client.#cap;
+    if (cap === RELEASED) {
+      throw new CapnpError(
+        "failed",
+        `this client of ${client.#type.name} was released; release it later, or keep a clone(client) of it`,
+      );
+    }
+    return cap;
+  }
+
+  static type(client: ClientBase): InterfaceInfo {
+    return client.#type;
+  }
+}
+
+type ClientClass = new (type: InterfaceInfo, cap: number) => ClientBase;
+const classes = new WeakMap<InterfaceInfo, ClientClass>();
+
+/** Makes a client that takes over one reference to a capability. */
+export function makeClient<C>(type: InterfaceDescriptor<C>, cap: number): C {
+  const info: InterfaceInfo = type.$;
+  let Class = classes.get(info);
+  if (Class === undefined) {
+    Class = makeClass(info);
+    classes.set(info, Class);
+  }
+  return new Class(info, cap) as C;
+}
+
+/** Makes a client whose every call fails so. */
+export function brokenClient(type: InterfaceDescriptor, error: CapnpError): object {
+  return makeClient(type, brokenCap(error)) as object;
+}
+
+export function brokenCap(error: CapnpError): number {
+  return glue.broken_cap(["failed", "overloaded", "disconnected", "unimplemented"].indexOf(error.kind), error.reason);
+}
+
+/** What the encoder asks about a value in a capability field. */
+export function checkClient(value: unknown, type: InterfaceDescriptor, field: string): object {
+  if (ClientBase.is(value)) {
+    ClientBase.cap(value);
+    return value;
+  }
+  const expected = type.$.name;
+  if (value instanceof Promise) {
+    throw new TypeError(`${field}: expected a client of ${expected}, got a promise; await it, or take the client from the call promise's field`);
+  }
+  if (typeof value === "object" && value !== null) {
+    throw new TypeError(`${field}: expected a client of ${expected}, got another object; serve(${shortName(expected)}, object) makes a client of one`);
+  }
+  throw new TypeError(`${field}: expected a client of ${expected}, got ${String(value)}`);
+}
+
+/** Says that a client is not needed any more. Calls made before still go through; releasing twice does nothing. */
+export function release(client: object): void {
+  theClient(client, "release")[dispose]();
+}
+
+/** Another client of the same capability, to be released by itself. */
+export function clone<C extends object>(client: C): C {
+  const base = theClient(client, "clone");
+  const cap = ClientBase.cap(base);
+  glue.retain_cap(cap);
+  return makeClient({ $: ClientBase.type(base) } as InterfaceDescriptor<C>, cap);
+}
+
+/** What the streamed calls of a client have in flight; undefined before the first, and once released. */
+export function streamStats(client: object): StreamStats | undefined {
+  const base = theClient(client, "streamStats");
+  if (ClientBase.isReleased(base) || !glue.stream_stats(ClientBase.cap(base))) return undefined;
+  const [window, inFlight, delivered, largest] = readPairs(0, 4) as [number, number, number, number];
+  return { window, inFlight, delivered, largest };
+}
+
+/** The client behind a value that should be one. */
+export function theClient(value: unknown, caller: string): ClientBase {
+  requireInit(caller);
+  if (ClientBase.is(value)) return value;
+  throw new TypeError(
+    `${caller}() wants a client, got ${value === null ? "null" : typeof value}; if it is a client of another copy of this package, load only one copy`,
+  );
+}
+
+/** The last part of a display name such as `files.capnp:Files.Entry`. */
+export function shortName(displayName: string): string {
+  return displayName.slice(displayName.indexOf(":") + 1);
+}
+
+function makeClass(info: InterfaceInfo): ClientClass {
+  const Class = class extends ClientBase {};
+  Object.defineProperty(Class, "name", { value: shortName(info.name) });
+  for (const method of bindMethods(info)) {
+    Object.defineProperty(Class.prototype, method.name, {
+      value: makeMethod(method),
+      writable: true,
+      enumerable: false,
+      configurable: true,
+    });
+  }
+  return Class;
+}
+
+function makeMethod(method: BoundMethod): (params?: object, options?: CallOptions) => Promise<unknown> {
+  const start = method.streaming ? stream : call;
+  return function (this: unknown, params?: object, options?: CallOptions): Promise<unknown> {
+    if (!ClientBase.is(this)) {
+      return Promise.reject(
+        new TypeError(`${method.label} was called without its client; call it as client.${method.name}(…)`),
+      );
+    }
+    return start(this, method, params, options);
+  };
+}

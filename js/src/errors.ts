@@ -1,0 +1,40 @@
+/** How a caller may react to a failure. */
+export type ErrorKind =
+  /** Something went wrong, and trying again will not help. */
+  | "failed"
+  /** Some resource ran out; trying again later may work. */
+  | "overloaded"
+  /** The connection to the object was lost; connecting again may work. */
+  | "disconnected"
+  /** The object does not have this method. */
+  | "unimplemented";
+
+/** The kinds by their ordinals on the wire. */
+export const ERROR_KINDS = ["failed", "overloaded", "disconnected", "unimplemented"] as const;
+
+/** Any failure of a connection, of a call, or of a message. */
+export class CapnpError extends Error {
+  override readonly name = "CapnpError";
+  readonly kind: ErrorKind;
+  /** What went wrong, in the words of the side where it did. */
+  readonly reason: string;
+  /** The stack at the other side, if it sent one. */
+  readonly trace: string | undefined;
+
+  constructor(kind: ErrorKind, reason: string, options: { trace?: string | undefined; cause?: unknown } = {}) {
+    super(reason, "cause" in options ? { cause: options.cause } : undefined);
+    this.kind = kind;
+    this.reason = reason;
+    this.trace = options.trace;
+  }
+}
+
+/** What a person can read of something that was thrown. */
+export function messageOf(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.message !== "" ? thrown.message : thrown.name;
+  try {
+    return String(thrown);
+  } catch {
+    return "something that cannot be shown was thrown";
+  }
+}

@@ -1,0 +1,18 @@
+/** Cap'n Proto for the web. */
+export { clone, release, streamStats } from "./client.js";
+export { connect, type ConnectOptions } from "./connect.js";
+export { accept, Connection, type ConnectionOptions } from "./connection.js";
+export { CapnpError, type ErrorKind } from "./errors.js";
+export { init, type InitSource } from "./init.js";
+export { decode, encode, type Limits } from "./message.js";
+export { serve } from "./serve.js";
+export type {
+  Awaitable,
+  CallContext,
+  CallOptions,
+  CallPromise,
+  ConnectionStats,
+  StreamStats,
+  WebSocketLike,
+} from "./types.js";
+export { type ChunkOf, type EndResultOf, type SinkStream, writable, type WritableOptions } from "./writable.js";

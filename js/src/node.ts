@@ -1,0 +1,13 @@
+/** The entry point in Node, whose WebSockets come from the `ws` package: they say why a connection failed. */
+import { readFile } from "node:fs/promises";
+import WebSocket from "ws";
+import { setPlatform } from "./platform.js";
+
+setPlatform({
+  wasm: () => readFile(new URL("../wasm/capstan_web_bg.wasm", import.meta.url)),
+  openSocket: (url, { maxMessageBytes, timeout }) =>
+    new WebSocket(url, { maxPayload: maxMessageBytes, handshakeTimeout: timeout, perMessageDeflate: false }),
+  resolve: (url) => new URL(url),
+});
+
+export * from "./index.js";

@@ -1,0 +1,37 @@
+import type { InitInput } from "../wasm/capstan_web.js";
+import type { WebSocketLike } from "./types.js";
+
+/** What differs between the places where JavaScript runs. */
+export interface Platform {
+  /** Where the WebAssembly is; undefined leaves it to the module beside which it lies. */
+  wasm(): Promise<InitInput> | undefined;
+  /** Begins to open a socket. */
+  openSocket(url: string, options: { readonly maxMessageBytes: number; readonly timeout: number }): WebSocketLike;
+  /** Makes an address absolute; throws when that is impossible. */
+  resolve(url: string): URL;
+}
+
+/** Browsers, and whatever has a global `WebSocket` and fetches modules by address. */
+export let platform: Platform = {
+  wasm: () => undefined,
+  openSocket: (url) => new WebSocket(url),
+  resolve: (url) => new URL(url, globalThis.location?.href),
+};
+
+/** Called by the entry point of a particular platform. */
+export function setPlatform(other: Platform): void {
+  platform = other;
+}
+
+/**
+ * Whether a socket copies what it is given before `send` returns. The platform's own WebSocket has to, and one written
+ * in the platform's language cannot be relied on to.
+ */
+export function copiesAtOnce(socket: WebSocketLike): boolean {
+  const Native = globalThis.WebSocket;
+  return (
+    typeof Native === "function" &&
+    socket instanceof Native &&
+    Function.prototype.toString.call(Native).includes("[native code]")
+  );
+}

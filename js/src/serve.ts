@@ -1,0 +1,139 @@
+import * as glue from "../wasm/capstan_web.js";
+import { type BoundMethod, bindMethods, sendResults } from "./call.js";
+import { makeClient } from "./client.js";
+import { CapnpError, ERROR_KINDS, messageOf } from "./errors.js";
+import { requireInit } from "./init.js";
+import { discardPayload, takePayload } from "./payload.js";
+import { reportWord, writeList } from "./report.js";
+import type { InterfaceDescriptor } from "./seam/descriptor.js";
+import { decodeContent } from "./seam/incoming.js";
+import { refresh } from "./seam/memory.js";
+import type { CallContext } from "./types.js";
+
+/** An object of the user's that the vat hosts. */
+interface Served {
+  readonly type: InterfaceDescriptor;
+  readonly methods: readonly BoundMethod[];
+  readonly implementation: Record<string, unknown>;
+}
+
+export interface IncomingCall {
+  readonly answer: number;
+  readonly object: number;
+  readonly interfaceHigh: number;
+  readonly interfaceLow: number;
+  readonly method: number;
+  readonly payload: number;
+}
+
+const served = new Map<number, Served>();
+/** Answers whose method is running. */
+const running = new Map<number, Context>();
+
+class Context implements CallContext {
+  #controller: AbortController | undefined;
+  #isCanceled = false;
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#isCanceled) this.cancel();
+    return this.#controller.signal;
+  }
+
+  cancel(): void {
+    this.#isCanceled = true;
+    this.#controller?.abort(new CapnpError("failed", "the caller does not want the results any more"));
+  }
+}
+
+/**
+ * Makes a client of an object of yours, to be passed in parameters and results or as a connection's `bootstrap`. Each of
+ * the interface's methods is a method of the object: it takes the parameters as a plain object and returns the results as
+ * one, or a promise of them. What it throws fails the call; a method that is missing is `unimplemented`. A streamed
+ * method is called for one chunk at a time: the next one comes when its promise has resolved.
+ */
+export function serve<Client, Server extends object>(
+  type: InterfaceDescriptor<Client, Server>,
+  implementation: Partial<Server>,
+): Client {
+  requireInit("serve");
+  const methods = bindMethods(type.$);
+  const streaming = methods.filter((method) => method.streaming);
+  writeList(streaming.flatMap((method) => [method.interfaceHigh, method.interfaceLow, method.ordinal]));
+  const cap = glue.add_object(streaming.length);
+  refresh();
+  served.set(reportWord(0), { type, methods, implementation: implementation as Record<string, unknown> });
+  return makeClient(type, cap);
+}
+
+export function onCall(call: IncomingCall): void {
+  const { answer, payload } = call;
+  let method: BoundMethod | undefined;
+  let start: (context: Context) => unknown;
+  try {
+    const object = served.get(call.object);
+    method = object && findMethod(object, call);
+    if (object === undefined || method === undefined) throw unknownMethod(object, call);
+    const { implementation } = object;
+    const { name, label } = method;
+    const body = implementation[name];
+    if (typeof body !== "function") throw new CapnpError("unimplemented", `${label} is not implemented by this object`);
+    const params = takePayload(payload, (cap) => decodeContent((method as BoundMethod).params(), payload, cap));
+    start = (context) => (body as (params: unknown, context: CallContext) => unknown).call(implementation, params, context);
+  } catch (error) {
+    discardPayload(payload);
+    fail(answer, error);
+    return;
+  }
+  const context = new Context();
+  running.set(answer, context);
+  void answerWith(answer, method, context, start);
+}
+
+export function onCanceled(answer: number): void {
+  const context = running.get(answer);
+  if (context !== undefined) queueMicrotask(() => context.cancel());
+}
+
+export function onObjectReleased(object: number): void {
+  served.delete(object);
+}
+
+async function answerWith(
+  answer: number,
+  method: BoundMethod,
+  context: Context,
+  start: (context: Context) => unknown,
+): Promise<void> {
+  try {
+    // Code of the user's never runs while events are being taken.
+    await undefined;
+    const results = (await start(context)) ?? {};
+    running.delete(answer);
+    sendResults(answer, method, results as object);
+  } catch (error) {
+    running.delete(answer);
+    fail(answer, error);
+  }
+}
+
+function findMethod(object: Served, call: IncomingCall): BoundMethod | undefined {
+  return object.methods.find(
+    (method) =>
+      method.ordinal === call.method &&
+      method.interfaceLow === call.interfaceLow &&
+      method.interfaceHigh === call.interfaceHigh,
+  );
+}
+
+function unknownMethod(object: Served | undefined, call: IncomingCall): CapnpError {
+  const id = (BigInt(call.interfaceHigh) << 32n) | BigInt(call.interfaceLow);
+  const name = object?.type.$.name ?? "this object";
+  return new CapnpError("unimplemented", `${name} has no method ${call.method} of interface @0x${id.toString(16)}`);
+}
+
+function fail(answer: number, error: unknown): void {
+  const kind = error instanceof CapnpError ? ERROR_KINDS.indexOf(error.kind) : 0;
+  // The stack stays here: it is nobody else's business.
+  glue.return_exception(answer, kind, messageOf(error), "");
+}

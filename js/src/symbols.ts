@@ -1,0 +1,6 @@
+/** `Symbol.dispose`, or a stand-in where the platform has none, so that classes can be declared. */
+export const dispose: typeof Symbol.dispose = Symbol.dispose ?? (Symbol.for("Symbol.dispose") as typeof Symbol.dispose);
+
+/** `Symbol.asyncDispose`, or a stand-in. */
+export const asyncDispose: typeof Symbol.asyncDispose =
+  Symbol.asyncDispose ?? (Symbol.for("Symbol.asyncDispose") as typeof Symbol.asyncDispose);

@@ -1,0 +1,63 @@
+/** The second argument of every method of a client. */
+export interface CallOptions {
+  /**
+   * Aborting it rejects the promise with the signal's reason. An ordinary call is finished, so that the other side may stop
+   * working on it; of a streamed call only the waiting ends, since a call missing from a stream would be a hole in the data.
+   */
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds after which the call is given up, as if aborted with a `TimeoutError`. */
+  readonly timeout?: number | undefined;
+}
+
+/** A promise of a call's results that carries clients for the capabilities in them, usable at once. */
+export type CallPromise<Results, Pipeline = unknown> = Promise<Results> & Pipeline;
+
+export type Awaitable<T> = T | PromiseLike<T>;
+
+/** What a method of a served object gets besides its parameters. */
+export interface CallContext {
+  /** Aborted when the caller does not want the results any more. */
+  readonly signal: AbortSignal;
+}
+
+/** What a streamed call has in flight and how much it may. */
+export interface StreamStats {
+  /** Bytes that may be in flight, not counting the largest call. */
+  readonly window: number;
+  /** Bytes sent and not yet acknowledged, counted as framed calls. */
+  readonly inFlight: number;
+  /** Bytes acknowledged since the stream began. */
+  readonly delivered: number;
+  /** The largest call in flight, in bytes. */
+  readonly largest: number;
+}
+
+export interface ConnectionStats {
+  /** Calls made that the other side has not answered. */
+  readonly questions: number;
+  /** Calls received and not yet done with. */
+  readonly answers: number;
+  /** Capabilities of the other side's that are held here. */
+  readonly imports: number;
+  /** Capabilities of this side's that are held there. */
+  readonly exports: number;
+  /** Streams with calls in flight. */
+  readonly streams: number;
+  /** Frames that wait to be handed to the socket, and their bytes. */
+  readonly queuedFrames: number;
+  readonly queuedBytes: number;
+  /** Bytes of streamed calls that are not yet acknowledged. */
+  readonly inFlight: number;
+  /** Bytes that each stream may have in flight, not counting its largest call. */
+  readonly window: number;
+}
+
+/** What is used of a WebSocket: the platform's own has it, and so have `ws` and others. */
+export interface WebSocketLike {
+  binaryType: string;
+  readonly readyState: number;
+  send(data: Uint8Array<ArrayBuffer>): void;
+  close(code?: number, reason?: string): void;
+  addEventListener?(type: string, listener: (event: never) => void): void;
+  removeEventListener?(type: string, listener: (event: never) => void): void;
+}

@@ -1,0 +1,166 @@
+import { type BoundMethod, bindMethods } from "./call.js";
+import { ClientBase, release, shortName, theClient } from "./client.js";
+import type { CallOptions } from "./types.js";
+
+/** The names of a client's streamed methods. */
+type StreamedNames<C> = {
+  [K in keyof C]: C[K] extends (...args: never[]) => infer R ? ([R] extends [Promise<void>] ? K : never) : never;
+}[keyof C];
+
+type ParamsOf<F> = F extends (params?: infer P, ...rest: never[]) => unknown ? NonNullable<P> : never;
+
+/** What one written chunk of a client's streamed method is. */
+export type ChunkOf<C> = { [K in StreamedNames<C>]: NonNullable<ParamsOf<C[K]>[keyof ParamsOf<C[K]>]> }[StreamedNames<C>];
+
+type ResultOf<F> = F extends (...args: never[]) => PromiseLike<infer R> ? R : undefined;
+
+/** What the ending method of a client results in. */
+export type EndResultOf<C> = C extends { end: infer F }
+  ? ResultOf<F>
+  : C extends { done: infer F }
+    ? ResultOf<F>
+    : C extends { close: infer F }
+      ? ResultOf<F>
+      : undefined;
+
+/** A stream into a remote object. */
+export interface SinkStream<Chunk, Result> extends WritableStream<Chunk> {
+  /** What the ending method returned, when the stream was closed; rejects when it was not. */
+  readonly result: Promise<Result>;
+}
+
+export interface WritableOptions {
+  /** The streamed method that takes a chunk, where the interface has several. */
+  readonly write?: string | undefined;
+  /** The method that `close()` awaits; `end`, `done` or `close` when there is one of them, and `null` for none. */
+  readonly end?: string | null | undefined;
+}
+
+/** Longer chunks of bytes go out in pieces: other calls need not wait behind a long one, and a piece's acknowledgement is timely. */
+const PIECE_BYTES = 64 * 1024;
+const ENDINGS = ["end", "done", "close"];
+
+type AnyMethod = (params?: object, options?: CallOptions) => Promise<unknown>;
+
+/**
+ * A `WritableStream` whose chunks become streamed calls to `sink`: it takes the next one when there is room in the
+ * window. `close()` awaits the ending method, which also reports any failure of the writes; its result is at `result`.
+ * `abort()` drops the capability without it. The stream owns `sink` and releases it when it is done.
+ */
+export function writable<C extends object>(
+  sink: C,
+  options: WritableOptions = {},
+): SinkStream<ChunkOf<C>, EndResultOf<C>> {
+  const client = theClient(sink, "writable");
+  const { field, isData, write, end } = inferMethods(client, options);
+  const methods = sink as Record<string, AnyMethod>;
+  let settle!: { resolve: (result: unknown) => void; reject: (error: unknown) => void };
+  const result = new Promise<unknown>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  // Whoever wants to know asks; whoever only pipes learns of failures from the stream.
+  result.catch(() => {});
+
+  let signal: AbortSignal | undefined;
+  // An abort of the stream ends the waiting for room, which a stuck object might never give.
+  const send = (chunk: unknown): Promise<unknown> => (methods[write] as AnyMethod).call(sink, { [field]: chunk }, { signal });
+
+  const writeChunk = async (chunk: unknown): Promise<void> => {
+    if (!isData) {
+      await send(chunk);
+      return;
+    }
+    const bytes = toBytes(chunk);
+    for (let start = 0; start < bytes.length; start += PIECE_BYTES) {
+      await send(bytes.subarray(start, start + PIECE_BYTES));
+    }
+  };
+
+  const stream = new WritableStream<unknown>(
+    {
+      start(controller) {
+        signal = controller.signal;
+      },
+      async write(chunk) {
+        try {
+          await writeChunk(chunk);
+        } catch (error) {
+          settle.reject(error);
+          release(sink);
+          throw error;
+        }
+      },
+      async close() {
+        try {
+          settle.resolve(end === undefined ? undefined : await (methods[end] as AnyMethod).call(sink));
+        } catch (error) {
+          settle.reject(error);
+          throw error;
+        } finally {
+          release(sink);
+        }
+      },
+      abort(reason) {
+        settle.reject(reason);
+        release(sink);
+      },
+    },
+    isData
+      ? { highWaterMark: PIECE_BYTES, size: (chunk) => (chunk as { byteLength?: number } | undefined)?.byteLength ?? 1 }
+      : { highWaterMark: 1 },
+  );
+  return Object.defineProperty(stream, "result", { value: result, enumerable: true }) as SinkStream<
+    ChunkOf<C>,
+    EndResultOf<C>
+  >;
+}
+
+function inferMethods(
+  client: ClientBase,
+  options: WritableOptions,
+): { write: string; end: string | undefined; field: string; isData: boolean } {
+  const info = ClientBase.type(client);
+  const name = shortName(info.name);
+  const methods = bindMethods(info);
+  const named = (wanted: string): BoundMethod => {
+    const method = methods.find((each) => each.name === wanted);
+    if (method === undefined) throw new TypeError(`writable(): ${name} has no method ${wanted}`);
+    return method;
+  };
+  const write = options.write === undefined ? theOnly(methods, name) : named(options.write);
+  if (!write.streaming) throw new TypeError(`writable(): ${write.label} is not a streaming method (-> stream)`);
+  const { soleField } = write.params().$;
+  if (soleField === undefined) {
+    throw new TypeError(`writable(): ${write.label} must have exactly one parameter, of type Data or behind a pointer`);
+  }
+  let end: string | undefined;
+  if (options.end === undefined) {
+    end = ENDINGS.find((ending) => methods.some((method) => method.name === ending && !method.streaming));
+    if (end === undefined) {
+      throw new TypeError(
+        `writable(): ${name} has no method end, done or close; name the ending method as { end: "…" }, or say { end: null } if it has none`,
+      );
+    }
+  } else if (options.end !== null) {
+    end = named(options.end).name;
+  }
+  return { write: write.name, end, field: soleField.name, isData: soleField.kind === "data" };
+}
+
+function theOnly(methods: readonly BoundMethod[], name: string): BoundMethod {
+  const streamed = methods.filter((method) => method.streaming);
+  const [only] = streamed;
+  if (only !== undefined && streamed.length === 1) return only;
+  if (only === undefined) throw new TypeError(`writable(): ${name} has no streaming method (-> stream)`);
+  const names = streamed.map((method) => method.name).join(", ");
+  throw new TypeError(`writable(): ${name} has several streaming methods (${names}); name one as { write: "…" }`);
+}
+
+function toBytes(chunk: unknown): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk;
+  if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk);
+  throw new TypeError(
+    `a chunk must be a Uint8Array, got ${typeof chunk === "string" ? "a string; encode it with a TextEncoder" : typeof chunk}`,
+  );
+}
