@@ -1,4 +1,23 @@
 //! The Cap'n Proto schema language: text in, compiled schema out. No I/O.
+//!
+//! ```
+//! use capstan_schema::{NoFiles, SourceFile, compile};
+//!
+//! let file = SourceFile::new("a.capnp", "@0xd4c9a1b7e6f20853; struct A { x @0 :Text; }");
+//! let schema = compile(&NoFiles, &[file]).map_err(|errors| errors[0].render()).unwrap();
+//! assert_eq!(schema.nodes[1].name(), "A");
+//! ```
 #![forbid(unsafe_code)]
 
+mod compile;
+mod diagnostic;
+mod files;
 pub mod node;
+mod parse;
+
+pub use compile::compile;
+pub use diagnostic::{Diagnostic, Span};
+pub use files::{
+    Files, MemoryFiles, NoFiles, STANDARD_FILES, SourceFile, resolve_path, standard_file,
+};
+pub use node::CompiledSchema;

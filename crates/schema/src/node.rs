@@ -46,7 +46,9 @@ pub struct Node {
 impl Node {
     /// The name without its scope.
     pub fn name(&self) -> &str {
-        self.display_name.get(self.display_name_prefix_bytes as usize..).unwrap_or("")
+        self.display_name
+            .get(self.display_name_prefix_bytes as usize..)
+            .unwrap_or("")
     }
 }
 
@@ -60,10 +62,21 @@ pub struct NestedNode {
 pub enum NodeKind {
     File,
     Struct(StructNode),
-    Enum { enumerants: Vec<Enumerant> },
-    Interface { methods: Vec<Method>, superclasses: Vec<Superclass> },
-    Const { ty: Type, value: Value },
-    Annotation { ty: Type, targets: AnnotationTargets },
+    Enum {
+        enumerants: Vec<Enumerant>,
+    },
+    Interface {
+        methods: Vec<Method>,
+        superclasses: Vec<Superclass>,
+    },
+    Const {
+        ty: Type,
+        value: Value,
+    },
+    Annotation {
+        ty: Type,
+        targets: AnnotationTargets,
+    },
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -117,7 +130,9 @@ pub enum FieldKind {
         default: Value,
         had_explicit_default: bool,
     },
-    Group { id: u64 },
+    Group {
+        id: u64,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -210,8 +225,13 @@ pub enum AnyPointer {
     List,
     Capability,
     /// A type parameter of the node `scope_id`.
-    Parameter { scope_id: u64, index: u16 },
-    ImplicitMethodParameter { index: u16 },
+    Parameter {
+        scope_id: u64,
+        index: u16,
+    },
+    ImplicitMethodParameter {
+        index: u16,
+    },
 }
 
 /// The bindings of type parameters, one scope for each generic node on the way to the root.

@@ -1,0 +1,122 @@
+//! Rules about declarations as such: what may stand where, and under which name.
+
+use std::collections::BTreeMap;
+
+use super::Compiler;
+use crate::diagnostic::{Problem, Span};
+use crate::parse::ast::{Decl, DeclKind, Located};
+
+impl<'a> Compiler<'a> {
+    pub(super) fn check_declarations(&self) {
+        for (index, module) in self.modules.iter().enumerate() {
+            self.check_members(index, &module.decl, &mut BTreeMap::new());
+        }
+    }
+
+    fn check_members(&self, module: usize, parent: &'a Decl, names: &mut BTreeMap<&'a str, Span>) {
+        for decl in &parent.nested {
+            if let Some(first) = names.insert(&decl.name.value, decl.name.span) {
+                self.complain_about_clash(module, decl, first);
+            }
+            self.check_name(module, decl);
+            self.check_place(module, decl, &parent.kind);
+            if matches!(decl.kind, DeclKind::Union) && decl.name.value.is_empty() {
+                // An unnamed union's members are names of the struct.
+                self.check_members(module, decl, names);
+            } else {
+                let mut inner = BTreeMap::new();
+                self.check_members(module, decl, &mut inner);
+            }
+        }
+    }
+
+    fn complain_about_clash(&self, module: usize, decl: &Decl, first: Span) {
+        let line = self.modules.get(module).map_or(0, |module| {
+            let before = module.source.text.get(..first.start).unwrap_or("");
+            before.bytes().filter(|byte| *byte == b'\n').count() + 1
+        });
+        let problem = if decl.name.value.is_empty() {
+            Problem::new(decl.name.span, "a struct can have only one unnamed union")
+                .hint("give one of them a name: 'name :union { … }'")
+        } else {
+            let message = format!("'{}' is already declared in this scope", decl.name.value);
+            Problem::new(decl.name.span, message).hint(format!("first declared in line {line}"))
+        };
+        self.complain(module, problem);
+    }
+
+    fn check_name(&self, module: usize, decl: &Decl) {
+        let name = &decl.name.value;
+        let Some(first) = name.chars().next() else {
+            return;
+        };
+        let is_type = matches!(
+            decl.kind,
+            DeclKind::Using(_) | DeclKind::Enum | DeclKind::Struct | DeclKind::Interface { .. }
+        );
+        if is_type && !first.is_ascii_uppercase() {
+            let mut better = name.clone();
+            better.get_mut(..1).map(str::make_ascii_uppercase);
+            self.suggest(
+                module,
+                &decl.name,
+                "names of types begin with a capital",
+                &better,
+            );
+        } else if !is_type && !first.is_ascii_lowercase() {
+            let mut better = name.clone();
+            better.get_mut(..1).map(str::make_ascii_lowercase);
+            let rule = "names of members, constants and annotations begin with a small letter";
+            self.suggest(module, &decl.name, rule, &better);
+        } else if name.contains('_') {
+            let mut better = String::new();
+            for (index, part) in name.split('_').filter(|p| !p.is_empty()).enumerate() {
+                let mut part = part.to_owned();
+                if index > 0 {
+                    part.get_mut(..1).map(str::make_ascii_uppercase);
+                }
+                better.push_str(&part);
+            }
+            self.suggest(module, &decl.name, "names have no underscores", &better);
+        }
+    }
+
+    fn suggest(&self, module: usize, name: &Located<String>, rule: &str, better: &str) {
+        let problem = Problem::new(name.span, rule);
+        self.complain(
+            module,
+            if better.is_empty() || *better == name.value {
+                problem
+            } else {
+                problem.hint(format!("write '{better}'"))
+            },
+        );
+    }
+
+    fn check_place(&self, module: usize, decl: &Decl, parent: &DeclKind) {
+        let nests = matches!(
+            parent,
+            DeclKind::File | DeclKind::Struct | DeclKind::Interface { .. }
+        );
+        let allowed = match &decl.kind {
+            DeclKind::Using(_)
+            | DeclKind::Const { .. }
+            | DeclKind::Enum
+            | DeclKind::Struct
+            | DeclKind::Interface { .. }
+            | DeclKind::Annotation { .. } => nests,
+            // The grammar has put all other kinds where they belong.
+            _ => true,
+        };
+        if !allowed {
+            let problem = Problem::new(
+                decl.name.span,
+                "only structs, interfaces and files can hold this kind of declaration",
+            );
+            self.complain(
+                module,
+                problem.hint("move it out of the enum, union or group"),
+            );
+        }
+    }
+}

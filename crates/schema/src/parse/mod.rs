@@ -1,0 +1,9 @@
+//! Text to syntax tree.
+
+pub(crate) mod ast;
+mod declarations;
+mod expressions;
+mod lexer;
+mod parser;
+
+pub(crate) use declarations::parse_file;

@@ -1,0 +1,120 @@
+//! The files that come with the crate compile, to what their readers rely on.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use capstan_schema::node::{CompiledSchema, FieldKind, Node, NodeKind, STREAM_RESULT_ID, Value};
+use capstan_schema::{NoFiles, STANDARD_FILES, SourceFile, compile, standard_file};
+
+fn compile_or_panic(files: &[SourceFile]) -> CompiledSchema {
+    compile(&NoFiles, files).unwrap_or_else(|errors| {
+        let errors: Vec<String> = errors.iter().map(|error| error.render()).collect();
+        panic!("\n{}", errors.join("\n"))
+    })
+}
+
+fn node<'a>(schema: &'a CompiledSchema, name: &str) -> &'a Node {
+    let found = schema.nodes.iter().find(|node| node.display_name == name);
+    found.unwrap_or_else(|| panic!("no node {name}"))
+}
+
+#[test]
+fn every_standard_file_compiles() {
+    let files: Vec<SourceFile> = STANDARD_FILES
+        .iter()
+        .map(|(path, _)| standard_file(path).unwrap())
+        .collect();
+    let schema = compile_or_panic(&files);
+    assert_eq!(schema.requested_files.len(), files.len());
+    assert_eq!(schema.requested_files[1].filename, "capnp/rpc.capnp");
+    assert_eq!(
+        schema.requested_files[1].imports[0].id,
+        0xbdf8_7d7b_b830_4e81
+    );
+}
+
+#[test]
+fn the_protocol_has_its_published_layout() {
+    let schema = compile_or_panic(&[standard_file("/capnp/rpc.capnp").unwrap()]);
+    let sizes = [
+        ("Message", 1, 1),
+        ("Call", 3, 3),
+        ("Return", 2, 1),
+        ("Finish", 1, 0),
+        ("Disembargo", 1, 2),
+        ("Accept", 1, 2),
+        ("ThirdPartyAnswer", 1, 1),
+        ("CapDescriptor", 1, 1),
+        ("PromisedAnswer", 1, 1),
+        ("Exception", 1, 3),
+        ("Exception.Detail", 1, 1),
+    ];
+    for (name, data, pointers) in sizes {
+        let node = node(&schema, &format!("capnp/rpc.capnp:{name}"));
+        let NodeKind::Struct(structure) = &node.kind else {
+            panic!("{name} is no struct");
+        };
+        assert_eq!(
+            (structure.data_words, structure.pointers),
+            (data, pointers),
+            "{name}"
+        );
+    }
+    assert_eq!(
+        node(&schema, "capnp/rpc.capnp:Message").id,
+        0x91b7_9f1f_808d_b032
+    );
+    assert_eq!(
+        node(&schema, "capnp/rpc.capnp:ThirdPartyAnswer").id,
+        13_137_313_365_505_402_252
+    );
+    assert_eq!(
+        node(&schema, "capnp/rpc.capnp:Exception.Detail").id,
+        15_474_736_733_840_799_965
+    );
+    let NodeKind::Struct(call) = &node(&schema, "capnp/rpc.capnp:Call").kind else {
+        panic!("Call is no struct");
+    };
+    let only = call.fields.iter().find(|f| f.name == "onlyPromisePipeline");
+    let FieldKind::Slot { offset, .. } = &only.unwrap().kind else {
+        panic!("onlyPromisePipeline is a group");
+    };
+    assert_eq!(*offset, 130, "bit 2 of byte 16");
+    let NodeKind::Struct(descriptor) = &node(&schema, "capnp/rpc.capnp:CapDescriptor").kind else {
+        panic!("CapDescriptor is no struct");
+    };
+    let fd = descriptor.fields.iter().find(|f| f.name == "attachedFd");
+    assert!(matches!(
+        &fd.unwrap().kind,
+        FieldKind::Slot {
+            default: Value::UInt8(0xff),
+            had_explicit_default: true,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn the_example_streams() {
+    let text = include_str!("../../../examples-web/upload/files.capnp");
+    let schema = compile_or_panic(&[SourceFile::new("files.capnp", text)]);
+    let NodeKind::Interface { methods, .. } = &node(&schema, "files.capnp:ByteSink").kind else {
+        panic!("ByteSink is no interface");
+    };
+    assert!(methods[0].is_streaming());
+    assert!(!methods[1].is_streaming());
+    assert_eq!(
+        node(&schema, "capnp/stream.capnp:StreamResult").id,
+        STREAM_RESULT_ID
+    );
+    let params = node(&schema, "files.capnp:ByteSink.write$Params");
+    assert_eq!((params.name(), params.scope_id), ("write$Params", 0));
+    let handle = node(&schema, "files.capnp:Files.Handle");
+    assert_eq!(
+        handle.doc_comment.as_deref(),
+        Some("Stands for one file; only the server that made it can tell which.\n")
+    );
+}
