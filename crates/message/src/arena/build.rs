@@ -1,0 +1,391 @@
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::read::ReaderArena;
+use crate::capability::CapHandle;
+use crate::layout::wire::{MAX_COUNT, far_pointer, with_offset};
+use crate::message::Allocator;
+use crate::{Error, ErrorKind, WORD_BYTES};
+
+/// Far pointers count words in 29 bits; one less leaves room for the header in front of the
+/// segment in 32 bits of bytes.
+pub(crate) const MAX_SEGMENT_WORDS: u32 = MAX_COUNT - 1;
+
+/// A message under construction.
+///
+/// Everything is addressed by [`Location`]s, never by reference, so a segment's buffer can move
+/// when it grows. All access is checked; a location that does not exist reads as zero and swallows
+/// writes. That makes allocation failure bearable for infallible setters: the failed object is at
+/// [`Location::NOWHERE`], and the first error is kept for whoever sends the message.
+pub(crate) struct BuilderArena<A: ?Sized> {
+    pub(crate) segments: Segments,
+    pub(crate) failure: Option<Error>,
+    /// Last, so that `&mut BuilderArena<A>` becomes `&mut DynArena`.
+    pub(crate) allocator: A,
+}
+
+/// What layout builders borrow.
+pub(crate) type DynArena = BuilderArena<dyn Allocator>;
+
+/// The part of the arena that finished content lives in, readable as a message of its own.
+pub(crate) struct Segments {
+    pub(crate) buffers: Vec<SegmentBuffer>,
+    pub(crate) caps: Vec<Option<CapHandle>>,
+}
+
+pub(crate) struct SegmentBuffer {
+    /// Front matter, then the words in use, then at most the spare room handed to a foreign encoder.
+    pub(crate) bytes: Vec<u8>,
+    /// Bytes in front of the segment's first word.
+    pub(crate) front_bytes: usize,
+    /// End of the words in use, counted like `bytes`.
+    pub(crate) used_end: usize,
+    /// `used_end` never passes this.
+    pub(crate) limit_end: usize,
+}
+
+/// A byte position in a segment's buffer, front matter counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Location {
+    pub(crate) segment: u32,
+    pub(crate) at: usize,
+}
+
+impl Location {
+    pub(crate) const NOWHERE: Self = Self {
+        segment: u32::MAX,
+        at: usize::MAX >> 1,
+    };
+
+    #[inline]
+    pub(crate) fn is_nowhere(self) -> bool {
+        self.segment == Self::NOWHERE.segment
+    }
+
+    #[inline]
+    pub(crate) fn plus_bytes(self, bytes: usize) -> Self {
+        Self {
+            segment: self.segment,
+            at: self.at.saturating_add(bytes),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn plus_words(self, words: usize) -> Self {
+        self.plus_bytes(words.saturating_mul(WORD_BYTES))
+    }
+
+    /// The object a near pointer at this place points to.
+    #[inline]
+    pub(crate) fn target(self, offset_words: i32) -> Self {
+        let offset_bytes = (offset_words as isize + 1).saturating_mul(WORD_BYTES as isize);
+        match self.at.checked_add_signed(offset_bytes) {
+            Some(at) => Self {
+                segment: self.segment,
+                at,
+            },
+            None => Self::NOWHERE,
+        }
+    }
+}
+
+impl SegmentBuffer {
+    pub(crate) fn new(mut bytes: Vec<u8>, front_bytes: usize, grows: bool) -> Self {
+        bytes.clear();
+        let room = if grows { usize::MAX } else { bytes.capacity() };
+        bytes.resize(front_bytes, 0);
+        let words = (room.saturating_sub(front_bytes) / WORD_BYTES).min(MAX_SEGMENT_WORDS as usize);
+        Self {
+            bytes,
+            front_bytes,
+            used_end: front_bytes,
+            limit_end: words.saturating_mul(WORD_BYTES).saturating_add(front_bytes),
+        }
+    }
+
+    /// The words in use.
+    pub(crate) fn content(&self) -> &[u8] {
+        self.bytes
+            .get(self.front_bytes..self.used_end)
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn content_mut(&mut self) -> &mut [u8] {
+        self.bytes
+            .get_mut(self.front_bytes..self.used_end)
+            .unwrap_or_default()
+    }
+
+    /// Appends `content` and zeroes up to `words`; the position, or `None` when there is no room.
+    #[inline]
+    fn append(&mut self, words: usize, content: &[u8]) -> Option<usize> {
+        let at = self.used_end;
+        let end = words.checked_mul(WORD_BYTES)?.checked_add(at)?;
+        if end > self.limit_end {
+            return None;
+        }
+        // Spare room that was handed out and not committed may hold anything.
+        self.bytes.truncate(at);
+        if end > self.bytes.capacity() {
+            self.bytes.try_reserve(end - at).ok()?;
+        }
+        self.bytes.extend_from_slice(content);
+        self.bytes.resize(end, 0);
+        self.used_end = end;
+        Some(at)
+    }
+
+    /// Makes zeroed room behind the words in use.
+    pub(crate) fn spare(&mut self, bytes: usize) -> Option<()> {
+        let at = self.used_end;
+        let end = at.checked_add(bytes)?;
+        if end > self.limit_end {
+            return None;
+        }
+        self.bytes.truncate(at);
+        if end > self.bytes.capacity() {
+            self.bytes.try_reserve(bytes).ok()?;
+        }
+        self.bytes.resize(end, 0);
+        Some(())
+    }
+
+    /// The room that `spare` made.
+    pub(crate) fn spare_mut(&mut self) -> Option<&mut [u8]> {
+        self.bytes.get_mut(self.used_end..)
+    }
+
+    /// Makes the first `bytes` of the spare room part of the segment.
+    pub(crate) fn commit(&mut self, bytes: usize) -> bool {
+        let end = self.used_end.saturating_add(bytes);
+        let fits = end <= self.bytes.len() && end <= self.limit_end;
+        if fits {
+            self.used_end = end;
+        }
+        self.bytes.truncate(self.used_end);
+        fits
+    }
+}
+
+impl<A: Allocator> BuilderArena<A> {
+    /// An arena whose first segment exists and holds nothing but the root pointer.
+    pub(crate) fn new(allocator: A) -> Self {
+        let segments = Segments {
+            buffers: Vec::new(),
+            caps: Vec::new(),
+        };
+        let mut arena = Self {
+            segments,
+            failure: None,
+            allocator,
+        };
+        let all: &mut DynArena = &mut arena;
+        all.allocate(1, &[]);
+        arena
+    }
+}
+
+impl<A: ?Sized> BuilderArena<A> {
+    pub(crate) const ROOT_SEGMENT: u32 = 0;
+
+    pub(crate) fn root(&self) -> Location {
+        match self.segments.buffers.first() {
+            Some(first) => Location {
+                segment: Self::ROOT_SEGMENT,
+                at: first.front_bytes,
+            },
+            None => Location::NOWHERE,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn bytes(&self, from: Location, len: usize) -> Option<&[u8]> {
+        let buffer = self.segments.buffers.get(from.segment as usize)?;
+        buffer.bytes.get(from.at..from.at.checked_add(len)?)
+    }
+
+    #[inline]
+    pub(crate) fn bytes_mut(&mut self, from: Location, len: usize) -> Option<&mut [u8]> {
+        let buffer = self.segments.buffers.get_mut(from.segment as usize)?;
+        buffer.bytes.get_mut(from.at..from.at.checked_add(len)?)
+    }
+
+    #[inline]
+    pub(crate) fn word(&self, at: Location) -> u64 {
+        match self
+            .bytes(at, WORD_BYTES)
+            .and_then(|bytes| bytes.first_chunk())
+        {
+            Some(bytes) => u64::from_le_bytes(*bytes),
+            None => 0,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn set_word(&mut self, at: Location, value: u64) {
+        if let Some(bytes) = self.bytes_mut(at, WORD_BYTES) {
+            bytes.copy_from_slice(&value.to_le_bytes());
+        }
+    }
+
+    /// Whether `bytes` from `from` on are words in use.
+    pub(crate) fn contains(&self, from: Location, bytes: usize) -> bool {
+        self.segments
+            .buffers
+            .get(from.segment as usize)
+            .is_some_and(|buffer| {
+                from.at >= buffer.front_bytes
+                    && from
+                        .at
+                        .checked_add(bytes)
+                        .is_some_and(|end| end <= buffer.used_end)
+            })
+    }
+
+    /// Index of the word in its segment, as far pointers and errors count it.
+    pub(crate) fn word_index(&self, at: Location) -> u32 {
+        let front = match self.segments.buffers.get(at.segment as usize) {
+            Some(buffer) => buffer.front_bytes,
+            None => 0,
+        };
+        (at.at.saturating_sub(front) / WORD_BYTES) as u32
+    }
+
+    /// The other way round; nowhere when there is no such segment.
+    pub(crate) fn location(&self, segment: u32, word: u32) -> Location {
+        match self.segments.buffers.get(segment as usize) {
+            Some(buffer) => Location {
+                segment,
+                at: buffer.front_bytes,
+            }
+            .plus_words(word as usize),
+            None => Location::NOWHERE,
+        }
+    }
+
+    #[cold]
+    pub(crate) fn fail(&mut self, error: Error) {
+        self.failure.get_or_insert(error);
+    }
+
+    /// Room in one particular segment.
+    #[inline]
+    pub(crate) fn allocate_in(
+        &mut self,
+        segment: u32,
+        words: usize,
+        content: &[u8],
+    ) -> Option<Location> {
+        let at = self
+            .segments
+            .buffers
+            .get_mut(segment as usize)?
+            .append(words, content)?;
+        Some(Location { segment, at })
+    }
+}
+
+impl DynArena {
+    /// Room in the newest segment, or in a new one.
+    pub(crate) fn allocate(&mut self, words: usize, content: &[u8]) -> Location {
+        let newest = self.segments.buffers.len().checked_sub(1);
+        if let Some(location) = newest.and_then(|id| self.allocate_in(id as u32, words, content)) {
+            return location;
+        }
+        self.allocate_in_new_segment(words, content)
+    }
+
+    #[cold]
+    fn allocate_in_new_segment(&mut self, words: usize, content: &[u8]) -> Location {
+        let id = self.segments.buffers.len() as u32;
+        let grows = self.allocator.grows_in_place();
+        let found = if words > MAX_SEGMENT_WORDS as usize || (grows && id > 0) {
+            None
+        } else {
+            let front = if id == 0 {
+                self.allocator.front_bytes()
+            } else {
+                0
+            };
+            let buffer = self.allocator.allocate_segment(words as u32);
+            self.segments
+                .buffers
+                .push(SegmentBuffer::new(buffer, front, grows));
+            self.allocate_in(id, words, content)
+        };
+        found.unwrap_or_else(|| {
+            let detail = format!("there is no room for an object of {words} words in this message");
+            self.fail(Error::new(ErrorKind::AllocationFailed, detail));
+            Location::NOWHERE
+        })
+    }
+
+    /// Room for an object, with the pointer at `pointer` leading to it: near where possible, by way
+    /// of a landing pad otherwise. `tag` is the pointer without its offset.
+    #[inline]
+    pub(crate) fn allocate_object(
+        &mut self,
+        pointer: Location,
+        tag: u64,
+        words: usize,
+        content: &[u8],
+    ) -> Location {
+        match self.allocate_in(pointer.segment, words, content) {
+            Some(object) => {
+                self.set_word(pointer, near_pointer(tag, pointer, object));
+                object
+            }
+            None => self.allocate_far(pointer, tag, words, content),
+        }
+    }
+
+    #[cold]
+    fn allocate_far(
+        &mut self,
+        pointer: Location,
+        tag: u64,
+        words: usize,
+        content: &[u8],
+    ) -> Location {
+        if pointer.is_nowhere() {
+            return Location::NOWHERE;
+        }
+        // One word more, for the landing pad. The content goes in afterwards.
+        let pad = self.allocate(words.saturating_add(1), &[]);
+        if pad.is_nowhere() {
+            return pad;
+        }
+        let object = pad.plus_words(1);
+        self.set_word(pad, with_offset(tag, 0));
+        self.set_word(
+            pointer,
+            far_pointer(false, self.word_index(pad), pad.segment),
+        );
+        if let Some(bytes) = self.bytes_mut(object, content.len()) {
+            bytes.copy_from_slice(content);
+        }
+        object
+    }
+}
+
+/// The pointer at `pointer` to an object in the same segment.
+#[inline]
+pub(crate) fn near_pointer(tag: u64, pointer: Location, object: Location) -> u64 {
+    let distance = (object.at as i64 - pointer.at as i64) / WORD_BYTES as i64 - 1;
+    with_offset(tag, distance as i32)
+}
+
+impl ReaderArena for Segments {
+    fn segment(&self, id: u32) -> Option<&[u8]> {
+        self.buffers.get(id as usize).map(SegmentBuffer::content)
+    }
+
+    /// What we built ourselves needs no limit.
+    fn charge(&self, _words: usize) -> bool {
+        true
+    }
+
+    fn cap(&self, index: u32) -> Option<&Option<CapHandle>> {
+        self.caps.get(index as usize)
+    }
+}

@@ -1,0 +1,618 @@
+use alloc::format;
+
+use super::list_reader::ListReader;
+use super::struct_reader::StructReader;
+use super::wire::{ElementSize, StructSize, WirePointer};
+use crate::arena::{NO_ARENA, ReaderArena};
+use crate::capability::CapHandle;
+use crate::{Error, ErrorKind, MessageSize, Position, Result, WORD_BYTES, Word};
+
+/// A pointer in a message, not yet followed.
+///
+/// A field beyond the end of a struct's pointer section reads as a null pointer.
+#[derive(Clone, Copy)]
+pub struct PointerReader<'a> {
+    pub(crate) segment: SegmentRef<'a>,
+    /// Where the pointer stands. Only meaningful when it is not null.
+    pub(crate) word: u32,
+    /// The pointer's bits; zero is null.
+    pub(crate) wire: u64,
+    /// Structs and lists that may still be entered on this path.
+    pub(crate) nesting_limit: i32,
+}
+
+/// What a pointer leads to, told apart without following it to the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PointerKind {
+    /// Nothing: the field has its default value.
+    Null,
+    /// A struct.
+    Struct,
+    /// A list, text or data.
+    List,
+    /// A capability.
+    Capability,
+}
+
+/// One segment of a message, and the way to the others.
+#[derive(Clone, Copy)]
+pub(crate) struct SegmentRef<'a> {
+    pub(crate) arena: &'a dyn ReaderArena,
+    pub(crate) bytes: &'a [u8],
+    pub(crate) id: u32,
+}
+
+/// An object found at the end of near, far or double-far pointers. Not bounds-checked yet.
+#[derive(Clone, Copy)]
+pub(crate) struct Target<'a> {
+    pub(crate) segment: SegmentRef<'a>,
+    pub(crate) start_word: i64,
+    pub(crate) wire: WirePointer,
+}
+
+impl<'a> SegmentRef<'a> {
+    pub(crate) const EMPTY: Self = Self {
+        arena: &NO_ARENA,
+        bytes: &[],
+        id: 0,
+    };
+
+    /// The pointer at `word`; null when there is no such word.
+    #[inline]
+    pub(crate) fn pointer(self, word: u32, nesting_limit: i32) -> PointerReader<'a> {
+        let found = (word as usize)
+            .checked_mul(WORD_BYTES)
+            .and_then(|at| self.bytes.get(at..))
+            .and_then(|rest| rest.first_chunk());
+        let wire = match found {
+            Some(bytes) => u64::from_le_bytes(*bytes),
+            None => 0,
+        };
+        PointerReader {
+            segment: self,
+            word,
+            wire,
+            nesting_limit,
+        }
+    }
+}
+
+impl<'a> PointerReader<'a> {
+    /// A null pointer.
+    #[must_use]
+    pub const fn new_default() -> Self {
+        Self {
+            segment: SegmentRef::EMPTY,
+            word: 0,
+            wire: 0,
+            nesting_limit: i32::MAX,
+        }
+    }
+
+    /// The root of a message of one segment that needs no checking against limits: a pointer
+    /// default in generated code.
+    #[must_use]
+    pub fn from_words(words: &'a [Word]) -> Self {
+        let segment = SegmentRef {
+            arena: &NO_ARENA,
+            bytes: words.as_flattened(),
+            id: 0,
+        };
+        segment.pointer(0, i32::MAX)
+    }
+
+    pub(crate) fn root(arena: &'a dyn ReaderArena, bytes: &'a [u8], nesting_limit: i32) -> Self {
+        SegmentRef {
+            arena,
+            bytes,
+            id: 0,
+        }
+        .pointer(0, nesting_limit)
+    }
+
+    /// Whether nothing is there and the field has its default value.
+    #[inline]
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        self.wire == 0
+    }
+
+    /// Where the pointer stands. Meaningless for a null pointer, which may stand nowhere.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        Position {
+            segment: self.segment.id,
+            word: self.word,
+        }
+    }
+
+    /// The pointer's own eight bytes as a little-endian number.
+    #[must_use]
+    pub fn raw(&self) -> u64 {
+        self.wire
+    }
+
+    /// What the pointer leads to.
+    ///
+    /// # Errors
+    /// For far pointers into nowhere and reserved kinds.
+    pub fn kind(&self) -> Result<PointerKind> {
+        match self.resolve()?.wire {
+            WirePointer::Null => Ok(PointerKind::Null),
+            WirePointer::Struct { .. } => Ok(PointerKind::Struct),
+            WirePointer::List { .. } => Ok(PointerKind::List),
+            WirePointer::Capability { .. } => Ok(PointerKind::Capability),
+            other => Err(self.wrong_kind("a struct, a list or a capability", other)),
+        }
+    }
+
+    /// The struct, or what `default` holds when the pointer is null, or an empty struct.
+    ///
+    /// # Errors
+    /// When the pointer is bad or a limit is exceeded.
+    #[inline]
+    pub fn get_struct(&self, default: Option<&'a [Word]>) -> Result<StructReader<'a>> {
+        if self.wire == 0 {
+            return match default {
+                Some(words) => self.default_value(words).get_struct(None),
+                None => Ok(StructReader::new_default()),
+            };
+        }
+        let target = self.resolve()?;
+        let WirePointer::Struct { size, .. } = target.wire else {
+            return Err(self.wrong_kind("a struct", target.wire));
+        };
+        let (pointer_word, content) = self.object(&target, size.total())?;
+        let nesting_limit = self.enter()?;
+        let data = content
+            .get(..size.data as usize * WORD_BYTES)
+            .unwrap_or_default();
+        Ok(StructReader {
+            segment: target.segment,
+            data,
+            pointers_word: pointer_word + u32::from(size.data),
+            pointer_count: size.pointers,
+            nesting_limit,
+        })
+    }
+
+    /// The list, or what `default` holds when the pointer is null, or an empty list. `expected` is
+    /// how the schema would lay the elements out; other layouts are accepted where the format
+    /// allows a list to be upgraded.
+    ///
+    /// # Errors
+    /// When the pointer is bad, the elements are incompatible or a limit is exceeded.
+    #[inline]
+    pub fn get_list(
+        &self,
+        expected: ElementSize,
+        default: Option<&'a [Word]>,
+    ) -> Result<ListReader<'a>> {
+        let list = self.get_any_list(default)?;
+        match list.check_elements(expected) {
+            Ok(()) => Ok(list),
+            Err(detail) => Err(Error::at(
+                ErrorKind::WrongElementSize,
+                self.position(),
+                detail,
+            )),
+        }
+    }
+
+    /// The list, whatever its elements are.
+    ///
+    /// # Errors
+    /// When the pointer is bad or a limit is exceeded.
+    pub fn get_any_list(&self, default: Option<&'a [Word]>) -> Result<ListReader<'a>> {
+        if self.wire == 0 {
+            return match default {
+                Some(words) => self.default_value(words).get_any_list(None),
+                None => Ok(ListReader::new_default()),
+            };
+        }
+        let target = self.resolve()?;
+        let WirePointer::List {
+            element_size,
+            count,
+            ..
+        } = target.wire
+        else {
+            return Err(self.wrong_kind("a list", target.wire));
+        };
+        if element_size == ElementSize::InlineComposite {
+            return self.inline_composite(&target, count);
+        }
+        let step_bits = element_size.step_bits();
+        let bits = u64::from(count) * u64::from(step_bits);
+        let (start_word, content) = self.object(&target, bits.div_ceil(64) as u32)?;
+        if step_bits == 0 {
+            self.charge(count)?;
+        }
+        Ok(ListReader {
+            segment: target.segment,
+            content: content.get(..bits.div_ceil(8) as usize).unwrap_or_default(),
+            start_word,
+            count,
+            step_bits,
+            element_size,
+            struct_data_bits: element_size.data_bits(),
+            struct_pointers: element_size.pointers(),
+            nesting_limit: self.enter()?,
+        })
+    }
+
+    #[inline]
+    fn inline_composite(&self, target: &Target<'a>, word_count: u32) -> Result<ListReader<'a>> {
+        // The tag is not counted. 29 bits and one more word: no overflow.
+        let (tag_word, content) = self.object(target, word_count + 1)?;
+        let (tag, content) = content.split_at_checked(WORD_BYTES).unwrap_or_default();
+        let tag = tag
+            .first_chunk()
+            .map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        // The tag's offset field holds the element count.
+        let count = tag as u32 >> 2;
+        if tag & 3 != 0 {
+            return Err(self.bad_tag(
+                target,
+                tag_word,
+                format!(
+                    "the tag of an inline composite list is {}, not a struct tag",
+                    WirePointer::decode(tag).name()
+                ),
+            ));
+        }
+        let size = StructSize {
+            data: (tag >> 32) as u16,
+            pointers: (tag >> 48) as u16,
+        };
+        let step_words = size.total();
+        if u64::from(count) * u64::from(step_words) > u64::from(word_count) {
+            return Err(self.bad_tag(target, tag_word, format!(
+                "the tag claims {count} elements of {step_words} words in a list of {word_count} words"
+            )));
+        }
+        if step_words == 0 {
+            self.charge(count)?;
+        }
+        Ok(ListReader {
+            segment: target.segment,
+            content: content
+                .get(..count as usize * step_words as usize * WORD_BYTES)
+                .unwrap_or_default(),
+            start_word: tag_word + 1,
+            count,
+            step_bits: step_words * 64,
+            element_size: ElementSize::InlineComposite,
+            struct_data_bits: u32::from(size.data) * 64,
+            struct_pointers: size.pointers,
+            nesting_limit: self.enter()?,
+        })
+    }
+
+    /// The bytes of a Text without the NUL, or of the default's, or none.
+    ///
+    /// # Errors
+    /// When the pointer is bad, leads to no list of bytes, or the NUL is missing.
+    #[inline]
+    pub fn get_text(&self, default: Option<&'a [Word]>) -> Result<crate::text::Reader<'a>> {
+        if self.wire == 0 {
+            return match default {
+                Some(words) => self.default_value(words).get_text(None),
+                None => Ok(crate::text::Reader::from_bytes(&[])),
+            };
+        }
+        match self.byte_list("text")?.split_last() {
+            Some((0, text)) => Ok(crate::text::Reader::from_bytes(text)),
+            _ => Err(Error::at(
+                ErrorKind::TextNotTerminated,
+                self.position(),
+                "text does not end with a NUL byte",
+            )),
+        }
+    }
+
+    /// The bytes of a Data, or of the default's, or none.
+    ///
+    /// # Errors
+    /// When the pointer is bad or leads to no list of bytes.
+    #[inline]
+    pub fn get_data(&self, default: Option<&'a [Word]>) -> Result<&'a [u8]> {
+        if self.wire == 0 {
+            return match default {
+                Some(words) => self.default_value(words).get_data(None),
+                None => Ok(&[]),
+            };
+        }
+        self.byte_list("data")
+    }
+
+    #[inline]
+    fn byte_list(&self, what: &'static str) -> Result<&'a [u8]> {
+        let target = self.resolve()?;
+        let WirePointer::List {
+            element_size,
+            count,
+            ..
+        } = target.wire
+        else {
+            return Err(self.wrong_kind(what, target.wire));
+        };
+        if element_size != ElementSize::Byte {
+            return Err(Error::at(
+                ErrorKind::WrongElementSize,
+                self.position(),
+                format!(
+                    "expected {what}, which is a list of bytes, found a list of {element_size:?} elements"
+                ),
+            ));
+        }
+        let (_, content) = self.object(&target, count.div_ceil(WORD_BYTES as u32))?;
+        Ok(content.get(..count as usize).unwrap_or_default())
+    }
+
+    /// The capability; `None` when the pointer is null or the table's entry is.
+    ///
+    /// # Errors
+    /// When the pointer is no capability or names no entry of the message's table.
+    pub fn get_capability(&self) -> Result<Option<CapHandle>> {
+        match self.capability_index()? {
+            None => Ok(None),
+            Some(index) => match self.segment.arena.cap(index) {
+                Some(cap) => Ok(cap.clone()),
+                None => Err(Error::at(
+                    ErrorKind::UnknownCapability,
+                    self.position(),
+                    format!(
+                        "a pointer names capability {index}, which the message's table does not have"
+                    ),
+                )),
+            },
+        }
+    }
+
+    /// The index into the capability table; `None` when the pointer is null.
+    ///
+    /// # Errors
+    /// When the pointer is no capability.
+    pub fn capability_index(&self) -> Result<Option<u32>> {
+        match WirePointer::decode(self.wire) {
+            WirePointer::Null => Ok(None),
+            WirePointer::Capability { index } => Ok(Some(index)),
+            other => Err(self.wrong_kind("a capability", other)),
+        }
+    }
+
+    /// Size of what the pointer leads to, transitively. Counts against the traversal limit.
+    ///
+    /// # Errors
+    /// When a pointer on the way is bad or a limit is exceeded.
+    pub fn total_size(&self) -> Result<MessageSize> {
+        super::runs::total_size(*self)
+    }
+
+    /// Follows far pointers. The offset inside `wire` is already applied to `start_word`.
+    #[inline]
+    pub(crate) fn resolve(&self) -> Result<Target<'a>> {
+        match WirePointer::decode(self.wire) {
+            WirePointer::Far {
+                double,
+                word,
+                segment,
+            } => self.follow_far(double, word, segment),
+            wire => Ok(Target {
+                segment: self.segment,
+                start_word: near_target(self.word, wire),
+                wire,
+            }),
+        }
+    }
+
+    #[cold]
+    fn follow_far(&self, double: bool, pad_word: u32, segment_id: u32) -> Result<Target<'a>> {
+        let segment = self.other_segment(segment_id)?;
+        let pad_words = if double { 2 } else { 1 };
+        let pad = Target {
+            segment,
+            start_word: i64::from(pad_word),
+            wire: WirePointer::Null,
+        };
+        self.object(&pad, pad_words)?;
+
+        let bad_pad = |detail| {
+            let position = Position {
+                segment: segment_id,
+                word: pad_word,
+            };
+            Err(Error::at(ErrorKind::InvalidLandingPad, position, detail))
+        };
+        let first = WirePointer::decode(segment.pointer(pad_word, 0).wire);
+        if !double {
+            return match first {
+                WirePointer::Far { .. } => {
+                    bad_pad("a far pointer's landing pad is another far pointer")
+                }
+                WirePointer::Null => Ok(empty_struct(segment, pad_word)),
+                wire => Ok(Target {
+                    segment,
+                    start_word: near_target(pad_word, wire),
+                    wire,
+                }),
+            };
+        }
+        let WirePointer::Far {
+            double: false,
+            word,
+            segment: object_segment,
+        } = first
+        else {
+            return bad_pad("a double-far landing pad does not start with a far pointer");
+        };
+        let tag = WirePointer::decode(segment.pointer(pad_word + 1, 0).wire);
+        match tag {
+            WirePointer::Struct {
+                offset_words: 0, ..
+            }
+            | WirePointer::List {
+                offset_words: 0, ..
+            } => Ok(Target {
+                segment: self.other_segment(object_segment)?,
+                start_word: i64::from(word),
+                wire: tag,
+            }),
+            WirePointer::Null => Ok(empty_struct(self.other_segment(object_segment)?, word)),
+            _ => {
+                bad_pad("a double-far landing pad's tag is no struct or list tag with offset zero")
+            }
+        }
+    }
+
+    fn other_segment(&self, id: u32) -> Result<SegmentRef<'a>> {
+        match self.segment.arena.segment(id) {
+            Some(bytes) => Ok(SegmentRef {
+                arena: self.segment.arena,
+                bytes,
+                id,
+            }),
+            None => Err(Error::at(
+                ErrorKind::UnknownSegment,
+                self.position(),
+                format!("a far pointer leads to segment {id}, which the message does not have"),
+            )),
+        }
+    }
+
+    /// The words of an object, charged and known to lie in their segment.
+    #[inline]
+    fn object(&self, target: &Target<'a>, words: u32) -> Result<(u32, &'a [u8])> {
+        let bytes = target.segment.bytes;
+        let segment_words = (bytes.len() / WORD_BYTES) as i64;
+        let end_word = target.start_word + i64::from(words);
+        if target.start_word < 0 || end_word > segment_words {
+            return Err(self.out_of_bounds(target, words));
+        }
+        let start = target.start_word as usize;
+        // Both below the segment's length in bytes.
+        let content = bytes.get(start * WORD_BYTES..end_word as usize * WORD_BYTES);
+        self.charge(words)?;
+        Ok((start as u32, content.unwrap_or_default()))
+    }
+
+    #[inline]
+    fn charge(&self, words: u32) -> Result<()> {
+        if self.segment.arena.charge(words as usize) {
+            Ok(())
+        } else {
+            Err(self.traversal_exceeded())
+        }
+    }
+
+    #[inline]
+    fn enter(&self) -> Result<i32> {
+        if self.nesting_limit > 0 {
+            Ok(self.nesting_limit - 1)
+        } else {
+            Err(self.too_deep())
+        }
+    }
+
+    fn default_value(&self, words: &'a [Word]) -> Self {
+        Self {
+            nesting_limit: self.nesting_limit,
+            ..Self::from_words(words)
+        }
+    }
+
+    #[cold]
+    fn out_of_bounds(&self, target: &Target<'_>, words: u32) -> Error {
+        let segment_words = target.segment.bytes.len() / WORD_BYTES;
+        Error::at(
+            ErrorKind::OutOfBounds,
+            self.position(),
+            format!(
+                "a pointer leads to {words} words from word {} on of segment {}, which has {segment_words} words",
+                target.start_word, target.segment.id
+            ),
+        )
+    }
+
+    #[cold]
+    fn traversal_exceeded(&self) -> Error {
+        Error::at(
+            ErrorKind::TraversalLimitExceeded,
+            self.position(),
+            "reading this message visits more words than the traversal limit allows; \
+             raise traversal_limit_in_words if the message is trusted",
+        )
+    }
+
+    #[cold]
+    fn too_deep(&self) -> Error {
+        Error::at(
+            ErrorKind::NestingLimitExceeded,
+            self.position(),
+            "the message is nested deeper than the nesting limit allows; \
+             raise nesting_limit if the message is trusted",
+        )
+    }
+
+    #[cold]
+    fn wrong_kind(&self, expected: &str, found: WirePointer) -> Error {
+        Error::at(
+            ErrorKind::WrongPointerKind,
+            self.position(),
+            format!("expected {expected}, found {}", found.name()),
+        )
+    }
+
+    #[cold]
+    fn bad_tag(&self, target: &Target<'_>, word: u32, detail: alloc::string::String) -> Error {
+        Error::at(
+            ErrorKind::InvalidTag,
+            Position {
+                segment: target.segment.id,
+                word,
+            },
+            detail,
+        )
+    }
+}
+
+impl Default for PointerReader<'_> {
+    fn default() -> Self {
+        Self::new_default()
+    }
+}
+
+impl core::fmt::Debug for PointerReader<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(
+            f,
+            "PointerReader({:?} at {:?})",
+            WirePointer::decode(self.wire),
+            self.position()
+        )
+    }
+}
+
+/// An all-zero landing pad is not a null pointer but a struct without content.
+fn empty_struct(segment: SegmentRef<'_>, word: u32) -> Target<'_> {
+    let wire = WirePointer::Struct {
+        offset_words: 0,
+        size: StructSize::default(),
+    };
+    Target {
+        segment,
+        start_word: i64::from(word),
+        wire,
+    }
+}
+
+#[inline]
+fn near_target(pointer_word: u32, wire: WirePointer) -> i64 {
+    match wire {
+        WirePointer::Struct { offset_words, .. } | WirePointer::List { offset_words, .. } => {
+            i64::from(pointer_word) + 1 + i64::from(offset_words)
+        }
+        _ => 0,
+    }
+}

@@ -1,0 +1,11 @@
+//! Messages as a whole: a [`Reader`] over segments, a [`Builder`] that makes them.
+
+mod allocator;
+mod build;
+mod frame;
+mod read;
+
+pub use allocator::{Allocator, GrowingSegment, HeapAllocator};
+pub use build::{Builder, TypedBuilder};
+pub use frame::FrameBuilder;
+pub use read::{Reader, ReaderOptions, ReaderSegments, SegmentArray, TypedReader};
