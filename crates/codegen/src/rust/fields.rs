@@ -128,14 +128,17 @@ fn write_get(
         Type::Enum { .. } => match default_bits(default)? {
             Some(bits) => line!(
                 w,
-                "self.{inner}.get_data_field_mask::<u16>({offset}, {bits}).try_into()"
+                "::core::convert::TryFrom::try_from(self.{inner}.get_data_field_mask::<u16>({offset}, {bits}))"
             ),
-            None => line!(w, "self.{inner}.get_data_field::<u16>({offset}).try_into()"),
+            None => line!(
+                w,
+                "::core::convert::TryFrom::try_from(self.{inner}.get_data_field::<u16>({offset}))"
+            ),
         },
         Type::Interface { .. } => {
             line!(
                 w,
-                "Ok({message}::capability::FromCapability::from_cap(self.{inner}.get_pointer_field({offset}).get_capability()?))"
+                "::core::result::Result::Ok({message}::capability::FromCapability::from_cap(self.{inner}.get_pointer_field({offset}).get_capability()?))"
             );
         }
         Type::AnyPointer(_) => {
@@ -151,8 +154,8 @@ fn write_get(
         }
         Type::Text | Type::Data | Type::List(_) | Type::Struct { .. } => {
             let default = match default_pointer(default)? {
-                Some(bytes) => format!("Some({bytes})"),
-                None => "None".to_string(),
+                Some(bytes) => format!("::core::option::Option::Some({bytes})"),
+                None => "::core::option::Option::None".to_string(),
             };
             if inner == "reader" {
                 line!(
@@ -309,19 +312,19 @@ fn write_pointer_setters(
     let pointer = format!("self.builder.reborrow().get_pointer_field({offset})");
     let through_input =
         format!("{message}::traits::SetterInput::set_pointer_builder({pointer}, value, false)");
+    // Copying what is in memory already only fails for lack of room, which the message reports.
+    let without_result =
+        |owned: &str| format!("{message}::traits::set_or_fail::<{owned}, _>({pointer}, value);");
     match ty {
-        Type::Text => set(
-            w,
-            "impl ::core::convert::AsRef<str>",
-            "",
-            format!("{pointer}.set_text(value.as_ref());"),
-        ),
-        Type::Data => set(
-            w,
-            "impl ::core::convert::AsRef<[u8]>",
-            "",
-            format!("{pointer}.set_data(value.as_ref());"),
-        ),
+        Type::Text | Type::Data => {
+            let owned = cx.owned(ty)?;
+            set(
+                w,
+                &format!("impl {message}::traits::SetterInput<{owned}>"),
+                "",
+                without_result(&owned),
+            );
+        }
         Type::List(_) => {
             let input = format!("impl {message}::traits::SetterInput<{}>", cx.owned(ty)?);
             set(
@@ -331,17 +334,21 @@ fn write_pointer_setters(
                 through_input,
             );
         }
-        Type::Struct { .. } => set(
-            w,
-            &cx.reader(ty, "'_")?,
-            &format!(" -> {message}::Result<()>"),
-            through_input,
-        ),
-        Type::Interface { .. } => {
-            let body = format!(
-                "{pointer}.set_capability_option({message}::capability::FromCapability::into_cap(value));"
+        Type::Struct { .. } => {
+            let through_input = format!(
+                "<_ as {message}::traits::SetterInput<{}>>::set_pointer_builder({pointer}, value, false)",
+                cx.owned(ty)?
             );
-            set(w, &builder, "", body);
+            set(
+                w,
+                &cx.reader(ty, "'_")?,
+                &format!(" -> {message}::Result<()>"),
+                through_input,
+            );
+        }
+        Type::Interface { id, brand } => {
+            let owned = format!("{}::Owned", cx.path(*id, brand)?);
+            set(w, &builder, "", without_result(&owned));
         }
         _ => {}
     }

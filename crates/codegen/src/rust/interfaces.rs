@@ -180,6 +180,7 @@ fn write_client(
     w.close("}");
     w.close("}");
     w.blank();
+    write_owned(w, message);
     open!(w, "impl {rpc}::FromClient for Client {{");
     open!(w, "fn from_client(client: {rpc}::Client) -> Self {{");
     line!(w, "Self {{ client }}");
@@ -208,6 +209,74 @@ fn write_client(
         w.close("}");
     }
     Ok(())
+}
+
+/// What makes a capability a value like others: fields, lists and generic code take it.
+fn write_owned(w: &mut Writer, message: &str) {
+    line!(w, "#[derive(Clone, Copy, Debug)]");
+    line!(w, "pub struct Owned(());");
+    w.blank();
+    open!(w, "impl {message}::traits::Owned for Owned {{");
+    line!(w, "type Reader<'a> = Client;");
+    line!(w, "type Builder<'a> = Client;");
+    w.close("}");
+    w.blank();
+    open!(
+        w,
+        "impl<'a> {message}::traits::FromPointerReader<'a> for Client {{"
+    );
+    open!(
+        w,
+        "fn get_from_pointer(reader: &{message}::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [{message}::Word]>) -> {message}::Result<Self> {{"
+    );
+    line!(
+        w,
+        "Ok({message}::capability::FromCapability::from_cap(reader.get_capability()?))"
+    );
+    w.close("}");
+    w.close("}");
+    w.blank();
+    open!(
+        w,
+        "impl<'a> {message}::traits::FromPointerBuilder<'a> for Client {{"
+    );
+    open!(
+        w,
+        "fn init_pointer(mut builder: {message}::layout::PointerBuilder<'a>, _length: u32) -> Self {{"
+    );
+    line!(w, "builder.clear();");
+    line!(w, "{message}::capability::FromCapability::from_cap(None)");
+    w.close("}");
+    open!(
+        w,
+        "fn get_from_pointer(builder: {message}::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [{message}::Word]>) -> {message}::Result<Self> {{"
+    );
+    line!(
+        w,
+        "Ok({message}::capability::FromCapability::from_cap(builder.get_capability()?))"
+    );
+    w.close("}");
+    w.close("}");
+    w.blank();
+    open!(
+        w,
+        "impl {message}::traits::SetterInput<Owned> for Client {{"
+    );
+    open!(
+        w,
+        "fn set_pointer_builder(mut builder: {message}::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> {message}::Result<()> {{"
+    );
+    open!(
+        w,
+        "match {message}::capability::FromCapability::into_cap(input) {{"
+    );
+    line!(w, "Some(cap) => builder.set_capability(cap),");
+    line!(w, "None => builder.clear(),");
+    w.close("}");
+    line!(w, "Ok(())");
+    w.close("}");
+    w.close("}");
+    w.blank();
 }
 
 fn write_server(

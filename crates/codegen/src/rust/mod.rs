@@ -114,7 +114,7 @@ pub fn generate(schema: &CompiledSchema, file_id: u64, options: &Options) -> Res
 }
 
 /// Lints that code written by a machine for every schema cannot heed.
-const ALLOW: &str = "#[allow(clippy::all, dead_code, unreachable_pub, unreachable_patterns, unused_mut, unused_variables, mismatched_lifetime_syntaxes)]";
+const ALLOW: &str = "#[allow(clippy::all, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, unreachable_pub, unused)]";
 
 /// A declared node with everything inside it. Modules at the top of a file say which lints they are exempt from.
 fn write_node(w: &mut Writer, cx: Context<'_>, node: &Node, top: bool) -> Result<(), Error> {
@@ -124,12 +124,7 @@ fn write_node(w: &mut Writer, cx: Context<'_>, node: &Node, top: bool) -> Result
             node.display_name
         )));
     }
-    if top
-        && !matches!(
-            node.kind,
-            NodeKind::Annotation { .. } | NodeKind::Const { .. }
-        )
-    {
+    if top && !matches!(node.kind, NodeKind::Annotation { .. }) {
         line!(w, "{ALLOW}");
     }
     match &node.kind {

@@ -113,9 +113,12 @@ fn write_reader(w: &mut Writer, cx: Context<'_>, structure: &StructNode) -> Resu
         );
         open!(
             w,
-            "fn get_from_pointer(reader: &{message}::layout::PointerReader<'a>, default: ::core::option::Option<&'a [u8]>) -> {message}::Result<Self> {{"
+            "fn get_from_pointer(reader: &{message}::layout::PointerReader<'a>, default: ::core::option::Option<&'a [{message}::Word]>) -> {message}::Result<Self> {{"
         );
-        line!(w, "Ok(reader.get_struct(default)?.into())");
+        line!(
+            w,
+            "::core::result::Result::Ok(reader.get_struct(default)?.into())"
+        );
         w.close("}");
         w.close("}");
         w.blank();
@@ -190,11 +193,11 @@ fn write_builder(w: &mut Writer, cx: Context<'_>, structure: &StructNode) -> Res
         w.close("}");
         open!(
             w,
-            "fn get_from_pointer(builder: {message}::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [u8]>) -> {message}::Result<Self> {{"
+            "fn get_from_pointer(builder: {message}::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [{message}::Word]>) -> {message}::Result<Self> {{"
         );
         line!(
             w,
-            "Ok(builder.get_struct(<Self as {message}::traits::HasStructSize>::STRUCT_SIZE, default)?.into())"
+            "::core::result::Result::Ok(builder.get_struct(<Self as {message}::traits::HasStructSize>::STRUCT_SIZE, default)?.into())"
         );
         w.close("}");
         w.close("}");
@@ -231,9 +234,9 @@ fn write_setters(w: &mut Writer, cx: Context<'_>) {
     );
     open!(
         w,
-        "fn set_pointer_builder(mut pointer: {message}::layout::PointerBuilder<'_>, value: Self, canonicalize: bool) -> {message}::Result<()> {{"
+        "fn set_pointer_builder(builder: {message}::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> {message}::Result<()> {{"
     );
-    line!(w, "pointer.set_struct(&value.reader, canonicalize)");
+    line!(w, "builder.set_struct(&input.reader, canonicalize)");
     w.close("}");
     w.close("}");
     w.blank();
@@ -259,13 +262,17 @@ fn write_pipeline(w: &mut Writer, cx: Context<'_>, structure: &StructNode) -> Re
         w.close("}");
         w.blank();
     }
-    open!(w, "impl Pipeline {{");
     // A union member may not be there when the results are: only fixed fields can be promised.
-    for field in structure
+    let promised: Vec<&Field> = structure
         .fields
         .iter()
-        .filter(|field| field.discriminant.is_none())
-    {
+        .filter(|field| field.discriminant.is_none() && has_pipeline(field))
+        .collect();
+    if promised.is_empty() {
+        return Ok(());
+    }
+    open!(w, "impl Pipeline {{");
+    for field in promised {
         let name = snake_case(&field.name);
         match &field.kind {
             FieldKind::Group { id } => {
@@ -317,6 +324,16 @@ fn write_pipeline(w: &mut Writer, cx: Context<'_>, structure: &StructNode) -> Re
     Ok(())
 }
 
+fn has_pipeline(field: &Field) -> bool {
+    match &field.kind {
+        FieldKind::Group { .. } => true,
+        FieldKind::Slot { ty, .. } => matches!(
+            ty,
+            Type::Struct { .. } | Type::Interface { .. } | Type::AnyPointer(_)
+        ),
+    }
+}
+
 /// `which()`: the union as a Rust enum.
 fn write_which(
     w: &mut Writer,
@@ -345,12 +362,15 @@ fn write_which(
     for (value, field) in union_members(structure) {
         line!(
             w,
-            "{value} => Ok(Which::{}(self.get_{}())),",
+            "{value} => ::core::result::Result::Ok(Which::{}(self.get_{}())),",
             variant(field),
             snake_case(&field.name)
         );
     }
-    line!(w, "other => Err({message}::NotInSchema(other)),");
+    line!(
+        w,
+        "other => ::core::result::Result::Err({message}::NotInSchema(other)),"
+    );
     w.close("}");
     w.close("}");
     Ok(())
@@ -369,6 +389,9 @@ fn write_union(w: &mut Writer, cx: Context<'_>, structure: &StructNode) -> Resul
     let parameters: Vec<String> = (0..shape.parameters())
         .map(|position| format!("A{position}"))
         .collect();
+    // A glob yields to whatever else has the name of a member.
+    line!(w, "pub use self::Which::*;");
+    w.blank();
     open!(w, "pub enum Which{} {{", generics(&parameters));
     for variant in &shape.variants {
         line!(w, "{variant}");

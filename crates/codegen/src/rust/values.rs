@@ -29,23 +29,30 @@ pub(super) fn default_bits(default: &Value) -> Result<Option<String>, Error> {
     Ok(bits)
 }
 
-/// A pointer field's default as a Rust expression of type `&'static [u8]`: a message without a
-/// segment table for lists and structs, the plain bytes for Text and Data; `None` when it is empty.
+/// A pointer field's default as a Rust expression of type `&'static [Word]`: a message without a
+/// segment table; `None` when it is empty.
 pub(super) fn default_pointer(default: &Value) -> Result<Option<String>, Error> {
-    let bytes = match default {
-        Value::Text(text) => text.as_bytes(),
-        Value::Data(bytes)
-        | Value::List(bytes)
-        | Value::Struct(bytes)
-        | Value::AnyPointer(bytes) => bytes.as_slice(),
-        Value::Void | Value::Interface => &[],
+    let message = match default {
+        Value::Text(text) if text.is_empty() => return Ok(None),
+        Value::Text(text) => byte_list(&[text.as_bytes(), b"\0"].concat())?,
+        Value::Data(bytes) if bytes.is_empty() => return Ok(None),
+        Value::Data(bytes) => byte_list(bytes)?,
+        Value::List(bytes) | Value::Struct(bytes) | Value::AnyPointer(bytes) => bytes.clone(),
+        Value::Void | Value::Interface => Vec::new(),
         other => {
             return Err(Error::new(format!(
                 "{other:?} is no default for a pointer field"
             )));
         }
     };
-    Ok((!bytes.is_empty()).then(|| byte_string(bytes)))
+    if message.is_empty() {
+        return Ok(None);
+    }
+    let words: Vec<String> = message
+        .chunks(WORD_BYTES)
+        .map(|word| format!("{:?}", padded(word)))
+        .collect();
+    Ok(Some(format!("&[{}]", words.join(", "))))
 }
 
 pub(super) fn write_const(
@@ -94,6 +101,57 @@ pub(super) fn write_const(
     Ok(())
 }
 
+/// A message whose root is a list of these bytes.
+fn byte_list(bytes: &[u8]) -> Result<Vec<u8>, Error> {
+    let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    if count >= 1 << 29 {
+        return Err(Error::new(format!(
+            "a default of {count} bytes is more than a list can hold"
+        )));
+    }
+    // A list pointer at distance 0 to elements of one byte each.
+    let pointer: u64 = 1 | (2 << 32) | (count << 35);
+    let mut message = pointer.to_le_bytes().to_vec();
+    message.extend_from_slice(bytes);
+    Ok(message)
+}
+
+fn padded(bytes: &[u8]) -> [u8; WORD_BYTES] {
+    let mut word = [0; WORD_BYTES];
+    for (to, from) in word.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    word
+}
+
 fn byte_string(bytes: &[u8]) -> String {
     format!("b\"{}\"", bytes.escape_ascii())
+}
+
+const WORD_BYTES: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_defaults_end_in_a_zero_byte_and_fill_words() {
+        let default = default_pointer(&Value::Text("12345678".to_string()));
+        let expected = "&[[1, 0, 0, 0, 74, 0, 0, 0], [49, 50, 51, 52, 53, 54, 55, 56], [0, 0, 0, 0, 0, 0, 0, 0]]";
+        assert_eq!(default, Ok(Some(expected.to_string())));
+        assert_eq!(default_pointer(&Value::Text(String::new())), Ok(None));
+    }
+
+    #[test]
+    fn floats_default_by_their_bits() {
+        assert_eq!(
+            default_bits(&Value::Float32(1.0)),
+            Ok(Some("0x3f800000".to_string()))
+        );
+        assert_eq!(
+            default_bits(&Value::Float64(-0.0)),
+            Ok(Some("0x8000000000000000".to_string()))
+        );
+        assert_eq!(default_bits(&Value::Float64(0.0)), Ok(None));
+    }
 }

@@ -34,6 +34,9 @@ impl Writer {
     /// Ends the innermost block with this line.
     pub(super) fn close(&mut self, text: &str) {
         self.depth = self.depth.saturating_sub(1);
+        if self.out.ends_with("\n\n") {
+            self.out.pop();
+        }
         self.line(format_args!("{text}"));
     }
 

@@ -1,0 +1,74 @@
+//! The generated files that are checked in are what the generator makes of their schemas today.
+//! `BLESS=1 cargo test -p capstan-codegen --test checked_in` rewrites them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use capstan_codegen::rust::{self, Options};
+use capstan_schema::{NoFiles, SourceFile, compile, standard_file};
+
+#[test]
+fn the_rpc_protocol() {
+    let source = standard_file("/capnp/rpc.capnp").expect("the schema crate embeds rpc.capnp");
+    check(
+        source,
+        &Options::messages_only(),
+        "crates/rpc/src/rpc_capnp.rs",
+    );
+}
+
+#[test]
+fn the_upload_example() {
+    let text = fs::read_to_string(repository().join("examples-web/upload/files.capnp")).unwrap();
+    check(
+        SourceFile::new("files.capnp", text),
+        &Options::rpc(),
+        "crates/rpc/tests/generated/files_capnp.rs",
+    );
+}
+
+#[test]
+fn the_shapes_of_our_own_tests() {
+    let text =
+        fs::read_to_string(repository().join("crates/codegen/tests/schemas/shapes.capnp")).unwrap();
+    check(
+        SourceFile::new("shapes.capnp", text),
+        &Options::messages_only(),
+        "crates/codegen/tests/generated/shapes_capnp.rs",
+    );
+}
+
+fn check(source: SourceFile, options: &Options, path: &str) {
+    let schema = compile(&NoFiles, &[source]).unwrap_or_else(|errors| {
+        panic!(
+            "{}",
+            errors
+                .iter()
+                .map(|error| error.render())
+                .collect::<Vec<_>>()
+                .join("\n")
+        );
+    });
+    let file = schema.requested_files.first().unwrap();
+    let expected = rust::generate(&schema, file.id, options).unwrap();
+    let full_path = repository().join(path);
+    if std::env::var_os("BLESS").is_some() {
+        fs::create_dir_all(full_path.parent().unwrap()).unwrap();
+        fs::write(&full_path, &expected).unwrap();
+    }
+    let found = fs::read_to_string(&full_path).unwrap_or_default();
+    if found != expected {
+        let line = found
+            .lines()
+            .zip(expected.lines())
+            .take_while(|(found, expected)| found == expected)
+            .count()
+            + 1;
+        panic!("{path} differs from what is generated, from line {line} on; BLESS=1 rewrites it");
+    }
+}
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}

@@ -1,0 +1,110 @@
+# Everything the Rust generator can make, for the tests beside it.
+
+@0xb5b9f8a1c2d3e4f5;
+
+enum Colour {
+  red @0;
+  # The first.
+
+  green @1;
+  self @2;
+}
+
+struct Scalars {
+  # One field of every scalar type.
+
+  void @0 :Void;
+  bool @1 :Bool;
+  int8 @2 :Int8;
+  int16 @3 :Int16;
+  int32 @4 :Int32;
+  int64 @5 :Int64;
+  uInt8 @6 :UInt8;
+  uInt16 @7 :UInt16;
+  uInt32 @8 :UInt32;
+  uInt64 @9 :UInt64;
+  float32 @10 :Float32;
+  float64 @11 :Float64;
+  colour @12 :Colour;
+}
+
+struct Defaults {
+  bool @0 :Bool = true;
+  int8 @1 :Int8 = -128;
+  int16 @2 :Int16 = -2;
+  int32 @3 :Int32 = -2147483648;
+  int64 @4 :Int64 = -9223372036854775808;
+  uInt8 @5 :UInt8 = 255;
+  uInt64 @6 :UInt64 = 18446744073709551615;
+  float32 @7 :Float32 = 1.5;
+  float64 @8 :Float64 = -0.25;
+  colour @9 :Colour = green;
+  text @10 :Text = "twelve bytes";
+  data @11 :Data = 0x"01 02 ff";
+}
+
+struct Pointers {
+  text @0 :Text;
+  data @1 :Data;
+  inner @2 :Scalars;
+  any @3 :AnyPointer;
+  self @4 :Pointers;
+}
+
+struct Lists {
+  voids @0 :List(Void);
+  bools @1 :List(Bool);
+  int32s @2 :List(Int32);
+  float64s @3 :List(Float64);
+  colours @4 :List(Colour);
+  texts @5 :List(Text);
+  datas @6 :List(Data);
+  structs @7 :List(Scalars);
+  lists @8 :List(List(UInt16));
+  deep @9 :List(List(List(Text)));
+}
+
+struct Return {
+  # A name that Rust keeps for itself, and members that its prelude has.
+
+  union {
+    none @0 :Void;
+    some @1 :Text;
+    ok @2 :UInt32;
+    err @3 :List(Text);
+    type :group {
+      fn @4 :UInt16;
+      impl @5 :Text;
+      which :union {
+        left @6 :Bool;
+        right @7 :Data;
+      }
+    }
+    colour @8 :Colour;
+    nested @9 :Nested;
+    any @10 :AnyPointer;
+  }
+
+  always @11 :UInt8;
+
+  struct Nested {
+    value @0 :Int32 = 7;
+    kind @1 :Kind;
+    enum Kind { plain @0; fancy @1; }
+    const favourite :Kind = fancy;
+  }
+}
+
+struct Empty {}
+
+struct AllVoid {
+  union {
+    a @0 :Void;
+    b @1 :Void;
+  }
+}
+
+const answer :UInt32 = 42;
+const greeting :Text = "hello \"you\"";
+const bytes :Data = 0x"00 ff";
+const half :Float64 = 0.5;
