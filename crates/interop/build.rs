@@ -1,4 +1,4 @@
-//! Generates the `capnp` crates' side of the example's schema, for the peer in `tests/capnp_rpc.rs`.
+//! Generates the `capnp` crates' side of the example's schema, for the peer in `tests/peers`.
 
 #![allow(
     clippy::panic,

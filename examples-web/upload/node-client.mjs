@@ -9,7 +9,7 @@ import { openAsBlob } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 
-import { connect, streamStats, writable } from "capstan";
+import { CapnpError, connect, streamStats, writable } from "capstan";
 import { Files } from "./files.capnp.js";
 
 const LOOK_EVERY_MS = 100;
@@ -22,16 +22,27 @@ async function main(server, path) {
     const { sink } = connection.bootstrap(Files).create({ name, size: file.size });
 
     const started = performance.now();
-    const look = () => report(progress(streamStats(sink), file.size, performance.now() - started));
-    look();
-    const looking = setInterval(look, LOOK_EVERY_MS);
+    const show = (inFlight, sent) => {
+      const elapsedMs = performance.now() - started;
+      const window = connection.stats().window;
+      report({ sent, total: file.size, inFlight, window, mbps: speed(sent, elapsedMs), elapsedMs });
+    };
+    show(0, 0);
+    const looking = setInterval(() => {
+      const stream = streamStats(sink);
+      // What was sent is counted in calls, which are a little longer than their data.
+      if (stream) show(stream.inFlight, Math.min(file.size, stream.delivered + stream.inFlight));
+    }, LOOK_EVERY_MS);
     try {
       await file.stream().pipeTo(writable(sink));
+    } catch (error) {
+      // pipeTo passes on the error of the side that failed.
+      throw error instanceof CapnpError ? error : new Error(`cannot read ${path}: ${error.message}`, { cause: error });
     } finally {
       clearInterval(looking);
     }
     const elapsedMs = performance.now() - started;
-    look();
+    show(0, file.size);
 
     const sha256 = await hashOf(file);
     const seconds = elapsedMs / 1000;
@@ -49,12 +60,6 @@ async function openFile(path) {
   } catch (error) {
     throw new Error(`cannot read ${path}: ${error.message}`, { cause: error });
   }
-}
-
-function progress(stats, total, elapsedMs) {
-  const { window = 0, inFlight = 0, delivered = 0 } = stats ?? {};
-  const sent = Math.min(total, delivered + inFlight);
-  return { sent, total, inFlight, window, mbps: speed(sent, elapsedMs), elapsedMs };
 }
 
 /** In 10^6 bytes per second. */

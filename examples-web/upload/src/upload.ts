@@ -36,24 +36,27 @@ export async function upload(file: File, options: UploadOptions = {}): Promise<U
   const { sink } = files.create({ name: file.name, size: file.size });
 
   const started = performance.now();
-  const look = () => {
+  const show = (inFlightBytes: number, sentBytes: number) => {
     const at = performance.now();
-    const { window = 0, inFlight = 0, delivered = 0 } = streamStats(sink) ?? {};
-    const sentBytes = Math.min(file.size, delivered + inFlight);
-    options.onProgress?.({ at, windowBytes: window, inFlightBytes: inFlight, sentBytes, elapsedMs: at - started });
+    const windowBytes = connection.stats().window;
+    options.onProgress?.({ at, windowBytes, inFlightBytes, sentBytes, elapsedMs: at - started });
+  };
+  const look = () => {
+    const stream = streamStats(sink);
+    if (stream !== undefined) show(stream.inFlight, Math.min(file.size, stream.delivered + stream.inFlight));
   };
   const looking = setInterval(look, LOOK_EVERY_MS);
   const giveUp = () => void connection.close();
   options.signal?.addEventListener("abort", giveUp);
   try {
-    look();
+    show(0, 0);
     if (options.chunkBytes === undefined) {
       await file.stream().pipeTo(writable(sink));
     } else {
       await file.stream().pipeThrough(pieces(options.chunkBytes)).pipeTo(writable(sink));
     }
     const ended = performance.now();
-    look();
+    show(0, file.size);
     return { bytes: file.size, seconds: (ended - started) / 1000 };
   } catch (error) {
     options.signal?.throwIfAborted();

@@ -7,10 +7,12 @@
     reason = "tests"
 )]
 
+mod capstan_peer;
 mod cpp_peer;
 mod crate_peer;
 mod pattern;
 mod references;
+mod with_capstan;
 
 #[allow(
     clippy::all,
