@@ -1,1 +1,27 @@
+//! Cap'n Proto RPC over WebSocket and TCP, on tokio.
+//!
+//! Both networks carry the same messages, so what connects differs and nothing else:
+//!
+//! - [`websocket`]: for browsers, and everything behind HTTP infrastructure. One RPC message per
+//!   binary WebSocket message; `docs/framing.md` in the repository has the details.
+//! - [`tcp`]: between servers. Messages back to back, as other Cap'n Proto implementations have it.
+//!
+//! A client gets a [`Connection`]; a server gives each connection a bootstrap object.
+#![forbid(unsafe_code)]
 
+pub mod tcp;
+pub mod websocket;
+
+mod connection;
+mod driver;
+mod error;
+mod framing;
+mod options;
+mod runtime;
+
+pub use connection::Connection;
+pub use error::{Error, ErrorKind};
+pub use options::Options;
+pub use runtime::runtime;
+
+pub use capstan_rpc;

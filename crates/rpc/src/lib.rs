@@ -1,9 +1,43 @@
-//! Cap'n Proto RPC. The heart is [`vat`], a state machine without I/O, clock or callbacks; the
-//! async API on top of it is what applications use.
+//! Cap'n Proto RPC: promise pipelining, capabilities as arguments, streams with backpressure.
+//!
+//! The heart is [`vat`], a state machine without I/O, clock or callbacks. On top of it is the API
+//! that applications use: a [`Runtime`] that drives a vat, [`Client`]s and what generated code
+//! makes of them, servers as `async fn`s on `&self`. Networks, such as those of `capstan-net`,
+//! carry frames between a [`ConnectionHandle`] and a socket.
+//!
+//! Whoever uses generated code needs no other crate: the message layer is at [`message`].
 #![forbid(unsafe_code)]
 
 pub mod vat;
 
-// TEMPORARY: the async API (runtime.rs, client.rs, server.rs, ...) is being written by the person who also
-// writes crates/net; the contract is in /work/notes/rpc_api.md. The code generator's author only emits code against it.
+mod client;
+mod error;
+mod pipeline;
+mod request;
+#[rustfmt::skip]
+pub(crate) mod rpc_capnp;
+mod runtime;
+mod server;
+mod server_set;
 
+pub use capstan_message as message;
+pub use capstan_message::capability::{CapHandle, MaybeSend, MaybeSync};
+
+pub use client::{Client, FromClient};
+pub use error::Result;
+pub use pipeline::{AnyPipeline, FromTypelessPipeline, Pipelined};
+pub use request::{Promise, RemotePromise, Request, Response, StreamingRequest, StreamingSend};
+pub use runtime::{ConnectOptions, ConnectionHandle, Runtime, Spawn};
+pub use server::{
+    Dispatch, FromServer, Params, RawParams, RawResults, Results, new_client, unimplemented_default,
+    unimplemented_interface, unimplemented_method,
+};
+pub use server_set::CapabilityServerSet;
+pub use vat::{Exception as Error, ExceptionKind as ErrorKind};
+
+/// A future on the heap; `Send` on platforms with threads.
+#[cfg(not(target_arch = "wasm32"))]
+pub type BoxFuture<T> = core::pin::Pin<Box<dyn Future<Output = T> + Send>>;
+/// A future on the heap; `Send` on platforms with threads.
+#[cfg(target_arch = "wasm32")]
+pub type BoxFuture<T> = core::pin::Pin<Box<dyn Future<Output = T>>>;

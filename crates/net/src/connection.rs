@@ -1,0 +1,65 @@
+//! A connection that this process made.
+
+use capstan_rpc::vat::ConnectionStats;
+use capstan_rpc::{ConnectionHandle, Error, FromClient};
+use tokio::task::JoinHandle;
+
+/// A connection to a server. It closes when it is dropped, and with it all calls and clients
+/// that came over it fail.
+#[derive(Debug)]
+#[must_use = "a connection closes when it is dropped"]
+pub struct Connection {
+    handle: ConnectionHandle,
+    /// Carries the frames; taken when someone waits for it.
+    driver: Option<JoinHandle<()>>,
+}
+
+impl Connection {
+    pub(crate) fn new(handle: ConnectionHandle, driver: JoinHandle<()>) -> Self {
+        Self { handle, driver: Some(driver) }
+    }
+
+    /// The object that the server offers to everyone who connects, usable at once.
+    #[must_use]
+    pub fn bootstrap<C: FromClient>(&self) -> C {
+        self.handle.bootstrap()
+    }
+
+    /// Lets each stream have this many bytes in flight, from now on.
+    pub fn set_window_size(&self, bytes: u64) {
+        self.handle.set_window_size(bytes);
+    }
+
+    /// Sizes of the tables and of what is in flight; none once the connection is over.
+    #[must_use]
+    pub fn stats(&self) -> Option<ConnectionStats> {
+        self.handle.stats()
+    }
+
+    /// Waits for the end of the connection, and says why it came.
+    pub fn closed(&self) -> impl Future<Output = Error> + Send + use<> {
+        self.handle.closed()
+    }
+
+    /// Closes the connection: calls in progress fail, the peer is told, and this waits until it
+    /// has taken note or is gone.
+    pub async fn close(mut self) {
+        self.handle.close(Error::disconnected("the connection was closed"));
+        if let Some(driver) = self.driver.take() {
+            // A driver that panicked has ended too.
+            let _ = driver.await;
+        }
+    }
+
+    /// The connection as the RPC layer has it.
+    #[must_use]
+    pub fn handle(&self) -> &ConnectionHandle {
+        &self.handle
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.handle.close(Error::disconnected("the connection was dropped"));
+    }
+}

@@ -1,0 +1,153 @@
+//! Carries frames between a socket and the RPC layer.
+
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use capstan_rpc::{ConnectionHandle, Error};
+
+use crate::error::explain;
+
+/// A socket that carries whole messages.
+///
+/// One task does both directions: a peer's call is usually answered in the same turn, and the
+/// answers of one turn leave with one write.
+pub(crate) trait Link: Unpin + Send {
+    /// The next message; none when the peer has ended the connection in good order.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Vec<u8>>, LinkError>>;
+
+    /// Takes over messages to send. Called only after `poll_flush` was ready, so that a link
+    /// never holds more than one batch.
+    fn accept(&mut self, frames: &mut Vec<Vec<u8>>) -> Result<(), LinkError>;
+
+    /// Ready when everything taken over is with the operating system.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>>;
+
+    /// Says goodbye, with the reason where the protocol has room for one, and waits for the peer
+    /// to do the same.
+    fn finish(self, goodbye: Goodbye) -> impl Future<Output = ()> + Send;
+}
+
+/// Why a link is of no more use.
+#[derive(Debug)]
+pub(crate) enum LinkError {
+    Io(io::Error),
+    /// The peer ended the connection, in this way.
+    Closed(String),
+    /// The peer sent what it must not send.
+    Violation(Goodbye),
+}
+
+/// How a connection is ended from this side.
+#[derive(Clone, Debug)]
+pub(crate) struct Goodbye {
+    pub(crate) code: CloseCode,
+    pub(crate) text: String,
+}
+
+/// The close codes of WebSocket connections that `docs/framing.md` lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CloseCode {
+    Normal,
+    /// What was sent breaks a protocol, that of RPC or of WebSocket.
+    Protocol,
+    /// A text message.
+    Unsupported,
+    /// A binary message that is not one RPC message.
+    Invalid,
+    TooBig,
+}
+
+/// Runs a connection to its end. `peer` names the other side in errors.
+pub(crate) async fn run<L: Link>(handle: ConnectionHandle, mut link: L, peer: String) {
+    let mut batch = Vec::new();
+    let end = poll_fn(|cx| poll(&handle, &mut link, &mut batch, cx)).await;
+    match end {
+        End::Over => {
+            let reason = handle.closed().await;
+            let code = if reason.kind == capstan_rpc::ErrorKind::Disconnected { CloseCode::Normal } else { CloseCode::Protocol };
+            say_goodbye(link, Goodbye { code, text: reason.reason }).await;
+        }
+        End::Failed(LinkError::Io(error)) => {
+            tracing::debug!(peer, %error, "connection lost");
+            handle.disconnected(Error::disconnected(format!("the connection to {peer} was lost: {}", explain(&error))));
+        }
+        End::Failed(LinkError::Closed(how)) => {
+            tracing::debug!(peer, how, "connection closed by the peer");
+            handle.disconnected(Error::disconnected(format!("{peer} {how}")));
+        }
+        End::Failed(LinkError::Violation(goodbye)) => {
+            tracing::warn!(peer, reason = goodbye.text, "connection refused to go on");
+            handle.close(Error::failed(goodbye.text.clone()));
+            let farewell = async {
+                // What the RPC layer has to say about it goes first.
+                poll_fn(|cx| poll_send(&handle, &mut link, &mut batch, cx)).await;
+                link.finish(goodbye).await;
+            };
+            let _ = tokio::time::timeout(CLOSE_TIMEOUT, farewell).await;
+        }
+    }
+}
+
+async fn say_goodbye<L: Link>(link: L, goodbye: Goodbye) {
+    // A peer that does not answer has had its chance.
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, link.finish(goodbye)).await;
+}
+
+enum End {
+    /// The RPC layer ended the connection, and everything it had to say was sent.
+    Over,
+    Failed(LinkError),
+}
+
+fn poll<L: Link>(handle: &ConnectionHandle, link: &mut L, batch: &mut Vec<Vec<u8>>, cx: &mut Context<'_>) -> Poll<End> {
+    let mut received_bytes = 0;
+    let mut received_frames = 0;
+    let mut may_read = true;
+    while may_read {
+        match link.poll_receive(cx) {
+            Poll::Ready(Ok(Some(frame))) => {
+                received_bytes += frame.len();
+                received_frames += 1;
+                handle.handle_frame(frame);
+                may_read = received_bytes < TURN_BYTES && received_frames < TURN_FRAMES;
+            }
+            Poll::Ready(Ok(None)) => {
+                return Poll::Ready(End::Failed(LinkError::Closed("closed the connection".to_string())));
+            }
+            Poll::Ready(Err(error)) => return Poll::Ready(End::Failed(error)),
+            Poll::Pending => break,
+        }
+    }
+    if let Poll::Ready(end) = poll_send(handle, link, batch, cx) {
+        return Poll::Ready(end);
+    }
+    if !may_read {
+        // There is more to read, but other tasks come first.
+        cx.waker().wake_by_ref();
+    }
+    Poll::Pending
+}
+
+/// Sends what there is to send. Ready only at the end.
+fn poll_send<L: Link>(handle: &ConnectionHandle, link: &mut L, batch: &mut Vec<Vec<u8>>, cx: &mut Context<'_>) -> Poll<End> {
+    loop {
+        if let Err(error) = ready!(link.poll_flush(cx)) {
+            return Poll::Ready(End::Failed(error));
+        }
+        if !ready!(handle.poll_transmit(cx, batch, TURN_BYTES)) {
+            return Poll::Ready(End::Over);
+        }
+        if let Err(error) = link.accept(batch) {
+            return Poll::Ready(End::Failed(error));
+        }
+    }
+}
+
+/// How much is read before writing gets its turn, and how much is written at a time.
+const TURN_BYTES: usize = 256 * 1024;
+const TURN_FRAMES: usize = 128;
+
+/// How long the last words may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,0 +1,55 @@
+//! What both networks need of tokio.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use capstan_rpc::{BoxFuture, Runtime};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+
+/// A runtime on the tokio runtime that this is called in. Connections that exchange capabilities
+/// have to share one, by way of [`Options::runtime`](crate::Options::runtime).
+///
+/// # Panics
+/// Outside of a tokio runtime.
+#[must_use]
+pub fn runtime() -> Runtime {
+    let tokio = Handle::current();
+    Runtime::new(move |task: BoxFuture<()>| {
+        tokio.spawn(task);
+    })
+}
+
+/// The next connection, ready for small writes. What concerns a single connection, or passes, does
+/// not end the listening.
+pub(crate) async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => match stream.set_nodelay(true) {
+                Ok(()) => return Ok((stream, peer)),
+                Err(error) => tracing::debug!(%peer, %error, "connection was gone before it began"),
+            },
+            Err(error) if concerns_one_connection(&error) => tracing::debug!(%error, "connection was not accepted"),
+            Err(error) if is_exhaustion(&error) => {
+                tracing::warn!(%error, "no connections can be accepted for the moment");
+                tokio::time::sleep(EXHAUSTION_PAUSE).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn concerns_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused | io::ErrorKind::Interrupted
+    )
+}
+
+/// Out of file descriptors or memory: `ENFILE`, `EMFILE`, `ENOBUFS`, `ENOMEM`.
+fn is_exhaustion(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(23 | 24 | 105 | 12))
+}
+
+const EXHAUSTION_PAUSE: Duration = Duration::from_millis(100);

@@ -1,0 +1,208 @@
+//! Cap'n Proto RPC over TCP: messages with their segment tables, back to back. This is what other
+//! implementations call a two-party network.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+
+use bytes::BufMut;
+use capstan_rpc::FromClient;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use crate::driver::{self, CloseCode, Goodbye, Link, LinkError};
+use crate::framing::message_bytes;
+use crate::{Connection, Error, Options};
+
+/// Connects to `address`, such as `127.0.0.1:4000` or `example.com:4000`.
+pub async fn connect(address: &str, options: Options) -> Result<Connection, Error> {
+    let connecting = TcpStream::connect(address);
+    let stream = match tokio::time::timeout(options.handshake_timeout, connecting).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(cause)) => return Err(Error::unreachable(address, &cause)),
+        Err(_) => return Err(Error::timeout(address, options.handshake_timeout)),
+    };
+    stream.set_nodelay(true).map_err(|cause| Error::unreachable(address, &cause))?;
+    Ok(attach(stream, address, options))
+}
+
+/// A connection over any stream of bytes, such as a Unix socket or a TLS session. `peer` names the
+/// other side in errors.
+pub fn attach<S>(stream: S, peer: &str, options: Options) -> Connection
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let handle = options.runtime().connect(options.connect(options.bootstrap.clone()));
+    let link = StreamLink::new(stream, options.max_message_bytes);
+    let driver = tokio::spawn(driver::run(handle.clone(), link, peer.to_string()));
+    Connection::new(handle, driver)
+}
+
+/// Serves every connection that the listener accepts, each with the bootstrap object that
+/// `bootstrap` makes for it, until this future is dropped.
+pub async fn serve<C, F>(listener: TcpListener, options: Options, mut bootstrap: F) -> Result<(), Error>
+where
+    C: FromClient,
+    F: FnMut(SocketAddr) -> C,
+{
+    let options = Options { runtime: Some(options.runtime()), ..options };
+    let mut connections = JoinSet::new();
+    loop {
+        let (stream, peer) = crate::runtime::accept(&listener).await.map_err(|cause| Error::listen(&cause))?;
+        while connections.try_join_next().is_some() {}
+        let handle = options.runtime().connect(options.connect(Some(bootstrap(peer).into_client())));
+        let link = StreamLink::new(stream, options.max_message_bytes);
+        connections.spawn(driver::run(handle, link, peer.to_string()));
+    }
+}
+
+/// Messages back to back on a stream of bytes.
+struct StreamLink<S> {
+    stream: S,
+    max_message_bytes: usize,
+    /// What was read and not used yet is `buffer[used..filled]`.
+    buffer: Box<[u8]>,
+    used: usize,
+    filled: usize,
+    /// A message that did not fit the buffer, read into its own allocation, and its full length.
+    partial: Option<(Vec<u8>, usize)>,
+    outgoing: VecDeque<Vec<u8>>,
+    /// How much of the first outgoing message was sent.
+    sent: usize,
+}
+
+impl<S> StreamLink<S> {
+    fn new(stream: S, max_message_bytes: usize) -> Self {
+        Self {
+            stream,
+            max_message_bytes,
+            buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
+            used: 0,
+            filled: 0,
+            partial: None,
+            outgoing: VecDeque::new(),
+            sent: 0,
+        }
+    }
+
+    /// The next message that is complete in the buffer. A longer one becomes `partial`.
+    fn take_buffered(&mut self) -> Result<Option<Vec<u8>>, LinkError> {
+        let unused = self.buffer.get(self.used..self.filled).unwrap_or_default();
+        let length = match message_bytes(unused, self.max_message_bytes) {
+            Ok(Some(length)) => length,
+            Ok(None) => return Ok(None),
+            Err(error) => {
+                return Err(LinkError::Violation(Goodbye { code: CloseCode::Invalid, text: error.to_string() }));
+            }
+        };
+        if let Some(frame) = unused.get(..length) {
+            self.used += length;
+            return Ok(Some(frame.to_vec()));
+        }
+        // The length is only a claim: memory follows as bytes do.
+        let mut frame = Vec::with_capacity(length.min(MAX_RESERVED_BYTES));
+        frame.extend_from_slice(unused);
+        self.used = self.filled;
+        self.partial = Some((frame, length));
+        Ok(None)
+    }
+
+    fn skip_sent(&mut self, mut bytes: usize) {
+        while let Some(first) = self.outgoing.front() {
+            let left = first.len() - self.sent;
+            if bytes < left {
+                self.sent += bytes;
+                return;
+            }
+            bytes -= left;
+            self.sent = 0;
+            self.outgoing.pop_front();
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for StreamLink<S> {
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Vec<u8>>, LinkError>> {
+        loop {
+            if let Some((frame, length)) = &mut self.partial {
+                let missing = *length - frame.len();
+                if missing == 0 {
+                    return Poll::Ready(Ok(self.partial.take().map(|(frame, _)| frame)));
+                }
+                if frame.capacity() == frame.len() {
+                    frame.reserve_exact(missing.min(frame.len().max(MAX_RESERVED_BYTES)));
+                }
+                let mut room = frame.limit(missing);
+                match ready!(pin!(self.stream.read_buf(&mut room)).poll(cx)) {
+                    Ok(0) => return Poll::Ready(Err(LinkError::Closed(CUT_OFF.to_string()))),
+                    Ok(_) => continue,
+                    Err(error) => return Poll::Ready(Err(LinkError::Io(error))),
+                }
+            }
+            if let Some(frame) = self.take_buffered()? {
+                return Poll::Ready(Ok(Some(frame)));
+            }
+            if self.partial.is_some() {
+                continue;
+            }
+            self.buffer.copy_within(self.used..self.filled, 0);
+            self.filled -= self.used;
+            self.used = 0;
+            let mut room = self.buffer.get_mut(self.filled..).unwrap_or_default();
+            match ready!(pin!(self.stream.read_buf(&mut room)).poll(cx)) {
+                Ok(0) if self.filled == 0 => return Poll::Ready(Ok(None)),
+                Ok(0) => return Poll::Ready(Err(LinkError::Closed(CUT_OFF.to_string()))),
+                Ok(bytes) => self.filled += bytes,
+                Err(error) => return Poll::Ready(Err(LinkError::Io(error))),
+            }
+        }
+    }
+
+    fn accept(&mut self, frames: &mut Vec<Vec<u8>>) -> Result<(), LinkError> {
+        self.outgoing.extend(frames.drain(..));
+        Ok(())
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
+        while !self.outgoing.is_empty() {
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+            let mut count = 0;
+            let mut skip = self.sent;
+            for (slice, frame) in slices.iter_mut().zip(&self.outgoing) {
+                *slice = IoSlice::new(frame.get(skip..).unwrap_or_default());
+                skip = 0;
+                count += 1;
+            }
+            let slices = slices.get(..count).unwrap_or_default();
+            match ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, slices)) {
+                Ok(0) => return Poll::Ready(Err(LinkError::Io(io::ErrorKind::WriteZero.into()))),
+                Ok(bytes) => self.skip_sent(bytes),
+                Err(error) => return Poll::Ready(Err(LinkError::Io(error))),
+            }
+        }
+        Pin::new(&mut self.stream).poll_flush(cx).map_err(LinkError::Io)
+    }
+
+    async fn finish(mut self, _goodbye: Goodbye) {
+        if poll_fn(|cx| self.poll_flush(cx)).await.is_err() || self.stream.shutdown().await.is_err() {
+            return;
+        }
+        // Closing with unread bytes would reset the connection, and the peer might lose our last words.
+        while let Ok(1..) = self.stream.read(&mut self.buffer).await {}
+    }
+}
+
+/// Small messages share a read of this many bytes; larger ones are read into their own allocation.
+const READ_BUFFER_BYTES: usize = 64 * 1024;
+
+/// As much is reserved for a message before its bytes are here.
+const MAX_RESERVED_BYTES: usize = 256 * 1024;
+
+/// How many messages leave with one system call at most.
+const MAX_SLICES: usize = 64;
+
+const CUT_OFF: &str = "closed the connection in the middle of a message";

@@ -1,0 +1,146 @@
+//! A WebSocket as a link that carries messages.
+
+use std::borrow::Cow;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::CapacityError;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as WireCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
+
+use crate::driver::{CloseCode, Goodbye, Link, LinkError};
+use crate::framing::check_whole;
+
+pub(super) struct WebSocketLink<S> {
+    socket: WebSocketStream<S>,
+}
+
+impl<S> WebSocketLink<S> {
+    pub(super) fn new(socket: WebSocketStream<S>) -> Self {
+        Self { socket }
+    }
+}
+
+pub(super) fn config(max_message_bytes: usize) -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(BUFFER_BYTES)
+        .write_buffer_size(BUFFER_BYTES)
+        .max_message_size(Some(max_message_bytes))
+        .max_frame_size(Some(max_message_bytes))
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for WebSocketLink<S> {
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Vec<u8>>, LinkError>> {
+        loop {
+            return Poll::Ready(match ready!(Pin::new(&mut self.socket).poll_next(cx)) {
+                Some(Ok(Message::Binary(frame))) => match check_whole(&frame) {
+                    Ok(()) => Ok(Some(frame.into())),
+                    Err(error) => Err(violation(CloseCode::Invalid, format!("a frame is not one message: {error}"))),
+                },
+                Some(Ok(Message::Text(_))) => Err(violation(
+                    CloseCode::Unsupported,
+                    "got a text frame; Cap'n Proto messages travel in binary frames".to_string(),
+                )),
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+                Some(Ok(Message::Close(frame))) => Err(LinkError::Closed(describe(frame))),
+                Some(Err(error)) => Err(link_error(error)),
+                None => Ok(None),
+            });
+        }
+    }
+
+    fn accept(&mut self, frames: &mut Vec<Vec<u8>>) -> Result<(), LinkError> {
+        // A message that does not fit the socket's buffers any more is kept by the WebSocket;
+        // the flush that follows waits for it.
+        for frame in frames.drain(..) {
+            Pin::new(&mut self.socket).start_send(Message::Binary(frame.into())).map_err(link_error)?;
+        }
+        Ok(())
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
+        Pin::new(&mut self.socket).poll_flush(cx).map_err(link_error)
+    }
+
+    async fn finish(mut self, goodbye: Goodbye) {
+        let frame = CloseFrame { code: wire_code(goodbye.code), reason: fitting(&goodbye.text).as_ref().into() };
+        if self.socket.send(Message::Close(Some(frame))).await.is_err() {
+            return;
+        }
+        while let Some(Ok(_)) = self.socket.next().await {}
+    }
+}
+
+fn violation(code: CloseCode, text: String) -> LinkError {
+    LinkError::Violation(Goodbye { code, text })
+}
+
+fn link_error(error: WebSocketError) -> LinkError {
+    match error {
+        WebSocketError::Io(error) => LinkError::Io(error),
+        WebSocketError::ConnectionClosed | WebSocketError::AlreadyClosed => {
+            LinkError::Closed("closed the connection".to_string())
+        }
+        WebSocketError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
+            violation(CloseCode::TooBig, format!("a message of {size} bytes is longer than the {max_size} allowed here"))
+        }
+        // Text that is not UTF-8 is text all the same.
+        WebSocketError::Utf8(_) => violation(
+            CloseCode::Unsupported,
+            "got a text frame; Cap'n Proto messages travel in binary frames".to_string(),
+        ),
+        WebSocketError::Protocol(
+            tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
+        ) => LinkError::Closed("closed the connection without saying goodbye".to_string()),
+        error => violation(CloseCode::Protocol, format!("the peer broke the WebSocket protocol: {error}")),
+    }
+}
+
+fn describe(frame: Option<CloseFrame>) -> String {
+    match frame {
+        Some(frame) if frame.reason.is_empty() => format!("closed the connection (code {})", u16::from(frame.code)),
+        Some(frame) => format!("closed the connection (code {}: {})", u16::from(frame.code), frame.reason),
+        None => "closed the connection".to_string(),
+    }
+}
+
+fn wire_code(code: CloseCode) -> WireCode {
+    match code {
+        CloseCode::Normal => WireCode::Normal,
+        CloseCode::Protocol => WireCode::Protocol,
+        CloseCode::Unsupported => WireCode::Unsupported,
+        CloseCode::Invalid => WireCode::Invalid,
+        CloseCode::TooBig => WireCode::Size,
+    }
+}
+
+/// The most of the text that a close frame has room for.
+fn fitting(text: &str) -> Cow<'_, str> {
+    const MAX_BYTES: usize = 123;
+    const MARK: &str = "…";
+    if text.len() <= MAX_BYTES {
+        return Cow::Borrowed(text);
+    }
+    let end = text.floor_char_boundary(MAX_BYTES - MARK.len());
+    Cow::Owned(format!("{}{MARK}", text.get(..end).unwrap_or_default()))
+}
+
+/// Room for a usual chunk of a stream with everything around it, so that it takes one system call.
+const BUFFER_BYTES: usize = 128 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn close_reasons_fit_their_frame() {
+        assert_eq!(fitting("short"), "short");
+        let long = "é".repeat(100);
+        let fit = fitting(&long);
+        assert!(fit.len() <= 123 && fit.ends_with("é…"), "{fit}");
+    }
+}

@@ -1,0 +1,10 @@
+//! Cap'n Proto RPC over WebSocket: one message per binary WebSocket message, as a browser sends it.
+
+mod client;
+mod link;
+mod server;
+mod upgrade;
+
+pub use client::connect;
+pub use server::serve;
+pub use upgrade::upgrade;

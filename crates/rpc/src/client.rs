@@ -1,0 +1,215 @@
+//! Clients: what programs hold of a capability.
+
+use core::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use capstan_message::MessageSize;
+use capstan_message::capability::{CapHandle, Capability, FromCapability};
+use capstan_message::traits::Owned;
+
+use crate::request::{Request, StreamingRequest};
+use crate::runtime::{Runtime, Shared};
+use crate::server::Dispatch;
+use crate::vat::{CapId, Exception};
+
+/// A reference to an object, wherever it lives, whose type is not known.
+///
+/// Cloning is cheap. When the last clone is dropped, the object's host is told. Generated code
+/// wraps it into clients that have methods.
+#[derive(Clone)]
+pub struct Client {
+    hook: CapHandle,
+}
+
+/// A client of a particular interface. Generated clients implement it.
+pub trait FromClient: Sized + Clone {
+    /// Does not check that the object has this interface: if it has not, calls fail as unimplemented.
+    fn from_client(client: Client) -> Self;
+    fn as_client(&self) -> &Client;
+    fn into_client(self) -> Client;
+}
+
+impl FromClient for Client {
+    fn from_client(client: Client) -> Self {
+        client
+    }
+
+    fn as_client(&self) -> &Client {
+        self
+    }
+
+    fn into_client(self) -> Client {
+        self
+    }
+}
+
+impl FromCapability for Client {
+    fn from_cap(cap: Option<CapHandle>) -> Self {
+        Client::from_cap(cap)
+    }
+
+    fn into_cap(self) -> Option<CapHandle> {
+        Client::into_cap(self)
+    }
+}
+
+impl Client {
+    /// The client for what a capability pointer held. Without a capability, all its calls fail.
+    #[must_use]
+    pub fn from_cap(cap: Option<CapHandle>) -> Self {
+        Self { hook: cap.unwrap_or_else(|| Arc::new(Hook::Null)) }
+    }
+
+    /// What a capability pointer to this object holds: nothing, for a client made from nothing.
+    #[must_use]
+    pub fn into_cap(self) -> Option<CapHandle> {
+        match self.hook() {
+            Some(Hook::Null) => None,
+            _ => Some(self.hook),
+        }
+    }
+
+    /// A client whose every call fails with this error.
+    #[must_use]
+    pub fn broken(error: Exception) -> Self {
+        Self { hook: Arc::new(Hook::Broken(error)) }
+    }
+
+    /// The same reference, seen as a client of an interface.
+    #[must_use]
+    pub fn cast_to<C: FromClient>(&self) -> C {
+        C::from_client(self.clone())
+    }
+
+    /// Starts a call. Generated clients have a method for each of these.
+    #[must_use]
+    pub fn new_call<P: Owned, R: Owned>(
+        &self,
+        interface_id: u64,
+        method_id: u16,
+        size_hint: Option<MessageSize>,
+    ) -> Request<P, R> {
+        Request::new(self.clone(), interface_id, method_id, size_hint)
+    }
+
+    /// Starts a call to a method declared `-> stream`.
+    #[must_use]
+    pub fn new_streaming_call<P: Owned>(
+        &self,
+        interface_id: u64,
+        method_id: u16,
+        size_hint: Option<MessageSize>,
+    ) -> StreamingRequest<P> {
+        StreamingRequest::new(self.clone(), interface_id, method_id, size_hint)
+    }
+
+    /// A client of an object of this process that no runtime knows yet.
+    pub(crate) fn local(dispatch: Arc<dyn Dispatch>) -> (Self, ServerId) {
+        let id = ServerId::next();
+        let server = LocalServer { id, dispatch, attached: OnceLock::new() };
+        (Self { hook: Arc::new(Hook::Local(server)) }, id)
+    }
+
+    /// Takes over one reference to `cap`.
+    pub(crate) fn attached(runtime: Arc<Shared>, cap: CapId) -> Self {
+        Self { hook: attached_handle(runtime, cap) }
+    }
+
+    pub(crate) fn hook(&self) -> Option<&Hook> {
+        self.hook.downcast_ref()
+    }
+
+    /// The runtime and the name there of this capability, to call it. A local object that has no
+    /// runtime yet gets one of its own.
+    pub(crate) fn target(&self) -> Result<&AttachedCap, Exception> {
+        match self.hook() {
+            Some(Hook::Attached(cap)) => Ok(cap),
+            Some(Hook::Local(server)) => Ok(server.attach(|| Runtime::detached().into_shared())),
+            Some(Hook::Broken(error)) => Err(error.clone()),
+            Some(Hook::Null) => Err(null_capability()),
+            None => Err(foreign_capability()),
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.hook() {
+            Some(Hook::Null) => f.write_str("Client(null)"),
+            Some(Hook::Broken(error)) => write!(f, "Client(broken, {error})"),
+            Some(Hook::Attached(attached)) => write!(f, "Client({})", attached.cap.to_raw()),
+            Some(Hook::Local(_)) => f.write_str("Client(local)"),
+            None => f.write_str("Client(foreign)"),
+        }
+    }
+}
+
+/// What stands in a message's capability table for each of our clients.
+pub(crate) enum Hook {
+    Null,
+    Broken(Exception),
+    Attached(AttachedCap),
+    Local(LocalServer),
+}
+
+impl Capability for Hook {}
+
+/// A capability in a runtime's vat. Owns one reference to it.
+pub(crate) struct AttachedCap {
+    pub(crate) runtime: Arc<Shared>,
+    pub(crate) cap: CapId,
+}
+
+impl Drop for AttachedCap {
+    fn drop(&mut self) {
+        self.runtime.release(self.cap);
+    }
+}
+
+/// Takes over one reference to `cap`.
+pub(crate) fn attached_handle(runtime: Arc<Shared>, cap: CapId) -> CapHandle {
+    Arc::new(Hook::Attached(AttachedCap { runtime, cap }))
+}
+
+/// An object of this process. It belongs to the first runtime it is used with.
+pub(crate) struct LocalServer {
+    pub(crate) id: ServerId,
+    dispatch: Arc<dyn Dispatch>,
+    attached: OnceLock<AttachedCap>,
+}
+
+impl LocalServer {
+    /// Where it is hosted; if nowhere yet, in the runtime that `choose` gives. Not to be called
+    /// while a runtime is locked.
+    pub(crate) fn attach(&self, choose: impl FnOnce() -> Arc<Shared>) -> &AttachedCap {
+        self.attached.get_or_init(|| {
+            let runtime = choose();
+            let cap = runtime.host(self.id, Arc::clone(&self.dispatch));
+            AttachedCap { runtime, cap }
+        })
+    }
+
+    pub(crate) fn attached(&self) -> Option<&AttachedCap> {
+        self.attached.get()
+    }
+}
+
+/// Tells apart the server objects of a process, for as long as it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ServerId(u64);
+
+impl ServerId {
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+fn null_capability() -> Exception {
+    Exception::failed("called a null capability: the message that this client came from left the field unset")
+}
+
+fn foreign_capability() -> Exception {
+    Exception::failed("called a capability that does not come from this RPC implementation")
+}

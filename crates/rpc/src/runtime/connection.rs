@@ -1,0 +1,267 @@
+//! Connections, as networks and their users see them.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::task::{Context, Poll, Waker};
+use std::sync::{Arc, Mutex};
+
+use futures_util::task::AtomicWaker;
+
+use super::{Runtime, State, lock};
+use crate::client::{Client, FromClient, Hook};
+use crate::vat::{ConnectionId, ConnectionOptions, ConnectionStats, Exception, FlowControl};
+
+/// What a new connection offers and allows.
+#[derive(Clone, Debug)]
+pub struct ConnectOptions {
+    /// What the peer gets when it asks for our bootstrap object. Without one, it gets an error.
+    pub bootstrap: Option<Client>,
+    /// How many bytes each stream may have in flight. Default 64 KiB.
+    pub window_bytes: u64,
+    /// A longer incoming message ends the connection. Default 64 MiB.
+    pub max_message_bytes: usize,
+    /// A streamed call beyond this many unacknowledged bytes fails as overloaded, for a caller
+    /// who never waits. Default 16 MiB.
+    pub stream_backlog_bytes: u64,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self {
+            bootstrap: None,
+            window_bytes: 64 * 1024,
+            max_message_bytes: 64 * 1024 * 1024,
+            stream_backlog_bytes: 16 * 1024 * 1024,
+        }
+    }
+}
+
+impl ConnectOptions {
+    #[must_use]
+    pub fn with_bootstrap(self, bootstrap: impl FromClient) -> Self {
+        Self { bootstrap: Some(bootstrap.into_client()), ..self }
+    }
+}
+
+/// One end of a connection. Clones are the same end; when the last is dropped, it closes.
+///
+/// A network hands incoming frames to [`handle_frame`](Self::handle_frame), sends what
+/// [`poll_transmit`](Self::poll_transmit) or [`next_frame`](Self::next_frame) gives it, in order,
+/// and says when the peer is gone.
+#[derive(Clone, Debug)]
+pub struct ConnectionHandle {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    runtime: Runtime,
+    id: ConnectionId,
+    state: Arc<ConnectionState>,
+}
+
+impl ConnectionHandle {
+    pub(super) fn open(runtime: &Runtime, options: ConnectOptions) -> Self {
+        let shared = &runtime.shared;
+        if let Some(bootstrap) = &options.bootstrap {
+            bootstrap.attach_to(shared);
+        }
+        let state = Arc::new(ConnectionState::default());
+        let id = shared.enter(|shared_state, now| {
+            let bootstrap = options.bootstrap.as_ref().map(|client| match client.hook() {
+                Some(Hook::Attached(cap)) if Arc::ptr_eq(&cap.runtime, shared) => {
+                    shared_state.vat.retain(cap.cap);
+                    cap.cap
+                }
+                Some(Hook::Local(server)) => match server.attached() {
+                    Some(cap) if Arc::ptr_eq(&cap.runtime, shared) => {
+                        shared_state.vat.retain(cap.cap);
+                        cap.cap
+                    }
+                    _ => shared_state.vat.broken(foreign_bootstrap()),
+                },
+                Some(Hook::Broken(error)) => shared_state.vat.broken(error.clone()),
+                _ => shared_state.vat.broken(foreign_bootstrap()),
+            });
+            let id = shared_state.vat.connect(
+                now,
+                ConnectionOptions {
+                    bootstrap,
+                    flow_control: FlowControl::Fixed(options.window_bytes),
+                    max_message_bytes: options.max_message_bytes,
+                    stream_backlog_bytes: options.stream_backlog_bytes,
+                },
+            );
+            shared_state.connections.insert(id, Arc::clone(&state));
+            id
+        });
+        Self { inner: Arc::new(Inner { runtime: runtime.clone(), id, state }) }
+    }
+
+    /// The object that the peer offers to everyone who connects, usable at once.
+    #[must_use]
+    pub fn bootstrap<C: FromClient>(&self) -> C {
+        let shared = &self.inner.runtime.shared;
+        C::from_client(match self.inner.enter(|state, now| state.vat.bootstrap(now, self.inner.id)) {
+            Some(cap) => Client::attached(Arc::clone(shared), cap),
+            None => Client::broken(self.inner.state.reason().unwrap_or_else(|| Exception::disconnected("the connection is over"))),
+        })
+    }
+
+    /// Lets each stream have this many bytes in flight, from now on.
+    pub fn set_window_size(&self, bytes: u64) {
+        self.inner.enter(|state, _| state.vat.set_flow_control(self.inner.id, FlowControl::Fixed(bytes)));
+    }
+
+    /// Sizes of the tables and of what is in flight; none once the connection is over.
+    #[must_use]
+    pub fn stats(&self) -> Option<ConnectionStats> {
+        self.inner.enter(|state, _| state.vat.connection_stats(self.inner.id)).flatten()
+    }
+
+    /// Ends the connection: the peer is told the reason, and all calls fail with it.
+    pub fn close(&self, reason: Exception) {
+        self.inner.enter(|state, now| state.vat.close(now, self.inner.id, reason));
+    }
+
+    /// Waits for the end of the connection, and says why it came.
+    pub fn closed(&self) -> impl Future<Output = Exception> + use<> {
+        let state = Arc::clone(&self.inner.state);
+        core::future::poll_fn(move |cx| state.poll_closed(cx))
+    }
+
+    /// The runtime that this connection belongs to.
+    #[must_use]
+    pub fn runtime(&self) -> &Runtime {
+        &self.inner.runtime
+    }
+
+    /// Takes in a frame from the peer: one message with its segment table. Methods that it calls
+    /// run here up to their first wait.
+    pub fn handle_frame(&self, frame: Vec<u8>) {
+        self.inner.runtime.shared.enter_and_run(|state, now| {
+            if self.inner.is_open(state) {
+                state.vat.handle_message(now, self.inner.id, frame);
+            }
+        });
+    }
+
+    /// Appends frames for the peer, until there are no more or they are `max_bytes` together.
+    /// Ready with true when there is at least one; with false when the connection is over and
+    /// everything was handed out, so that the network can be closed.
+    pub fn poll_transmit(&self, cx: &mut Context<'_>, frames: &mut Vec<Vec<u8>>, max_bytes: usize) -> Poll<bool> {
+        self.inner.state.network.register(cx.waker());
+        self.inner.runtime.shared.enter(|state, _| self.inner.take_frames(state, frames, max_bytes))
+    }
+
+    /// The next frame for the peer; none when the connection is over and the network can be closed.
+    pub async fn next_frame(&self) -> Option<Vec<u8>> {
+        let mut frames = Vec::new();
+        core::future::poll_fn(|cx| self.poll_transmit(cx, &mut frames, 1)).await;
+        frames.pop()
+    }
+
+    /// Notes that the network lost the peer: all calls fail with the reason.
+    pub fn disconnected(&self, reason: Exception) {
+        self.inner.enter(|state, now| state.vat.handle_disconnect(now, self.inner.id, reason));
+    }
+}
+
+impl Inner {
+    /// Changes the vat if this connection is still there: its id may name another one later.
+    fn enter<T>(&self, change: impl FnOnce(&mut State, u64) -> T) -> Option<T> {
+        self.runtime.shared.enter(|state, now| self.is_open(state).then(|| change(state, now)))
+    }
+
+    fn is_open(&self, state: &State) -> bool {
+        state.connections.get(&self.id).is_some_and(|known| Arc::ptr_eq(known, &self.state))
+    }
+
+    fn take_frames(&self, state: &mut State, frames: &mut Vec<Vec<u8>>, max_bytes: usize) -> Poll<bool> {
+        if self.state.drained.load(Ordering::Relaxed) {
+            return Poll::Ready(false);
+        }
+        let already = frames.len();
+        let mut bytes = 0;
+        while bytes < max_bytes {
+            match state.vat.poll_transmit(self.id) {
+                Some(frame) => {
+                    bytes += frame.len();
+                    frames.push(frame);
+                }
+                None if self.is_open(state) => break,
+                None => {
+                    self.state.drained.store(true, Ordering::Relaxed);
+                    break;
+                }
+            }
+        }
+        if frames.len() > already {
+            Poll::Ready(true)
+        } else if self.state.drained.load(Ordering::Relaxed) {
+            Poll::Ready(false)
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let reason = Exception::disconnected("the connection was dropped");
+        self.enter(|state, now| state.vat.handle_disconnect(now, self.id, reason));
+        // Nobody is left to send them, and the vat keeps a connection until its last frame is taken.
+        let mut frames = Vec::new();
+        self.runtime.shared.enter(|state, _| self.take_frames(state, &mut frames, usize::MAX).is_ready());
+    }
+}
+
+/// What is known of a connection outside the vat.
+#[derive(Debug, Default)]
+pub(super) struct ConnectionState {
+    /// Whoever sends its frames.
+    network: AtomicWaker,
+    /// Whether everything was handed out after the end. The vat may have given the id to another
+    /// connection since. Changed under the runtime's lock.
+    drained: AtomicBool,
+    end: Mutex<End>,
+}
+
+#[derive(Debug, Default)]
+struct End {
+    reason: Option<Exception>,
+    waiting: Vec<Waker>,
+}
+
+impl ConnectionState {
+    pub(super) fn wake(&self) {
+        self.network.wake();
+    }
+
+    /// Notes the end. Those who wait for it are to be woken after unlocking.
+    pub(super) fn close(&self, reason: Exception) -> Vec<Waker> {
+        let mut end = lock(&self.end);
+        end.reason.get_or_insert(reason);
+        core::mem::take(&mut end.waiting)
+    }
+
+    fn reason(&self) -> Option<Exception> {
+        lock(&self.end).reason.clone()
+    }
+
+    fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Exception> {
+        let mut end = lock(&self.end);
+        match &end.reason {
+            Some(reason) => Poll::Ready(reason.clone()),
+            None => {
+                if !end.waiting.iter().any(|known| known.will_wake(cx.waker())) {
+                    end.waiting.push(cx.waker().clone());
+                }
+                Poll::Pending
+            }
+        }
+    }
+}
+
+fn foreign_bootstrap() -> Exception {
+    Exception::failed("the bootstrap object belongs to another runtime than the connection")
+}

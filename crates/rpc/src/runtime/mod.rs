@@ -1,0 +1,213 @@
+//! What drives a vat: it maps the vat's ids to objects, calls and connections, and carries out
+//! its events.
+//!
+//! Every entry follows one pattern: lock, change the vat, collect what its events ask for, unlock,
+//! carry that out. No code of users runs, no value of theirs is dropped and nobody is woken while
+//! the lock is held.
+
+mod calls;
+mod connection;
+mod effects;
+mod objects;
+mod tasks;
+
+use core::task::Context;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use capstan_message::capability::{MaybeSend, MaybeSync};
+
+pub use connection::{ConnectOptions, ConnectionHandle};
+
+use crate::BoxFuture;
+use crate::client::{Client, ServerId};
+use crate::request::Waiter;
+use crate::server::{Dispatch, FromServer};
+use crate::vat::{AnswerId, CallId, CapId, ConnectionId, ObjectId, ObjectOptions, Vat};
+use connection::ConnectionState;
+use effects::Effects;
+use objects::{HostedObject, RunningCall};
+use tasks::TaskSet;
+
+/// Starts tasks on whatever executor the program uses.
+pub trait Spawn: MaybeSend + MaybeSync + 'static {
+    /// Has the future polled to its end. It is never called while a runtime is locked.
+    fn spawn(&self, future: BoxFuture<()>);
+}
+
+impl<F: Fn(BoxFuture<()>) + MaybeSend + MaybeSync + 'static> Spawn for F {
+    fn spawn(&self, future: BoxFuture<()>) {
+        self(future);
+    }
+}
+
+/// A vat with everything it refers to: objects, calls, connections. Clones are the same runtime.
+///
+/// One runtime serves any number of connections, and capabilities that came over one can be
+/// passed on over another.
+#[derive(Clone)]
+pub struct Runtime {
+    shared: Arc<Shared>,
+}
+
+impl Runtime {
+    /// Server methods that have to wait are continued on tasks of `spawn`, such as
+    /// `|task| { tokio::spawn(task); }`.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn new(spawn: impl Spawn) -> Self {
+        Self::with_clock(spawn, monotonic_clock())
+    }
+
+    /// With a clock of one's own: microseconds since any moment, never running backwards.
+    pub fn with_clock(spawn: impl Spawn, now_micros: impl Fn() -> u64 + MaybeSend + MaybeSync + 'static) -> Self {
+        Self::from_parts(Executor::Given(Box::new(spawn)), Box::new(now_micros))
+    }
+
+    /// Hosts an object. Unlike with the function [`new_client`](crate::new_client), it belongs to
+    /// this runtime from the start.
+    pub fn new_client<C: FromServer<S>, S>(&self, server: S) -> C {
+        let (client, _) = Client::local(C::into_dispatch(Arc::new(server)));
+        client.attach_to(&self.shared);
+        C::from_client(client)
+    }
+
+    /// Adds a connection. Its frames are for the caller to carry, in both directions.
+    pub fn connect(&self, options: ConnectOptions) -> ConnectionHandle {
+        ConnectionHandle::open(self, options)
+    }
+
+    /// A runtime for objects that are called before they belong anywhere. It has no executor:
+    /// whoever waits for one of its calls drives all of them.
+    pub(crate) fn detached() -> Self {
+        #[cfg(not(target_arch = "wasm32"))]
+        let now = Box::new(monotonic_clock());
+        // Without connections nothing depends on the time.
+        #[cfg(target_arch = "wasm32")]
+        let now = Box::new(|| 0);
+        Self::from_parts(Executor::Pollers(TaskSet::default()), now)
+    }
+
+    pub(crate) fn into_shared(self) -> Arc<Shared> {
+        self.shared
+    }
+
+    fn from_parts(executor: Executor, now_micros: Box<Clock>) -> Self {
+        Self { shared: Arc::new(Shared { state: Mutex::new(State::new()), executor, now_micros }) }
+    }
+}
+
+impl core::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Runtime")
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+type Clock = dyn Fn() -> u64 + Send + Sync;
+#[cfg(target_arch = "wasm32")]
+type Clock = dyn Fn() -> u64;
+
+#[cfg(not(target_arch = "wasm32"))]
+fn monotonic_clock() -> impl Fn() -> u64 + Send + Sync {
+    let start = std::time::Instant::now();
+    move || u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    executor: Executor,
+    now_micros: Box<Clock>,
+}
+
+enum Executor {
+    Given(Box<dyn Spawn>),
+    Pollers(TaskSet),
+}
+
+/// The vat, and what its ids stand for.
+pub(crate) struct State {
+    pub(crate) vat: Vat,
+    objects: HashMap<ObjectId, Arc<HostedObject>>,
+    waiters: HashMap<CallId, Waiter>,
+    running: HashMap<AnswerId, RunningCall>,
+    connections: HashMap<ConnectionId, Arc<ConnectionState>>,
+}
+
+impl State {
+    fn new() -> Self {
+        Self {
+            vat: Vat::new(),
+            objects: HashMap::new(),
+            waiters: HashMap::new(),
+            running: HashMap::new(),
+            connections: HashMap::new(),
+        }
+    }
+}
+
+impl Shared {
+    /// Changes the vat from wherever a user's code may be, perhaps holding locks of its own: code
+    /// of users that has to run in consequence runs on tasks.
+    pub(crate) fn enter<T>(self: &Arc<Self>, change: impl FnOnce(&mut State, u64) -> T) -> T {
+        let (result, effects) = self.change(change);
+        if let Some(objects) = effects.carry_out() {
+            let runtime = Arc::clone(self);
+            self.spawn(Box::pin(async move { runtime.run_objects(objects) }));
+        }
+        result
+    }
+
+    /// Changes the vat from the top of a task: code of users that has to run in consequence runs
+    /// here and now, up to its first wait.
+    fn enter_and_run<T>(self: &Arc<Self>, change: impl FnOnce(&mut State, u64) -> T) -> T {
+        let (result, effects) = self.change(change);
+        if let Some(objects) = effects.carry_out() {
+            self.run_objects(objects);
+        }
+        result
+    }
+
+    fn change<T>(self: &Arc<Self>, change: impl FnOnce(&mut State, u64) -> T) -> (T, Effects) {
+        let now_micros = (self.now_micros)();
+        let mut effects = Effects::default();
+        let mut state = lock(&self.state);
+        let result = change(&mut state, now_micros);
+        state.collect_effects(self, now_micros, &mut effects);
+        (result, effects)
+    }
+
+    fn spawn(&self, task: BoxFuture<()>) {
+        match &self.executor {
+            Executor::Given(spawn) => spawn.spawn(task),
+            Executor::Pollers(tasks) => tasks.spawn(task),
+        }
+    }
+
+    /// To be called by whatever waits for this runtime, from its `poll`.
+    pub(crate) fn drive(&self, cx: &mut Context<'_>) {
+        if let Executor::Pollers(tasks) = &self.executor {
+            tasks.drive(cx);
+        }
+    }
+
+    /// Hosts an object; the reference belongs to the caller.
+    pub(crate) fn host(self: &Arc<Self>, id: ServerId, dispatch: Arc<dyn Dispatch>) -> CapId {
+        let options =
+            ObjectOptions { streaming_methods: dispatch.streaming_methods().into(), concurrent: dispatch.concurrent() };
+        self.enter(|state, _| {
+            let (object, cap) = state.vat.add_object(options);
+            state.objects.insert(object, Arc::new(HostedObject::new(id, dispatch)));
+            cap
+        })
+    }
+
+    pub(crate) fn release(self: &Arc<Self>, cap: CapId) {
+        self.enter(|state, now| state.vat.release(now, cap));
+    }
+}
+
+/// A panic elsewhere does not make what the lock guards unusable: nothing of ours panics in the
+/// middle of a change.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

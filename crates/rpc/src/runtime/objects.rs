@@ -1,0 +1,211 @@
+//! Running the methods of hosted objects.
+
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+
+use futures_util::future::{AbortHandle, AbortRegistration, Abortable, Aborted};
+
+use super::{Shared, lock};
+use crate::BoxFuture;
+use crate::client::ServerId;
+use crate::error::Result;
+use crate::server::{Dispatch, RawParams, RawResults, ResultsSlot};
+use crate::vat::{AnswerId, Exception};
+
+/// An object with the calls that were delivered to it and have not begun.
+///
+/// Calls to one object begin in the order in which they were delivered, whatever thread runs
+/// them: at any time, at most one thread takes calls from the queue.
+pub(crate) struct HostedObject {
+    pub(crate) server: ServerId,
+    dispatch: Arc<dyn Dispatch>,
+    mailbox: Mutex<Mailbox>,
+}
+
+#[derive(Default)]
+struct Mailbox {
+    queue: VecDeque<Delivery>,
+    running: bool,
+}
+
+pub(super) struct Delivery {
+    pub(super) answer: AnswerId,
+    pub(super) interface_id: u64,
+    pub(super) method_id: u16,
+    pub(super) params: RawParams,
+}
+
+/// What became of a call that has not been answered.
+pub(super) enum RunningCall {
+    Started,
+    /// Nobody wants the answer, and the method has not come to its first wait.
+    Canceled,
+    /// It is a task of its own.
+    Spawned(AbortHandle),
+}
+
+impl HostedObject {
+    pub(super) fn new(server: ServerId, dispatch: Arc<dyn Dispatch>) -> Self {
+        Self { server, dispatch, mailbox: Mutex::default() }
+    }
+
+    /// Queues a call. When it returns true, the caller has to see to it that the object is run.
+    pub(super) fn deliver(&self, delivery: Delivery) -> bool {
+        let mut mailbox = lock(&self.mailbox);
+        mailbox.queue.push_back(delivery);
+        !core::mem::replace(&mut mailbox.running, true)
+    }
+
+    /// The next call to begin; none ends the run.
+    fn next(&self) -> Option<Delivery> {
+        let mut mailbox = lock(&self.mailbox);
+        let next = mailbox.queue.pop_front();
+        mailbox.running = next.is_some();
+        next
+    }
+}
+
+impl Shared {
+    /// Begins the calls of these objects, and of those that get calls meanwhile by what the former do.
+    pub(super) fn run_objects(self: &Arc<Self>, objects: Vec<Arc<HostedObject>>) {
+        let mut work = VecDeque::from(objects);
+        while let Some(object) = work.pop_front() {
+            while let Some(delivery) = object.next() {
+                if let Some(more) = self.begin(&object, delivery) {
+                    work.extend(more);
+                }
+            }
+        }
+    }
+
+    /// Runs a call up to its first wait. A method that does not wait costs no task.
+    fn begin(self: &Arc<Self>, object: &HostedObject, delivery: Delivery) -> Option<Vec<Arc<HostedObject>>> {
+        let Delivery { answer, interface_id, method_id, params } = delivery;
+        let (results, slot) = RawResults::new();
+        let answering = Answering { runtime: Arc::clone(self), answer: Some(answer), slot: Some(slot) };
+        if interface_id == BARRIER_INTERFACE_ID {
+            drop((params, results));
+            return answering.finish(Ok(()));
+        }
+        let dispatch = Arc::clone(&object.dispatch);
+        let begun = catch_unwind(AssertUnwindSafe(|| {
+            let mut method = dispatch.dispatch(interface_id, method_id, params, results);
+            // A method that waits is polled again by its task, so nobody has to be woken here.
+            match method.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(result) => Begun::Done(result),
+                Poll::Pending => Begun::Waits(method),
+            }
+        }));
+        match begun {
+            Ok(Begun::Done(result)) => answering.finish(result),
+            Ok(Begun::Waits(method)) => match self.become_task(answer) {
+                Some(registration) => {
+                    self.spawn(Box::pin(answering.run(Abortable::new(method, registration))));
+                    None
+                }
+                None => {
+                    drop(method);
+                    answering.finish(Err(canceled()))
+                }
+            },
+            Err(_) => answering.finish(Err(panicked())),
+        }
+    }
+
+    /// Makes a call cancelable that will run as a task; none if it was canceled already.
+    fn become_task(&self, answer: AnswerId) -> Option<AbortRegistration> {
+        let (abort, registration) = AbortHandle::new_pair();
+        match lock(&self.state).running.get_mut(&answer)? {
+            RunningCall::Canceled => None,
+            running => {
+                *running = RunningCall::Spawned(abort);
+                Some(registration)
+            }
+        }
+    }
+}
+
+enum Begun {
+    Done(Result<()>),
+    Waits(BoxFuture<Result<()>>),
+}
+
+/// The duty to answer a call, once.
+struct Answering {
+    runtime: Arc<Shared>,
+    answer: Option<AnswerId>,
+    slot: Option<Arc<ResultsSlot>>,
+}
+
+impl Answering {
+    async fn run(self, method: Abortable<BoxFuture<Result<()>>>) {
+        let result = match CatchPanic(method).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(Aborted)) => Err(canceled()),
+            Err(Panicked) => Err(panicked()),
+        };
+        let runtime = Arc::clone(&self.runtime);
+        if let Some(objects) = self.finish(result) {
+            runtime.run_objects(objects);
+        }
+    }
+
+    /// Answers. The objects it returns have to be run.
+    fn finish(mut self, result: Result<()>) -> Option<Vec<Arc<HostedObject>>> {
+        self.answer(result)
+    }
+
+    fn answer(&mut self, result: Result<()>) -> Option<Vec<Arc<HostedObject>>> {
+        let answer = self.answer.take()?;
+        let slot = self.slot.take();
+        let results = result.and_then(|()| slot.map_or_else(|| Err(dropped()), ResultsSlot::take));
+        let runtime = Arc::clone(&self.runtime);
+        runtime.answer(answer, results).carry_out()
+    }
+}
+
+impl Drop for Answering {
+    /// The executor dropped the task, as it does when it shuts down.
+    fn drop(&mut self) {
+        if let Some(objects) = self.answer(Err(dropped())) {
+            let runtime = Arc::clone(&self.runtime);
+            self.runtime.spawn(Box::pin(async move { runtime.run_objects(objects) }));
+        }
+    }
+}
+
+/// A method that panics fails its call and nothing else.
+struct CatchPanic(Abortable<BoxFuture<Result<()>>>);
+
+struct Panicked;
+
+impl Future for CatchPanic {
+    type Output = core::result::Result<core::result::Result<Result<()>, Aborted>, Panicked>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let method = Pin::new(&mut self.0);
+        match catch_unwind(AssertUnwindSafe(|| method.poll(cx))) {
+            Ok(poll) => poll.map(Ok),
+            Err(_) => Poll::Ready(Err(Panicked)),
+        }
+    }
+}
+
+fn canceled() -> Exception {
+    Exception::failed("the caller canceled the call")
+}
+
+fn panicked() -> Exception {
+    Exception::failed("the server's method panicked")
+}
+
+fn dropped() -> Exception {
+    Exception::disconnected("the server shut down before it answered")
+}
+
+/// Calls to this interface are answered for every object without asking it, after whatever was
+/// delivered to the object before. Nothing is revealed by that but that the object exists.
+pub(super) const BARRIER_INTERFACE_ID: u64 = 0xd5c1_89cf_95c4_74a1;

@@ -1,0 +1,189 @@
+//! Objects that others call.
+
+use core::marker::PhantomData;
+use std::sync::{Arc, Mutex};
+
+use capstan_message::capability::{MaybeSend, MaybeSync};
+use capstan_message::traits::{Owned, SetterInput};
+
+use crate::BoxFuture;
+use crate::client::{Client, FromClient};
+use crate::error::Result;
+use crate::runtime::lock;
+use crate::vat::{Exception, Outgoing, Payload};
+
+/// An object whose methods are chosen by number. Generated code implements it for every `Server`.
+pub trait Dispatch: MaybeSend + MaybeSync + 'static {
+    /// Runs one call. The results are sent when the future is done, or not at all if it fails;
+    /// it is dropped early when nobody wants them any more.
+    fn dispatch(
+        self: Arc<Self>,
+        interface_id: u64,
+        method_id: u16,
+        params: RawParams,
+        results: RawResults,
+    ) -> BoxFuture<Result<()>>;
+
+    /// (interface id, method id) of the methods declared `-> stream`. Calls to them run one at a
+    /// time, and later calls of any kind wait for them.
+    fn streaming_methods(&self) -> &'static [(u64, u16)];
+
+    /// Whether calls are not to wait for streamed ones after all.
+    fn concurrent(&self) -> bool {
+        false
+    }
+}
+
+/// A client type that can be had for an object of type `S`. Generated code implements it.
+pub trait FromServer<S>: FromClient {
+    fn into_dispatch(server: Arc<S>) -> Arc<dyn Dispatch>;
+}
+
+/// A client of an object of this process.
+///
+/// The object belongs to the [`Runtime`](crate::Runtime) it is first used with: usually that of
+/// the connection it is sent over. It is dropped when its last client is, here and elsewhere.
+pub fn new_client<C: FromServer<S>, S>(server: S) -> C {
+    let (client, _) = Client::local(C::into_dispatch(Arc::new(server)));
+    C::from_client(client)
+}
+
+/// The parameters of an incoming call, of no particular type.
+pub struct RawParams {
+    payload: Payload,
+}
+
+impl RawParams {
+    pub(crate) fn new(payload: Payload) -> Self {
+        Self { payload }
+    }
+
+    /// The parameters struct.
+    pub fn get(&self) -> Result<capstan_message::any_pointer::Reader<'_>> {
+        Ok(self.payload.content()?)
+    }
+}
+
+/// The parameters of an incoming call. Capabilities in them live until it is dropped, and longer
+/// where they were taken out as clients.
+pub struct Params<P> {
+    raw: RawParams,
+    marker: PhantomData<fn() -> P>,
+}
+
+impl<P: Owned> Params<P> {
+    #[must_use]
+    pub fn new(raw: RawParams) -> Self {
+        Self { raw, marker: PhantomData }
+    }
+
+    /// The parameters struct.
+    pub fn get(&self) -> Result<P::Reader<'_>> {
+        Ok(self.raw.get()?.get_as()?)
+    }
+}
+
+/// The results of an incoming call, of no particular type. What is in them when the method ends
+/// is sent: they must not outlive it.
+pub struct RawResults {
+    outgoing: Option<Outgoing>,
+    slot: Arc<ResultsSlot>,
+}
+
+impl RawResults {
+    pub(crate) fn new() -> (Self, Arc<ResultsSlot>) {
+        let slot = Arc::new(ResultsSlot::default());
+        (Self { outgoing: None, slot: Arc::clone(&slot) }, slot)
+    }
+
+    /// The results struct.
+    pub fn get(&mut self) -> capstan_message::any_pointer::Builder<'_> {
+        content(self.outgoing.get_or_insert_with(|| Outgoing::results(RESULTS_WORDS_HINT)))
+    }
+}
+
+impl Drop for RawResults {
+    fn drop(&mut self) {
+        *lock(&self.slot.outgoing) = self.outgoing.take();
+    }
+}
+
+/// The results of an incoming call. What is in them when the method ends is sent: they must not
+/// outlive it.
+pub struct Results<R> {
+    raw: RawResults,
+    marker: PhantomData<fn() -> R>,
+}
+
+impl<R: Owned> Results<R> {
+    #[must_use]
+    pub fn new(raw: RawResults) -> Self {
+        Self { raw, marker: PhantomData }
+    }
+
+    /// The results struct.
+    pub fn get(&mut self) -> R::Builder<'_> {
+        typed::<R>(self.raw.get())
+    }
+
+    /// Copies the results from elsewhere.
+    pub fn set(&mut self, from: impl SetterInput<R>) -> Result<()> {
+        Ok(self.raw.get().set_as(from)?)
+    }
+}
+
+/// Where results go when the method lets go of them.
+#[derive(Default)]
+pub(crate) struct ResultsSlot {
+    outgoing: Mutex<Option<Outgoing>>,
+}
+
+impl ResultsSlot {
+    /// What to send for a method that ended well.
+    pub(crate) fn take(self: Arc<Self>) -> Result<Outgoing> {
+        if Arc::strong_count(&self) > 1 {
+            return Err(Exception::failed(
+                "the server's method returned while its results were still in use elsewhere; drop them first",
+            ));
+        }
+        Ok(lock(&self.outgoing).take().unwrap_or_else(|| Outgoing::results(0)))
+    }
+}
+
+/// The answer of an object to a call of an interface it does not have.
+pub fn unimplemented_interface(interface: &'static str, interface_id: u64) -> BoxFuture<Result<()>> {
+    let error = Exception::unimplemented(format!("the object is a {interface} and has no interface {interface_id:#018x}"));
+    Box::pin(core::future::ready(Err(error)))
+}
+
+/// The answer of an object to a call of a method its interface does not have.
+pub fn unimplemented_method(interface: &'static str, method_id: u16) -> BoxFuture<Result<()>> {
+    let error = Exception::unimplemented(format!(
+        "{interface} has no method @{method_id} here; the caller may use a newer version of the schema"
+    ));
+    Box::pin(core::future::ready(Err(error)))
+}
+
+/// The error of a method that a server leaves to its default.
+#[must_use]
+pub fn unimplemented_default(interface: &'static str, method: &'static str) -> Exception {
+    Exception::unimplemented(format!("this object does not implement the method {method} of {interface}"))
+}
+
+/// The struct that a call or return carries, as its type's builder.
+pub(crate) fn content_of<T: Owned>(outgoing: &mut Outgoing) -> T::Builder<'_> {
+    typed::<T>(content(outgoing))
+}
+
+#[allow(clippy::expect_used, reason = "nothing but builders of this type had access to the content")]
+fn typed<T: Owned>(content: capstan_message::any_pointer::Builder<'_>) -> T::Builder<'_> {
+    content.get_as().expect("the content is of the method's type")
+}
+
+#[allow(clippy::expect_used, reason = "the message is our own and nobody else has its envelope")]
+fn content(outgoing: &mut Outgoing) -> capstan_message::any_pointer::Builder<'_> {
+    outgoing.content().expect("an outgoing message has content")
+}
+
+/// Room for results whose size nobody announced.
+const RESULTS_WORDS_HINT: usize = 32;
