@@ -29,14 +29,37 @@ fn the_upload_example() {
 }
 
 #[test]
-fn the_shapes_of_our_own_tests() {
+fn the_tests_of_the_async_api() {
     let text =
-        fs::read_to_string(repository().join("crates/codegen/tests/schemas/shapes.capnp")).unwrap();
+        fs::read_to_string(repository().join("crates/rpc/tests/schemas/trial.capnp")).unwrap();
     check(
-        SourceFile::new("shapes.capnp", text),
+        SourceFile::new("trial.capnp", text),
+        &Options::rpc(),
+        "crates/rpc/tests/generated/trial_capnp.rs",
+    );
+}
+
+#[test]
+fn the_shapes_of_our_own_tests() {
+    check(
+        own_schema("shapes.capnp"),
         &Options::messages_only(),
         "crates/codegen/tests/generated/shapes_capnp.rs",
     );
+}
+
+#[test]
+fn the_interfaces_of_our_own_tests() {
+    check(
+        own_schema("interfaces.capnp"),
+        &Options::rpc(),
+        "crates/rpc/tests/generated/interfaces_capnp.rs",
+    );
+}
+
+fn own_schema(name: &str) -> SourceFile {
+    let path = repository().join("crates/codegen/tests/schemas").join(name);
+    SourceFile::new(name, fs::read_to_string(path).unwrap())
 }
 
 fn check(source: SourceFile, options: &Options, path: &str) {

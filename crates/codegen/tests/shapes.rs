@@ -170,7 +170,7 @@ fn lists_of_every_kind_come_back() {
             root.reborrow().init_float64s(1).set(0, 0.5);
             root.reborrow().init_colours(2).set(1, Colour::Green);
             root.reborrow().init_texts(2).set(0, "zero");
-            root.reborrow().init_datas(1).set(0, &[7]);
+            root.reborrow().init_datas(1).set(0, [7]);
             let mut structs = root.reborrow().init_structs(2);
             structs.reborrow().get(1).set_u_int64(11);
             root.reborrow().init_lists(2).init(1, 2).set(0, 5);

@@ -32,7 +32,7 @@ pub mod message {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 1 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }
@@ -738,7 +738,7 @@ pub mod bootstrap {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 1 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }
@@ -883,7 +883,7 @@ pub mod call {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 3, pointers: 3 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }
@@ -1120,7 +1120,7 @@ pub mod call {
 
     /// Where the results go.
     pub mod send_results_to {
-        #[derive(Clone, Copy)]
+        #[derive(Clone, Copy, Default)]
         pub struct Reader<'a> {
             reader: ::capstan_message::layout::StructReader<'a>,
         }
@@ -1286,7 +1286,7 @@ pub mod return_ {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 2, pointers: 1 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }
@@ -1631,7 +1631,7 @@ pub mod finish {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 0 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }
@@ -1784,7 +1784,7 @@ pub mod resolve {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 1 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }
@@ -2002,7 +2002,7 @@ pub mod release {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 0 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }
@@ -2139,7 +2139,7 @@ pub mod disembargo {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 2 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }
@@ -2255,7 +2255,7 @@ pub mod disembargo {
     }
 
     pub mod context {
-        #[derive(Clone, Copy)]
+        #[derive(Clone, Copy, Default)]
         pub struct Reader<'a> {
             reader: ::capstan_message::layout::StructReader<'a>,
         }
@@ -2431,7 +2431,7 @@ pub mod provide {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 2 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }
@@ -2604,7 +2604,7 @@ pub mod accept {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 2 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }
@@ -2777,7 +2777,7 @@ pub mod third_party_answer {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 1 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }
@@ -2925,7 +2925,7 @@ pub mod join {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 2 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }
@@ -3098,7 +3098,7 @@ pub mod message_target {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 1 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }
@@ -3281,7 +3281,7 @@ pub mod payload {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 0, pointers: 2 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }
@@ -3439,7 +3439,7 @@ pub mod cap_descriptor {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 1 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }
@@ -3732,7 +3732,7 @@ pub mod promised_answer {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 1 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }
@@ -3877,7 +3877,7 @@ pub mod promised_answer {
             const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 0 };
         }
 
-        #[derive(Clone, Copy)]
+        #[derive(Clone, Copy, Default)]
         pub struct Reader<'a> {
             reader: ::capstan_message::layout::StructReader<'a>,
         }
@@ -4040,7 +4040,7 @@ pub mod third_party_cap_descriptor {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 1 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }
@@ -4185,7 +4185,7 @@ pub mod exception {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 3 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }
@@ -4452,7 +4452,7 @@ pub mod exception {
             const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 1 };
         }
 
-        #[derive(Clone, Copy)]
+        #[derive(Clone, Copy, Default)]
         pub struct Reader<'a> {
             reader: ::capstan_message::layout::StructReader<'a>,
         }

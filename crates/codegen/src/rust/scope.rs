@@ -157,7 +157,10 @@ fn is_implicit_struct(node: &Node) -> bool {
 }
 
 fn name_children(node: &Node, nodes: &HashMap<u64, &Node>, places: &mut HashMap<u64, Place>) {
-    let mut taken: HashSet<String> = RESERVED_TYPES.iter().map(|name| name.to_string()).collect();
+    let mut taken = HashSet::new();
+    if !matches!(node.kind, NodeKind::File) {
+        taken.extend(RESERVED_TYPES.iter().map(|name| name.to_string()));
+    }
     if let NodeKind::Interface { methods, .. } = &node.kind {
         // The aliases `WriteParams`, `EndResults` stand in the same module as nested enums.
         for method in methods {

@@ -89,7 +89,7 @@ fn write_owned(w: &mut Writer, cx: Context<'_>, node: &Node, structure: &StructN
 
 fn write_reader(w: &mut Writer, cx: Context<'_>, structure: &StructNode) -> Result<(), Error> {
     let message = cx.message();
-    line!(w, "#[derive(Clone, Copy)]");
+    line!(w, "#[derive(Clone, Copy, Default)]");
     open!(w, "pub struct Reader<'a> {{");
     line!(w, "reader: {message}::layout::StructReader<'a>,");
     w.close("}");

@@ -64,7 +64,7 @@ pub mod scalars {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 6, pointers: 0 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }
@@ -323,7 +323,7 @@ pub mod defaults {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 5, pointers: 2 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }
@@ -595,7 +595,7 @@ pub mod pointers {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 0, pointers: 5 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }
@@ -817,7 +817,7 @@ pub mod lists {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 0, pointers: 10 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }
@@ -1162,7 +1162,7 @@ pub mod return_ {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 2, pointers: 2 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }
@@ -1472,7 +1472,7 @@ pub mod return_ {
     pub type WhichBuilder<'a> = Which<::capstan_message::Result<::capstan_message::text::Builder<'a>>, ::capstan_message::Result<::capstan_message::text_list::Builder<'a>>, super::return_::type_::Builder<'a>, ::capstan_message::Result<super::return_::nested::Builder<'a>>, ::capstan_message::any_pointer::Builder<'a>>;
 
     pub mod type_ {
-        #[derive(Clone, Copy)]
+        #[derive(Clone, Copy, Default)]
         pub struct Reader<'a> {
             reader: ::capstan_message::layout::StructReader<'a>,
         }
@@ -1565,7 +1565,7 @@ pub mod return_ {
         }
 
         pub mod which {
-            #[derive(Clone, Copy)]
+            #[derive(Clone, Copy, Default)]
             pub struct Reader<'a> {
                 reader: ::capstan_message::layout::StructReader<'a>,
             }
@@ -1709,7 +1709,7 @@ pub mod return_ {
             const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 0 };
         }
 
-        #[derive(Clone, Copy)]
+        #[derive(Clone, Copy, Default)]
         pub struct Reader<'a> {
             reader: ::capstan_message::layout::StructReader<'a>,
         }
@@ -1868,7 +1868,7 @@ pub mod empty {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 0, pointers: 0 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }
@@ -1972,7 +1972,7 @@ pub mod all_void {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 0 };
     }
 
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub struct Reader<'a> {
         reader: ::capstan_message::layout::StructReader<'a>,
     }

@@ -175,7 +175,7 @@ pub mod byte_sink {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
         }
 
-        #[derive(Clone, Copy)]
+        #[derive(Clone, Copy, Default)]
         pub struct Reader<'a> {
             reader: ::capstan_rpc::message::layout::StructReader<'a>,
         }
@@ -317,7 +317,7 @@ pub mod byte_sink {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
         }
 
-        #[derive(Clone, Copy)]
+        #[derive(Clone, Copy, Default)]
         pub struct Reader<'a> {
             reader: ::capstan_rpc::message::layout::StructReader<'a>,
         }
@@ -435,7 +435,7 @@ pub mod byte_sink {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 1, pointers: 0 };
         }
 
-        #[derive(Clone, Copy)]
+        #[derive(Clone, Copy, Default)]
         pub struct Reader<'a> {
             reader: ::capstan_rpc::message::layout::StructReader<'a>,
         }
@@ -726,7 +726,7 @@ pub mod files {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 1, pointers: 1 };
         }
 
-        #[derive(Clone, Copy)]
+        #[derive(Clone, Copy, Default)]
         pub struct Reader<'a> {
             reader: ::capstan_rpc::message::layout::StructReader<'a>,
         }
@@ -880,7 +880,7 @@ pub mod files {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 2 };
         }
 
-        #[derive(Clone, Copy)]
+        #[derive(Clone, Copy, Default)]
         pub struct Reader<'a> {
             reader: ::capstan_rpc::message::layout::StructReader<'a>,
         }
@@ -1047,7 +1047,7 @@ pub mod files {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
         }
 
-        #[derive(Clone, Copy)]
+        #[derive(Clone, Copy, Default)]
         pub struct Reader<'a> {
             reader: ::capstan_rpc::message::layout::StructReader<'a>,
         }
@@ -1165,7 +1165,7 @@ pub mod files {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
         }
 
-        #[derive(Clone, Copy)]
+        #[derive(Clone, Copy, Default)]
         pub struct Reader<'a> {
             reader: ::capstan_rpc::message::layout::StructReader<'a>,
         }
@@ -1307,7 +1307,7 @@ pub mod files {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 2 };
         }
 
-        #[derive(Clone, Copy)]
+        #[derive(Clone, Copy, Default)]
         pub struct Reader<'a> {
             reader: ::capstan_rpc::message::layout::StructReader<'a>,
         }
@@ -1474,7 +1474,7 @@ pub mod files {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
         }
 
-        #[derive(Clone, Copy)]
+        #[derive(Clone, Copy, Default)]
         pub struct Reader<'a> {
             reader: ::capstan_rpc::message::layout::StructReader<'a>,
         }
@@ -1592,7 +1592,7 @@ pub mod files {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 1, pointers: 1 };
         }
 
-        #[derive(Clone, Copy)]
+        #[derive(Clone, Copy, Default)]
         pub struct Reader<'a> {
             reader: ::capstan_rpc::message::layout::StructReader<'a>,
         }
