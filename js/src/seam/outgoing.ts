@@ -1,3 +1,4 @@
+import { CapnpError } from "../errors.js";
 import type { StructDescriptor } from "./descriptor.js";
 import { refresh, headerWord, ROOM_ADDRESS, ROOM_WORDS, SLOT_ADDRESS, u8, view, wasm } from "./memory.js";
 import { type ClientCheck, OUT_OF_ROOM, Writer } from "./writer.js";
@@ -51,6 +52,10 @@ export function encodeContent(type: StructDescriptor, value: unknown, clients: o
       if (needed === 0 && bytes.length === 0) needed = roomWords;
       if (needed === 0) break;
       wasm.seam_grow(needed);
+      refresh();
+      if (headerWord(ROOM_WORDS) < needed) {
+        throw new CapnpError("overloaded", `${type.$.name}: no memory for a message of ${needed} words`);
+      }
     }
     const words = writer.words();
     learnSize(type, words);

@@ -1,0 +1,374 @@
+//! Layout programs, and how one field is written and read.
+
+use capstan_schema::node::{Field, FieldKind, StructNode, Type, Value};
+
+use super::Error;
+use super::names::{Names, field_name, in_code_order};
+use super::values::{check_pointer_default, data, default_bits, string};
+
+/// What the runtime asks Rust to find in a struct of this type: its pointer fields in the order in
+/// which the decoder asks for them, groups included.
+pub(super) fn layout(names: &Names<'_>, structure: &StructNode) -> Result<Vec<String>, Error> {
+    let mut items = Vec::new();
+    let fields = in_code_order(structure);
+    for field in fields.iter().filter(|field| field.discriminant.is_none()) {
+        items.extend(field_layout(names, field)?);
+    }
+    let mut cases = Vec::new();
+    let mut count = 0;
+    for field in &fields {
+        let Some(tag) = field.discriminant else {
+            continue;
+        };
+        let found = field_layout(names, field)?;
+        if !found.is_empty() {
+            count += 1;
+            cases.extend([tag.to_string(), found.len().to_string()]);
+            cases.extend(found);
+        }
+    }
+    if count > 0 {
+        items.extend([
+            "$.UNION".to_owned(),
+            structure.discriminant_offset.to_string(),
+            count.to_string(),
+        ]);
+        items.extend(cases);
+    }
+    Ok(items)
+}
+
+fn field_layout(names: &Names<'_>, field: &Field) -> Result<Vec<String>, Error> {
+    let (offset, ty, default) = match &field.kind {
+        FieldKind::Slot {
+            offset,
+            ty,
+            default,
+            ..
+        } => (offset, ty, default),
+        FieldKind::Group { id } => return layout(names, names.structure(*id)?),
+    };
+    let mut items = match (ty, default) {
+        (Type::Text, Value::Text(text)) if !text.is_empty() => vec!["$.OPTIONAL_TEXT".to_owned()],
+        _ => element_layout(names, ty)?,
+    };
+    // The pointer's index follows the operation, before its operand.
+    if !items.is_empty() {
+        items.insert(1, offset.to_string());
+    }
+    Ok(items)
+}
+
+/// Nothing for scalars.
+fn element_layout(names: &Names<'_>, ty: &Type) -> Result<Vec<String>, Error> {
+    let word = |word: &str| vec![format!("$.{word}")];
+    Ok(match ty {
+        Type::Text => word("TEXT"),
+        Type::Data => word("DATA"),
+        Type::Interface { .. } => word("CAP"),
+        Type::AnyPointer(_) => word("ANY"),
+        Type::Struct { id, .. } => vec!["$.STRUCT".to_owned(), names.value(*id)?],
+        Type::List(element) => {
+            let mut items = word("LIST");
+            items.extend(match &**element {
+                Type::Void => word("VOID"),
+                Type::Bool => word("BIT"),
+                Type::Int8 | Type::UInt8 => word("BYTE"),
+                Type::Int16 | Type::UInt16 | Type::Enum { .. } => word("TWO_BYTES"),
+                Type::Int32 | Type::UInt32 | Type::Float32 => word("FOUR_BYTES"),
+                Type::Int64 | Type::UInt64 | Type::Float64 => word("EIGHT_BYTES"),
+                element => element_layout(names, element)?,
+            });
+            items
+        }
+        _ => Vec::new(),
+    })
+}
+
+/// A scalar's place and how the runtime calls its type.
+struct Scalar {
+    bytes: u32,
+    method: &'static str,
+    /// The DataView's method, with its second argument.
+    get: &'static str,
+    endian: &'static str,
+}
+
+fn scalar(ty: &Type) -> Option<Scalar> {
+    let (bytes, method, get, endian) = match ty {
+        Type::Int8 => (1, "i8", "getInt8", ""),
+        Type::UInt8 => (1, "u8", "getUint8", ""),
+        Type::Int16 => (2, "i16", "getInt16", ", true"),
+        Type::UInt16 => (2, "u16", "getUint16", ", true"),
+        Type::Enum { .. } => (2, "enum", "getUint16", ", true"),
+        Type::Int32 => (4, "i32", "getInt32", ", true"),
+        Type::UInt32 => (4, "u32", "getUint32", ", true"),
+        Type::Int64 => (8, "i64", "getBigInt64", ", true"),
+        Type::UInt64 => (8, "u64", "getBigUint64", ", true"),
+        Type::Float32 => (4, "f32", "getFloat32", ", true"),
+        Type::Float64 => (8, "f64", "getFloat64", ", true"),
+        _ => return None,
+    };
+    Some(Scalar {
+        bytes,
+        method,
+        get,
+        endian,
+    })
+}
+
+/// `p` or `p + 8`.
+pub(super) fn at(bytes: u32) -> String {
+    if bytes == 0 {
+        "p".to_owned()
+    } else {
+        format!("p + {bytes}")
+    }
+}
+
+fn pointer_at(structure: &StructNode, index: u32) -> String {
+    at((u32::from(structure.data_words) + index) * 8)
+}
+
+/// A statement that writes a field of `o`; nothing for Void.
+pub(super) fn encode_field(
+    names: &Names<'_>,
+    structure: &StructNode,
+    field: &Field,
+) -> Result<String, Error> {
+    let name = field_name(&field.name, structure);
+    let (offset, ty, default) = match &field.kind {
+        FieldKind::Slot {
+            offset,
+            ty,
+            default,
+            ..
+        } => (*offset, ty, default),
+        FieldKind::Group { id } => {
+            let flat = names.flat(*id)?;
+            return Ok(format!(
+                "if ((x = o.{name}) != null) encode${flat}(w, p, w.group(x, {name:?}));\n"
+            ));
+        }
+    };
+    let bits = default_bits(default);
+    let calls = if let Type::Bool = ty {
+        let (place, mask) = (at(offset / 8), 1 << (offset % 8));
+        let call = format!("w.bool({place}, {mask}, x, {name:?});");
+        if bits == 0 {
+            call
+        } else {
+            format!("{{ {call} w.xor8({place}, {mask}); }}")
+        }
+    } else if let Some(scalar) = scalar(ty) {
+        let place = at(offset * scalar.bytes);
+        let descriptor = match ty {
+            Type::Enum { id, .. } => format!("{}, ", names.value(*id)?),
+            _ => String::new(),
+        };
+        let call = format!("w.{}({place}, x, {descriptor}{name:?});", scalar.method);
+        if bits == 0 {
+            call
+        } else {
+            format!("{{ {call} {} }}", xor(scalar.bytes, &place, bits))
+        }
+    } else if let Type::Void = ty {
+        return Ok(String::new());
+    } else {
+        check_pointer_default(field, default, &name)?;
+        format!(
+            "{};",
+            encode_element(
+                names,
+                ty,
+                &pointer_at(structure, offset),
+                &format!("{name:?}")
+            )?
+        )
+    };
+    Ok(format!("if ((x = o.{name}) != null) {calls}\n"))
+}
+
+fn xor(bytes: u32, place: &str, bits: u64) -> String {
+    match bytes {
+        1 => format!("w.xor8({place}, {bits});"),
+        2 => format!("w.xor16({place}, {bits});"),
+        4 => format!("w.xor32({place}, {});", bits as u32 as i32),
+        _ => format!(
+            "w.xor64({place}, {}, {});",
+            bits as u32 as i32,
+            (bits >> 32) as u32 as i32
+        ),
+    }
+}
+
+/// An expression that writes `x` through the pointer at `place`; `field` is an expression too.
+fn encode_element(names: &Names<'_>, ty: &Type, place: &str, field: &str) -> Result<String, Error> {
+    Ok(match ty {
+        Type::Text => format!("w.text({place}, x, {field})"),
+        Type::Data => format!("w.data({place}, x, {field})"),
+        Type::Interface { id, .. } => format!("w.cap({place}, x, {}, {field})", names.value(*id)?),
+        Type::AnyPointer(_) => format!("$.encodeAny(w, {place}, x, {field})"),
+        Type::Struct { id, .. } => {
+            let found = names.structure(*id)?;
+            let room = format!(
+                "w.struct({place}, {}, {}, x, {field})",
+                found.data_words, found.pointers
+            );
+            format!("{}(w, {room}, x)", function(names, "encode", *id)?)
+        }
+        Type::List(element) => match &**element {
+            Type::Void => format!("w.voids({place}, x, {field})"),
+            Type::Bool => format!("w.bools({place}, x, {field})"),
+            Type::Text => format!("w.texts({place}, x, {field})"),
+            Type::Data => format!("w.datas({place}, x, {field})"),
+            Type::Enum { id, .. } => format!("w.enums({place}, x, {}, {field})", names.value(*id)?),
+            Type::Interface { id, .. } => {
+                format!("w.caps({place}, x, {}, {field})", names.value(*id)?)
+            }
+            Type::Struct { id, .. } => {
+                names.note_list(*id);
+                format!(
+                    "encodeList${}(w, {place}, x, {field})",
+                    list_name(names, *id)?
+                )
+            }
+            Type::AnyPointer(_) => format!("w.each({place}, x, $.encodeAny, {field})"),
+            inner @ Type::List(_) => {
+                format!(
+                    "w.each({place}, x, (w, p, x, f) => {}, {field})",
+                    encode_element(names, inner, "p", "f")?
+                )
+            }
+            number => match scalar(number) {
+                Some(scalar) => format!("w.{}s({place}, x, {field})", scalar.method),
+                None => String::new(),
+            },
+        },
+        _ => String::new(),
+    })
+}
+
+/// An expression for a field's value; `undefined` for Void.
+pub(super) fn decode_field(names: &Names<'_>, field: &Field) -> Result<String, Error> {
+    let (offset, ty, default) = match &field.kind {
+        FieldKind::Slot {
+            offset,
+            ty,
+            default,
+            ..
+        } => (*offset, ty, default),
+        FieldKind::Group { id } => return Ok(format!("decode${}(r, p)", names.flat(*id)?)),
+    };
+    let bits = default_bits(default);
+    if let Type::Bool = ty {
+        let sign = if bits == 0 { "!==" } else { "===" };
+        return Ok(format!(
+            "(r.view.getUint8({}) & {}) {sign} 0",
+            at(offset / 8),
+            1 << (offset % 8)
+        ));
+    }
+    if let Some(scalar) = scalar(ty) {
+        let place = at(offset * scalar.bytes);
+        let read = format!("r.view.{}({place}{})", scalar.get, scalar.endian);
+        return Ok(match ty {
+            Type::Enum { id, .. } => {
+                let stored = if bits == 0 {
+                    read
+                } else {
+                    format!("{read} ^ {bits}")
+                };
+                format!("r.enum({stored}, {})", names.value(*id)?)
+            }
+            _ if bits == 0 => read,
+            Type::Float32 => format!("r.f32x({place}, {})", bits as u32 as i32),
+            Type::Float64 => format!(
+                "r.f64x({place}, {}, {})",
+                bits as u32 as i32,
+                (bits >> 32) as u32 as i32
+            ),
+            Type::Int8 => format!("{read} ^ {}", bits as u8 as i8),
+            Type::Int16 => format!("{read} ^ {}", bits as u16 as i16),
+            Type::Int32 => format!("{read} ^ {}", bits as u32 as i32),
+            Type::UInt32 => format!("({read} ^ {}) >>> 0", bits as u32 as i32),
+            Type::Int64 => format!("{read} ^ {}n", bits as i64),
+            Type::UInt64 => format!("{read} ^ {bits}n"),
+            _ => format!("{read} ^ {bits}"),
+        });
+    }
+    check_pointer_default(field, default, &field.name)?;
+    match (ty, default) {
+        (Type::Text, Value::Text(text)) if !text.is_empty() => {
+            Ok(format!("r.textOr({})", string(text)))
+        }
+        (Type::Data, Value::Data(bytes)) if !bytes.is_empty() => {
+            Ok(format!("r.dataOr(() => {})", data(bytes)))
+        }
+        _ => decode_element(names, ty),
+    }
+}
+
+/// An expression for what is behind the next pointer.
+fn decode_element(names: &Names<'_>, ty: &Type) -> Result<String, Error> {
+    Ok(match ty {
+        Type::Text => "r.text()".to_owned(),
+        Type::Data => "r.data()".to_owned(),
+        Type::Interface { id, .. } => format!("r.cap({})", names.value(*id)?),
+        Type::AnyPointer(_) => "$.decodeAny(r)".to_owned(),
+        Type::Struct { id, .. } => {
+            format!(
+                "(q = r.next()) === 0 ? void 0 : {}(r, q)",
+                function(names, "decode", *id)?
+            )
+        }
+        Type::List(element) => match &**element {
+            Type::Void => "r.voids()".to_owned(),
+            Type::Bool => "r.bools()".to_owned(),
+            Type::Text => "r.texts()".to_owned(),
+            Type::Data => "r.datas()".to_owned(),
+            Type::Enum { id, .. } => format!("r.enums({})", names.value(*id)?),
+            Type::Interface { id, .. } => format!("r.caps({})", names.value(*id)?),
+            Type::Struct { id, .. } => {
+                names.note_list(*id);
+                format!("decodeList${}(r)", list_name(names, *id)?)
+            }
+            Type::AnyPointer(_) => "r.each($.decodeAny)".to_owned(),
+            inner @ Type::List(_) => format!("r.each((r) => {})", decode_element(names, inner)?),
+            number => match scalar(number) {
+                Some(scalar) => format!("r.{}s()", scalar.method),
+                None => "void 0".to_owned(),
+            },
+        },
+        _ => "void 0".to_owned(),
+    })
+}
+
+/// Whether decoding a field needs the variable `q`.
+pub(super) fn needs_place(field: &Field) -> bool {
+    matches!(
+        &field.kind,
+        FieldKind::Slot {
+            ty: Type::Struct { .. },
+            ..
+        }
+    )
+}
+
+/// A struct's function, of this module or of another's descriptor.
+pub(super) fn function(names: &Names<'_>, which: &str, id: u64) -> Result<String, Error> {
+    if names.is_local(id)? {
+        Ok(format!("{which}${}", names.flat(id)?))
+    } else {
+        Ok(format!("{}.$.{which}", names.value(id)?))
+    }
+}
+
+/// Functions for lists are made in every module that needs them, also for structs of other modules.
+pub(super) fn list_name(names: &Names<'_>, id: u64) -> Result<String, Error> {
+    if names.is_local(id)? {
+        names.flat(id)
+    } else {
+        Ok(names.value(id)?.replace('.', "$"))
+    }
+}

@@ -1,0 +1,475 @@
+//! What everything is called, and how one place in a module refers to another.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use capstan_schema::node::{CompiledSchema, FieldKind, Node, NodeKind, StructNode, Type};
+
+use super::{Error, Options};
+use crate::names::file_stem_identifier;
+
+/// Members of every JavaScript object: a value that lacks such a field would seem to have it.
+/// And members that make an object look like a promise.
+const TAKEN_MEMBERS: &[&str] = &[
+    "catch",
+    "constructor",
+    "finally",
+    "hasOwnProperty",
+    "isPrototypeOf",
+    "propertyIsEnumerable",
+    "then",
+    "toLocaleString",
+    "toString",
+    "valueOf",
+];
+
+/// Words that cannot name a constant at the top level of a module, sorted.
+const RESERVED: &[&str] = &[
+    "arguments",
+    "await",
+    "break",
+    "case",
+    "catch",
+    "class",
+    "const",
+    "continue",
+    "debugger",
+    "default",
+    "delete",
+    "do",
+    "else",
+    "enum",
+    "eval",
+    "export",
+    "extends",
+    "false",
+    "finally",
+    "for",
+    "function",
+    "if",
+    "implements",
+    "import",
+    "in",
+    "instanceof",
+    "interface",
+    "let",
+    "new",
+    "null",
+    "package",
+    "private",
+    "protected",
+    "public",
+    "return",
+    "static",
+    "super",
+    "switch",
+    "this",
+    "throw",
+    "true",
+    "try",
+    "typeof",
+    "undefined",
+    "var",
+    "void",
+    "while",
+    "with",
+    "yield",
+];
+
+/// A node's file and its names from the outermost in.
+#[derive(Debug)]
+struct Place {
+    file: u64,
+    path: Vec<String>,
+}
+
+pub(super) struct Names<'s> {
+    nodes: HashMap<u64, &'s Node>,
+    places: HashMap<u64, Place>,
+    file: u64,
+    /// Structs through which a capability can be reached.
+    with_capabilities: BTreeSet<u64>,
+    /// Filled while code is made: files referred to, local types that need another name, structs
+    /// that stand in lists.
+    imported: RefCell<BTreeSet<u64>>,
+    aliased: RefCell<BTreeMap<String, String>>,
+    listed: RefCell<BTreeSet<u64>>,
+}
+
+impl<'s> Names<'s> {
+    pub(super) fn new(schema: &'s CompiledSchema, file: u64) -> Result<Self, Error> {
+        let nodes: HashMap<u64, &Node> = schema.nodes.iter().map(|node| (node.id, node)).collect();
+        let mut names = Self {
+            nodes,
+            places: HashMap::new(),
+            file,
+            with_capabilities: BTreeSet::new(),
+            imported: RefCell::default(),
+            aliased: RefCell::default(),
+            listed: RefCell::default(),
+        };
+        for node in &schema.nodes {
+            if matches!(node.kind, NodeKind::File) {
+                for nested in &node.nested_nodes {
+                    names.place(nested.id, node.id, &[], type_name(&nested.name))?;
+                }
+            }
+        }
+        names.find_capabilities(schema)?;
+        Ok(names)
+    }
+
+    pub(super) fn node(&self, id: u64) -> Result<&'s Node, Error> {
+        let node = self.nodes.get(&id).copied();
+        node.ok_or_else(|| {
+            Error::new(format!(
+                "the schema refers to @{id:#018x}, which it does not contain"
+            ))
+        })
+    }
+
+    pub(super) fn structure(&self, id: u64) -> Result<&'s StructNode, Error> {
+        let node = self.node(id)?;
+        match &node.kind {
+            NodeKind::Struct(structure) => Ok(structure),
+            _ => Err(Error::new(format!("{} is not a struct", node.display_name))),
+        }
+    }
+
+    fn place(&mut self, id: u64, file: u64, scope: &[String], name: String) -> Result<(), Error> {
+        let node = self.node(id)?;
+        if node.is_generic && file == self.file {
+            return Err(Error::new(format!(
+                "{} has type parameters, which the TypeScript generator does not support yet",
+                node.display_name
+            )));
+        }
+        let path: Vec<String> = scope.iter().cloned().chain([name]).collect();
+        for nested in &node.nested_nodes {
+            self.place(nested.id, file, &path, nested.name.clone())?;
+        }
+        match &node.kind {
+            NodeKind::Struct(structure) => {
+                for field in &structure.fields {
+                    if let FieldKind::Group { id } = field.kind {
+                        self.place(id, file, &path, field.name.clone())?;
+                    }
+                }
+            }
+            NodeKind::Interface { methods, .. } => {
+                for method in methods {
+                    for (id, suffix) in [
+                        (method.param_struct, "Params"),
+                        (method.result_struct, "Results"),
+                    ] {
+                        // Structs made for a method belong to no scope.
+                        if self.node(id).is_ok_and(|made| made.scope_id == 0) {
+                            self.place(id, file, &path, format!("{}${suffix}", method.name))?;
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+        self.places.insert(id, Place { file, path });
+        Ok(())
+    }
+
+    fn get(&self, id: u64) -> Result<&Place, Error> {
+        let place = self.places.get(&id);
+        place.ok_or_else(|| {
+            Error::new(format!(
+                "the schema refers to @{id:#018x}, which is in none of its files"
+            ))
+        })
+    }
+
+    /// Groups and the structs made for the methods of an interface: scopes' contents besides nested nodes.
+    pub(super) fn implicit_members(&self, node: &Node) -> Result<Vec<&'s Node>, Error> {
+        let mut found = Vec::new();
+        match &node.kind {
+            NodeKind::Struct(structure) => {
+                for field in in_code_order(structure) {
+                    if let FieldKind::Group { id } = field.kind {
+                        found.push(self.node(id)?);
+                    }
+                }
+            }
+            NodeKind::Interface { methods, .. } => {
+                for method in methods {
+                    for id in [method.param_struct, method.result_struct] {
+                        let made = self.node(id);
+                        if let Ok(made) = made
+                            && made.scope_id == 0
+                        {
+                            found.push(made);
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(found)
+    }
+
+    /// The node's last name: what it is called inside its scope.
+    pub(super) fn own(&self, id: u64) -> Result<&str, Error> {
+        Ok(self.get(id)?.path.last().map_or("", String::as_str))
+    }
+
+    /// A name for functions and constants that belong to a node of this file.
+    pub(super) fn flat(&self, id: u64) -> Result<String, Error> {
+        Ok(self.get(id)?.path.join("$"))
+    }
+
+    pub(super) fn is_local(&self, id: u64) -> Result<bool, Error> {
+        Ok(self.get(id)?.file == self.file)
+    }
+
+    /// The descriptor of a node, as an expression.
+    pub(super) fn value(&self, id: u64) -> Result<String, Error> {
+        if self.is_local(id)? {
+            return self.flat(id);
+        }
+        let place = self.get(id)?;
+        Ok(format!(
+            "{}.{}",
+            self.import(place.file)?,
+            place.path.join(".")
+        ))
+    }
+
+    /// The type that belongs to a node, as seen from inside the namespace of `from`.
+    pub(super) fn ty(&self, id: u64, from: Option<u64>) -> Result<String, Error> {
+        let place = self.get(id)?;
+        let full = place.path.join(".");
+        if place.file != self.file {
+            return Ok(format!("{}.{full}", self.import(place.file)?));
+        }
+        let first = place.path.first().map_or("", String::as_str);
+        let Some(from) = from else { return Ok(full) };
+        if !self.is_shadowed(first, from)? {
+            return Ok(full);
+        }
+        let alias = format!("{}$", place.path.join("$"));
+        self.aliased.borrow_mut().insert(alias.clone(), full);
+        Ok(alias)
+    }
+
+    /// A type of the platform's, by a name that reaches it in spite of what the schema declares.
+    pub(super) fn global(&self, name: &str) -> String {
+        let declared = self
+            .places
+            .values()
+            .any(|place| place.file == self.file && place.path.iter().any(|own| own == name));
+        if declared {
+            format!("globalThis.{name}")
+        } else {
+            name.to_owned()
+        }
+    }
+
+    /// `name`, or `name_` when the scope declares something of that name itself.
+    pub(super) fn extra(&self, scope: u64, name: &str) -> Result<String, Error> {
+        let taken = self
+            .node(scope)?
+            .nested_nodes
+            .iter()
+            .any(|nested| nested.name == name);
+        Ok(if taken {
+            format!("{name}_")
+        } else {
+            name.to_owned()
+        })
+    }
+
+    /// Whether a scope on the way to `from`, `from` included, has a member of this name.
+    fn is_shadowed(&self, name: &str, from: u64) -> Result<bool, Error> {
+        let place = self.get(from)?;
+        let scopes = self
+            .places
+            .iter()
+            .filter(|(_, scope)| scope.file == place.file && place.path.starts_with(&scope.path));
+        for (&id, scope) in scopes {
+            let has_member = self.places.values().any(|member| {
+                member.file == scope.file
+                    && member.path.len() == scope.path.len() + 1
+                    && member.path.starts_with(&scope.path)
+                    && member.path.last().is_some_and(|own| own == name)
+            });
+            let is_extra =
+                ["Input", "Pipeline", "Server"].contains(&name) && self.extra(id, name)? == name;
+            if has_member || is_extra {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn import(&self, file: u64) -> Result<String, Error> {
+        self.imported.borrow_mut().insert(file);
+        self.import_name(file)
+    }
+
+    /// Marks a struct as standing in a list somewhere; the functions for that are made last.
+    pub(super) fn note_list(&self, id: u64) {
+        self.listed.borrow_mut().insert(id);
+    }
+
+    pub(super) fn listed(&self) -> Vec<u64> {
+        self.listed.borrow().iter().copied().collect()
+    }
+
+    pub(super) fn aliases(&self) -> String {
+        let aliased = self.aliased.borrow();
+        let mut out: String = aliased
+            .iter()
+            .map(|(alias, full)| format!("type {alias} = {full};\n"))
+            .collect();
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out
+    }
+
+    pub(super) fn imports(&self, schema: &CompiledSchema, file: u64, options: &Options) -> String {
+        let mut out = format!("import * as $ from {:?};\n", options.runtime);
+        let requested = schema
+            .requested_files
+            .iter()
+            .find(|requested| requested.id == file);
+        for id in self.imported.borrow().iter() {
+            let written = requested
+                .and_then(|requested| requested.imports.iter().find(|import| import.id == *id));
+            let display_name = self
+                .nodes
+                .get(id)
+                .map(|node| node.display_name.as_str())
+                .unwrap_or_default();
+            let path = written.map_or(display_name, |import| import.name.as_str());
+            let module = options
+                .file_modules
+                .get(id)
+                .cloned()
+                .unwrap_or_else(|| module_path(path, options));
+            if let Ok(name) = self.import_name(*id) {
+                out.push_str(&format!("import * as {name} from {module:?};\n"));
+            }
+        }
+        out
+    }
+
+    fn import_name(&self, file: u64) -> Result<String, Error> {
+        let display_name = &self.node(file)?.display_name;
+        // The id tells files of one name in different folders apart.
+        Ok(format!(
+            "${}_{:x}",
+            file_stem_identifier(display_name),
+            file & 0xffff
+        ))
+    }
+
+    /// Whether pipelining through this struct can lead to a capability.
+    pub(super) fn has_capabilities(&self, id: u64) -> bool {
+        self.with_capabilities.contains(&id)
+    }
+
+    /// Types may contain themselves, so this goes on until nothing new is found.
+    fn find_capabilities(&mut self, schema: &CompiledSchema) -> Result<(), Error> {
+        loop {
+            let before = self.with_capabilities.len();
+            for node in &schema.nodes {
+                let NodeKind::Struct(structure) = &node.kind else {
+                    continue;
+                };
+                let leads_there = structure.fields.iter().any(|field| match &field.kind {
+                    FieldKind::Group { id } => self.with_capabilities.contains(id),
+                    FieldKind::Slot {
+                        ty: Type::Interface { .. },
+                        ..
+                    } => true,
+                    FieldKind::Slot {
+                        ty: Type::Struct { id, .. },
+                        ..
+                    } => self.with_capabilities.contains(id),
+                    FieldKind::Slot { .. } => false,
+                });
+                if leads_there {
+                    self.with_capabilities.insert(node.id);
+                }
+            }
+            if self.with_capabilities.len() == before {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Fields as the schema's author ordered them.
+pub(super) fn in_code_order(structure: &StructNode) -> Vec<&capstan_schema::node::Field> {
+    let mut fields: Vec<_> = structure.fields.iter().collect();
+    fields.sort_by_key(|field| field.code_order);
+    fields
+}
+
+/// A field or method as JavaScript may safely call it.
+pub(super) fn member(name: &str) -> String {
+    if TAKEN_MEMBERS.contains(&name) {
+        format!("{name}_")
+    } else {
+        name.to_owned()
+    }
+}
+
+/// A field of a struct with a union, where `which` names the union's member.
+pub(super) fn field_name(name: &str, structure: &StructNode) -> String {
+    if name == "which" && structure.discriminant_count > 0 {
+        "which_".to_owned()
+    } else {
+        member(name)
+    }
+}
+
+fn type_name(name: &str) -> String {
+    if RESERVED.binary_search(&name).is_ok() {
+        format!("{name}_")
+    } else {
+        name.to_owned()
+    }
+}
+
+/// `../other.capnp` becomes `../other.capnp.js`, and `other.capnp` `./other.capnp.js`.
+fn module_path(import: &str, options: &Options) -> String {
+    let stem = import.trim_start_matches('/');
+    let stem = stem.strip_suffix(".capnp").unwrap_or(stem);
+    let dot = if stem.starts_with("./") || stem.starts_with("../") {
+        ""
+    } else {
+        "./"
+    };
+    format!("{dot}{stem}{}", options.import_extension)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_words_are_sorted_where_they_are_searched() {
+        assert!(RESERVED.is_sorted());
+        assert_eq!(type_name("default"), "default_");
+        assert_eq!(member("then"), "then_");
+        assert_eq!(member("name"), "name");
+    }
+
+    #[test]
+    fn imports_become_module_paths() {
+        let options = Options::default();
+        assert_eq!(module_path("a.capnp", &options), "./a.capnp.js");
+        assert_eq!(module_path("../x/a.capnp", &options), "../x/a.capnp.js");
+        assert_eq!(
+            module_path("/capnp/rpc.capnp", &options),
+            "./capnp/rpc.capnp.js"
+        );
+    }
+}

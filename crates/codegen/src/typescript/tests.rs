@@ -1,0 +1,157 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use capstan_schema::{MemoryFiles, NoFiles, SourceFile, compile};
+
+use super::{Generated, Options, generate};
+
+fn generated(text: &str) -> Generated {
+    try_generated(text).unwrap()
+}
+
+fn try_generated(text: &str) -> Result<Generated, super::Error> {
+    let file = SourceFile::new("test.capnp", format!("@0xd4c9a1b7e6f20853;\n{text}"));
+    let schema =
+        compile(&NoFiles, &[file]).unwrap_or_else(|errors| panic!("{}", errors[0].render()));
+    generate(&schema, 0xd4c9_a1b7_e6f2_0853, &Options::default())
+}
+
+#[test]
+fn scalars_are_read_and_written_in_place() {
+    let made = generated(
+        "struct P { a @0 :UInt16 = 3; b @1 :Bool; c @2 :Float32 = 1.5; d @3 :Int64 = -2; t @4 :Text; }",
+    );
+    for line in [
+        "if ((x = o.a) != null) { w.u16(p, x, \"a\"); w.xor16(p, 3); }",
+        "if ((x = o.b) != null) w.bool(p + 2, 1, x, \"b\");",
+        "if ((x = o.c) != null) { w.f32(p + 4, x, \"c\"); w.xor32(p + 4, 1069547520); }",
+        "if ((x = o.d) != null) { w.i64(p + 8, x, \"d\"); w.xor64(p + 8, -2, -1); }",
+        "if ((x = o.t) != null) w.text(p + 16, x, \"t\");",
+        "a: r.view.getUint16(p, true) ^ 3,",
+        "b: (r.view.getUint8(p + 2) & 1) !== 0,",
+        "c: r.f32x(p + 4, 1069547520),",
+        "d: r.view.getBigInt64(p + 8, true) ^ -2n,",
+        "layout: () => [$.TEXT, 0],",
+    ] {
+        assert!(made.ts.contains(line), "no `{line}` in\n{}", made.ts);
+        assert!(made.js.contains(line), "no `{line}` in\n{}", made.js);
+    }
+}
+
+#[test]
+fn taken_names_give_way() {
+    let made = generated(
+        "struct Map { then @0 :Text; constructor @1 :Text; } struct Uint8Array { d @0 :Data; union { which @1 :Void; b @2 :Void; } }
+         interface Promise { then @0 () -> stream; catch @1 () -> (finally :Promise); } const default :Int8 = 4;",
+    );
+    for part in [
+        "then_: string;",
+        "constructor_?: string | undefined;",
+        "d: globalThis.Uint8Array;",
+        "which: \"which_\"",
+        "then_(params?: Promise.then$Params.Input, options?: $.CallOptions): globalThis.Promise<void>;",
+        "$.CallPromise<Promise.catch$Results, Promise.catch$Results.Pipeline>",
+        "readonly finally_: Promise;",
+        "{ name: \"then_\", schemaName: \"then\", ordinal: 0, streaming: true, params: () => Promise$then$Params, results: undefined },",
+        "export const default_: number = 4;",
+    ] {
+        assert!(made.ts.contains(part), "no `{part}` in\n{}", made.ts);
+    }
+}
+
+#[test]
+fn shadowed_types_are_reached_by_an_alias() {
+    let made = generated(
+        "struct A { x @0 :B; struct A { y @0 :Int8; } outer @1 :List(B); } struct B { a @0 :A; struct Input {} }",
+    );
+    assert!(made.ts.contains("x?: B.Input_ | undefined;"), "{}", made.ts);
+    assert!(
+        made.ts
+            .contains("interface Input_ {\n    a?: A.Input | undefined;"),
+        "{}",
+        made.ts
+    );
+    let inner = generated("struct A { struct A { y @0 :Int8; } struct C { a @0 :.A; } }");
+    assert!(
+        inner.ts.contains("type A$ = A;") && inner.ts.contains("a: A$ | undefined;"),
+        "{}",
+        inner.ts
+    );
+}
+
+#[test]
+fn other_files_are_imported_when_they_are_used() {
+    let mut files = MemoryFiles::default();
+    files.insert(
+        "dir/other.capnp",
+        "@0xa1b2c3d4e5f60718; struct O { struct P { x @0 :Int8; } cap @0 :I; } interface I {}",
+    );
+    files.insert("dir/unused.capnp", "@0xa1b2c3d4e5f60719; struct U {}");
+    let main = SourceFile::new(
+        "dir/main.capnp",
+        "@0xd4c9a1b7e6f20853; using O = import \"other.capnp\"; using U = import \"unused.capnp\";
+         struct M { o @0 :O.O; ps @1 :List(O.O.P); }",
+    );
+    let schema = compile(&files, &[main]).unwrap_or_else(|errors| panic!("{}", errors[0].render()));
+    let made = generate(&schema, 0xd4c9_a1b7_e6f2_0853, &Options::default()).unwrap();
+    for part in [
+        "import * as $other_718 from \"./other.capnp.js\";",
+        "ps: $other_718.O.P[];",
+        "decodeList$$other_718$O$P(r)",
+        "$other_718.O.$.decode(r, q)",
+        "layout: () => [$.STRUCT, 0, $other_718.O, $.LIST, 1, $.STRUCT, $other_718.O.P],",
+        "fields: () => $other_718.O.$.pipeline()",
+    ] {
+        assert!(made.ts.contains(part), "no `{part}` in\n{}", made.ts);
+    }
+    assert!(!made.ts.contains("unused"), "{}", made.ts);
+}
+
+#[test]
+fn what_is_not_supported_is_said() {
+    let error = try_generated("struct Box(T) { value @0 :T; }").unwrap_err();
+    assert!(error.message.contains("Box has type parameters"), "{error}");
+    let error = try_generated("struct D { l @0 :List(Int8) = [1, 2]; }").unwrap_err();
+    assert!(
+        error
+            .message
+            .contains("l has a struct, list or AnyPointer as its default"),
+        "{error}"
+    );
+}
+
+#[test]
+fn javascript_and_declarations_share_what_typescript_has_in_one() {
+    let made = generated(
+        "# Files.\nenum Color { red @0; green @1; }\nstruct S { c @0 :Color; struct N { x @0 :Int8; } }",
+    );
+    assert!(
+        made.dts.contains(
+            "export declare const S: $.StructDescriptor<S, S.Input> & { readonly N: typeof S$N };"
+        ),
+        "{}",
+        made.dts
+    );
+    assert!(made.dts.contains("\ndeclare const S$N:"), "{}", made.dts);
+    assert!(
+        made.dts
+            .contains("export type Color = \"red\" | \"green\" | number;"),
+        "{}",
+        made.dts
+    );
+    assert!(
+        !made.js.contains("interface") && !made.js.contains(": $."),
+        "{}",
+        made.js
+    );
+    assert!(
+        made.js
+            .contains("export const S = /* @__PURE__ */ $.struct({"),
+        "{}",
+        made.js
+    );
+}

@@ -1,0 +1,397 @@
+//! Checks a message against a layout program and writes down where everything is.
+//!
+//! The table holds, in the order of the program, per thing behind a pointer:
+//!
+//! | thing | entries |
+//! |---|---|
+//! | struct | address of its data section, 0 for null; then what the struct's own program asks for |
+//! | text | UTF-16 units of the pool up to its end (it starts where the text before ended) |
+//! | text with a default | the same, `0xffff_ffff` for null |
+//! | data | address, bytes; address 0 for null |
+//! | capability | index in the capability table + 1, 0 for null |
+//! | anything | address of a framed copy, bytes; address 0 for null |
+//! | list of scalars | count, address of the first, bytes from one to the next |
+//! | list of Void | count |
+//! | list of structs | count, address of the first data section, bytes to the next; then per element what its program asks for |
+//! | list of pointers | count, then the elements' entries |
+//!
+//! Behind every struct address stand as many bytes as the program's data section has: where the
+//! sender's version of the struct is smaller, a copy extended with zeros is given out instead.
+
+use std::fmt;
+
+use capstan_message::any_pointer;
+use capstan_message::layout::{ElementSize, ListReader, PointerReader, StructReader};
+use capstan_message::{message, serialize};
+
+use super::program::{Element, ListElement, Op, Programs, StructProgram};
+
+/// Table entries and words of copies that one message may cost. A message within the default
+/// traversal limit stays below it unless it is built to grow when it is read.
+const WORK_LIMIT: u64 = 8 << 20;
+const ABSENT: u32 = u32::MAX;
+
+/// The table of the message indexed last, and what it points to besides the message itself.
+#[derive(Default)]
+pub(super) struct Index {
+    table: Vec<u32>,
+    /// All text, checked to be UTF-8. One decode and many slices is what JavaScript does best.
+    pool: Vec<u8>,
+    pool_utf16_units: u32,
+    /// Structs extended with zeros, and copies of untyped content.
+    copies: Vec<u8>,
+    /// Table entries that hold offsets in `copies`, which moves while it grows.
+    in_copies: Vec<usize>,
+}
+
+#[derive(Debug)]
+pub(super) enum IndexError {
+    Message(capstan_message::Error),
+    UnknownProgram,
+    NotUtf8 {
+        position: capstan_message::Position,
+        valid_bytes: usize,
+    },
+    UnknownCapability {
+        position: capstan_message::Position,
+        index: u32,
+    },
+    TooMuchWork,
+}
+
+impl Index {
+    pub(super) fn table(&self) -> &[u32] {
+        &self.table
+    }
+
+    pub(super) fn pool(&self) -> &[u8] {
+        &self.pool
+    }
+
+    pub(super) fn pool_utf16_units(&self) -> u32 {
+        self.pool_utf16_units
+    }
+
+    /// Indexes the struct behind `content`; a null one reads as all defaults. The first entry is its address.
+    pub(super) fn run(
+        &mut self,
+        programs: &Programs,
+        program: u32,
+        content: any_pointer::Reader<'_>,
+        caps: usize,
+    ) -> Result<(), IndexError> {
+        self.table.clear();
+        self.pool.clear();
+        self.copies.clear();
+        self.in_copies.clear();
+        self.pool_utf16_units = 0;
+        let program = programs.get(program).ok_or(IndexError::UnknownProgram)?;
+        let root = content.reader.get_struct(None)?;
+        let mut walk = Walk {
+            programs,
+            index: self,
+            caps,
+            work: 0,
+        };
+        walk.put_struct(&root, program)?;
+        self.settle_copies();
+        Ok(())
+    }
+
+    pub(super) fn shrink(&mut self, kept_bytes: usize) {
+        self.table.clear();
+        self.table.shrink_to(kept_bytes / 4);
+        for bytes in [&mut self.pool, &mut self.copies] {
+            bytes.clear();
+            bytes.shrink_to(kept_bytes);
+        }
+    }
+
+    /// Offsets become addresses, now that nothing moves any more.
+    fn settle_copies(&mut self) {
+        let base = super::address_of(&self.copies);
+        for &entry in &self.in_copies {
+            if let Some(entry) = self.table.get_mut(entry) {
+                *entry += base;
+            }
+        }
+    }
+}
+
+struct Walk<'w> {
+    programs: &'w Programs,
+    index: &'w mut Index,
+    /// Entries in the message's capability table.
+    caps: usize,
+    work: u64,
+}
+
+impl Walk<'_> {
+    fn put_struct(
+        &mut self,
+        found: &StructReader<'_>,
+        program: &StructProgram,
+    ) -> Result<(), IndexError> {
+        let data = found.data_section();
+        if data.len() >= program.data_bytes {
+            // An empty section may be anywhere, but null is taken.
+            self.put(super::address_of(data).max(1))?;
+        } else {
+            let copy = self.copy_extended(data, program.data_bytes)?;
+            self.put_copy(copy)?;
+        }
+        self.put_content(found, &program.ops)
+    }
+
+    fn put_content(&mut self, found: &StructReader<'_>, ops: &[Op]) -> Result<(), IndexError> {
+        for op in ops {
+            match op {
+                Op::Pointer { index, element } => {
+                    self.put_element(found.get_pointer_field(*index), element)?
+                }
+                Op::OptionalText { index } => {
+                    let pointer = found.get_pointer_field(*index);
+                    if pointer.is_null() {
+                        self.put(ABSENT)?
+                    } else {
+                        self.put_text(pointer)?
+                    }
+                }
+                Op::Union { tag_offset, cases } => {
+                    let tag: u16 = found.get_data_field(*tag_offset);
+                    if let Some(ops) = cases.get(usize::from(tag)) {
+                        self.put_content(found, ops)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn put_element(
+        &mut self,
+        pointer: PointerReader<'_>,
+        element: &Element,
+    ) -> Result<(), IndexError> {
+        match element {
+            Element::Text => self.put_text(pointer),
+            Element::Data => {
+                let data = pointer.get_data(None)?;
+                self.put(if pointer.is_null() {
+                    0
+                } else {
+                    super::address_of(data).max(1)
+                })?;
+                self.put(data.len() as u32)
+            }
+            Element::Capability => self.put_capability(pointer),
+            Element::Any => self.put_any(pointer),
+            Element::Struct(_) if pointer.is_null() => self.put(0),
+            Element::Struct(position) => {
+                let program = self
+                    .programs
+                    .at(*position)
+                    .ok_or(IndexError::UnknownProgram)?;
+                self.put_struct(&pointer.get_struct(None)?, program)
+            }
+            Element::List(element) => self.put_list(pointer, element),
+        }
+    }
+
+    fn put_text(&mut self, pointer: PointerReader<'_>) -> Result<(), IndexError> {
+        let text = pointer.get_text(None)?;
+        let bytes = text.as_bytes();
+        let units = if bytes.is_ascii() {
+            bytes.len()
+        } else {
+            std::str::from_utf8(bytes).map_err(|error| IndexError::NotUtf8 {
+                position: pointer.position(),
+                valid_bytes: error.valid_up_to(),
+            })?;
+            utf16_units(bytes)
+        };
+        self.index.pool.extend_from_slice(bytes);
+        self.index.pool_utf16_units += units as u32;
+        self.put(self.index.pool_utf16_units)
+    }
+
+    fn put_capability(&mut self, pointer: PointerReader<'_>) -> Result<(), IndexError> {
+        match pointer.capability_index()? {
+            None => self.put(0),
+            Some(index) if (index as usize) < self.caps => self.put(index + 1),
+            Some(index) => Err(IndexError::UnknownCapability {
+                position: pointer.position(),
+                index,
+            }),
+        }
+    }
+
+    /// Untyped content goes out as a message of its own.
+    fn put_any(&mut self, pointer: PointerReader<'_>) -> Result<(), IndexError> {
+        if pointer.is_null() {
+            self.put(0)?;
+            return self.put(0);
+        }
+        let mut copy = message::Builder::new_default();
+        // The vat's table is of no use to the copy, but its pointers must not dangle.
+        copy.set_root::<any_pointer::Owned>(any_pointer::Reader::new(pointer))?;
+        let framed = serialize::write_message_to_vec(&copy)?;
+        let words = framed.len() / capstan_message::WORD_BYTES;
+        self.charge(words as u64)?;
+        let offset = self.index.copies.len();
+        self.index.copies.extend_from_slice(&framed);
+        self.put_copy(offset)?;
+        self.put(framed.len() as u32)
+    }
+
+    fn put_list(
+        &mut self,
+        pointer: PointerReader<'_>,
+        element: &ListElement,
+    ) -> Result<(), IndexError> {
+        let size = match element {
+            ListElement::Void => ElementSize::Void,
+            ListElement::Bit => ElementSize::Bit,
+            ListElement::Byte => ElementSize::Byte,
+            ListElement::TwoBytes => ElementSize::TwoBytes,
+            ListElement::FourBytes => ElementSize::FourBytes,
+            ListElement::EightBytes => ElementSize::EightBytes,
+            ListElement::Behind(Element::Struct(position)) => {
+                return self.put_structs(pointer, *position);
+            }
+            ListElement::Behind(element) => {
+                let list = pointer.get_list(ElementSize::Pointer, None)?;
+                self.put(list.len())?;
+                for at in 0..list.len() {
+                    self.put_element(list.get_pointer_element(at), element)?;
+                }
+                return Ok(());
+            }
+        };
+        let list = pointer.get_list(size, None)?;
+        // JavaScript spends a word on what may be a bit here.
+        self.charge(u64::from(list.len() / 8))?;
+        self.put(list.len())?;
+        if size != ElementSize::Void {
+            self.put(super::address_of(list.raw_bytes()))?;
+            self.put(list.step_bits() / 8)?;
+        }
+        Ok(())
+    }
+
+    fn put_structs(
+        &mut self,
+        pointer: PointerReader<'_>,
+        position: usize,
+    ) -> Result<(), IndexError> {
+        let program = self
+            .programs
+            .at(position)
+            .ok_or(IndexError::UnknownProgram)?;
+        let list = pointer.get_list(ElementSize::InlineComposite, None)?;
+        self.charge(u64::from(list.len() / 8))?;
+        self.put(list.len())?;
+        self.put_struct_places(&list, program.data_bytes)?;
+        if !program.ops.is_empty() {
+            for at in 0..list.len() {
+                self.put_content(&list.get_struct_element(at), &program.ops)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the elements' data sections are: in the message when they are as large as expected.
+    fn put_struct_places(
+        &mut self,
+        list: &ListReader<'_>,
+        data_bytes: usize,
+    ) -> Result<(), IndexError> {
+        let found_bytes = list.get_struct_element(0).data_section().len();
+        if found_bytes >= data_bytes || list.is_empty() {
+            self.put(super::address_of(list.raw_bytes()))?;
+            return self.put(list.step_bits() / 8);
+        }
+        if found_bytes == 0 {
+            // All defaults: one struct of zeros stands for every element.
+            let zeros = self.copy_extended(&[], data_bytes)?;
+            self.put_copy(zeros)?;
+            return self.put(0);
+        }
+        let first = self.index.copies.len();
+        for at in 0..list.len() {
+            self.copy_extended(list.get_struct_element(at).data_section(), data_bytes)?;
+        }
+        self.put_copy(first)?;
+        self.put(data_bytes as u32)
+    }
+
+    /// Returns the copy's offset in `copies`.
+    fn copy_extended(&mut self, data: &[u8], data_bytes: usize) -> Result<usize, IndexError> {
+        self.charge(data_bytes as u64 / 8)?;
+        let copies = &mut self.index.copies;
+        let offset = copies.len();
+        copies.extend_from_slice(data);
+        copies.resize(offset + data_bytes, 0);
+        Ok(offset)
+    }
+
+    fn put_copy(&mut self, offset: usize) -> Result<(), IndexError> {
+        self.index.in_copies.push(self.index.table.len());
+        self.put(offset as u32)
+    }
+
+    #[inline]
+    fn put(&mut self, entry: u32) -> Result<(), IndexError> {
+        self.charge(1)?;
+        self.index.table.push(entry);
+        Ok(())
+    }
+
+    #[inline]
+    fn charge(&mut self, work: u64) -> Result<(), IndexError> {
+        self.work += work;
+        if self.work > WORK_LIMIT {
+            Err(IndexError::TooMuchWork)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Of bytes known to be UTF-8: one unit per character, two for those beyond the basic plane.
+fn utf16_units(bytes: &[u8]) -> usize {
+    bytes
+        .iter()
+        .map(|byte| usize::from(byte & 0xc0 != 0x80) + usize::from(*byte >= 0xf0))
+        .sum()
+}
+
+impl From<capstan_message::Error> for IndexError {
+    fn from(error: capstan_message::Error) -> Self {
+        Self::Message(error)
+    }
+}
+
+impl fmt::Display for IndexError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message(error) => error.fmt(f),
+            Self::UnknownProgram => {
+                f.write_str("the type is not known here: is there a second copy of the package in this page?")
+            }
+            Self::NotUtf8 { position, valid_bytes } => write!(
+                f,
+                "text is not UTF-8 from byte {valid_bytes} on (segment {}, word {})",
+                position.segment, position.word
+            ),
+            Self::UnknownCapability { position, index } => write!(
+                f,
+                "a pointer names capability {index}, which the message's table does not have (segment {}, word {})",
+                position.segment, position.word
+            ),
+            Self::TooMuchWork => f.write_str(
+                "the message is small but reads as something huge: it was refused after 64 MiB of work",
+            ),
+        }
+    }
+}

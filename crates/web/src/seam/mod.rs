@@ -1,0 +1,208 @@
+//! How values cross between JavaScript objects and messages in wasm memory.
+//!
+//! Out: a message under construction offers zeroed *room* behind its last word, generated
+//! JavaScript writes the content there, pointers included, and commits it. In: a message is checked
+//! here against the [layout program](program) of the type that JavaScript expects; what is found
+//! goes into a [table](index) of positions, from which generated JavaScript builds the object,
+//! reading scalars straight from memory. Either way a message costs a handful of calls, however
+//! many fields, strings and lists it has.
+//!
+//! Addresses and sizes are told through a small block of cells, the *header*, since an integer read
+//! from memory costs less than one returned from a call.
+
+mod index;
+mod program;
+
+use std::cell::{Cell, RefCell};
+
+use capstan_message::any_pointer;
+use capstan_message::message::ReaderOptions;
+use capstan_message::serialize;
+use capstan_rpc::vat::Outgoing;
+use wasm_bindgen::prelude::*;
+
+use crate::driver;
+use index::Index;
+use program::Programs;
+
+/// Where the room for content starts.
+const ROOM_ADDRESS: usize = 0;
+const ROOM_WORDS: usize = 1;
+/// Where the pointer to the content is to be written.
+const SLOT_ADDRESS: usize = 2;
+const TABLE_ADDRESS: usize = 4;
+const TABLE_ENTRIES: usize = 5;
+/// All text of the message indexed last, back to back.
+const POOL_ADDRESS: usize = 6;
+const POOL_BYTES: usize = 7;
+const POOL_UTF16_UNITS: usize = 8;
+const HEADER_WORDS: usize = 16;
+
+/// What is kept of a large message's memory for the next one.
+const KEPT_BYTES: usize = 256 * 1024;
+
+thread_local! {
+    // Cells, because JavaScript reads them behind the compiler's back.
+    static HEADER: Box<[Cell<u32>]> = vec![Cell::new(0); HEADER_WORDS].into_boxed_slice();
+    static SEAM: RefCell<Seam> = RefCell::new(Seam::default());
+}
+
+#[derive(Default)]
+struct Seam {
+    programs: Programs,
+    index: Index,
+    /// A whole message that JavaScript has put here to be decoded.
+    message: Vec<u8>,
+    failure: String,
+}
+
+/// Makes room for at least `min_words` words of content in a message under construction and says
+/// in the header where it is.
+pub(crate) fn publish_room(outgoing: &mut Outgoing, min_words: usize) {
+    let slot_offset = outgoing.content_pointer_word() * capstan_message::WORD_BYTES;
+    let frame = outgoing.frame_mut();
+    let room = frame.spare_words_mut(min_words);
+    let (room_address, room_words) = (address_of(room), room.len() / capstan_message::WORD_BYTES);
+    let segment_address = address_of(frame.segment_bytes());
+    set_header(ROOM_ADDRESS, room_address);
+    set_header(ROOM_WORDS, room_words as u32);
+    set_header(SLOT_ADDRESS, segment_address + slot_offset as u32);
+}
+
+/// Where the header is.
+#[wasm_bindgen]
+pub fn seam_header() -> u32 {
+    HEADER.with(|header| header.as_ptr() as usize as u32)
+}
+
+/// Gives the message under construction more room. What was written is wiped: the encoder starts
+/// over, since addresses have changed.
+#[wasm_bindgen]
+pub fn seam_grow(min_words: u32) {
+    driver::with(|driver| {
+        if let Some(outgoing) = driver.building() {
+            publish_room(outgoing, min_words as usize);
+        }
+    });
+}
+
+/// The content is complete and took so many words of the room.
+#[wasm_bindgen]
+pub fn seam_commit(words: u32) {
+    driver::with(|driver| {
+        if let Some(outgoing) = driver.building() {
+            outgoing.frame_mut().commit_words(words as usize);
+        }
+    });
+}
+
+/// Takes in layout programs; returns how many there are now. Numbers count from 1 in the order of arrival.
+/// 0 when `items` is malformed: nothing is taken then.
+#[wasm_bindgen]
+pub fn seam_register(items: &[u32]) -> u32 {
+    SEAM.with_borrow_mut(|seam| seam.programs.register(items).unwrap_or(0))
+}
+
+/// Checks a message that arrived against a program and fills the table; 0 when that went well,
+/// else [`seam_failure`] tells why not.
+#[wasm_bindgen]
+pub fn seam_index_payload(payload: u32, program: u32) -> u32 {
+    driver::with(|driver| {
+        let Some(payload) = driver.payload(payload) else {
+            return fail("the message is gone: it was decoded or released before".to_owned());
+        };
+        let caps = payload.caps.len();
+        match payload.content() {
+            Ok(content) => index_content(content, program, caps),
+            Err(error) => fail(error.to_string()),
+        }
+    })
+}
+
+/// Room for a whole message of so many bytes.
+#[wasm_bindgen]
+pub fn seam_message_room(bytes: u32) -> u32 {
+    SEAM.with_borrow_mut(|seam| {
+        seam.message.clear();
+        seam.message.resize(bytes as usize, 0);
+        address_of(&seam.message)
+    })
+}
+
+/// As [`seam_index_payload`], for the message that JavaScript has put into the room it was given.
+#[wasm_bindgen]
+pub fn seam_index_message(program: u32, traversal_limit_words: u32, nesting_limit: u32) -> u32 {
+    let message = SEAM.with_borrow_mut(|seam| std::mem::take(&mut seam.message));
+    let options = ReaderOptions {
+        traversal_limit_in_words: Some(traversal_limit_words as usize),
+        nesting_limit: i32::try_from(nesting_limit).unwrap_or(i32::MAX),
+        ..ReaderOptions::default()
+    };
+    let status = match serialize::read_frame_from_slice(&message, options) {
+        Ok(reader) => match reader.get_root::<any_pointer::Reader<'_>>() {
+            Ok(content) => index_content(content, program, 0),
+            Err(error) => fail(error.to_string()),
+        },
+        Err(error) => fail(error.to_string()),
+    };
+    // The table points into it: it stays where it is until the next message.
+    SEAM.with_borrow_mut(|seam| seam.message = message);
+    status
+}
+
+/// JavaScript has built its object. Memory of a large message is given back.
+#[wasm_bindgen]
+pub fn seam_release() {
+    SEAM.with_borrow_mut(|seam| {
+        if seam.message.capacity() > KEPT_BYTES {
+            seam.message = Vec::new();
+        }
+        seam.index.shrink(KEPT_BYTES);
+    });
+}
+
+/// Why the last message could not be taken in.
+#[wasm_bindgen]
+pub fn seam_failure() -> String {
+    SEAM.with_borrow_mut(|seam| std::mem::take(&mut seam.failure))
+}
+
+fn index_content(content: any_pointer::Reader<'_>, program: u32, caps: usize) -> u32 {
+    let result = SEAM.with_borrow_mut(|seam| {
+        let Seam {
+            programs, index, ..
+        } = seam;
+        index.run(programs, program, content, caps)
+    });
+    match result {
+        Ok(()) => {
+            SEAM.with_borrow(|seam| {
+                set_header(TABLE_ADDRESS, seam.index.table().as_ptr() as usize as u32);
+                set_header(TABLE_ENTRIES, seam.index.table().len() as u32);
+                set_header(POOL_ADDRESS, address_of(seam.index.pool()));
+                set_header(POOL_BYTES, seam.index.pool().len() as u32);
+                set_header(POOL_UTF16_UNITS, seam.index.pool_utf16_units());
+            });
+            0
+        }
+        Err(error) => fail(error.to_string()),
+    }
+}
+
+fn fail(reason: String) -> u32 {
+    SEAM.with_borrow_mut(|seam| seam.failure = reason);
+    1
+}
+
+fn set_header(word: usize, value: u32) {
+    HEADER.with(|header| {
+        if let Some(cell) = header.get(word) {
+            cell.set(value);
+        }
+    });
+}
+
+/// Where JavaScript finds these bytes.
+fn address_of(bytes: &[u8]) -> u32 {
+    bytes.as_ptr() as usize as u32
+}
