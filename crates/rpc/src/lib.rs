@@ -15,7 +15,7 @@ mod error;
 mod pipeline;
 mod request;
 #[rustfmt::skip]
-pub(crate) mod rpc_capnp;
+pub mod rpc_capnp;
 mod runtime;
 mod server;
 mod server_set;

@@ -12,16 +12,25 @@ pub enum Event {
     /// [`return_results`](super::Vat::return_results) or [`return_exception`](super::Vat::return_exception).
     Call(IncomingCall),
     /// A call made with [`call`](super::Vat::call) is over, and its id with it.
-    Return { call: CallId, result: Result<Payload, Exception> },
+    Return {
+        call: CallId,
+        result: Result<Payload, Exception>,
+    },
     /// A streamed call whose admission was [`Wait`](super::Admission::Wait) has room behind it, or
     /// will never have. Its id is over.
-    StreamReady { call: CallId, result: Result<(), Exception> },
+    StreamReady {
+        call: CallId,
+        result: Result<(), Exception>,
+    },
     /// Nobody wants this answer any more. The driver may stop early; it still has to answer.
     Canceled { answer: AnswerId },
     /// No reference to this object is left anywhere: the driver can drop it.
     ObjectReleased { object: ObjectId },
     /// The connection is over, and its id with it. All its calls have failed before this event.
-    Closed { connection: ConnectionId, reason: Exception },
+    Closed {
+        connection: ConnectionId,
+        reason: Exception,
+    },
 }
 
 #[derive(Debug)]

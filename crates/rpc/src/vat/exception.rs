@@ -28,7 +28,11 @@ pub struct Exception {
 
 impl Exception {
     pub fn new(kind: ExceptionKind, reason: impl Into<String>) -> Self {
-        Self { kind, reason: reason.into(), trace: String::new() }
+        Self {
+            kind,
+            reason: reason.into(),
+            trace: String::new(),
+        }
     }
 
     pub fn failed(reason: impl Into<String>) -> Self {

@@ -1,154 +1,299 @@
 //! A vat as a state machine: it takes in frames and the wishes of its driver, and hands out frames
 //! and events. It has no clock, does no I/O, runs no callbacks and holds ids in place of objects, so
-//! it is `Send` and the same code runs natively, in wasm and in simulations.
+//! it is `Send`, and the same code runs natively, in wasm and in simulations.
 //!
-//! A driver is a thin loop: every frame from a network goes to [`Vat::handle_message`], frames from
-//! [`Vat::poll_transmit`] go to the network in order, and after either, [`Vat::poll_event`] is
-//! drained. Time is microseconds on any clock that does not matter to the vat but by its differences.
+//! A driver is a thin loop. Every frame from a network goes to [`Vat::handle_message`]; what
+//! [`Vat::poll_transmit`] hands out goes to the network in order; after either,
+//! [`Vat::poll_event`] is drained. Time is in microseconds of any clock; only differences count.
+//!
+//! What can go wrong on a connection ends that connection and nothing else.
 
+mod answers;
+mod calls;
+mod caps;
+mod connection;
 mod event;
 mod exception;
+mod flow;
 mod ids;
+mod objects;
+mod outgoing;
+mod payload;
+mod receive;
+mod slots;
+mod wire;
 
+use std::collections::VecDeque;
+
+pub use connection::{ConnectionOptions, ConnectionStats};
 pub use event::{Event, IncomingCall};
 pub use exception::{Exception, ExceptionKind};
+pub use flow::{FlowControl, StreamStats};
 pub use ids::*;
+pub use objects::ObjectOptions;
+pub use outgoing::Outgoing;
+pub use payload::{FrameSegments, Payload};
 
-use capstan_message::any_pointer;
+use answers::Answer;
+use calls::Call;
+use caps::{Cap, CapKind, StreamSlot};
+use connection::Connection;
+use receive::Ending;
+use slots::Slots;
 
-/// A capability-bearing message that arrived: the params of a call or the results of one.
-#[derive(Debug)]
-pub struct Payload { /* private */ pub caps: Vec<Option<CapId>> }
-
-impl Payload {
-    /// The params or results struct. Capability pointers in it index [`Payload::caps`].
-    pub fn content(&self) -> capstan_message::Result<any_pointer::Reader<'_>> { todo!() }
-    /// The framed message it came in.
-    pub fn frame(&self) -> &[u8] { todo!() }
-    /// The message reader, so that a typed layer may attach its own cap table (`set_caps`).
-    pub fn message_mut(&mut self) -> &mut capstan_message::message::Reader<FrameSegments> { todo!() }
-    /// Which of `caps` the pointer at this path leads to; `None` when it is null or no capability.
-    pub fn cap_at(&self, path: &[PipelineOp]) -> Option<CapId> { todo!() }
-}
-
-/// A message for a call or its results under construction, in the frame it will leave in.
-pub struct Outgoing { /* private: FrameBuilder with the rpc Message around the content */ }
-
-impl Outgoing {
-    /// Params of a call to `method_id` of `interface_id`.
-    pub fn call(interface_id: u64, method_id: u16, content_words_hint: usize) -> Self { todo!() }
-    /// Results for an answer.
-    pub fn results(content_words_hint: usize) -> Self { todo!() }
-    /// Where the params or results struct goes. Capability pointers index the list given at sending.
-    pub fn content(&mut self) -> any_pointer::Builder<'_> { todo!() }
-    /// The frame itself, for an encoder that writes words in place (`spare_words_mut`, `commit_words`).
-    pub fn frame_mut(&mut self) -> &mut capstan_message::message::FrameBuilder { todo!() }
-    /// The word within the segment at which the content's pointer stands.
-    pub fn content_pointer_word(&self) -> usize { todo!() }
-}
-
-/// One step from a result to a capability in it.
+/// One step from results to a capability in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PipelineOp { Noop, GetPointerField(u16) }
-
-/// How much a stream may have in flight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FlowControl {
-    /// This many bytes of framed calls, plus the largest one in flight.
-    Fixed(u64),
+pub enum PipelineOp {
+    Noop,
+    /// Follow this pointer of the struct.
+    GetPointerField(u16),
 }
 
-#[derive(Clone, Debug)]
-pub struct ConnectionOptions {
-    /// What a peer that asks for our bootstrap gets; the vat takes over this reference.
-    pub bootstrap: Option<CapId>,
-    /// For every stream of ours on this connection. Default `Fixed(64 KiB)`.
-    pub flow_control: FlowControl,
-    /// Longer incoming messages end the connection. Default 64 MiB.
-    pub max_message_bytes: usize,
-    /// A streamed call beyond this many bytes unacknowledged is refused as overloaded, and its
-    /// stream with it: its caller does not wait. Default 16 MiB.
-    pub stream_backlog_bytes: u64,
-}
-
-/// What a hosted object promises about itself.
-#[derive(Clone, Debug, Default)]
-pub struct ObjectOptions {
-    /// (interface id, method id) of its streaming methods.
-    pub streaming_methods: std::sync::Arc<[(u64, u16)]>,
-    /// Streamed calls are delivered as they come, not one at a time.
-    pub concurrent: bool,
-}
-
-/// Whether the window has room behind a streamed call that was just made.
+/// Whether there is room behind a streamed call that was just made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// It does: make the next one.
+    /// There is: make the next one.
     Ready,
-    /// It does not: `Event::StreamReady` will tell when it does.
+    /// There is not: [`Event::StreamReady`] will say when there is.
     Wait(CallId),
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StreamStats { pub window_bytes: u64, pub in_flight_bytes: u64, pub delivered_bytes: u64, pub largest_bytes: u64 }
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ConnectionStats { pub questions: usize, pub answers: usize, pub imports: usize, pub exports: usize, pub streams: usize, pub in_flight_bytes: u64, pub window_bytes: u64, pub queued_frames: usize }
-
-pub struct Vat {}
-
-impl Vat {
-    pub fn new() -> Self { todo!() }
-
-    // ---- connections ----
-    pub fn connect(&mut self, now_micros: u64, options: ConnectionOptions) -> ConnectionId { todo!() }
-    /// Takes one framed message in (segment table included). A protocol error ends the connection:
-    /// an Abort is queued for transmission and `Event::Closed` follows.
-    pub fn handle_message(&mut self, now_micros: u64, connection: ConnectionId, frame: Vec<u8>) { todo!() }
-    /// The network is gone.
-    pub fn handle_disconnect(&mut self, now_micros: u64, connection: ConnectionId, reason: Exception) { todo!() }
-    /// The next frame to send (segment table included). Frames of a closed connection can still be polled
-    /// until none is left (the last is an Abort), then `is_drained`.
-    pub fn poll_transmit(&mut self, connection: ConnectionId) -> Option<Vec<u8>> { todo!() }
-    pub fn poll_event(&mut self) -> Option<Event> { todo!() }
-    /// Connections that have something to transmit since the last asking.
-    pub fn poll_transmit_ready(&mut self) -> Option<ConnectionId> { todo!() }
-    /// When `handle_timeout` wants to be called, if ever.
-    pub fn poll_timeout(&self) -> Option<u64> { todo!() }
-    pub fn handle_timeout(&mut self, now_micros: u64) { todo!() }
-    /// Ends the connection from this side: Abort with the reason, all calls fail, `Event::Closed`.
-    pub fn close(&mut self, now_micros: u64, connection: ConnectionId, reason: Exception) { todo!() }
-    pub fn connection_stats(&self, connection: ConnectionId) -> Option<ConnectionStats> { todo!() }
-    pub fn set_flow_control(&mut self, connection: ConnectionId, flow_control: FlowControl) { todo!() }
-
-    // ---- capabilities (each CapId handed out is one reference) ----
-    /// The peer's bootstrap object, usable at once.
-    pub fn bootstrap(&mut self, now_micros: u64, connection: ConnectionId) -> CapId { todo!() }
-    /// Hosts an object.
-    pub fn add_object(&mut self, options: ObjectOptions) -> (ObjectId, CapId) { todo!() }
-    pub fn retain(&mut self, cap: CapId) { todo!() }
-    pub fn release(&mut self, now_micros: u64, cap: CapId) { todo!() }
-    /// A capability whose every call fails so.
-    pub fn broken(&mut self, exception: Exception) -> CapId { todo!() }
-    /// The hosted object behind it, once promises have led there.
-    pub fn local_object(&self, cap: CapId) -> Option<ObjectId> { todo!() }
-    pub fn stream_stats(&self, cap: CapId) -> Option<StreamStats> { todo!() }
-
-    // ---- calling ----
-    /// Makes a call; `caps` (one reference each, taken over) are what the content's capability pointers index. Never fails by
-    /// itself: every failure is the call's `Event::Return`.
-    pub fn call(&mut self, now_micros: u64, target: CapId, params: Outgoing, caps: Vec<Option<CapId>>) -> CallId { todo!() }
-    /// Makes a streamed call. `Err`: the stream is broken or overloaded, nothing was sent.
-    pub fn call_streaming(&mut self, now_micros: u64, target: CapId, params: Outgoing, caps: Vec<Option<CapId>>) -> Result<Admission, Exception> { todo!() }
-    /// The capability that will be at this path in the results; usable at once, one reference.
-    pub fn pipeline(&mut self, call: CallId, path: &[PipelineOp]) -> CapId { todo!() }
-    /// Nobody wants the results of an ordinary call any more (Finish is sent), or waits for a streamed one (which goes on).
-    pub fn drop_call(&mut self, now_micros: u64, call: CallId) { todo!() }
-
-    // ---- answering ----
-    pub fn return_results(&mut self, now_micros: u64, answer: AnswerId, results: Outgoing, caps: Vec<Option<CapId>>) { todo!() }
-    pub fn return_exception(&mut self, now_micros: u64, answer: AnswerId, exception: Exception) { todo!() }
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub struct Vat {
+    connections: Slots<Connection>,
+    caps: Slots<Cap>,
+    calls: Slots<Call>,
+    answers: Slots<Answer>,
+    streams: Slots<StreamSlot>,
+    events: VecDeque<Event>,
+    transmit_ready: VecDeque<ConnectionId>,
+    now_micros: u64,
 }
 
-/// The segments of an owned frame.
-pub struct FrameSegments;
+impl Vat {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    // ---- connections ----
+
+    pub fn connect(&mut self, now_micros: u64, options: ConnectionOptions) -> ConnectionId {
+        self.now_micros = now_micros;
+        ConnectionId(self.connections.insert(Connection::new(options)))
+    }
+
+    /// Takes in one framed message, segment table included. A message that breaks the protocol ends
+    /// the connection: an Abort that says why is there to transmit, and [`Event::Closed`] follows.
+    pub fn handle_message(&mut self, now_micros: u64, connection: ConnectionId, frame: Vec<u8>) {
+        self.now_micros = now_micros;
+        let Some(table) = self
+            .connections
+            .get(connection.0)
+            .filter(|table| !table.closed)
+        else {
+            return;
+        };
+        let limit = table.options.max_message_bytes;
+        let received = if frame.len() > limit {
+            Err(Ending::Abort(Exception::failed(format!(
+                "the peer sent a message of {} bytes, and the limit is {limit}; send less at a time or raise the limit",
+                frame.len()
+            ))))
+        } else {
+            self.receive(connection, frame)
+        };
+        match received {
+            Ok(()) => {}
+            Err(Ending::Abort(reason)) => self.close(now_micros, connection, reason),
+            Err(Ending::Aborted(exception)) => {
+                let reason = Exception {
+                    kind: exception.kind,
+                    reason: format!("the peer ended the connection: {}", exception.reason),
+                    trace: exception.trace,
+                };
+                self.disconnect(connection, reason);
+            }
+        }
+    }
+
+    /// The network has lost the connection.
+    pub fn handle_disconnect(
+        &mut self,
+        now_micros: u64,
+        connection: ConnectionId,
+        reason: Exception,
+    ) {
+        self.now_micros = now_micros;
+        self.disconnect(connection, reason);
+    }
+
+    /// Ends the connection: the peer is sent an Abort with this reason, all calls fail with it, and
+    /// [`Event::Closed`] follows.
+    pub fn close(&mut self, now_micros: u64, connection: ConnectionId, reason: Exception) {
+        self.now_micros = now_micros;
+        self.transmit(connection, wire::abort(&reason));
+        self.disconnect(connection, reason);
+    }
+
+    /// The next frame to send, segment table included. After [`Event::Closed`] the frames that are
+    /// left can still be sent, an Abort the last of them; `None` then ends the connection's id.
+    pub fn poll_transmit(&mut self, connection: ConnectionId) -> Option<Vec<u8>> {
+        let table = self.connections.get_mut(connection.0)?;
+        let frame = table.outbound.pop_front();
+        if frame.is_none() {
+            table.announced = false;
+            if table.closed {
+                self.connections.remove(connection.0);
+            }
+        }
+        frame
+    }
+
+    /// A connection that has something to transmit. It is named again only after its
+    /// `poll_transmit` has said `None`.
+    pub fn poll_transmit_ready(&mut self) -> Option<ConnectionId> {
+        self.transmit_ready.pop_front()
+    }
+
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called, if ever.
+    pub fn poll_timeout(&self) -> Option<u64> {
+        None
+    }
+
+    pub fn handle_timeout(&mut self, now_micros: u64) {
+        self.now_micros = now_micros;
+    }
+
+    pub fn connection_stats(&self, connection: ConnectionId) -> Option<ConnectionStats> {
+        let table = self.connections.get(connection.0)?;
+        let mut stats = ConnectionStats {
+            questions: table.questions.len(),
+            answers: table.answers.len(),
+            imports: table.imports.len(),
+            exports: table.exports.len(),
+            queued_frames: table.outbound.len(),
+            queued_bytes: table.outbound.iter().map(Vec::len).sum(),
+            ..ConnectionStats::default()
+        };
+        for slot in self
+            .streams
+            .values()
+            .filter(|slot| slot.connection == Some(connection))
+        {
+            let stream = slot.flow.stats();
+            if stream.in_flight_bytes > 0 {
+                stats.streams += 1;
+                stats.in_flight_bytes += stream.in_flight_bytes;
+            }
+        }
+        Some(stats)
+    }
+
+    /// Sets the flow control of every stream of this connection, present and future.
+    pub fn set_flow_control(&mut self, connection: ConnectionId, flow_control: FlowControl) {
+        if let Some(table) = self.connections.get_mut(connection.0) {
+            table.options.flow_control = flow_control;
+        }
+        let streams: Vec<StreamId> = self.streams.keys().map(StreamId).collect();
+        for stream in streams {
+            if let Some(slot) = self.streams.get_mut(stream.0)
+                && slot.connection == Some(connection)
+            {
+                slot.flow.set_control(flow_control);
+                self.wake_stream(stream);
+            }
+        }
+    }
+
+    // ---- capabilities ----
+
+    /// One more reference to a capability.
+    pub fn retain(&mut self, cap: CapId) -> CapId {
+        self.retain_cap(cap)
+    }
+
+    /// One reference less. The last one lets go of the object, here or at the peer.
+    pub fn release(&mut self, now_micros: u64, cap: CapId) {
+        self.now_micros = now_micros;
+        self.release_cap(cap);
+    }
+
+    /// A capability whose every call fails so. One reference.
+    pub fn broken(&mut self, exception: Exception) -> CapId {
+        self.new_cap(CapKind::Broken(exception))
+    }
+
+    /// What the streamed calls to this capability are doing; `None` when there were none.
+    pub fn stream_stats(&self, cap: CapId) -> Option<StreamStats> {
+        let stream = self.caps.get(self.resolve(cap).0)?.stream?;
+        Some(self.streams.get(stream.0)?.flow.stats())
+    }
+
+    // ---- inside ----
+
+    fn transmit(&mut self, connection: ConnectionId, frame: Vec<u8>) {
+        let Some(table) = self
+            .connections
+            .get_mut(connection.0)
+            .filter(|table| !table.closed)
+        else {
+            return;
+        };
+        table.outbound.push_back(frame);
+        if !table.announced {
+            table.announced = true;
+            self.transmit_ready.push_back(connection);
+        }
+    }
+
+    /// Everything that went through this connection fails with `reason`.
+    fn disconnect(&mut self, connection: ConnectionId, reason: Exception) {
+        let Some(table) = self
+            .connections
+            .get_mut(connection.0)
+            .filter(|table| !table.closed)
+        else {
+            return;
+        };
+        table.closed = true;
+        if !table.announced {
+            // Someone has to poll the last `None`.
+            table.announced = true;
+            self.transmit_ready.push_back(connection);
+        }
+        let bootstrap = table.options.bootstrap.take();
+        let imports = core::mem::take(&mut table.imports);
+        let answers = core::mem::take(&mut table.answers);
+        let questions = core::mem::take(&mut table.questions);
+        let exports = core::mem::take(&mut table.exports);
+        let embargoes = core::mem::take(&mut table.embargoes);
+        table.export_by_cap.clear();
+
+        for import in imports.into_values() {
+            if let Some(cap) = self.caps.get_mut(import.cap.0) {
+                cap.kind = CapKind::Broken(reason.clone());
+            }
+        }
+        for answer in answers.into_values() {
+            self.orphan(answer);
+        }
+        for (_, call) in questions {
+            self.complete(call, Err(reason.clone()));
+        }
+        for (_, cap) in embargoes {
+            self.lift_embargo(cap);
+        }
+        for (_, export) in exports {
+            self.release_cap(export.cap);
+        }
+        if let Some(bootstrap) = bootstrap {
+            self.release_cap(bootstrap);
+        }
+        self.events.push_back(Event::Closed { connection, reason });
+    }
+}

@@ -1,0 +1,101 @@
+//! One connection's share of a vat: the four tables and what waits to be sent.
+
+use std::collections::{HashMap, VecDeque};
+
+use slab::Slab;
+
+use super::{AnswerId, CallId, CapId, FlowControl, ImportId};
+
+/// What a driver may choose about a connection.
+#[derive(Clone, Debug)]
+pub struct ConnectionOptions {
+    /// What a peer that asks for our bootstrap object gets. The vat takes over this reference.
+    pub bootstrap: Option<CapId>,
+    /// For every stream of ours on this connection. Default: a fixed window of 64 KiB.
+    pub flow_control: FlowControl,
+    /// A longer incoming message ends the connection. Default: 64 MiB.
+    pub max_message_bytes: usize,
+    /// A streamed call that would leave more than this in flight is refused as overloaded, and its
+    /// stream with it: its caller does not wait for its promises. Default: 16 MiB.
+    pub stream_backlog_bytes: u64,
+}
+
+impl Default for ConnectionOptions {
+    fn default() -> Self {
+        Self {
+            bootstrap: None,
+            flow_control: FlowControl::DEFAULT,
+            max_message_bytes: 64 << 20,
+            stream_backlog_bytes: 16 << 20,
+        }
+    }
+}
+
+/// The sizes of a connection's tables and what its streams hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionStats {
+    /// Calls made to the peer and not finished.
+    pub questions: usize,
+    /// Calls of the peer that are not finished.
+    pub answers: usize,
+    /// The peer's objects that we hold.
+    pub imports: usize,
+    /// Our objects that the peer holds.
+    pub exports: usize,
+    /// Streams with calls in flight, and the bytes of those calls.
+    pub streams: usize,
+    pub in_flight_bytes: u64,
+    /// Frames waiting for `poll_transmit`, and their bytes.
+    pub queued_frames: usize,
+    pub queued_bytes: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) options: ConnectionOptions,
+    pub(super) outbound: VecDeque<Vec<u8>>,
+    /// Whether `poll_transmit_ready` has yet to name this connection.
+    pub(super) announced: bool,
+    /// Over: nothing is read any more, `outbound` may still drain.
+    pub(super) closed: bool,
+    pub(super) questions: Slab<CallId>,
+    pub(super) answers: HashMap<u32, AnswerId>,
+    pub(super) exports: Slab<Export>,
+    pub(super) export_by_cap: HashMap<CapId, u32>,
+    pub(super) imports: HashMap<ImportId, Import>,
+    /// Promises of ours whose calls wait until the peer has sent back those that went before.
+    pub(super) embargoes: Slab<CapId>,
+}
+
+#[derive(Debug)]
+pub(super) struct Export {
+    /// Holds one reference.
+    pub(super) cap: CapId,
+    /// How often the peer was told of it and has not released it.
+    pub(super) refs: u32,
+}
+
+#[derive(Debug)]
+pub(super) struct Import {
+    /// Weak: the import is released when the capability is.
+    pub(super) cap: CapId,
+    /// How often the peer told us of it, to be released in one go.
+    pub(super) remote_refs: u32,
+}
+
+impl Connection {
+    pub(super) fn new(options: ConnectionOptions) -> Self {
+        Self {
+            options,
+            outbound: VecDeque::new(),
+            announced: false,
+            closed: false,
+            questions: Slab::new(),
+            answers: HashMap::new(),
+            exports: Slab::new(),
+            export_by_cap: HashMap::new(),
+            imports: HashMap::new(),
+            embargoes: Slab::new(),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! How much a stream may have in flight, and who waits for room. No clock, no I/O.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::{CallId, Exception};
+
+/// How much a stream may have in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlowControl {
+    /// This many bytes of framed calls, plus the largest call in flight: a call that is larger
+    /// than the window still leaves room for one behind it, so no round trip is lost to it.
+    Fixed(u64),
+}
+
+impl FlowControl {
+    pub const DEFAULT: Self = Self::Fixed(64 * 1024);
+}
+
+impl Default for FlowControl {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// What a stream is doing, for gauges and tests. All in bytes of framed Call messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamStats {
+    pub window_bytes: u64,
+    /// Sent and not yet returned.
+    pub in_flight_bytes: u64,
+    /// The largest call in flight.
+    pub largest_bytes: u64,
+    /// Returned without error, in total.
+    pub delivered_bytes: u64,
+}
+
+/// The streamed calls to one object: what is in flight, who waits, and the error that ended it.
+#[derive(Debug)]
+pub(super) struct Stream {
+    control: FlowControl,
+    in_flight_bytes: u64,
+    delivered_bytes: u64,
+    /// Sizes of the calls in flight, each with its count.
+    sizes: BTreeMap<u64, u32>,
+    /// Calls that were sent and whose promise waits for room behind them.
+    waiting: VecDeque<CallId>,
+    /// The first failure; it is every later call's failure too.
+    error: Option<Exception>,
+}
+
+impl Stream {
+    pub(super) fn new(control: FlowControl) -> Self {
+        Self {
+            control,
+            in_flight_bytes: 0,
+            delivered_bytes: 0,
+            sizes: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            error: None,
+        }
+    }
+
+    pub(super) fn set_control(&mut self, control: FlowControl) {
+        self.control = control;
+    }
+
+    pub(super) fn error(&self) -> Option<&Exception> {
+        self.error.as_ref()
+    }
+
+    /// Whether there is room for another call, whatever its size.
+    pub(super) fn is_ready(&self) -> bool {
+        let FlowControl::Fixed(window_bytes) = self.control;
+        self.in_flight_bytes < window_bytes.saturating_add(self.largest_bytes())
+    }
+
+    pub(super) fn on_sent(&mut self, bytes: u64) {
+        self.in_flight_bytes += bytes;
+        *self.sizes.entry(bytes).or_insert(0) += 1;
+    }
+
+    pub(super) fn on_returned(&mut self, bytes: u64, result: Result<(), Exception>) {
+        self.in_flight_bytes = self.in_flight_bytes.saturating_sub(bytes);
+        if let Some(count) = self.sizes.get_mut(&bytes) {
+            *count -= 1;
+            if *count == 0 {
+                self.sizes.remove(&bytes);
+            }
+        }
+        match result {
+            Ok(()) => self.delivered_bytes += bytes,
+            Err(exception) => self.fail(exception),
+        }
+    }
+
+    /// Makes this the failure of every later call; the first one stays.
+    pub(super) fn fail(&mut self, exception: Exception) {
+        self.error.get_or_insert(exception);
+    }
+
+    pub(super) fn wait(&mut self, call: CallId) {
+        self.waiting.push_back(call);
+    }
+
+    pub(super) fn stop_waiting(&mut self, call: CallId) {
+        self.waiting.retain(|waiting| *waiting != call);
+    }
+
+    /// The next call whose waiting is over, because there is room or because there never will be.
+    pub(super) fn poll_ready(&mut self) -> Option<CallId> {
+        (self.error.is_some() || self.is_ready())
+            .then(|| self.waiting.pop_front())
+            .flatten()
+    }
+
+    pub(super) fn stats(&self) -> StreamStats {
+        let FlowControl::Fixed(window_bytes) = self.control;
+        StreamStats {
+            window_bytes,
+            in_flight_bytes: self.in_flight_bytes,
+            largest_bytes: self.largest_bytes(),
+            delivered_bytes: self.delivered_bytes,
+        }
+    }
+
+    fn largest_bytes(&self) -> u64 {
+        self.sizes.last_key_value().map_or(0, |(bytes, _)| *bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_the_window_plus_the_largest_call_in_flight() {
+        let mut stream = Stream::new(FlowControl::Fixed(1000));
+        assert!(stream.is_ready());
+        stream.on_sent(600);
+        assert!(stream.is_ready());
+        stream.on_sent(600);
+        assert!(stream.is_ready(), "1200 < 1000 + 600");
+        stream.on_sent(600);
+        assert!(!stream.is_ready(), "1800 >= 1000 + 600");
+        stream.on_returned(600, Ok(()));
+        assert!(stream.is_ready());
+        assert_eq!(stream.stats().delivered_bytes, 600);
+    }
+
+    #[test]
+    fn a_call_larger_than_the_window_leaves_room_for_one_more() {
+        let mut stream = Stream::new(FlowControl::Fixed(10));
+        stream.on_sent(5000);
+        assert!(stream.is_ready());
+        stream.on_sent(5000);
+        assert!(!stream.is_ready());
+    }
+
+    #[test]
+    fn the_largest_call_counts_only_while_it_is_in_flight() {
+        let mut stream = Stream::new(FlowControl::Fixed(100));
+        stream.on_sent(5000);
+        stream.on_sent(50);
+        stream.on_returned(5000, Ok(()));
+        assert_eq!(stream.stats().largest_bytes, 50);
+    }
+
+    #[test]
+    fn waiting_ends_in_order_when_there_is_room_and_at_once_on_failure() {
+        let mut stream = Stream::new(FlowControl::Fixed(10));
+        for call in 0..3 {
+            stream.on_sent(10);
+            stream.wait(CallId(call));
+        }
+        assert_eq!(stream.poll_ready(), None);
+        stream.on_returned(10, Ok(()));
+        assert_eq!(stream.poll_ready(), None, "20 >= 10 + 10");
+        stream.on_returned(10, Err(Exception::failed("disk full")));
+        assert_eq!(stream.poll_ready(), Some(CallId(0)));
+        assert_eq!(stream.poll_ready(), Some(CallId(1)));
+        stream.fail(Exception::failed("later"));
+        assert_eq!(stream.error().map(|e| e.reason.as_str()), Some("disk full"));
+    }
+}

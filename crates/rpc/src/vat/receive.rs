@@ -1,0 +1,292 @@
+//! Messages that arrive.
+
+use capstan_message::message;
+
+use super::calls::ReturnedPayload;
+use super::caps::{CapKind, protocol_error};
+use super::payload::FrameSegments;
+use super::wire::{
+    self, Descriptor, DisembargoContext, Incoming, PayloadPlace, Returned, Target, Unimplemented,
+};
+use super::{CapId, ConnectionId, Exception, ImportId, Payload, Vat};
+use crate::rpc_capnp;
+
+/// Why a connection has to end: what to tell the peer, if it listens still.
+pub(super) enum Ending {
+    /// We end it.
+    Abort(Exception),
+    /// The peer ended it.
+    Aborted(Exception),
+}
+
+impl From<Exception> for Ending {
+    fn from(exception: Exception) -> Self {
+        Self::Abort(exception)
+    }
+}
+
+fn malformed(error: Exception) -> Ending {
+    Ending::Abort(Exception::failed(format!(
+        "the peer sent a malformed message: {}",
+        error.reason
+    )))
+}
+
+impl Vat {
+    pub(super) fn receive(
+        &mut self,
+        connection: ConnectionId,
+        frame: Vec<u8>,
+    ) -> Result<(), Ending> {
+        let message = super::payload::parse_frame(frame).map_err(malformed)?;
+        match root(&message).and_then(wire::parse).map_err(malformed)? {
+            Incoming::Abort(exception) => Err(Ending::Aborted(exception)),
+            Incoming::Unimplemented(original) => {
+                self.on_unimplemented(connection, &original);
+                Ok(())
+            }
+            Incoming::Bootstrap { answer } => self.on_bootstrap(connection, answer),
+            Incoming::Call {
+                results_to_caller: false,
+                ..
+            }
+            | Incoming::Other => {
+                let reply = wire::unimplemented(root(&message)?)?;
+                self.transmit(connection, reply);
+                Ok(())
+            }
+            Incoming::Call {
+                answer,
+                target,
+                interface_id,
+                method_id,
+                ..
+            } => self.on_call(
+                connection,
+                message,
+                answer,
+                &target,
+                interface_id,
+                method_id,
+            ),
+            Incoming::Return {
+                question,
+                release_param_caps,
+                no_finish_needed,
+                result,
+            } => {
+                let result = match result {
+                    Returned::Results => {
+                        let descriptors = descriptors(&message, PayloadPlace::Results)?;
+                        Ok(ReturnedPayload {
+                            payload: Payload::new(message, PayloadPlace::Results, Vec::new()),
+                            descriptors,
+                        })
+                    }
+                    Returned::Exception(exception) => Err(exception),
+                    Returned::Canceled => Err(Exception::failed("the peer canceled the call")),
+                    Returned::Unsupported => Err(Exception::unimplemented(
+                        "the peer returned in a way that was not asked for",
+                    )),
+                };
+                Ok(self.on_return(
+                    connection,
+                    question,
+                    no_finish_needed,
+                    release_param_caps,
+                    result,
+                )?)
+            }
+            Incoming::Finish {
+                answer,
+                release_result_caps,
+            } => {
+                self.on_finish(connection, answer, release_result_caps);
+                Ok(())
+            }
+            Incoming::Resolve { promise, to } => self.on_resolve(connection, promise, to),
+            Incoming::Release { export, count } => {
+                Ok(self.release_export(connection, export, count)?)
+            }
+            Incoming::Disembargo { target, context } => {
+                self.on_disembargo(connection, message, &target, context)
+            }
+        }
+    }
+
+    fn on_bootstrap(&mut self, connection: ConnectionId, id: u32) -> Result<(), Ending> {
+        let answer = self.new_remote_answer(connection, id)?;
+        let bootstrap = self
+            .connections
+            .get(connection.0)
+            .and_then(|c| c.options.bootstrap);
+        match bootstrap {
+            Some(bootstrap) => {
+                self.retain_cap(bootstrap);
+                let mut results = super::Outgoing::results(1);
+                results.content()?.builder.set_capability_index(0);
+                self.return_results(self.now_micros, answer, results, vec![Some(bootstrap)]);
+            }
+            None => {
+                let exception = Exception::unimplemented("this vat offers no bootstrap object");
+                self.return_exception(self.now_micros, answer, exception);
+            }
+        }
+        Ok(())
+    }
+
+    fn on_call(
+        &mut self,
+        connection: ConnectionId,
+        message: message::Reader<FrameSegments>,
+        id: u32,
+        target: &Target,
+        interface_id: u64,
+        method_id: u16,
+    ) -> Result<(), Ending> {
+        let descriptors = descriptors(&message, PayloadPlace::Params)?;
+        let answer = self.new_remote_answer(connection, id)?;
+        let mut caps = Vec::with_capacity(descriptors.len());
+        for descriptor in &descriptors {
+            caps.push(self.understand(connection, descriptor)?);
+        }
+        let params = Payload::new(message, PayloadPlace::Params, caps);
+        let target = self.target(connection, target)?;
+        self.deliver(answer, target, interface_id, method_id, params);
+        self.release_cap(target);
+        Ok(())
+    }
+
+    /// What a peer's call or disembargo is for, as one reference.
+    fn target(&mut self, connection: ConnectionId, target: &Target) -> Result<CapId, Exception> {
+        match target {
+            Target::Imported(id) => {
+                let cap = self.exported(connection, *id)?;
+                Ok(self.retain_cap(cap))
+            }
+            Target::Promised { question, path } => Ok(self.promised(connection, *question, path)),
+        }
+    }
+
+    fn on_resolve(
+        &mut self,
+        connection: ConnectionId,
+        promise: ImportId,
+        to: Result<Descriptor, Exception>,
+    ) -> Result<(), Ending> {
+        let to = match to {
+            Ok(descriptor) => match self.understand(connection, &descriptor)? {
+                Some(cap) => cap,
+                None => self.broken(Exception::failed("the peer resolved a promise to null")),
+            },
+            Err(exception) => self.broken(exception),
+        };
+        let known = self
+            .connections
+            .get(connection.0)
+            .and_then(|c| c.imports.get(&promise))
+            .map(|import| import.cap);
+        let Some(cap) = known else {
+            // We released the promise while the peer resolved it.
+            self.release_cap(to);
+            return Ok(());
+        };
+        if self.resolve(to) == cap {
+            self.release_cap(to);
+            return Err(protocol_error(format_args!(
+                "it resolved promise {} to itself",
+                promise.0
+            ))
+            .into());
+        }
+        self.settle(cap, to, connection, Target::Imported(promise.0));
+        if let Some(import) = self
+            .connections
+            .get_mut(connection.0)
+            .and_then(|c| c.imports.remove(&promise))
+        {
+            self.transmit(connection, wire::release(promise, import.remote_refs));
+        }
+        Ok(())
+    }
+
+    fn on_disembargo(
+        &mut self,
+        connection: ConnectionId,
+        message: message::Reader<FrameSegments>,
+        target: &Target,
+        context: DisembargoContext,
+    ) -> Result<(), Ending> {
+        match context {
+            DisembargoContext::SenderLoopback(embargo) => {
+                let target = self.target(connection, target)?;
+                let end = self.resolve(target);
+                let import = match self.kind(end) {
+                    Some(CapKind::Import {
+                        connection: other,
+                        import,
+                        ..
+                    }) if *other == connection => Some(*import),
+                    _ => None,
+                };
+                self.release_cap(target);
+                let Some(import) = import else {
+                    return Err(protocol_error(format_args!(
+                        "its Disembargo names a capability that does not lead back to it"
+                    ))
+                    .into());
+                };
+                self.transmit(connection, wire::disembargo_answer(import, embargo));
+                Ok(())
+            }
+            DisembargoContext::ReceiverLoopback(embargo) => {
+                let held = self
+                    .connections
+                    .get_mut(connection.0)
+                    .and_then(|c| c.embargoes.try_remove(embargo as usize));
+                let Some(cap) = held else {
+                    return Err(protocol_error(format_args!(
+                        "it lifted embargo {embargo}, which does not exist"
+                    ))
+                    .into());
+                };
+                self.lift_embargo(cap);
+                Ok(())
+            }
+            DisembargoContext::Unsupported => {
+                let reply = wire::unimplemented(root(&message)?)?;
+                self.transmit(connection, reply);
+                Ok(())
+            }
+        }
+    }
+
+    /// The peer does not know a kind of message that we sent: what it held is let go.
+    fn on_unimplemented(&mut self, connection: ConnectionId, original: &Unimplemented) {
+        match original {
+            Unimplemented::Call { question } | Unimplemented::Bootstrap { question } => {
+                let exception =
+                    Exception::unimplemented("the peer does not support this kind of call");
+                // A question that is over needs nothing more.
+                let _ = self.on_return(connection, *question, true, true, Err(exception));
+            }
+            Unimplemented::Resolve { cap: Some(export) } => {
+                let _ = self.release_export(connection, *export, 1);
+            }
+            Unimplemented::Resolve { cap: None } | Unimplemented::Other => {}
+        }
+    }
+}
+
+fn root(message: &message::Reader<FrameSegments>) -> crate::Result<rpc_capnp::message::Reader<'_>> {
+    Ok(message.get_root()?)
+}
+
+fn descriptors(
+    message: &message::Reader<FrameSegments>,
+    place: PayloadPlace,
+) -> Result<Vec<Descriptor>, Ending> {
+    root(message)
+        .and_then(|root| wire::parse_cap_table(place.payload(root)?))
+        .map_err(malformed)
+}

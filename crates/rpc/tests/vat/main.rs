@@ -1,0 +1,13 @@
+//! The vat in simulated networks: calls, pipelines, capabilities, streams, and what goes wrong.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod bench;
+mod calls;
+mod caps;
+mod hostile;
+mod streams;
