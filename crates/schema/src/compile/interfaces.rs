@@ -158,17 +158,10 @@ impl<'a> Compiler<'a> {
         let Some(outer) = self.scope(scope) else {
             return none;
         };
-        let mut brand = outer.brand.push(id, implicit.len());
-        if !implicit.is_empty() {
-            let bound = (0..implicit.len()).filter_map(|index| u16::try_from(index).ok());
-            brand = brand.bind(bound.map(|index| Entity::Implicit { index }).collect());
-        }
-        let compiled = brand.compile(&mut |param| match param {
-            Entity::Implicit { index } => Some(Type::AnyPointer(
-                crate::node::AnyPointer::ImplicitMethodParameter { index: *index },
-            )),
-            _ => None,
-        });
+        // The method's type parameters are left unbound, as the reference leaves them: the struct's
+        // own parameters are the method's, one by one.
+        let brand = outer.brand.push(id, implicit.len());
+        let compiled = brand.compile(&mut |_| None);
         (id, compiled)
     }
 }

@@ -66,14 +66,6 @@ impl Holes {
     fn smallest_at_least(&self, lg_size: u32) -> Option<u32> {
         (lg_size..LG_WORD).find(|size| self.0[*size as usize] != 0)
     }
-
-    /// log2 of the bits in use in a one-word section.
-    fn lg_first_word_used(&self) -> u32 {
-        (1..=LG_WORD)
-            .rev()
-            .find(|size| self.0[*size as usize - 1] != 1)
-            .unwrap_or(0)
-    }
 }
 
 /// Something fields can be put into.
@@ -155,10 +147,17 @@ impl Layout {
         Scope::Member(MemberId(self.members.len() - 1))
     }
 
+    /// Notes a field without size. It tells the unions all the way out that another of their
+    /// members is in use, which is what their discriminants wait for.
     pub(super) fn add_void(&mut self, scope: Scope) {
-        let Scope::Member(MemberId(member)) = scope else {
-            return;
-        };
+        let mut scope = scope;
+        while let Scope::Member(id) = scope {
+            self.mark_in_use(id);
+            scope = self.unions[self.members[id.0].parent.0].parent;
+        }
+    }
+
+    fn mark_in_use(&mut self, MemberId(member): MemberId) {
         if self.members[member].in_use {
             return;
         }
@@ -183,18 +182,19 @@ impl Layout {
                 }
             },
             Scope::Member(id) => {
-                self.add_void(scope);
+                self.mark_in_use(id);
                 self.add_member_data(id, lg_size)
             }
         }
     }
 
     pub(super) fn add_pointer(&mut self, scope: Scope) -> u32 {
-        let Scope::Member(MemberId(member)) = scope else {
+        let Scope::Member(id) = scope else {
             self.pointers += 1;
             return self.pointers - 1;
         };
-        self.add_void(scope);
+        self.mark_in_use(id);
+        let MemberId(member) = id;
         let UnionId(union) = self.members[member].parent;
         let used = self.members[member].pointers_used;
         self.members[member].pointers_used += 1;
@@ -219,11 +219,6 @@ impl Layout {
     /// In units of 16 bits.
     pub(super) fn discriminant(&self, UnionId(union): UnionId) -> Option<u32> {
         self.unions[union].discriminant
-    }
-
-    /// log2 of the bits in use, for a struct of one data word.
-    pub(super) fn lg_first_word_used(&self) -> u32 {
-        self.holes.lg_first_word_used()
     }
 
     fn add_member_data(&mut self, MemberId(member): MemberId, lg_size: u32) -> u32 {
@@ -407,17 +402,6 @@ mod tests {
         assert_eq!(layout.add_data(Scope::Top, SHORT), 1);
         assert_eq!(layout.add_data(Scope::Top, BIT), 1);
         assert_eq!(layout.data_words, 2);
-    }
-
-    #[test]
-    fn knows_how_much_of_a_lone_word_is_used() {
-        for (fields, expected) in [(vec![BIT], 0), (vec![BIT, BIT, BIT], 2), (vec![INT], 5)] {
-            let mut layout = Layout::default();
-            for lg_size in fields {
-                layout.add_data(Scope::Top, lg_size);
-            }
-            assert_eq!(layout.lg_first_word_used(), expected);
-        }
     }
 
     #[test]

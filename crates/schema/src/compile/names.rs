@@ -424,11 +424,19 @@ impl<'a> Compiler<'a> {
             }
             Entity::List(Some(element)) => {
                 let element = self.entity_to_type(element, expr, scope)?;
-                if let Type::AnyPointer(AnyPointer::Any) = element {
-                    let problem = Problem::new(expr.span, "'List(AnyPointer)' is not supported");
+                let unsupported = match element {
+                    Type::AnyPointer(AnyPointer::List | AnyPointer::Capability) => None,
+                    Type::AnyPointer(AnyPointer::Any) => Some("AnyPointer"),
+                    Type::AnyPointer(AnyPointer::Struct) => Some("AnyStruct"),
+                    Type::AnyPointer(_) => Some("a type parameter"),
+                    _ => None,
+                };
+                if let Some(what) = unsupported {
+                    let message = format!("lists of {what} are not supported");
+                    let problem = Problem::new(expr.span, message);
                     self.complain_in(
                         scope,
-                        problem.hint("use AnyPointer, or a list of structs that hold one"),
+                        problem.hint("use AnyPointer or AnyList for the whole list, or a list of structs that hold one"),
                     );
                     return None;
                 }

@@ -193,10 +193,10 @@ impl<'a> Compiler<'a> {
         node.display_name = scope.display_name.clone();
         node.display_name_prefix_bytes = match scope.parent {
             Some(_) => prefix_bytes(&scope.display_name, &scope.decl.name.value),
-            // A file's own name is its path's last part.
+            // Odd for a file, whose name is then its extension, but what the reference does.
             None => {
-                let directory = scope.display_name.rfind('/').map_or(0, |at| at + 1);
-                u32::try_from(directory).unwrap_or(u32::MAX)
+                let dot = scope.display_name.rfind('.').map_or(0, |at| at + 1);
+                u32::try_from(dot).unwrap_or(u32::MAX)
             }
         };
         node.scope_id = scope.parent.and_then(|p| self.scope(p)).map_or(0, |p| p.id);

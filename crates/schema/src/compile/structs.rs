@@ -53,8 +53,8 @@ enum EntryKind<'a> {
 #[derive(Clone, Copy)]
 enum Step {
     Place(EntryId),
-    /// The discriminant of a union, and the union's entry if it has a name.
-    Discriminate(UnionId, Option<EntryId>),
+    /// The discriminant of a named union.
+    Discriminate(UnionId, EntryId),
 }
 
 struct Plan<'a> {
@@ -137,12 +137,11 @@ impl<'a> Compiler<'a> {
                     let union = plan.layout.add_union(place);
                     if member.name.value.is_empty() {
                         plan.set_union(parent, union);
-                        plan.add_step(member, Step::Discriminate(union, None));
                         self.plan_union(plan, scope, parent, member, union, &mut code_order);
                     } else {
                         let id = plan.add_group(parent, &mut code_order, member, Target::Union);
                         plan.set_union(id, union);
-                        plan.add_step(member, Step::Discriminate(union, Some(id)));
+                        plan.add_step(member, Step::Discriminate(union, id));
                         self.plan_union(plan, scope, id, member, union, &mut 0);
                     }
                 }
@@ -192,7 +191,7 @@ impl<'a> Compiler<'a> {
                     let id = plan.add_group(parent, code_order, member, Target::Union);
                     plan.set_in_union(id);
                     plan.set_union(id, inner);
-                    plan.add_step(member, Step::Discriminate(inner, Some(id)));
+                    plan.add_step(member, Step::Discriminate(inner, id));
                     self.plan_union(plan, scope, id, member, inner, &mut 0);
                 }
                 DeclKind::Group => {
@@ -234,10 +233,8 @@ impl<'a> Compiler<'a> {
                     plan.set_ordinal(id, ordinal);
                 }
                 Step::Discriminate(union, id) => {
-                    if let Some(id) = id {
-                        plan.place(id);
-                        plan.set_ordinal(id, ordinal);
-                    }
+                    plan.place(id);
+                    plan.set_ordinal(id, ordinal);
                     if !plan.layout.add_discriminant(union) {
                         let span = written.map_or(Span::default(), |w| w.span);
                         let message = "a union's number must be greater than at most one of its \
@@ -307,7 +304,8 @@ impl<'a> Compiler<'a> {
         let common = StructNode {
             data_words,
             pointers,
-            preferred_list_encoding: preferred_encoding(&plan.layout),
+            // Struct lists have been inline composite in every version that anyone still runs.
+            preferred_list_encoding: PreferredListEncoding::InlineComposite,
             ..StructNode::default()
         };
         let mut group_ids = vec![node.id; plan.entries.len()];
@@ -582,20 +580,5 @@ fn size_of(ty: &Type) -> Size {
         | Type::Struct { .. }
         | Type::Interface { .. }
         | Type::AnyPointer(_) => Size::Pointer,
-    }
-}
-
-fn preferred_encoding(layout: &Layout) -> PreferredListEncoding {
-    match (layout.data_words, layout.pointers) {
-        (0, 0) => PreferredListEncoding::Empty,
-        (0, 1) => PreferredListEncoding::Pointer,
-        (1, 0) => match layout.lg_first_word_used() {
-            0 => PreferredListEncoding::Bit,
-            1..=3 => PreferredListEncoding::Byte,
-            4 => PreferredListEncoding::TwoBytes,
-            5 => PreferredListEncoding::FourBytes,
-            _ => PreferredListEncoding::EightBytes,
-        },
-        _ => PreferredListEncoding::InlineComposite,
     }
 }

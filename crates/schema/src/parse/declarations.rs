@@ -218,7 +218,7 @@ impl Parser<'_> {
     }
 
     fn struct_member(&mut self) -> Parsed<Decl> {
-        // `union {`, `union @2 {` and `union $a {`; but `union @2 :Text;` is a field.
+        // `union {` and `union $a {`; but `union @2 :Text;` is a field.
         if self.at_word("union")
             && (self.at_mark_after(1, '{')
                 || self.at_mark_after(1, '$')
@@ -231,7 +231,10 @@ impl Parser<'_> {
             };
             let mut decl = decl(name, DeclKind::Union);
             if self.at_mark('@') {
-                decl.ordinal = Some(self.ordinal(&decl.name)?);
+                let ordinal = self.ordinal(&decl.name)?;
+                let problem = Problem::new(ordinal.span, "an unnamed union has no number");
+                self.report(problem.hint("remove it, or name the union: 'name @N! :union {'"));
+                self.take_mark('!');
             }
             decl.annotations = self.annotations()?;
             self.block(&mut decl, Block::Struct)?;
@@ -243,6 +246,7 @@ impl Parser<'_> {
         } else {
             None
         };
+        let insists = ordinal.is_some() && self.take_mark('!');
         if !self.at_mark(':') {
             return Err(if ordinal.is_none() {
                 self.expected(
@@ -267,11 +271,19 @@ impl Parser<'_> {
         if let Some(kind) = kind {
             self.advance();
             let mut decl = decl(name, kind);
-            if matches!(decl.kind, DeclKind::Group)
-                && let Some(ordinal) = &ordinal
-            {
-                let problem = Problem::new(ordinal.span, "groups have no number of their own");
-                self.report(problem.hint("remove it; the group's fields are numbered"));
+            match (&decl.kind, &ordinal) {
+                (DeclKind::Group, Some(ordinal)) => {
+                    let problem = Problem::new(ordinal.span, "groups have no number of their own");
+                    self.report(problem.hint("remove it; the group's fields are numbered"));
+                }
+                (_, Some(ordinal)) if !insists => {
+                    let problem = Problem::new(ordinal.span, "unions need no number of their own");
+                    self.report(problem.hint(format!(
+                        "remove it, or, if the number is part of an old protocol, write '@{}!'",
+                        ordinal.value
+                    )));
+                }
+                _ => {}
             }
             decl.ordinal = ordinal;
             decl.annotations = self.annotations()?;

@@ -1,0 +1,276 @@
+//! Our schema compiler against the reference one: the same files go through both, and every node
+//! that the reference compiler hands to its code generators must equal ours.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+#[path = "schema/request.rs"]
+mod request;
+
+#[path = "schema/random.rs"]
+mod random;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use capstan_schema::node::{CompiledSchema, Node};
+use capstan_schema::{Files, SourceFile, compile, resolve_path};
+
+/// `capnp` of Debian's package `capnproto`.
+const REFERENCE: &str = "capnp";
+
+/// The directory that `/capnp/…` is imported from, by both compilers.
+fn standard_directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../schema")
+}
+
+fn own_schemas() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schema")
+}
+
+/// Runs the reference compiler in `directory`.
+fn reference(directory: &Path, files: &[&str]) -> CompiledSchema {
+    let run = Command::new(REFERENCE)
+        .arg("compile")
+        .arg("--no-standard-import")
+        .arg(format!("-I{}", standard_directory().display()))
+        .arg("-o-")
+        .args(files)
+        .current_dir(directory)
+        .output();
+    let output = match run {
+        Ok(output) => output,
+        Err(error) => panic!(
+            "cannot run '{REFERENCE}': {error}. This test compares with the reference compiler: \
+             install it with 'apt-get install capnproto'."
+        ),
+    };
+    assert!(
+        output.status.success(),
+        "{REFERENCE} refuses {files:?}:\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    request::read(&output.stdout)
+}
+
+/// Finds imports on the disk, relative to `directory`.
+struct Disk {
+    directory: PathBuf,
+}
+
+impl Disk {
+    fn read(&self, path: &str) -> Option<SourceFile> {
+        let text = std::fs::read_to_string(self.directory.join(path)).ok()?;
+        Some(SourceFile::new(path, text))
+    }
+}
+
+impl Files for Disk {
+    fn import(&self, importer: &str, path: &str) -> Option<SourceFile> {
+        let path = resolve_path(importer, path);
+        // Requested as `capnp/rpc.capnp` or imported as `/capnp/rpc.capnp`: one file.
+        self.read(path.trim_start_matches('/'))
+    }
+}
+
+fn ours(directory: &Path, files: &[&str]) -> CompiledSchema {
+    let disk = Disk {
+        directory: directory.to_owned(),
+    };
+    let requested: Vec<SourceFile> = files.iter().map(|file| disk.read(file).unwrap()).collect();
+    compile(&disk, &requested).unwrap_or_else(|errors| {
+        let errors: Vec<String> = errors.iter().map(|error| error.render()).collect();
+        panic!("\n{}", errors.join("\n"))
+    })
+}
+
+/// Panics with every difference between the two compilers on these files.
+fn compare(directory: &Path, files: &[&str]) {
+    let theirs = reference(directory, files);
+    let ours = ours(directory, files);
+    assert!(!theirs.nodes.is_empty());
+    let mut report = String::new();
+    for node in &theirs.nodes {
+        match ours.nodes.iter().find(|mine| mine.id == node.id) {
+            Some(mine) => compare_nodes(node, mine, &mut report),
+            None => writeln!(report, "{} is missing", node.display_name).unwrap(),
+        }
+    }
+    let known: BTreeSet<u64> = theirs.nodes.iter().map(|node| node.id).collect();
+    for node in &ours.nodes {
+        // The reference leaves out what the requested files do not need of the imported ones.
+        let file = node.display_name.split(':').next().unwrap();
+        if !known.contains(&node.id) && files.contains(&file) {
+            writeln!(report, "{} is ours alone", node.display_name).unwrap();
+        }
+    }
+    let requested = format!("{:#?}", theirs.requested_files);
+    compare_lines(
+        "requested files",
+        &requested,
+        &format!("{:#?}", ours.requested_files),
+        &mut report,
+    );
+    assert!(
+        report.is_empty(),
+        "reference (-) and Capstan (+) differ:\n{report}"
+    );
+}
+
+fn compare_nodes(theirs: &Node, ours: &Node, report: &mut String) {
+    // Through text: NaN equals itself there.
+    let mine = request::with_canonical_values(ours);
+    compare_lines(
+        &theirs.display_name,
+        &format!("{theirs:#?}"),
+        &format!("{mine:#?}"),
+        report,
+    );
+}
+
+fn compare_lines(name: &str, theirs: &str, ours: &str, report: &mut String) {
+    if theirs == ours {
+        return;
+    }
+    writeln!(report, "{name}:").unwrap();
+    let (theirs, ours): (Vec<&str>, Vec<&str>) = (theirs.lines().collect(), ours.lines().collect());
+    let same = theirs.iter().zip(&ours).take_while(|(a, b)| a == b).count();
+    let from = same.saturating_sub(12);
+    for line in &theirs[from..same] {
+        writeln!(report, "  {line}").unwrap();
+    }
+    for (mark, lines) in [("-", &theirs), ("+", &ours)] {
+        for line in lines.iter().skip(same).take(6) {
+            writeln!(report, "{mark} {line}").unwrap();
+        }
+    }
+}
+
+#[test]
+fn standard_files_agree() {
+    let files = [
+        "capnp/rpc.capnp",
+        "capnp/schema.capnp",
+        "capnp/stream.capnp",
+        "capnp/c++.capnp",
+    ];
+    for file in files {
+        compare(&standard_directory(), &[file]);
+    }
+    compare(&standard_directory(), &files);
+}
+
+#[test]
+fn the_example_agrees() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples-web/upload");
+    let text = std::fs::read_to_string(directory.join("files.capnp")).unwrap();
+    // Beside the standard files, since the in-memory reader knows one directory only.
+    let scratch = scratch_directory("example");
+    std::fs::write(scratch.join("files.capnp"), text).unwrap();
+    compare(&scratch, &["files.capnp"]);
+}
+
+#[test]
+fn layouts_agree() {
+    compare(&own_schemas(), &["layout.capnp"]);
+}
+
+#[test]
+fn types_and_brands_agree() {
+    compare(&own_schemas(), &["types.capnp"]);
+}
+
+#[test]
+fn names_annotations_and_comments_agree() {
+    compare(&own_schemas(), &["names.capnp", "types.capnp"]);
+}
+
+#[test]
+fn interfaces_agree() {
+    let scratch = scratch_directory("interfaces");
+    let source = own_schemas().join("interfaces.capnp");
+    std::fs::copy(source, scratch.join("interfaces.capnp")).unwrap();
+    compare(&scratch, &["interfaces.capnp"]);
+}
+
+#[test]
+fn values_agree() {
+    compare(&own_schemas(), &["values.capnp"]);
+}
+
+/// The files that the reference implementation itself installs.
+#[test]
+fn installed_files_agree() {
+    let installed = Path::new("/usr/include");
+    let files = [
+        "capnp/rpc.capnp",
+        "capnp/schema.capnp",
+        "capnp/stream.capnp",
+        "capnp/c++.capnp",
+        "capnp/persistent.capnp",
+        "capnp/rpc-twoparty.capnp",
+        "capnp/compat/json.capnp",
+    ];
+    assert!(
+        installed.join(files[0]).exists(),
+        "the reference implementation's schemas are not in /usr/include/capnp: install them with \
+         'apt-get install libcapnp-dev'"
+    );
+    let scratch = scratch_directory("installed");
+    std::fs::create_dir_all(scratch.join("capnp/compat")).unwrap();
+    for file in files {
+        std::fs::copy(installed.join(file), scratch.join(file)).unwrap();
+    }
+    for file in files {
+        let theirs = Command::new(REFERENCE)
+            .args(["compile", "--no-standard-import", "-I.", "-o-", file])
+            .current_dir(&scratch)
+            .output()
+            .unwrap();
+        assert!(theirs.status.success(), "{file}");
+        compare_with(&request::read(&theirs.stdout), &scratch, &[file]);
+    }
+}
+
+fn compare_with(theirs: &CompiledSchema, directory: &Path, files: &[&str]) {
+    let ours = ours(directory, files);
+    let mut report = String::new();
+    for node in &theirs.nodes {
+        match ours.nodes.iter().find(|mine| mine.id == node.id) {
+            Some(mine) => compare_nodes(node, mine, &mut report),
+            None => writeln!(report, "{} is missing", node.display_name).unwrap(),
+        }
+    }
+    assert!(
+        report.is_empty(),
+        "{files:?}: reference (-) and Capstan (+) differ:\n{report}"
+    );
+}
+
+/// Structs that nobody would write: a few hundred of them, from a fixed seed.
+#[test]
+fn random_layouts_agree() {
+    let scratch = scratch_directory("random");
+    let mut random = random::Structs::new(0x5eed);
+    let mut text = String::from("@0xa1b2c3d4e5f60006;\n");
+    for index in 0..300 {
+        random.write_struct(index, &mut text);
+    }
+    std::fs::write(scratch.join("random.capnp"), text).unwrap();
+    compare(&scratch, &["random.capnp"]);
+}
+
+/// A directory of its own that also has the standard files.
+fn scratch_directory(name: &str) -> PathBuf {
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("schema")
+        .join(name);
+    let _ = std::fs::remove_dir_all(&scratch);
+    std::fs::create_dir_all(&scratch).unwrap();
+    scratch
+}
