@@ -1,7 +1,8 @@
-import { checkOptions, Connection, type ConnectionOptions, ignoreErrors } from "./connection.js";
+import { checkOptions, Connection, type ConnectionOptions } from "./connection.js";
 import { CapnpError, messageOf } from "./errors.js";
 import { init } from "./init.js";
 import { platform } from "./platform.js";
+import { ignoreErrors, listen, type SocketListener, unlisten } from "./socket.js";
 import type { WebSocketLike } from "./types.js";
 
 export interface ConnectOptions extends ConnectionOptions {
@@ -74,14 +75,15 @@ function opened<T>(
     const cleanUp = (): void => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);
-      socket.removeEventListener?.("error", onError);
-      socket.removeEventListener?.("open", onOpen);
-      socket.removeEventListener?.("close", onClose);
+      for (const [type, listener] of listeners) unlisten(socket, type, listener);
     };
+    const listeners: [string, SocketListener][] = [
+      ["error", onError],
+      ["open", onOpen],
+      ["close", onClose],
+    ];
     signal?.addEventListener("abort", onAbort);
-    socket.addEventListener?.("error", onError);
-    socket.addEventListener?.("open", onOpen);
-    socket.addEventListener?.("close", onClose);
+    for (const [type, listener] of listeners) listen(socket, type, listener);
   });
 }
 

@@ -7,6 +7,7 @@ import { takeFailure } from "./pending.js";
 import { copiesAtOnce } from "./platform.js";
 import { readPairs, reportWord } from "./report.js";
 import type { InterfaceDescriptor } from "./seam/descriptor.js";
+import { ignoreErrors } from "./socket.js";
 import { asyncDispose, dispose } from "./symbols.js";
 import type { ConnectionStats, WebSocketLike } from "./types.js";
 
@@ -121,15 +122,6 @@ export function checkOptions(options: ConnectionOptions): { windowBytes: number;
     windowBytes: checkBytes("flowControl.fixed", options.flowControl?.fixed ?? DEFAULT_WINDOW_BYTES),
     maxMessageBytes: checkBytes("maxMessageBytes", options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES),
   };
-}
-
-/** An error of a socket is followed by its close; unheard, some kinds of sockets would throw it. */
-export function ignoreErrors(socket: WebSocketLike): void {
-  if (socket.addEventListener !== undefined) {
-    socket.addEventListener("error", () => {});
-  } else {
-    (socket as { onerror?: unknown }).onerror = () => {};
-  }
 }
 
 function checkBytes(name: string, value: number): number {

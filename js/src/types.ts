@@ -52,12 +52,13 @@ export interface ConnectionStats {
   readonly window: number;
 }
 
-/** What is used of a WebSocket: the platform's own has it, and so have `ws` and others. */
+/**
+ * What is used of a WebSocket, besides its events, to which it listens by `addEventListener` or, lacking that, the `on…`
+ * properties. The platform's own fits, and so do those of `ws` and others.
+ */
 export interface WebSocketLike {
   binaryType: string;
   readonly readyState: number;
   send(data: Uint8Array<ArrayBuffer>): void;
   close(code?: number, reason?: string): void;
-  addEventListener?(type: string, listener: (event: never) => void): void;
-  removeEventListener?(type: string, listener: (event: never) => void): void;
 }

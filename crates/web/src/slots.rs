@@ -26,10 +26,6 @@ impl<T> Slots<T> {
         id
     }
 
-    pub(crate) fn get(&self, id: u32) -> Option<&T> {
-        self.values.get(id as usize)?.as_ref()
-    }
-
     pub(crate) fn get_mut(&mut self, id: u32) -> Option<&mut T> {
         self.values.get_mut(id as usize)?.as_mut()
     }
@@ -52,7 +48,7 @@ mod tests {
         assert_eq!(slots.remove(0), Some('a'));
         assert_eq!(slots.remove(0), None);
         assert_eq!(slots.insert('c'), 0);
-        assert_eq!(slots.get(0), Some(&'c'));
-        assert_eq!(slots.get(7), None);
+        assert_eq!(slots.get_mut(0), Some(&mut 'c'));
+        assert_eq!(slots.get_mut(7), None);
     }
 }

@@ -1,0 +1,175 @@
+import { describe, expect, test } from "vitest";
+import { serve, writable } from "../src/node.js";
+import { state, turn } from "./sockets.js";
+import { connectPair, TestSink } from "./support.js";
+import { ByteSink, LineSink, Tester, Twofold } from "./testing.capnp.js";
+
+function setUp(window?: number): ReturnType<typeof connectPair> & { mine: TestSink; sink: ByteSink } {
+  const mine = new TestSink();
+  const pair = connectPair(serve(ByteSink, mine), window === undefined ? {} : { flowControl: { fixed: window } });
+  return { ...pair, mine, sink: pair.near.bootstrap(ByteSink) };
+}
+
+const bytes = (length: number): Uint8Array<ArrayBuffer> => Uint8Array.from({ length }, (_, i) => (i * 7) & 0xff);
+
+describe("writable(sink)", () => {
+  test("is a real WritableStream into which anything can be piped", async () => {
+    const { sink, mine } = setUp();
+    const file = new Blob([bytes(300_000)]);
+    const stream = writable(sink);
+    expect(stream).toBeInstanceOf(WritableStream);
+    await file.stream().pipeTo(stream);
+    await expect(stream.result).resolves.toEqual({ total: 300_000n });
+    expect(Buffer.concat(mine.chunks).equals(bytes(300_000))).toBe(true);
+    expect(mine.ended).toBe(true);
+  });
+
+  test("splits long chunks, so that each piece is acknowledged in time", async () => {
+    const { sink, mine } = setUp();
+    const writer = writable(sink).getWriter();
+    await writer.write(bytes(200_000));
+    await writer.close();
+    expect(mine.chunks.map((chunk) => chunk.length)).toEqual([65536, 65536, 65536, 3392]);
+    expect(Buffer.concat(mine.chunks).equals(bytes(200_000))).toBe(true);
+  });
+
+  test("takes the next chunk only when the window has room, and says so by desiredSize", async () => {
+    const { sink, farSocket } = setUp(1);
+    await turn();
+    farSocket.hold();
+    const writer = writable(sink).getWriter();
+    expect(writer.desiredSize).toBe(65536);
+    await writer.write(bytes(1000));
+    const second = writer.write(bytes(1000));
+    const third = writer.write(bytes(3000));
+    expect(await state(second)).toBe("pending");
+    expect(writer.desiredSize).toBe(65536 - 4000);
+    farSocket.pass();
+    await third;
+    await writer.close();
+  });
+
+  test("releases its client when closed", async () => {
+    const { sink, near, far } = setUp();
+    const stream = writable(sink);
+    await stream.close();
+    await turn();
+    expect(near.stats().imports).toBe(0);
+    expect(far.stats().answers).toBe(0);
+    await expect(sink.end()).rejects.toThrow(/released/);
+  });
+
+  test("errors when a write failed over there, and its result rejects too", async () => {
+    const { sink, mine } = setUp(1);
+    mine.failAt = 1;
+    const stream = writable(sink);
+    await expect(new Blob([bytes(10_000_000)]).stream().pipeTo(stream)).rejects.toThrow("the disk is full");
+    await expect(stream.result).rejects.toThrow("the disk is full");
+    expect(mine.ended).toBe(false);
+  });
+
+  test("close() rejects when the last write failed", async () => {
+    const { sink, mine } = setUp();
+    mine.failAt = 0;
+    const writer = writable(sink).getWriter();
+    await writer.write(bytes(10));
+    await expect(writer.close()).rejects.toThrow("the disk is full");
+  });
+
+  test("abort() drops the capability without ending it", async () => {
+    const { sink, mine, near } = setUp();
+    const stream = writable(sink);
+    const writer = stream.getWriter();
+    await writer.write(bytes(10));
+    await writer.abort("changed my mind");
+    await expect(stream.result).rejects.toBe("changed my mind");
+    await turn();
+    expect(mine.ended).toBe(false);
+    expect(near.stats().imports).toBe(0);
+  });
+
+  test("abort() does not wait for room that never comes", async () => {
+    const { sink, farSocket } = setUp(1);
+    await turn();
+    farSocket.hold();
+    const writer = writable(sink).getWriter();
+    await writer.write(bytes(1000));
+    const stuck = writer.write(bytes(1000));
+    expect(await state(stuck)).toBe("pending");
+    const aborted = writer.abort("enough");
+    await expect(stuck).rejects.toBe("enough");
+    await aborted;
+  });
+
+  test("a source that fails drops the capability, and pipeTo rejects with the source's error", async () => {
+    const { sink, mine, near } = setUp();
+    let pulls = 0;
+    const source = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if (pulls++ === 3) controller.error(new Error("the file could not be read"));
+        else controller.enqueue(bytes(100));
+      },
+    });
+    await expect(source.pipeTo(writable(sink))).rejects.toThrow("the file could not be read");
+    await turn();
+    expect(mine.ended).toBe(false);
+    expect(near.stats().imports).toBe(0);
+  });
+
+  test("takes buffers and views, and refuses what is no bytes", async () => {
+    const { sink, mine } = setUp();
+    const writer = (writable(sink) as WritableStream<unknown>).getWriter();
+    await writer.write(bytes(8).buffer);
+    await writer.write(new DataView(new ArrayBuffer(4)));
+    expect(mine.bytes).toBe(12);
+    await expect(writer.write("text")).rejects.toThrow(/Uint8Array.*TextEncoder/);
+  });
+
+  test("carries structs, and finds another ending", async () => {
+    const lines: string[] = [];
+    const { near } = connectPair(
+      serve(LineSink, {
+        put({ line }) {
+          lines.push(`${line?.number} ${line?.text}`);
+        },
+        done: () => ({ lines: lines.length }),
+      }),
+    );
+    const stream = writable(near.bootstrap(LineSink));
+    const writer = stream.getWriter();
+    await writer.write({ text: "one", number: 1 });
+    await writer.write({ text: "two", number: 2 });
+    await writer.close();
+    await expect(stream.result).resolves.toEqual({ lines: 2 });
+    expect(lines).toEqual(["1 one", "2 two"]);
+  });
+
+  test("does not guess", () => {
+    const { near } = setUp();
+    expect(() => writable(near.bootstrap(Twofold))).toThrow(/several streaming methods \(left, right\).*write: "…"/);
+    expect(() => writable(near.bootstrap(Twofold), { write: "left" })).toThrow(/no method end, done or close.*end: "…"/);
+    expect(() => writable(near.bootstrap(Twofold), { write: "right", end: "finish" })).toThrow(/exactly one parameter/);
+    expect(() => writable(near.bootstrap(Twofold), { write: "finish" })).toThrow(/not a streaming method/);
+    expect(() => writable(near.bootstrap(Twofold), { write: "up" })).toThrow(/no method up/);
+    expect(() => writable(near.bootstrap(Tester))).toThrow(/no streaming method/);
+    expect(() => writable({} as ByteSink)).toThrow(/wants a client/);
+  });
+
+  test("takes names where guessing is not enough", async () => {
+    const sizes: number[] = [];
+    const { near } = connectPair(
+      serve(Twofold, {
+        left({ chunk }) {
+          sizes.push(chunk.length);
+        },
+        finish: () => ({ total: 5n }),
+      }),
+    );
+    const writer = writable(near.bootstrap(Twofold), { write: "left", end: "finish" }).getWriter();
+    await writer.write(bytes(3) as never);
+    await writer.close();
+    expect(sizes).toEqual([3]);
+    const endless = writable(near.bootstrap(Twofold), { write: "left", end: null }).getWriter();
+    await endless.close();
+  });
+});
