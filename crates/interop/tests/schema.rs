@@ -42,6 +42,9 @@ fn reference(directory: &Path, files: &[&str]) -> CompiledSchema {
         .arg("-o-")
         .args(files)
         .current_dir(directory)
+        // Version 0.5 misplaced fields in certain nested unions; today's refuses such schemas,
+        // for fear of old data, unless it is told that there is none.
+        .env("CAPNP_IGNORE_ISSUE_344", "1")
         .output();
     let output = match run {
         Ok(output) => output,

@@ -16,6 +16,7 @@ mod with_capstan;
 
 #[allow(
     clippy::all,
+    clippy::unimplemented,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
