@@ -16,7 +16,10 @@ pub struct Connection {
 
 impl Connection {
     pub(crate) fn new(handle: ConnectionHandle, driver: JoinHandle<()>) -> Self {
-        Self { handle, driver: Some(driver) }
+        Self {
+            handle,
+            driver: Some(driver),
+        }
     }
 
     /// The object that the server offers to everyone who connects, usable at once.
@@ -44,7 +47,8 @@ impl Connection {
     /// Closes the connection: calls in progress fail, the peer is told, and this waits until it
     /// has taken note or is gone.
     pub async fn close(mut self) {
-        self.handle.close(Error::disconnected("the connection was closed"));
+        self.handle
+            .close(Error::disconnected("the connection was closed"));
         if let Some(driver) = self.driver.take() {
             // A driver that panicked has ended too.
             let _ = driver.await;
@@ -60,6 +64,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.handle.close(Error::disconnected("the connection was dropped"));
+        self.handle
+            .close(Error::disconnected("the connection was dropped"));
     }
 }

@@ -66,12 +66,26 @@ pub(crate) async fn run<L: Link>(handle: ConnectionHandle, mut link: L, peer: St
     match end {
         End::Over => {
             let reason = handle.closed().await;
-            let code = if reason.kind == capstan_rpc::ErrorKind::Disconnected { CloseCode::Normal } else { CloseCode::Protocol };
-            say_goodbye(link, Goodbye { code, text: reason.reason }).await;
+            let code = if reason.kind == capstan_rpc::ErrorKind::Disconnected {
+                CloseCode::Normal
+            } else {
+                CloseCode::Protocol
+            };
+            say_goodbye(
+                link,
+                Goodbye {
+                    code,
+                    text: reason.reason,
+                },
+            )
+            .await;
         }
         End::Failed(LinkError::Io(error)) => {
             tracing::debug!(peer, %error, "connection lost");
-            handle.disconnected(Error::disconnected(format!("the connection to {peer} was lost: {}", explain(&error))));
+            handle.disconnected(Error::disconnected(format!(
+                "the connection to {peer} was lost: {}",
+                explain(&error)
+            )));
         }
         End::Failed(LinkError::Closed(how)) => {
             tracing::debug!(peer, how, "connection closed by the peer");
@@ -101,7 +115,12 @@ enum End {
     Failed(LinkError),
 }
 
-fn poll<L: Link>(handle: &ConnectionHandle, link: &mut L, batch: &mut Vec<Vec<u8>>, cx: &mut Context<'_>) -> Poll<End> {
+fn poll<L: Link>(
+    handle: &ConnectionHandle,
+    link: &mut L,
+    batch: &mut Vec<Vec<u8>>,
+    cx: &mut Context<'_>,
+) -> Poll<End> {
     let mut received_bytes = 0;
     let mut received_frames = 0;
     let mut may_read = true;
@@ -114,7 +133,9 @@ fn poll<L: Link>(handle: &ConnectionHandle, link: &mut L, batch: &mut Vec<Vec<u8
                 may_read = received_bytes < TURN_BYTES && received_frames < TURN_FRAMES;
             }
             Poll::Ready(Ok(None)) => {
-                return Poll::Ready(End::Failed(LinkError::Closed("closed the connection".to_string())));
+                return Poll::Ready(End::Failed(LinkError::Closed(
+                    "closed the connection".to_string(),
+                )));
             }
             Poll::Ready(Err(error)) => return Poll::Ready(End::Failed(error)),
             Poll::Pending => break,
@@ -131,7 +152,12 @@ fn poll<L: Link>(handle: &ConnectionHandle, link: &mut L, batch: &mut Vec<Vec<u8
 }
 
 /// Sends what there is to send. Ready only at the end.
-fn poll_send<L: Link>(handle: &ConnectionHandle, link: &mut L, batch: &mut Vec<Vec<u8>>, cx: &mut Context<'_>) -> Poll<End> {
+fn poll_send<L: Link>(
+    handle: &ConnectionHandle,
+    link: &mut L,
+    batch: &mut Vec<Vec<u8>>,
+    cx: &mut Context<'_>,
+) -> Poll<End> {
     loop {
         if let Err(error) = ready!(link.poll_flush(cx)) {
             return Poll::Ready(End::Failed(error));

@@ -28,19 +28,31 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
-        Self { kind, text: text.into() }
+        Self {
+            kind,
+            text: text.into(),
+        }
     }
 
     pub(crate) fn unreachable(address: &str, cause: &io::Error) -> Self {
-        Self::new(ErrorKind::Unreachable, format!("cannot connect to {address}: {}", explain(cause)))
+        Self::new(
+            ErrorKind::Unreachable,
+            format!("cannot connect to {address}: {}", explain(cause)),
+        )
     }
 
     pub(crate) fn timeout(address: &str, limit: std::time::Duration) -> Self {
-        Self::new(ErrorKind::Timeout, format!("cannot connect to {address}: no answer within {limit:?}"))
+        Self::new(
+            ErrorKind::Timeout,
+            format!("cannot connect to {address}: no answer within {limit:?}"),
+        )
     }
 
     pub(crate) fn listen(cause: &io::Error) -> Self {
-        Self::new(ErrorKind::Listen, format!("cannot accept connections: {}", explain(cause)))
+        Self::new(
+            ErrorKind::Listen,
+            format!("cannot accept connections: {}", explain(cause)),
+        )
     }
 
     #[must_use]
@@ -66,12 +78,20 @@ impl From<Error> for capstan_rpc::Error {
 /// The cause in plain words, with what to look at where that is clear.
 pub(crate) fn explain(cause: &io::Error) -> String {
     match cause.kind() {
-        io::ErrorKind::ConnectionRefused => "connection refused; is the server running?".to_string(),
+        io::ErrorKind::ConnectionRefused => {
+            "connection refused; is the server running?".to_string()
+        }
         io::ErrorKind::ConnectionReset => "the peer reset the connection".to_string(),
-        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => "the peer closed the connection".to_string(),
-        io::ErrorKind::UnexpectedEof => "the peer closed the connection without saying so".to_string(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
+            "the peer closed the connection".to_string()
+        }
+        io::ErrorKind::UnexpectedEof => {
+            "the peer closed the connection without saying so".to_string()
+        }
         io::ErrorKind::TimedOut => "the peer does not answer".to_string(),
-        io::ErrorKind::AddrNotAvailable => "the address is not available on this machine".to_string(),
+        io::ErrorKind::AddrNotAvailable => {
+            "the address is not available on this machine".to_string()
+        }
         _ => cause.to_string(),
     }
 }

@@ -18,19 +18,38 @@ impl fmt::Display for FramingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooManySegments { segments } => {
-                write!(f, "a message claims to have {segments} segments, more than the {MAX_SEGMENTS} allowed")
+                write!(
+                    f,
+                    "a message claims to have {segments} segments, more than the {MAX_SEGMENTS} allowed"
+                )
             }
             Self::TooLong { bytes, limit } => {
-                write!(f, "a message of {bytes} bytes is longer than the {limit} allowed here")
+                write!(
+                    f,
+                    "a message of {bytes} bytes is longer than the {limit} allowed here"
+                )
             }
-            Self::Truncated { bytes, expected: Some(expected) } => {
+            Self::Truncated {
+                bytes,
+                expected: Some(expected),
+            } => {
                 write!(f, "a message of {expected} bytes ends after {bytes}")
             }
-            Self::Truncated { bytes, expected: None } => {
-                write!(f, "{bytes} bytes are too few for a message: its segment table is cut off")
+            Self::Truncated {
+                bytes,
+                expected: None,
+            } => {
+                write!(
+                    f,
+                    "{bytes} bytes are too few for a message: its segment table is cut off"
+                )
             }
             Self::TrailingBytes { bytes, expected } => {
-                write!(f, "a message of {expected} bytes is followed by {} more", (*bytes as u64).saturating_sub(*expected))
+                write!(
+                    f,
+                    "a message of {expected} bytes is followed by {} more",
+                    (*bytes as u64).saturating_sub(*expected)
+                )
             }
         }
     }
@@ -53,15 +72,21 @@ pub(crate) fn check_whole(frame: &[u8]) -> Result<(), FramingError> {
     let expected = table(frame)?;
     match expected {
         Some(length) if length == frame.len() as u64 => Ok(()),
-        Some(length) if length < frame.len() as u64 => {
-            Err(FramingError::TrailingBytes { bytes: frame.len(), expected: length })
-        }
-        _ => Err(FramingError::Truncated { bytes: frame.len(), expected }),
+        Some(length) if length < frame.len() as u64 => Err(FramingError::TrailingBytes {
+            bytes: frame.len(),
+            expected: length,
+        }),
+        _ => Err(FramingError::Truncated {
+            bytes: frame.len(),
+            expected,
+        }),
     }
 }
 
 fn table(start: &[u8]) -> Result<Option<u64>, FramingError> {
-    let Some(last_segment) = u32_at(start, 0) else { return Ok(None) };
+    let Some(last_segment) = u32_at(start, 0) else {
+        return Ok(None);
+    };
     let segments = u64::from(last_segment) + 1;
     if segments > MAX_SEGMENTS as u64 {
         return Err(FramingError::TooManySegments { segments });
@@ -69,7 +94,9 @@ fn table(start: &[u8]) -> Result<Option<u64>, FramingError> {
     // One u32 for the count, one per segment, padded to whole words.
     let mut bytes = (segments / 2 + 1) * 8;
     for segment in 0..segments as usize {
-        let Some(words) = u32_at(start, 4 + 4 * segment) else { return Ok(None) };
+        let Some(words) = u32_at(start, 4 + 4 * segment) else {
+            return Ok(None);
+        };
         bytes += u64::from(words) * 8;
     }
     Ok(Some(bytes))
@@ -83,7 +110,9 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 mod tests {
     use super::*;
 
-    const ONE_SEGMENT_OF_TWO_WORDS: [u8; 24] = [0, 0, 0, 0, 2, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2];
+    const ONE_SEGMENT_OF_TWO_WORDS: [u8; 24] = [
+        0, 0, 0, 0, 2, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2,
+    ];
 
     #[test]
     fn a_whole_message_is_accepted() {
@@ -112,16 +141,30 @@ mod tests {
     fn trailing_bytes_are_refused() {
         let mut long = ONE_SEGMENT_OF_TWO_WORDS.to_vec();
         long.push(0);
-        assert_eq!(check_whole(&long), Err(FramingError::TrailingBytes { bytes: 25, expected: 24 }));
+        assert_eq!(
+            check_whole(&long),
+            Err(FramingError::TrailingBytes {
+                bytes: 25,
+                expected: 24
+            })
+        );
     }
 
     #[test]
     fn absurd_tables_are_refused_before_anything_is_reserved() {
         assert_eq!(
             message_bytes(&[0xff; 64], 1 << 20),
-            Err(FramingError::TooManySegments { segments: u64::from(u32::MAX) + 1 })
+            Err(FramingError::TooManySegments {
+                segments: u64::from(u32::MAX) + 1
+            })
         );
         let huge = [0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff];
-        assert!(matches!(message_bytes(&huge, 1 << 20), Err(FramingError::TooLong { limit: 1_048_576, .. })));
+        assert!(matches!(
+            message_bytes(&huge, 1 << 20),
+            Err(FramingError::TooLong {
+                limit: 1_048_576,
+                ..
+            })
+        ));
     }
 }

@@ -41,17 +41,26 @@ impl Default for Options {
 impl Options {
     #[must_use]
     pub fn with_runtime(self, runtime: &Runtime) -> Self {
-        Self { runtime: Some(runtime.clone()), ..self }
+        Self {
+            runtime: Some(runtime.clone()),
+            ..self
+        }
     }
 
     #[must_use]
     pub fn with_bootstrap(self, bootstrap: impl FromClient) -> Self {
-        Self { bootstrap: Some(bootstrap.into_client()), ..self }
+        Self {
+            bootstrap: Some(bootstrap.into_client()),
+            ..self
+        }
     }
 
     #[must_use]
     pub fn with_window_bytes(self, window_bytes: u64) -> Self {
-        Self { window_bytes, ..self }
+        Self {
+            window_bytes,
+            ..self
+        }
     }
 
     pub(crate) fn runtime(&self) -> Runtime {

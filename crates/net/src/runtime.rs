@@ -30,7 +30,9 @@ pub(crate) async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, Soc
                 Ok(()) => return Ok((stream, peer)),
                 Err(error) => tracing::debug!(%peer, %error, "connection was gone before it began"),
             },
-            Err(error) if concerns_one_connection(&error) => tracing::debug!(%error, "connection was not accepted"),
+            Err(error) if concerns_one_connection(&error) => {
+                tracing::debug!(%error, "connection was not accepted")
+            }
             Err(error) if is_exhaustion(&error) => {
                 tracing::warn!(%error, "no connections can be accepted for the moment");
                 tokio::time::sleep(EXHAUSTION_PAUSE).await;
@@ -43,7 +45,10 @@ pub(crate) async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, Soc
 fn concerns_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused | io::ErrorKind::Interrupted
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
     )
 }
 

@@ -26,7 +26,9 @@ pub async fn connect(address: &str, options: Options) -> Result<Connection, Erro
         Ok(Err(cause)) => return Err(Error::unreachable(address, &cause)),
         Err(_) => return Err(Error::timeout(address, options.handshake_timeout)),
     };
-    stream.set_nodelay(true).map_err(|cause| Error::unreachable(address, &cause))?;
+    stream
+        .set_nodelay(true)
+        .map_err(|cause| Error::unreachable(address, &cause))?;
     Ok(attach(stream, address, options))
 }
 
@@ -36,7 +38,9 @@ pub fn attach<S>(stream: S, peer: &str, options: Options) -> Connection
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let handle = options.runtime().connect(options.connect(options.bootstrap.clone()));
+    let handle = options
+        .runtime()
+        .connect(options.connect(options.bootstrap.clone()));
     let link = StreamLink::new(stream, options.max_message_bytes);
     let driver = tokio::spawn(driver::run(handle.clone(), link, peer.to_string()));
     Connection::new(handle, driver)
@@ -44,17 +48,28 @@ where
 
 /// Serves every connection that the listener accepts, each with the bootstrap object that
 /// `bootstrap` makes for it, until this future is dropped.
-pub async fn serve<C, F>(listener: TcpListener, options: Options, mut bootstrap: F) -> Result<(), Error>
+pub async fn serve<C, F>(
+    listener: TcpListener,
+    options: Options,
+    mut bootstrap: F,
+) -> Result<(), Error>
 where
     C: FromClient,
     F: FnMut(SocketAddr) -> C,
 {
-    let options = Options { runtime: Some(options.runtime()), ..options };
+    let options = Options {
+        runtime: Some(options.runtime()),
+        ..options
+    };
     let mut connections = JoinSet::new();
     loop {
-        let (stream, peer) = crate::runtime::accept(&listener).await.map_err(|cause| Error::listen(&cause))?;
+        let (stream, peer) = crate::runtime::accept(&listener)
+            .await
+            .map_err(|cause| Error::listen(&cause))?;
         while connections.try_join_next().is_some() {}
-        let handle = options.runtime().connect(options.connect(Some(bootstrap(peer).into_client())));
+        let handle = options
+            .runtime()
+            .connect(options.connect(Some(bootstrap(peer).into_client())));
         let link = StreamLink::new(stream, options.max_message_bytes);
         connections.spawn(driver::run(handle, link, peer.to_string()));
     }
@@ -96,7 +111,10 @@ impl<S> StreamLink<S> {
             Ok(Some(length)) => length,
             Ok(None) => return Ok(None),
             Err(error) => {
-                return Err(LinkError::Violation(Goodbye { code: CloseCode::Invalid, text: error.to_string() }));
+                return Err(LinkError::Violation(Goodbye {
+                    code: CloseCode::Invalid,
+                    text: error.to_string(),
+                }));
             }
         };
         if let Some(frame) = unused.get(..length) {
@@ -184,11 +202,14 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for StreamLink<S> {
                 Err(error) => return Poll::Ready(Err(LinkError::Io(error))),
             }
         }
-        Pin::new(&mut self.stream).poll_flush(cx).map_err(LinkError::Io)
+        Pin::new(&mut self.stream)
+            .poll_flush(cx)
+            .map_err(LinkError::Io)
     }
 
     async fn finish(mut self, _goodbye: Goodbye) {
-        if poll_fn(|cx| self.poll_flush(cx)).await.is_err() || self.stream.shutdown().await.is_err() {
+        if poll_fn(|cx| self.poll_flush(cx)).await.is_err() || self.stream.shutdown().await.is_err()
+        {
             return;
         }
         // Closing with unread bytes would reset the connection, and the peer might lose our last words.

@@ -58,7 +58,9 @@ impl Client {
     /// The client for what a capability pointer held. Without a capability, all its calls fail.
     #[must_use]
     pub fn from_cap(cap: Option<CapHandle>) -> Self {
-        Self { hook: cap.unwrap_or_else(|| Arc::new(Hook::Null)) }
+        Self {
+            hook: cap.unwrap_or_else(|| Arc::new(Hook::Null)),
+        }
     }
 
     /// What a capability pointer to this object holds: nothing, for a client made from nothing.
@@ -73,7 +75,9 @@ impl Client {
     /// A client whose every call fails with this error.
     #[must_use]
     pub fn broken(error: Exception) -> Self {
-        Self { hook: Arc::new(Hook::Broken(error)) }
+        Self {
+            hook: Arc::new(Hook::Broken(error)),
+        }
     }
 
     /// The same reference, seen as a client of an interface.
@@ -83,7 +87,6 @@ impl Client {
     }
 
     /// Starts a call. Generated clients have a method for each of these.
-    #[must_use]
     pub fn new_call<P: Owned, R: Owned>(
         &self,
         interface_id: u64,
@@ -94,7 +97,6 @@ impl Client {
     }
 
     /// Starts a call to a method declared `-> stream`.
-    #[must_use]
     pub fn new_streaming_call<P: Owned>(
         &self,
         interface_id: u64,
@@ -107,13 +109,24 @@ impl Client {
     /// A client of an object of this process that no runtime knows yet.
     pub(crate) fn local(dispatch: Arc<dyn Dispatch>) -> (Self, ServerId) {
         let id = ServerId::next();
-        let server = LocalServer { id, dispatch, attached: OnceLock::new() };
-        (Self { hook: Arc::new(Hook::Local(server)) }, id)
+        let server = LocalServer {
+            id,
+            dispatch,
+            attached: OnceLock::new(),
+        };
+        (
+            Self {
+                hook: Arc::new(Hook::Local(server)),
+            },
+            id,
+        )
     }
 
     /// Takes over one reference to `cap`.
     pub(crate) fn attached(runtime: Arc<Shared>, cap: CapId) -> Self {
-        Self { hook: attached_handle(runtime, cap) }
+        Self {
+            hook: attached_handle(runtime, cap),
+        }
     }
 
     pub(crate) fn hook(&self) -> Option<&Hook> {
@@ -207,7 +220,9 @@ impl ServerId {
 }
 
 fn null_capability() -> Exception {
-    Exception::failed("called a null capability: the message that this client came from left the field unset")
+    Exception::failed(
+        "called a null capability: the message that this client came from left the field unset",
+    )
 }
 
 fn foreign_capability() -> Exception {

@@ -27,7 +27,9 @@ impl From<std::io::Error> for Exception {
             | ErrorKind::ConnectionAborted
             | ErrorKind::NotConnected
             | ErrorKind::BrokenPipe => Self::disconnected(reason),
-            ErrorKind::OutOfMemory | ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::overloaded(reason),
+            ErrorKind::OutOfMemory | ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                Self::overloaded(reason)
+            }
             _ => Self::failed(reason),
         }
     }
@@ -35,6 +37,9 @@ impl From<std::io::Error> for Exception {
 
 impl From<core::str::Utf8Error> for Exception {
     fn from(error: core::str::Utf8Error) -> Self {
-        Self::failed(format!("text is not UTF-8 from byte {} on", error.valid_up_to()))
+        Self::failed(format!(
+            "text is not UTF-8 from byte {} on",
+            error.valid_up_to()
+        ))
     }
 }

@@ -18,7 +18,10 @@ pub struct AnyPipeline {
 
 impl AnyPipeline {
     pub(crate) fn root(call: Arc<CallHandle>) -> Self {
-        Self { call, path: Vec::new() }
+        Self {
+            call,
+            path: Vec::new(),
+        }
     }
 
     /// What is behind the pointer in this slot of the struct.
@@ -27,7 +30,10 @@ impl AnyPipeline {
         let mut path = Vec::with_capacity(self.path.len() + 1);
         path.extend_from_slice(&self.path);
         path.push(PipelineOp::GetPointerField(index));
-        Self { call: Arc::clone(&self.call), path }
+        Self {
+            call: Arc::clone(&self.call),
+            path,
+        }
     }
 
     /// The capability here. If the call fails, or has something else here, its calls fail.

@@ -24,9 +24,18 @@ pub struct Request<P, R> {
 }
 
 impl<P: Owned, R: Owned> Request<P, R> {
-    pub(crate) fn new(client: Client, interface_id: u64, method_id: u16, size_hint: Option<MessageSize>) -> Self {
+    pub(crate) fn new(
+        client: Client,
+        interface_id: u64,
+        method_id: u16,
+        size_hint: Option<MessageSize>,
+    ) -> Self {
         let outgoing = Outgoing::call(interface_id, method_id, words_hint(size_hint));
-        Self { client, outgoing, marker: PhantomData }
+        Self {
+            client,
+            outgoing,
+            marker: PhantomData,
+        }
     }
 }
 
@@ -51,7 +60,13 @@ impl<P, R: Pipelined> Request<P, R> {
             Err(error) => CallHandle::failed(error),
         };
         let pipeline = R::Pipeline::new(AnyPipeline::root(Arc::clone(&call)));
-        RemotePromise { promise: Promise { call, marker: PhantomData }, pipeline }
+        RemotePromise {
+            promise: Promise {
+                call,
+                marker: PhantomData,
+            },
+            pipeline,
+        }
     }
 }
 
@@ -77,7 +92,10 @@ impl<R> Future for Promise<R> {
         if let Some(runtime) = &self.call.runtime {
             runtime.drive(cx);
         }
-        self.call.poll(cx).map_ok(|payload| Response { payload, marker: PhantomData })
+        self.call.poll(cx).map_ok(|payload| Response {
+            payload,
+            marker: PhantomData,
+        })
     }
 }
 
@@ -104,9 +122,18 @@ pub struct StreamingRequest<P> {
 }
 
 impl<P: Owned> StreamingRequest<P> {
-    pub(crate) fn new(client: Client, interface_id: u64, method_id: u16, size_hint: Option<MessageSize>) -> Self {
+    pub(crate) fn new(
+        client: Client,
+        interface_id: u64,
+        method_id: u16,
+        size_hint: Option<MessageSize>,
+    ) -> Self {
         let outgoing = Outgoing::call(interface_id, method_id, words_hint(size_hint));
-        Self { client, outgoing, marker: PhantomData }
+        Self {
+            client,
+            outgoing,
+            marker: PhantomData,
+        }
     }
 
     /// The parameters.
@@ -145,11 +172,15 @@ enum StreamingState {
 
 impl StreamingSend {
     pub(crate) fn done(result: Result<()>) -> Self {
-        Self { state: StreamingState::Done(Some(result)) }
+        Self {
+            state: StreamingState::Done(Some(result)),
+        }
     }
 
     pub(crate) fn waiting(wait: Arc<StreamWait>) -> Self {
-        Self { state: StreamingState::Waiting(wait) }
+        Self {
+            state: StreamingState::Waiting(wait),
+        }
     }
 }
 
@@ -185,12 +216,20 @@ enum CallState {
 
 impl CallHandle {
     pub(crate) fn new(runtime: Arc<Shared>, id: CallId) -> Arc<Self> {
-        Arc::new(Self { runtime: Some(runtime), id, state: Mutex::new(CallState::Waiting(Vec::new())) })
+        Arc::new(Self {
+            runtime: Some(runtime),
+            id,
+            state: Mutex::new(CallState::Waiting(Vec::new())),
+        })
     }
 
     fn failed(error: Exception) -> Arc<Self> {
         let state = Mutex::new(CallState::Failed(error));
-        Arc::new(Self { runtime: None, id: CallId::from_raw(u32::MAX), state })
+        Arc::new(Self {
+            runtime: None,
+            id: CallId::from_raw(u32::MAX),
+            state,
+        })
     }
 
     /// Notes the outcome, to be called under the runtime's lock. The wakers are for after it.
@@ -237,7 +276,9 @@ impl CallHandle {
         });
         match found {
             Ok(Some(cap)) => Client::attached(Arc::clone(runtime), cap),
-            Ok(None) => Client::broken(Exception::failed("called a capability that the results of the call do not have")),
+            Ok(None) => Client::broken(Exception::failed(
+                "called a capability that the results of the call do not have",
+            )),
             Err(error) => Client::broken(error),
         }
     }
@@ -266,7 +307,11 @@ enum WaitState {
 
 impl StreamWait {
     pub(crate) fn new(runtime: Arc<Shared>, id: CallId) -> Arc<Self> {
-        Arc::new(Self { runtime, id, state: Mutex::new(WaitState::Waiting(Vec::new())) })
+        Arc::new(Self {
+            runtime,
+            id,
+            state: Mutex::new(WaitState::Waiting(Vec::new())),
+        })
     }
 
     /// Notes the outcome, to be called under the runtime's lock. The wakers are for after it.
@@ -292,7 +337,8 @@ impl Drop for StreamWait {
     fn drop(&mut self) {
         let waiting = matches!(&*lock(&self.state), WaitState::Waiting(_));
         if waiting {
-            self.runtime.drop_stream_wait(self.id, core::ptr::from_ref(self));
+            self.runtime
+                .drop_stream_wait(self.id, core::ptr::from_ref(self));
         }
     }
 }
@@ -304,7 +350,10 @@ pub(crate) enum Waiter {
     Stream(Weak<StreamWait>),
 }
 
-pub(crate) fn admit(runtime: &Arc<Shared>, admission: Admission) -> (StreamingSend, Option<(CallId, Waiter)>) {
+pub(crate) fn admit(
+    runtime: &Arc<Shared>,
+    admission: Admission,
+) -> (StreamingSend, Option<(CallId, Waiter)>) {
     match admission {
         Admission::Ready => (StreamingSend::done(Ok(())), None),
         Admission::Wait(id) => {
@@ -324,5 +373,7 @@ fn register(wakers: &mut Vec<Waker>, waker: &Waker) {
 /// Room for the message that the caller announced, or for a small one.
 fn words_hint(size_hint: Option<MessageSize>) -> usize {
     const SMALL_CALL_WORDS: usize = 32;
-    size_hint.map_or(SMALL_CALL_WORDS, |size| usize::try_from(size.word_count).unwrap_or(SMALL_CALL_WORDS))
+    size_hint.map_or(SMALL_CALL_WORDS, |size| {
+        usize::try_from(size.word_count).unwrap_or(SMALL_CALL_WORDS)
+    })
 }

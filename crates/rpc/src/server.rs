@@ -60,7 +60,7 @@ impl RawParams {
 
     /// The parameters struct.
     pub fn get(&self) -> Result<capstan_message::any_pointer::Reader<'_>> {
-        Ok(self.payload.content()?)
+        self.payload.content()
     }
 }
 
@@ -74,7 +74,10 @@ pub struct Params<P> {
 impl<P: Owned> Params<P> {
     #[must_use]
     pub fn new(raw: RawParams) -> Self {
-        Self { raw, marker: PhantomData }
+        Self {
+            raw,
+            marker: PhantomData,
+        }
     }
 
     /// The parameters struct.
@@ -93,12 +96,21 @@ pub struct RawResults {
 impl RawResults {
     pub(crate) fn new() -> (Self, Arc<ResultsSlot>) {
         let slot = Arc::new(ResultsSlot::default());
-        (Self { outgoing: None, slot: Arc::clone(&slot) }, slot)
+        (
+            Self {
+                outgoing: None,
+                slot: Arc::clone(&slot),
+            },
+            slot,
+        )
     }
 
     /// The results struct.
     pub fn get(&mut self) -> capstan_message::any_pointer::Builder<'_> {
-        content(self.outgoing.get_or_insert_with(|| Outgoing::results(RESULTS_WORDS_HINT)))
+        content(
+            self.outgoing
+                .get_or_insert_with(|| Outgoing::results(RESULTS_WORDS_HINT)),
+        )
     }
 }
 
@@ -118,7 +130,10 @@ pub struct Results<R> {
 impl<R: Owned> Results<R> {
     #[must_use]
     pub fn new(raw: RawResults) -> Self {
-        Self { raw, marker: PhantomData }
+        Self {
+            raw,
+            marker: PhantomData,
+        }
     }
 
     /// The results struct.
@@ -146,13 +161,20 @@ impl ResultsSlot {
                 "the server's method returned while its results were still in use elsewhere; drop them first",
             ));
         }
-        Ok(lock(&self.outgoing).take().unwrap_or_else(|| Outgoing::results(0)))
+        Ok(lock(&self.outgoing)
+            .take()
+            .unwrap_or_else(|| Outgoing::results(0)))
     }
 }
 
 /// The answer of an object to a call of an interface it does not have.
-pub fn unimplemented_interface(interface: &'static str, interface_id: u64) -> BoxFuture<Result<()>> {
-    let error = Exception::unimplemented(format!("the object is a {interface} and has no interface {interface_id:#018x}"));
+pub fn unimplemented_interface(
+    interface: &'static str,
+    interface_id: u64,
+) -> BoxFuture<Result<()>> {
+    let error = Exception::unimplemented(format!(
+        "the object is a {interface} and has no interface {interface_id:#018x}"
+    ));
     Box::pin(core::future::ready(Err(error)))
 }
 
@@ -167,7 +189,9 @@ pub fn unimplemented_method(interface: &'static str, method_id: u16) -> BoxFutur
 /// The error of a method that a server leaves to its default.
 #[must_use]
 pub fn unimplemented_default(interface: &'static str, method: &'static str) -> Exception {
-    Exception::unimplemented(format!("this object does not implement the method {method} of {interface}"))
+    Exception::unimplemented(format!(
+        "this object does not implement the method {method} of {interface}"
+    ))
 }
 
 /// The struct that a call or return carries, as its type's builder.
@@ -175,12 +199,20 @@ pub(crate) fn content_of<T: Owned>(outgoing: &mut Outgoing) -> T::Builder<'_> {
     typed::<T>(content(outgoing))
 }
 
-#[allow(clippy::expect_used, reason = "nothing but builders of this type had access to the content")]
+#[allow(
+    clippy::expect_used,
+    reason = "nothing but builders of this type had access to the content"
+)]
 fn typed<T: Owned>(content: capstan_message::any_pointer::Builder<'_>) -> T::Builder<'_> {
-    content.get_as().expect("the content is of the method's type")
+    content
+        .get_as()
+        .expect("the content is of the method's type")
 }
 
-#[allow(clippy::expect_used, reason = "the message is our own and nobody else has its envelope")]
+#[allow(
+    clippy::expect_used,
+    reason = "the message is our own and nobody else has its envelope"
+)]
 fn content(outgoing: &mut Outgoing) -> capstan_message::any_pointer::Builder<'_> {
     outgoing.content().expect("an outgoing message has content")
 }

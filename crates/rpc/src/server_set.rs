@@ -20,7 +20,10 @@ pub struct CapabilityServerSet<S, C> {
 
 impl<S, C> Default for CapabilityServerSet<S, C> {
     fn default() -> Self {
-        Self { servers: Mutex::new(HashMap::new()), marker: PhantomData }
+        Self {
+            servers: Mutex::new(HashMap::new()),
+            marker: PhantomData,
+        }
     }
 }
 

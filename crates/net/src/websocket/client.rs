@@ -17,14 +17,22 @@ pub async fn connect(url: &str, options: Options) -> Result<Connection, Error> {
         Ok(link) => link?,
         Err(_) => return Err(Error::timeout(url, options.handshake_timeout)),
     };
-    let handle = options.runtime().connect(options.connect(options.bootstrap.clone()));
+    let handle = options
+        .runtime()
+        .connect(options.connect(options.bootstrap.clone()));
     let driver = tokio::spawn(driver::run(handle.clone(), link, url.to_string()));
     Ok(Connection::new(handle, driver))
 }
 
-async fn handshake(url: &str, address: &Address, max_message_bytes: usize) -> Result<WebSocketLink<TcpStream>, Error> {
+async fn handshake(
+    url: &str,
+    address: &Address,
+    max_message_bytes: usize,
+) -> Result<WebSocketLink<TcpStream>, Error> {
     let unreachable = |cause| Error::unreachable(url, &cause);
-    let stream = TcpStream::connect((address.host.as_str(), address.port)).await.map_err(unreachable)?;
+    let stream = TcpStream::connect((address.host.as_str(), address.port))
+        .await
+        .map_err(unreachable)?;
     stream.set_nodelay(true).map_err(unreachable)?;
     match client_async_with_config(&address.uri, stream, Some(config(max_message_bytes))).await {
         Ok((socket, _)) => Ok(WebSocketLink::new(socket)),
@@ -36,12 +44,19 @@ fn refusal(url: &str, error: WebSocketError) -> String {
     match error {
         WebSocketError::Http(response) => {
             let status = response.status();
-            let body = response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+            let body = response
+                .body()
+                .as_deref()
+                .map(String::from_utf8_lossy)
+                .unwrap_or_default();
             let text = body.trim();
             if text.is_empty() {
                 format!("cannot connect to {url}: the server answered {status}; is the path right?")
             } else {
-                format!("cannot connect to {url}: the server answered {status}: {}", first_part(text))
+                format!(
+                    "cannot connect to {url}: the server answered {status}: {}",
+                    first_part(text)
+                )
             }
         }
         WebSocketError::Io(cause) => format!("cannot connect to {url}: {}", explain(&cause)),
@@ -52,7 +67,8 @@ fn refusal(url: &str, error: WebSocketError) -> String {
 /// An error page can be long, and its beginning says most.
 fn first_part(text: &str) -> &str {
     const MAX_BYTES: usize = 300;
-    text.get(..text.floor_char_boundary(MAX_BYTES)).unwrap_or(text)
+    text.get(..text.floor_char_boundary(MAX_BYTES))
+        .unwrap_or(text)
 }
 
 #[derive(Debug)]
@@ -64,18 +80,33 @@ struct Address {
 
 impl Address {
     fn parse(url: &str) -> Result<Self, Error> {
-        let wrong = |why: &str| Error::new(ErrorKind::Address, format!("cannot connect to {url}: {why}"));
-        let uri: Uri = url.parse().map_err(|error| wrong(&format!("this is no address: {error}")))?;
+        let wrong = |why: &str| {
+            Error::new(
+                ErrorKind::Address,
+                format!("cannot connect to {url}: {why}"),
+            )
+        };
+        let uri: Uri = url
+            .parse()
+            .map_err(|error| wrong(&format!("this is no address: {error}")))?;
         match uri.scheme_str() {
             Some("ws") => {}
             Some("wss") => {
-                return Err(wrong("wss:// needs TLS, which this client does not have yet; give tcp::attach a TLS stream, or use ws://"));
+                return Err(wrong(
+                    "wss:// needs TLS, which this client does not have yet; give tcp::attach a TLS stream, or use ws://",
+                ));
             }
-            Some("http" | "https") => return Err(wrong("the address of a WebSocket starts with ws://")),
+            Some("http" | "https") => {
+                return Err(wrong("the address of a WebSocket starts with ws://"));
+            }
             _ => return Err(wrong("the address must look like ws://host:port/path")),
         }
         // IPv6 addresses stand in brackets in an address, and nowhere else.
-        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_string();
+        let host = uri
+            .host()
+            .unwrap_or_default()
+            .trim_matches(['[', ']'])
+            .to_string();
         if host.is_empty() {
             return Err(wrong("the address names no host"));
         }

@@ -39,7 +39,10 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for WebSocketLink<S> {
             return Poll::Ready(match ready!(Pin::new(&mut self.socket).poll_next(cx)) {
                 Some(Ok(Message::Binary(frame))) => match check_whole(&frame) {
                     Ok(()) => Ok(Some(frame.into())),
-                    Err(error) => Err(violation(CloseCode::Invalid, format!("a frame is not one message: {error}"))),
+                    Err(error) => Err(violation(
+                        CloseCode::Invalid,
+                        format!("a frame is not one message: {error}"),
+                    )),
                 },
                 Some(Ok(Message::Text(_))) => Err(violation(
                     CloseCode::Unsupported,
@@ -57,17 +60,24 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for WebSocketLink<S> {
         // A message that does not fit the socket's buffers any more is kept by the WebSocket;
         // the flush that follows waits for it.
         for frame in frames.drain(..) {
-            Pin::new(&mut self.socket).start_send(Message::Binary(frame.into())).map_err(link_error)?;
+            Pin::new(&mut self.socket)
+                .start_send(Message::Binary(frame.into()))
+                .map_err(link_error)?;
         }
         Ok(())
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
-        Pin::new(&mut self.socket).poll_flush(cx).map_err(link_error)
+        Pin::new(&mut self.socket)
+            .poll_flush(cx)
+            .map_err(link_error)
     }
 
     async fn finish(mut self, goodbye: Goodbye) {
-        let frame = CloseFrame { code: wire_code(goodbye.code), reason: fitting(&goodbye.text).as_ref().into() };
+        let frame = CloseFrame {
+            code: wire_code(goodbye.code),
+            reason: fitting(&goodbye.text).as_ref().into(),
+        };
         if self.socket.send(Message::Close(Some(frame))).await.is_err() {
             return;
         }
@@ -85,9 +95,10 @@ fn link_error(error: WebSocketError) -> LinkError {
         WebSocketError::ConnectionClosed | WebSocketError::AlreadyClosed => {
             LinkError::Closed("closed the connection".to_string())
         }
-        WebSocketError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
-            violation(CloseCode::TooBig, format!("a message of {size} bytes is longer than the {max_size} allowed here"))
-        }
+        WebSocketError::Capacity(CapacityError::MessageTooLong { size, max_size }) => violation(
+            CloseCode::TooBig,
+            format!("a message of {size} bytes is longer than the {max_size} allowed here"),
+        ),
         // Text that is not UTF-8 is text all the same.
         WebSocketError::Utf8(_) => violation(
             CloseCode::Unsupported,
@@ -96,14 +107,23 @@ fn link_error(error: WebSocketError) -> LinkError {
         WebSocketError::Protocol(
             tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
         ) => LinkError::Closed("closed the connection without saying goodbye".to_string()),
-        error => violation(CloseCode::Protocol, format!("the peer broke the WebSocket protocol: {error}")),
+        error => violation(
+            CloseCode::Protocol,
+            format!("the peer broke the WebSocket protocol: {error}"),
+        ),
     }
 }
 
 fn describe(frame: Option<CloseFrame>) -> String {
     match frame {
-        Some(frame) if frame.reason.is_empty() => format!("closed the connection (code {})", u16::from(frame.code)),
-        Some(frame) => format!("closed the connection (code {}: {})", u16::from(frame.code), frame.reason),
+        Some(frame) if frame.reason.is_empty() => {
+            format!("closed the connection (code {})", u16::from(frame.code))
+        }
+        Some(frame) => format!(
+            "closed the connection (code {}: {})",
+            u16::from(frame.code),
+            frame.reason
+        ),
         None => "closed the connection".to_string(),
     }
 }

@@ -19,17 +19,31 @@ use crate::{Error, Options};
 /// Serves RPC at `path`, such as `/rpc`, to every client of the listener, each with the bootstrap
 /// object that `bootstrap` makes for it, until this future is dropped. Other paths get a 404 that
 /// tells the right one.
-pub async fn serve<C, F>(listener: TcpListener, path: &str, options: Options, bootstrap: F) -> Result<(), Error>
+pub async fn serve<C, F>(
+    listener: TcpListener,
+    path: &str,
+    options: Options,
+    bootstrap: F,
+) -> Result<(), Error>
 where
     C: FromClient + 'static,
     F: Fn(SocketAddr) -> C + Send + Sync + 'static,
 {
-    let options = Options { runtime: Some(options.runtime()), ..options };
-    let site = Arc::new(Site { path: path.to_string(), options, bootstrap });
+    let options = Options {
+        runtime: Some(options.runtime()),
+        ..options
+    };
+    let site = Arc::new(Site {
+        path: path.to_string(),
+        options,
+        bootstrap,
+    });
     // Dropping the set ends all connections.
     let mut connections = JoinSet::new();
     loop {
-        let (stream, peer) = crate::runtime::accept(&listener).await.map_err(|cause| Error::listen(&cause))?;
+        let (stream, peer) = crate::runtime::accept(&listener)
+            .await
+            .map_err(|cause| Error::listen(&cause))?;
         while connections.try_join_next().is_some() {}
         connections.spawn(serve_one(stream, peer, Arc::clone(&site)));
     }
@@ -64,27 +78,39 @@ where
         tracing::debug!(%peer, %error, "handshake failed");
         return;
     }
-    let connection = upgraded.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let connection = upgraded
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
     if let Some(connection) = connection {
         connection.await;
     }
 }
 
 impl<F> Site<F> {
-    fn answer<C>(&self, mut request: Request<Incoming>, peer: SocketAddr) -> (Response<String>, Option<BoxFuture<()>>)
+    fn answer<C>(
+        &self,
+        mut request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> (Response<String>, Option<BoxFuture<()>>)
     where
         C: FromClient + 'static,
         F: Fn(SocketAddr) -> C,
     {
         let path = request.uri().path();
         if path != self.path {
-            let text = format!("There is nothing at {path}. Cap'n Proto RPC over WebSocket is served at {}.\n", self.path);
+            let text = format!(
+                "There is nothing at {path}. Cap'n Proto RPC over WebSocket is served at {}.\n",
+                self.path
+            );
             return (refuse(StatusCode::NOT_FOUND, text), None);
         }
         match switch_protocols(&mut request) {
             Ok((response, upgrade)) => {
                 let bootstrap = (self.bootstrap)(peer).into_client();
-                (response, Some(Box::pin(run(upgrade, bootstrap, &self.options))))
+                (
+                    response,
+                    Some(Box::pin(run(upgrade, bootstrap, &self.options))),
+                )
             }
             Err(refusal) => (refusal, None),
         }

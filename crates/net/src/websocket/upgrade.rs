@@ -2,8 +2,8 @@
 
 use capstan_rpc::{Client, ConnectionHandle, FromClient};
 use http::header::{
-    CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
@@ -36,19 +36,30 @@ use crate::{Options, driver};
 /// # Errors
 /// A request that does not ask for a WebSocket, or not properly, gives a response that says so:
 /// status 426 for ordinary requests, 400 for broken handshakes.
-#[allow(clippy::result_large_err, reason = "both are responses to send, and it is made once per connection")]
+#[allow(
+    clippy::result_large_err,
+    reason = "both are responses to send, and it is made once per connection"
+)]
 pub fn upgrade<B, C: FromClient>(
     request: &mut Request<B>,
     bootstrap: C,
     options: &Options,
-) -> Result<(Response<String>, impl Future<Output = ()> + Send + use<B, C>), Response<String>> {
+) -> Result<
+    (
+        Response<String>,
+        impl Future<Output = ()> + Send + use<B, C>,
+    ),
+    Response<String>,
+> {
     let (response, upgrade) = switch_protocols(request)?;
     Ok((response, run(upgrade, bootstrap.into_client(), options)))
 }
 
 /// The response to a proper request, and the promise of the socket.
 #[allow(clippy::result_large_err)]
-pub(super) fn switch_protocols<B>(request: &mut Request<B>) -> Result<(Response<String>, OnUpgrade), Response<String>> {
+pub(super) fn switch_protocols<B>(
+    request: &mut Request<B>,
+) -> Result<(Response<String>, OnUpgrade), Response<String>> {
     let key = check(request)?;
     let mut response = Response::new(String::new());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -72,7 +83,9 @@ async fn run_upgraded(upgrade: OnUpgrade, handle: ConnectionHandle, max_message_
     match upgrade.await {
         Ok(upgraded) => {
             let config = Some(config(max_message_bytes));
-            let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, config).await;
+            let socket =
+                WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, config)
+                    .await;
             driver::run(handle, WebSocketLink::new(socket), "the client".to_string()).await;
         }
         Err(error) => tracing::debug!(%error, "connection ended in its handshake"),
@@ -87,18 +100,30 @@ fn check<B>(request: &Request<B>) -> Result<HeaderValue, Response<String>> {
         let text = "This address speaks Cap'n Proto RPC over WebSocket. Connect with a WebSocket client, \
                     such as connect(\"ws://…\") of the npm package capstan.\n";
         let mut response = refuse(StatusCode::UPGRADE_REQUIRED, text);
-        response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        response
+            .headers_mut()
+            .insert(UPGRADE, HeaderValue::from_static("websocket"));
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         return Err(response);
     }
-    if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+    if headers
+        .get(SEC_WEBSOCKET_VERSION)
+        .is_none_or(|version| version != "13")
+    {
         let text = "This server speaks version 13 of the WebSocket protocol only.\n";
         let mut response = refuse(StatusCode::UPGRADE_REQUIRED, text);
-        response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        response
+            .headers_mut()
+            .insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         return Err(response);
     }
     if request.method() != Method::GET || request.version() < Version::HTTP_11 {
-        return Err(refuse(StatusCode::BAD_REQUEST, "A WebSocket handshake is a GET request of HTTP/1.1.\n"));
+        return Err(refuse(
+            StatusCode::BAD_REQUEST,
+            "A WebSocket handshake is a GET request of HTTP/1.1.\n",
+        ));
     }
     if !lists(headers, CONNECTION, "upgrade") {
         let text = "The WebSocket handshake lacks \"Connection: Upgrade\". A proxy on the way may have removed it; \
@@ -106,10 +131,17 @@ fn check<B>(request: &Request<B>) -> Result<HeaderValue, Response<String>> {
         return Err(refuse(StatusCode::BAD_REQUEST, text));
     }
     let Some(key) = headers.get(SEC_WEBSOCKET_KEY) else {
-        return Err(refuse(StatusCode::BAD_REQUEST, "The WebSocket handshake lacks Sec-WebSocket-Key.\n"));
+        return Err(refuse(
+            StatusCode::BAD_REQUEST,
+            "The WebSocket handshake lacks Sec-WebSocket-Key.\n",
+        ));
     };
-    HeaderValue::from_str(&derive_accept_key(key.as_bytes()))
-        .map_err(|_| refuse(StatusCode::BAD_REQUEST, "The WebSocket handshake has an invalid Sec-WebSocket-Key.\n"))
+    HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| {
+        refuse(
+            StatusCode::BAD_REQUEST,
+            "The WebSocket handshake has an invalid Sec-WebSocket-Key.\n",
+        )
+    })
 }
 
 /// Whether a header that is a list of tokens has this one, in whatever case.
@@ -125,6 +157,9 @@ fn lists(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
 pub(super) fn refuse(status: StatusCode, text: impl Into<String>) -> Response<String> {
     let mut response = Response::new(text.into());
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
     response
 }

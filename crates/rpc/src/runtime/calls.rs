@@ -19,12 +19,18 @@ impl Shared {
             let caps = table.retain(state);
             let id = state.vat.call(now, target, params, caps);
             let handle = CallHandle::new(Arc::clone(self), id);
-            state.waiters.insert(id, Waiter::Call(Arc::downgrade(&handle)));
+            state
+                .waiters
+                .insert(id, Waiter::Call(Arc::downgrade(&handle)));
             handle
         })
     }
 
-    pub(crate) fn call_streaming(self: &Arc<Self>, target: CapId, mut params: Outgoing) -> StreamingSend {
+    pub(crate) fn call_streaming(
+        self: &Arc<Self>,
+        target: CapId,
+        mut params: Outgoing,
+    ) -> StreamingSend {
         let table = self.prepare(&mut params);
         self.enter(|state, now| {
             let caps = table.retain(state);
@@ -63,12 +69,18 @@ impl Shared {
 
     /// Nobody waits for this call any more. Its id may be another call's by now.
     pub(crate) fn drop_call(self: &Arc<Self>, id: CallId, handle: *const CallHandle) {
-        self.drop_waiter(id, |waiter| matches!(waiter, Waiter::Call(known) if known.as_ptr() == handle));
+        self.drop_waiter(
+            id,
+            |waiter| matches!(waiter, Waiter::Call(known) if known.as_ptr() == handle),
+        );
     }
 
     /// Nobody waits for this streamed call any more. Its id may be another call's by now.
     pub(crate) fn drop_stream_wait(self: &Arc<Self>, id: CallId, wait: *const StreamWait) {
-        self.drop_waiter(id, |waiter| matches!(waiter, Waiter::Stream(known) if known.as_ptr() == wait));
+        self.drop_waiter(
+            id,
+            |waiter| matches!(waiter, Waiter::Stream(known) if known.as_ptr() == wait),
+        );
     }
 
     fn drop_waiter(self: &Arc<Self>, id: CallId, is_it: impl FnOnce(&Waiter) -> bool) {
@@ -84,12 +96,20 @@ impl Shared {
     /// it may have to host objects.
     fn prepare(self: &Arc<Self>, outgoing: &mut Outgoing) -> CapTable {
         let handles = outgoing.frame_mut().take_caps();
-        let entries = handles.iter().map(|handle| self.entry(handle.as_ref())).collect();
-        CapTable { entries, _handles: handles }
+        let entries = handles
+            .iter()
+            .map(|handle| self.entry(handle.as_ref()))
+            .collect();
+        CapTable {
+            entries,
+            _handles: handles,
+        }
     }
 
     fn entry(self: &Arc<Self>, handle: Option<&CapHandle>) -> Entry {
-        let Some(handle) = handle else { return Entry::Null };
+        let Some(handle) = handle else {
+            return Entry::Null;
+        };
         match handle.downcast_ref::<Hook>() {
             Some(Hook::Null) => Entry::Null,
             Some(Hook::Broken(error)) => Entry::Broken(error.clone()),
@@ -147,8 +167,8 @@ impl Client {
         }
     }
 
-    /// Which object of this process this is, if it is one, once the calls streamed to it before
-    /// have been dealt with.
+    /// Which object of this process this is, if it is one, once the promises on the way to it are
+    /// resolved and the calls streamed to it before have been dealt with.
     pub(crate) async fn local_server(&self) -> Option<ServerId> {
         let attached = match self.hook()? {
             Hook::Attached(attached) => attached,
@@ -159,17 +179,17 @@ impl Client {
             Hook::Null | Hook::Broken(_) => return None,
         };
         let runtime = &attached.runtime;
-        let server = runtime.enter(|state, _| {
-            let object = state.vat.local_object(attached.cap)?;
-            Some(state.objects.get(&object)?.server)
-        })?;
+        // A call goes wherever promises lead and waits for streamed ones, so its return means that
+        // both are done. How it ends does not matter: a broken stream is the business of its caller.
         let barrier = runtime.call(attached.cap, Outgoing::call(BARRIER_INTERFACE_ID, 0, 0));
-        // How it ends does not matter: a broken stream is the business of its caller.
         let _ = core::future::poll_fn(|cx| {
             runtime.drive(cx);
             barrier.poll(cx)
         })
         .await;
-        Some(server)
+        runtime.enter(|state, _| {
+            let object = state.vat.local_object(attached.cap)?;
+            Some(state.objects.get(&object)?.server)
+        })
     }
 }

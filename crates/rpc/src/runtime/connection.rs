@@ -38,7 +38,10 @@ impl Default for ConnectOptions {
 impl ConnectOptions {
     #[must_use]
     pub fn with_bootstrap(self, bootstrap: impl FromClient) -> Self {
-        Self { bootstrap: Some(bootstrap.into_client()), ..self }
+        Self {
+            bootstrap: Some(bootstrap.into_client()),
+            ..self
+        }
     }
 }
 
@@ -67,21 +70,24 @@ impl ConnectionHandle {
         }
         let state = Arc::new(ConnectionState::default());
         let id = shared.enter(|shared_state, now| {
-            let bootstrap = options.bootstrap.as_ref().map(|client| match client.hook() {
-                Some(Hook::Attached(cap)) if Arc::ptr_eq(&cap.runtime, shared) => {
-                    shared_state.vat.retain(cap.cap);
-                    cap.cap
-                }
-                Some(Hook::Local(server)) => match server.attached() {
-                    Some(cap) if Arc::ptr_eq(&cap.runtime, shared) => {
+            let bootstrap = options
+                .bootstrap
+                .as_ref()
+                .map(|client| match client.hook() {
+                    Some(Hook::Attached(cap)) if Arc::ptr_eq(&cap.runtime, shared) => {
                         shared_state.vat.retain(cap.cap);
                         cap.cap
                     }
+                    Some(Hook::Local(server)) => match server.attached() {
+                        Some(cap) if Arc::ptr_eq(&cap.runtime, shared) => {
+                            shared_state.vat.retain(cap.cap);
+                            cap.cap
+                        }
+                        _ => shared_state.vat.broken(foreign_bootstrap()),
+                    },
+                    Some(Hook::Broken(error)) => shared_state.vat.broken(error.clone()),
                     _ => shared_state.vat.broken(foreign_bootstrap()),
-                },
-                Some(Hook::Broken(error)) => shared_state.vat.broken(error.clone()),
-                _ => shared_state.vat.broken(foreign_bootstrap()),
-            });
+                });
             let id = shared_state.vat.connect(
                 now,
                 ConnectionOptions {
@@ -94,33 +100,56 @@ impl ConnectionHandle {
             shared_state.connections.insert(id, Arc::clone(&state));
             id
         });
-        Self { inner: Arc::new(Inner { runtime: runtime.clone(), id, state }) }
+        Self {
+            inner: Arc::new(Inner {
+                runtime: runtime.clone(),
+                id,
+                state,
+            }),
+        }
     }
 
     /// The object that the peer offers to everyone who connects, usable at once.
     #[must_use]
     pub fn bootstrap<C: FromClient>(&self) -> C {
         let shared = &self.inner.runtime.shared;
-        C::from_client(match self.inner.enter(|state, now| state.vat.bootstrap(now, self.inner.id)) {
-            Some(cap) => Client::attached(Arc::clone(shared), cap),
-            None => Client::broken(self.inner.state.reason().unwrap_or_else(|| Exception::disconnected("the connection is over"))),
-        })
+        C::from_client(
+            match self
+                .inner
+                .enter(|state, now| state.vat.bootstrap(now, self.inner.id))
+            {
+                Some(cap) => Client::attached(Arc::clone(shared), cap),
+                None => Client::broken(
+                    self.inner
+                        .state
+                        .reason()
+                        .unwrap_or_else(|| Exception::disconnected("the connection is over")),
+                ),
+            },
+        )
     }
 
     /// Lets each stream have this many bytes in flight, from now on.
     pub fn set_window_size(&self, bytes: u64) {
-        self.inner.enter(|state, _| state.vat.set_flow_control(self.inner.id, FlowControl::Fixed(bytes)));
+        self.inner.enter(|state, _| {
+            state
+                .vat
+                .set_flow_control(self.inner.id, FlowControl::Fixed(bytes))
+        });
     }
 
     /// Sizes of the tables and of what is in flight; none once the connection is over.
     #[must_use]
     pub fn stats(&self) -> Option<ConnectionStats> {
-        self.inner.enter(|state, _| state.vat.connection_stats(self.inner.id)).flatten()
+        self.inner
+            .enter(|state, _| state.vat.connection_stats(self.inner.id))
+            .flatten()
     }
 
     /// Ends the connection: the peer is told the reason, and all calls fail with it.
     pub fn close(&self, reason: Exception) {
-        self.inner.enter(|state, now| state.vat.close(now, self.inner.id, reason));
+        self.inner
+            .enter(|state, now| state.vat.close(now, self.inner.id, reason));
     }
 
     /// Waits for the end of the connection, and says why it came.
@@ -148,9 +177,17 @@ impl ConnectionHandle {
     /// Appends frames for the peer, until there are no more or they are `max_bytes` together.
     /// Ready with true when there is at least one; with false when the connection is over and
     /// everything was handed out, so that the network can be closed.
-    pub fn poll_transmit(&self, cx: &mut Context<'_>, frames: &mut Vec<Vec<u8>>, max_bytes: usize) -> Poll<bool> {
+    pub fn poll_transmit(
+        &self,
+        cx: &mut Context<'_>,
+        frames: &mut Vec<Vec<u8>>,
+        max_bytes: usize,
+    ) -> Poll<bool> {
         self.inner.state.network.register(cx.waker());
-        self.inner.runtime.shared.enter(|state, _| self.inner.take_frames(state, frames, max_bytes))
+        self.inner
+            .runtime
+            .shared
+            .enter(|state, _| self.inner.take_frames(state, frames, max_bytes))
     }
 
     /// The next frame for the peer; none when the connection is over and the network can be closed.
@@ -162,21 +199,32 @@ impl ConnectionHandle {
 
     /// Notes that the network lost the peer: all calls fail with the reason.
     pub fn disconnected(&self, reason: Exception) {
-        self.inner.enter(|state, now| state.vat.handle_disconnect(now, self.inner.id, reason));
+        self.inner
+            .enter(|state, now| state.vat.handle_disconnect(now, self.inner.id, reason));
     }
 }
 
 impl Inner {
     /// Changes the vat if this connection is still there: its id may name another one later.
     fn enter<T>(&self, change: impl FnOnce(&mut State, u64) -> T) -> Option<T> {
-        self.runtime.shared.enter(|state, now| self.is_open(state).then(|| change(state, now)))
+        self.runtime
+            .shared
+            .enter(|state, now| self.is_open(state).then(|| change(state, now)))
     }
 
     fn is_open(&self, state: &State) -> bool {
-        state.connections.get(&self.id).is_some_and(|known| Arc::ptr_eq(known, &self.state))
+        state
+            .connections
+            .get(&self.id)
+            .is_some_and(|known| Arc::ptr_eq(known, &self.state))
     }
 
-    fn take_frames(&self, state: &mut State, frames: &mut Vec<Vec<u8>>, max_bytes: usize) -> Poll<bool> {
+    fn take_frames(
+        &self,
+        state: &mut State,
+        frames: &mut Vec<Vec<u8>>,
+        max_bytes: usize,
+    ) -> Poll<bool> {
         if self.state.drained.load(Ordering::Relaxed) {
             return Poll::Ready(false);
         }
@@ -211,7 +259,9 @@ impl Drop for Inner {
         self.enter(|state, now| state.vat.handle_disconnect(now, self.id, reason));
         // Nobody is left to send them, and the vat keeps a connection until its last frame is taken.
         let mut frames = Vec::new();
-        self.runtime.shared.enter(|state, _| self.take_frames(state, &mut frames, usize::MAX).is_ready());
+        self.runtime
+            .shared
+            .enter(|state, _| self.take_frames(state, &mut frames, usize::MAX).is_ready());
     }
 }
 

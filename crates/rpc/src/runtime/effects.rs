@@ -51,16 +51,29 @@ impl Effects {
 }
 
 impl State {
-    pub(super) fn collect_effects(&mut self, runtime: &Arc<Shared>, now_micros: u64, effects: &mut Effects) {
+    pub(super) fn collect_effects(
+        &mut self,
+        runtime: &Arc<Shared>,
+        now_micros: u64,
+        effects: &mut Effects,
+    ) {
         while let Some(event) = self.vat.poll_event() {
             self.collect_event(runtime, now_micros, event, effects);
         }
         while let Some(connection) = self.vat.poll_transmit_ready() {
-            effects.networks.extend(self.connections.get(&connection).map(Arc::clone));
+            effects
+                .networks
+                .extend(self.connections.get(&connection).map(Arc::clone));
         }
     }
 
-    fn collect_event(&mut self, runtime: &Arc<Shared>, now_micros: u64, event: Event, effects: &mut Effects) {
+    fn collect_event(
+        &mut self,
+        runtime: &Arc<Shared>,
+        now_micros: u64,
+        event: Event,
+        effects: &mut Effects,
+    ) {
         match event {
             Event::Call(call) => match self.objects.get(&call.object) {
                 Some(object) => {
@@ -77,7 +90,9 @@ impl State {
                     }
                 }
                 None => {
-                    effects.garbage.push(Garbage::Payload(adopt(runtime, call.params)));
+                    effects
+                        .garbage
+                        .push(Garbage::Payload(adopt(runtime, call.params)));
                     let error = Exception::failed("the object is gone");
                     self.vat.return_exception(now_micros, call.answer, error);
                 }
@@ -93,7 +108,9 @@ impl State {
                         }
                         None => effects.garbage.extend(result.ok().map(Garbage::Payload)),
                     },
-                    Some(Waiter::Stream(_)) | None => effects.garbage.extend(result.ok().map(Garbage::Payload)),
+                    Some(Waiter::Stream(_)) | None => {
+                        effects.garbage.extend(result.ok().map(Garbage::Payload))
+                    }
                 }
             }
             Event::StreamReady { call, result } => {
@@ -108,7 +125,9 @@ impl State {
                 Some(running) => *running = RunningCall::Canceled,
                 None => {}
             },
-            Event::ObjectReleased { object } => effects.garbage.extend(self.objects.remove(&object).map(Garbage::Object)),
+            Event::ObjectReleased { object } => effects
+                .garbage
+                .extend(self.objects.remove(&object).map(Garbage::Object)),
             Event::Closed { connection, reason } => {
                 if let Some(network) = self.connections.remove(&connection) {
                     effects.wakers.extend(network.close(reason));
@@ -122,8 +141,11 @@ impl State {
 /// Gives each of the payload's references an owner, and the message a table of them.
 fn adopt(runtime: &Arc<Shared>, mut payload: Payload) -> Payload {
     if !payload.caps.is_empty() {
-        let table =
-            payload.caps.iter().map(|cap| cap.map(|cap| attached_handle(Arc::clone(runtime), cap))).collect();
+        let table = payload
+            .caps
+            .iter()
+            .map(|cap| cap.map(|cap| attached_handle(Arc::clone(runtime), cap)))
+            .collect();
         payload.message_mut().set_caps(table);
     }
     payload

@@ -59,7 +59,10 @@ impl Runtime {
     }
 
     /// With a clock of one's own: microseconds since any moment, never running backwards.
-    pub fn with_clock(spawn: impl Spawn, now_micros: impl Fn() -> u64 + MaybeSend + MaybeSync + 'static) -> Self {
+    pub fn with_clock(
+        spawn: impl Spawn,
+        now_micros: impl Fn() -> u64 + MaybeSend + MaybeSync + 'static,
+    ) -> Self {
         Self::from_parts(Executor::Given(Box::new(spawn)), Box::new(now_micros))
     }
 
@@ -92,7 +95,13 @@ impl Runtime {
     }
 
     fn from_parts(executor: Executor, now_micros: Box<Clock>) -> Self {
-        Self { shared: Arc::new(Shared { state: Mutex::new(State::new()), executor, now_micros }) }
+        Self {
+            shared: Arc::new(Shared {
+                state: Mutex::new(State::new()),
+                executor,
+                now_micros,
+            }),
+        }
     }
 }
 
@@ -192,11 +201,15 @@ impl Shared {
 
     /// Hosts an object; the reference belongs to the caller.
     pub(crate) fn host(self: &Arc<Self>, id: ServerId, dispatch: Arc<dyn Dispatch>) -> CapId {
-        let options =
-            ObjectOptions { streaming_methods: dispatch.streaming_methods().into(), concurrent: dispatch.concurrent() };
+        let options = ObjectOptions {
+            streaming_methods: dispatch.streaming_methods().into(),
+            concurrent: dispatch.concurrent(),
+        };
         self.enter(|state, _| {
             let (object, cap) = state.vat.add_object(options);
-            state.objects.insert(object, Arc::new(HostedObject::new(id, dispatch)));
+            state
+                .objects
+                .insert(object, Arc::new(HostedObject::new(id, dispatch)));
             cap
         })
     }

@@ -49,7 +49,11 @@ pub(super) enum RunningCall {
 
 impl HostedObject {
     pub(super) fn new(server: ServerId, dispatch: Arc<dyn Dispatch>) -> Self {
-        Self { server, dispatch, mailbox: Mutex::default() }
+        Self {
+            server,
+            dispatch,
+            mailbox: Mutex::default(),
+        }
     }
 
     /// Queues a call. When it returns true, the caller has to see to it that the object is run.
@@ -82,10 +86,23 @@ impl Shared {
     }
 
     /// Runs a call up to its first wait. A method that does not wait costs no task.
-    fn begin(self: &Arc<Self>, object: &HostedObject, delivery: Delivery) -> Option<Vec<Arc<HostedObject>>> {
-        let Delivery { answer, interface_id, method_id, params } = delivery;
+    fn begin(
+        self: &Arc<Self>,
+        object: &HostedObject,
+        delivery: Delivery,
+    ) -> Option<Vec<Arc<HostedObject>>> {
+        let Delivery {
+            answer,
+            interface_id,
+            method_id,
+            params,
+        } = delivery;
         let (results, slot) = RawResults::new();
-        let answering = Answering { runtime: Arc::clone(self), answer: Some(answer), slot: Some(slot) };
+        let answering = Answering {
+            runtime: Arc::clone(self),
+            answer: Some(answer),
+            slot: Some(slot),
+        };
         if interface_id == BARRIER_INTERFACE_ID {
             drop((params, results));
             return answering.finish(Ok(()));
@@ -94,7 +111,10 @@ impl Shared {
         let begun = catch_unwind(AssertUnwindSafe(|| {
             let mut method = dispatch.dispatch(interface_id, method_id, params, results);
             // A method that waits is polled again by its task, so nobody has to be woken here.
-            match method.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            match method
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+            {
                 Poll::Ready(result) => Begun::Done(result),
                 Poll::Pending => Begun::Waits(method),
             }
@@ -103,7 +123,9 @@ impl Shared {
             Ok(Begun::Done(result)) => answering.finish(result),
             Ok(Begun::Waits(method)) => match self.become_task(answer) {
                 Some(registration) => {
-                    self.spawn(Box::pin(answering.run(Abortable::new(method, registration))));
+                    self.spawn(Box::pin(
+                        answering.run(Abortable::new(method, registration)),
+                    ));
                     None
                 }
                 None => {
@@ -172,7 +194,8 @@ impl Drop for Answering {
     fn drop(&mut self) {
         if let Some(objects) = self.answer(Err(dropped())) {
             let runtime = Arc::clone(&self.runtime);
-            self.runtime.spawn(Box::pin(async move { runtime.run_objects(objects) }));
+            self.runtime
+                .spawn(Box::pin(async move { runtime.run_objects(objects) }));
         }
     }
 }
@@ -207,5 +230,6 @@ fn dropped() -> Exception {
 }
 
 /// Calls to this interface are answered for every object without asking it, after whatever was
-/// delivered to the object before. Nothing is revealed by that but that the object exists.
+/// delivered to the object before. They reveal nothing but that the object exists. An object
+/// elsewhere may answer that it has no such interface, which serves as well.
 pub(super) const BARRIER_INTERFACE_ID: u64 = 0xd5c1_89cf_95c4_74a1;
