@@ -43,7 +43,6 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
             let mut browser =
                 Browser::open(&setup::say_browser()?, &format!("{}/?auto=1", server.url))?;
             follow(&mut server, || browser.ended_early())
-                .map_err(|failure| explain(failure, &browser))
         }
         Client::Node => {
             say("client: Node.js");
@@ -72,7 +71,7 @@ pub(crate) fn bench(args: &[String]) -> Result<(), Failure> {
         server_program.display()
     ));
     let mut browser = Browser::open(&browser_program, &format!("{}/?{query}", server.url))?;
-    let report = measure(&server, &mut browser).map_err(|failure| explain(failure, &browser));
+    let report = measure(&server, &mut browser);
     server.end();
     let report = report?;
 
@@ -231,17 +230,6 @@ fn keep_open(server: &Server) -> Result<(), Failure> {
             println!("{}", session::sentence(&report));
         }
     }
-}
-
-fn explain(failure: Failure, browser: &Browser) -> Failure {
-    let words = browser.last_words();
-    let failure = failure.to_string();
-    if words.is_empty() || failure.contains(&words) {
-        return Failure::new(failure);
-    }
-    Failure::new(format!(
-        "{failure}\n\nthe browser's log ends with:\n{words}"
-    ))
 }
 
 fn give_up_after_silence(last_sign: Instant) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! The progress line of the demo: how far, how fast, and how full the window is.
 
 use std::io::Write;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -38,26 +39,30 @@ impl Progress {
         }
     }
 
-    fn line(&self) -> String {
-        let filled = (self.fraction() * BAR_CELLS as f64) as usize;
-        let bar: String = (0..BAR_CELLS)
-            .map(|cell| if cell < filled { '█' } else { '░' })
-            .collect();
-        format!(
-            "{} {:>5.1} %  {} of {}  {:>6.1} MB/s  in flight {} of a {} window",
-            paint("36", &bar),
+    /// At most `columns` wide, down to where only the bar could still give way.
+    fn line(&self, columns: usize) -> String {
+        let figures = format!(
+            "{:>5.1} %  {:>9}  {:>6.1} MB/s  in flight {} of a {} window",
             self.fraction() * 100.0,
             bytes(self.sent),
-            bytes(self.total),
             self.megabytes_per_second,
             bytes(self.in_flight),
             bytes(self.window),
-        )
+        );
+        let cells = columns
+            .saturating_sub(figures.chars().count() + 2)
+            .min(MOST_BAR_CELLS);
+        let filled = (self.fraction() * cells as f64) as usize;
+        let bar: String = (0..cells)
+            .map(|cell| if cell < filled { '█' } else { '░' })
+            .collect();
+        format!("{} {figures}", paint("36", &bar))
     }
 }
 
 /// Draws in place on a terminal; elsewhere prints a line now and then.
 pub(crate) struct Gauge {
+    columns: usize,
     drawn: bool,
     last_printed: Option<(Instant, u64)>,
 }
@@ -65,6 +70,7 @@ pub(crate) struct Gauge {
 impl Gauge {
     pub(crate) fn new() -> Self {
         Self {
+            columns: terminal_columns(),
             drawn: false,
             last_printed: None,
         }
@@ -72,7 +78,7 @@ impl Gauge {
 
     pub(crate) fn show(&mut self, progress: &Progress) {
         if steps::is_terminal() {
-            print!("\r\x1b[2K{}", progress.line());
+            print!("\r\x1b[2K{}", progress.line(self.columns));
             let _ = std::io::stdout().flush();
             self.drawn = true;
             return;
@@ -82,7 +88,7 @@ impl Gauge {
             tenth > last_tenth || at.elapsed() > Duration::from_secs(2)
         });
         if due {
-            println!("{}", progress.line());
+            println!("{}", progress.line(self.columns));
             self.last_printed = Some((Instant::now(), tenth));
         }
     }
@@ -95,7 +101,22 @@ impl Gauge {
     }
 }
 
-const BAR_CELLS: usize = 30;
+/// A line that wraps cannot be drawn over. `stty` asks the terminal on our own standard input.
+fn terminal_columns() -> usize {
+    let answer = Command::new("stty")
+        .arg("size")
+        .stdin(Stdio::inherit())
+        .stderr(Stdio::null())
+        .output();
+    answer
+        .ok()
+        .and_then(|output| String::from_utf8(output.stdout).ok())
+        .and_then(|text| text.split_whitespace().nth(1)?.parse().ok())
+        .filter(|columns| *columns > 0)
+        .unwrap_or(100)
+}
+
+const MOST_BAR_CELLS: usize = 30;
 
 #[cfg(test)]
 mod tests {
@@ -106,16 +127,25 @@ mod tests {
     fn a_progress_report_reads_as_one_line() {
         let report = json!({"sent": 33_554_432, "total": 67_108_864, "inFlight": 65_600,
             "window": 131_072, "mbps": 212.34, "elapsedMs": 158});
-        let line = Progress::parse(&report).map(|progress| progress.line());
+        let line = Progress::parse(&report).map(|progress| progress.line(120));
         let line = line.unwrap_or_default();
         assert!(line.contains(" 50.0 %"), "{line}");
-        assert!(line.contains("32.0 MiB of 64.0 MiB"), "{line}");
+        assert!(line.contains("32.0 MiB"), "{line}");
         assert!(line.contains("212.3 MB/s"), "{line}");
         assert!(
             line.contains("in flight 64.1 KiB of a 128.0 KiB window"),
             "{line}"
         );
-        assert_eq!(line.matches('█').count(), BAR_CELLS / 2);
+        assert_eq!(line.matches('█').count(), MOST_BAR_CELLS / 2);
+    }
+
+    #[test]
+    fn the_line_fits_a_common_terminal() {
+        let report = json!({"sent": 1_023_000_000, "total": 67_108_864, "inFlight": 165_600,
+            "window": 131_072, "mbps": 1212.34, "elapsedMs": 158});
+        let line = Progress::parse(&report).map(|progress| progress.line(80));
+        let cells = line.unwrap_or_default().chars().count();
+        assert!((70..80).contains(&cells), "{cells}");
     }
 
     #[test]
@@ -126,7 +156,7 @@ mod tests {
     #[test]
     fn an_empty_file_is_all_sent() {
         let report = json!({"sent": 0, "total": 0, "inFlight": 0, "window": 65_536, "mbps": 0});
-        let line = Progress::parse(&report).map(|progress| progress.line());
+        let line = Progress::parse(&report).map(|progress| progress.line(100));
         assert!(line.unwrap_or_default().contains("100.0 %"));
     }
 }

@@ -39,6 +39,10 @@ fn main() -> ExitCode {
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
+            // An interrupted run fails in whatever it was doing; that is no news to who interrupted it.
+            if process::interrupted() {
+                process::leave();
+            }
             if !failure.is_told() {
                 eprintln!("\nerror: {failure}");
             }

@@ -73,7 +73,7 @@ pub(crate) fn each_line(
 }
 
 pub(crate) fn start(what: &str, command: &mut Command) -> Result<Running, Failure> {
-    if ENDING.load(Ordering::SeqCst) {
+    if interrupted() {
         return Err(Failure::new("interrupted"));
     }
     // A group of its own, so that ending it also ends what it started: a browser's helpers, a test's servers.
@@ -119,7 +119,7 @@ impl Running {
             .wait()
             .map_err(|error| Failure::new(format!("{what}: cannot wait for it: {error}")));
         self.forget();
-        if ENDING.load(Ordering::SeqCst) {
+        if interrupted() {
             return Err(Failure::new("interrupted"));
         }
         status
@@ -178,21 +178,32 @@ pub(crate) fn kill_children_on_ctrl_c() {
         for id in lock_children().drain(..) {
             signal_group("TERM", id);
         }
-        // Time for the children to end and for the main thread to see it and remove its temporary files.
-        std::thread::sleep(Duration::from_secs(2));
-        for path in SCRATCH
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .drain(..)
-        {
-            let _ = std::fs::remove_dir_all(path);
-        }
-        let _ = std::io::stdout().flush();
-        std::process::exit(130);
+        // Time for the children to end, and for the main thread to see it, tidy up and leave by itself.
+        std::thread::sleep(Duration::from_secs(5));
+        leave();
     });
     if let Err(error) = installed {
         eprintln!("note: Ctrl-C may leave child processes behind: {error}");
     }
+}
+
+pub(crate) fn interrupted() -> bool {
+    ENDING.load(Ordering::SeqCst)
+}
+
+/// The end of an interrupted run.
+pub(crate) fn leave() -> ! {
+    let leftover: Vec<PathBuf> = SCRATCH
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .drain(..)
+        .collect();
+    for path in leftover {
+        let _ = std::fs::remove_dir_all(path);
+    }
+    eprintln!("\ninterrupted");
+    let _ = std::io::stdout().flush();
+    std::process::exit(130);
 }
 
 /// A temporary directory that is removed when dropped, and on Ctrl-C.
