@@ -40,7 +40,7 @@ impl Progress {
     }
 
     /// At most `columns` wide, down to where only the bar could still give way.
-    fn line(&self, columns: usize) -> String {
+    fn bar_and_figures(&self, columns: usize) -> (String, String) {
         let figures = format!(
             "{:>5.1} %  {:>9}  {:>6.1} MB/s  in flight {} of a {} window",
             self.fraction() * 100.0,
@@ -56,6 +56,11 @@ impl Progress {
         let bar: String = (0..cells)
             .map(|cell| if cell < filled { '█' } else { '░' })
             .collect();
+        (bar, figures)
+    }
+
+    fn line(&self, columns: usize) -> String {
+        let (bar, figures) = self.bar_and_figures(columns);
         format!("{} {figures}", paint("36", &bar))
     }
 }
@@ -123,11 +128,17 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    /// Without the colour that a terminal would get.
+    fn plain_line(progress: &Progress, columns: usize) -> String {
+        let (bar, figures) = progress.bar_and_figures(columns);
+        format!("{bar} {figures}")
+    }
+
     #[test]
     fn a_progress_report_reads_as_one_line() {
         let report = json!({"sent": 33_554_432, "total": 67_108_864, "inFlight": 65_600,
             "window": 131_072, "mbps": 212.34, "elapsedMs": 158});
-        let line = Progress::parse(&report).map(|progress| progress.line(120));
+        let line = Progress::parse(&report).map(|progress| plain_line(&progress, 120));
         let line = line.unwrap_or_default();
         assert!(line.contains(" 50.0 %"), "{line}");
         assert!(line.contains("32.0 MiB"), "{line}");
@@ -143,7 +154,7 @@ mod tests {
     fn the_line_fits_a_common_terminal() {
         let report = json!({"sent": 1_023_000_000, "total": 67_108_864, "inFlight": 165_600,
             "window": 131_072, "mbps": 1212.34, "elapsedMs": 158});
-        let line = Progress::parse(&report).map(|progress| progress.line(80));
+        let line = Progress::parse(&report).map(|progress| plain_line(&progress, 80));
         let cells = line.unwrap_or_default().chars().count();
         assert!((70..80).contains(&cells), "{cells}");
     }
@@ -156,7 +167,7 @@ mod tests {
     #[test]
     fn an_empty_file_is_all_sent() {
         let report = json!({"sent": 0, "total": 0, "inFlight": 0, "window": 65_536, "mbps": 0});
-        let line = Progress::parse(&report).map(|progress| progress.line(100));
+        let line = Progress::parse(&report).map(|progress| plain_line(&progress, 100));
         assert!(line.unwrap_or_default().contains("100.0 %"));
     }
 }
