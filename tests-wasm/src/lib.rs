@@ -1,1 +1,1 @@
-
+//! Nothing by itself: the tests are in `tests/`, and run in a browser.

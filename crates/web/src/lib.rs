@@ -10,6 +10,6 @@
 
 mod driver;
 mod link;
-mod seam;
+pub mod seam;
 mod slots;
 pub mod surface;
