@@ -36,39 +36,57 @@ pub(super) struct BrandScope {
     pub(super) inherited: bool,
     /// Empty, or one for each parameter.
     pub(super) params: Vec<Entity>,
+    /// How many scopes this one, those around it and all parameters amount to, written out.
+    size: usize,
 }
 
+/// The most that a type may amount to. Aliases can double it with every line.
+pub(super) const MAX_TYPE_SIZE: usize = 4096;
+
 impl BrandScope {
-    fn root(node_id: u64) -> Rc<Self> {
+    fn new(
+        parent: Option<Rc<BrandScope>>,
+        node_id: u64,
+        param_count: usize,
+        inherited: bool,
+        params: Vec<Entity>,
+    ) -> Rc<Self> {
+        let around = parent.as_ref().map_or(0, |parent| parent.size);
+        let inside = params.iter().map(Entity::size);
+        let size = inside.fold(around + 1, usize::saturating_add);
         Rc::new(BrandScope {
-            parent: None,
+            parent,
             node_id,
-            param_count: 0,
-            inherited: false,
-            params: Vec::new(),
+            param_count,
+            inherited,
+            params,
+            size,
         })
+    }
+
+    /// The scope of a declaration as seen from inside it.
+    pub(super) fn inside(
+        parent: Option<Rc<BrandScope>>,
+        node_id: u64,
+        param_count: usize,
+    ) -> Rc<Self> {
+        BrandScope::new(parent, node_id, param_count, true, Vec::new())
     }
 
     /// The scope of a declaration named inside this one, nothing bound yet.
     pub(super) fn push(self: &Rc<Self>, node_id: u64, param_count: usize) -> Rc<Self> {
-        Rc::new(BrandScope {
-            parent: Some(self.clone()),
-            node_id,
-            param_count,
-            inherited: false,
-            params: Vec::new(),
-        })
+        BrandScope::new(Some(self.clone()), node_id, param_count, false, Vec::new())
     }
 
     /// This scope with its parameters bound.
     pub(super) fn bind(&self, params: Vec<Entity>) -> Rc<Self> {
-        Rc::new(BrandScope {
-            parent: self.parent.clone(),
-            node_id: self.node_id,
-            param_count: self.param_count,
-            inherited: false,
+        BrandScope::new(
+            self.parent.clone(),
+            self.node_id,
+            self.param_count,
+            false,
             params,
-        })
+        )
     }
 
     /// This scope or the enclosing one that belongs to `node_id`.
@@ -80,7 +98,7 @@ impl BrandScope {
             }
             match &scope.parent {
                 Some(parent) => scope = parent,
-                None => return BrandScope::root(node_id),
+                None => return BrandScope::new(None, node_id, 0, false, Vec::new()),
             }
         }
     }
@@ -101,25 +119,20 @@ impl BrandScope {
     /// The bindings of `self`, found in one scope, as seen from `context`.
     pub(super) fn substitute(self: &Rc<Self>, context: &Rc<Self>) -> Rc<Self> {
         let parent = self.parent.as_ref().map(|p| p.substitute(context));
-        let mut scope = BrandScope {
-            parent,
-            node_id: self.node_id,
-            param_count: self.param_count,
-            inherited: false,
-            params: self.params.iter().map(|p| p.substitute(context)).collect(),
-        };
+        let mut inherited = false;
+        let mut params: Vec<Entity> = self.params.iter().map(|p| p.substitute(context)).collect();
         if self.inherited && self.param_count > 0 {
             let mut outer = Some(context);
             while let Some(candidate) = outer {
                 if candidate.node_id == self.node_id {
-                    scope.inherited = candidate.inherited;
-                    scope.params = candidate.params.clone();
+                    inherited = candidate.inherited;
+                    params = candidate.params.clone();
                     break;
                 }
                 outer = candidate.parent.as_ref();
             }
         }
-        Rc::new(scope)
+        BrandScope::new(parent, self.node_id, self.param_count, inherited, params)
     }
 
     /// As it appears in a compiled schema: innermost scope first, unbound ones left out.
@@ -149,6 +162,14 @@ impl BrandScope {
 }
 
 impl Entity {
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Entity::Declared { brand, .. } => brand.size,
+            Entity::List(Some(element)) => element.size().saturating_add(1),
+            _ => 1,
+        }
+    }
+
     pub(super) fn substitute(&self, context: &Rc<BrandScope>) -> Entity {
         match self {
             Entity::Declared { scope, brand } => Entity::Declared {

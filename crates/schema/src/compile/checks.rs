@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Compiler;
 use crate::diagnostic::{Problem, Span};
-use crate::parse::ast::{Decl, DeclKind, Located};
+use crate::parse::ast::{Decl, DeclKind, Expr, ExprKind, Located};
 
 impl<'a> Compiler<'a> {
     pub(super) fn check_declarations(&self) {
@@ -50,10 +50,15 @@ impl<'a> Compiler<'a> {
         let Some(first) = name.chars().next() else {
             return;
         };
-        let is_type = matches!(
-            decl.kind,
-            DeclKind::Using(_) | DeclKind::Enum | DeclKind::Struct | DeclKind::Interface { .. }
-        );
+        let is_type = match &decl.kind {
+            DeclKind::Enum | DeclKind::Struct | DeclKind::Interface { .. } => true,
+            // Aliases follow what they stand for: constants and annotations have aliases too.
+            DeclKind::Using(target) => match target_name(target) {
+                Some(target) => !target.starts_with(|c: char| c.is_ascii_lowercase()),
+                None => true,
+            },
+            _ => false,
+        };
         if is_type && !first.is_ascii_uppercase() {
             let mut better = name.clone();
             better.get_mut(..1).map(str::make_ascii_uppercase);
@@ -118,5 +123,15 @@ impl<'a> Compiler<'a> {
                 problem.hint("move it out of the enum, union or group"),
             );
         }
+    }
+}
+
+/// The last part of the name that an alias stands for.
+fn target_name(target: &Expr) -> Option<&str> {
+    match &target.kind {
+        ExprKind::Name(name) => Some(name),
+        ExprKind::Absolute(name) | ExprKind::Member(_, name) => Some(&name.value),
+        ExprKind::Apply(function, _) => target_name(function),
+        _ => None,
     }
 }

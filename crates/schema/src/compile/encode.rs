@@ -18,6 +18,25 @@ pub(super) enum Tree {
     },
 }
 
+impl Tree {
+    /// How many words it takes, roughly.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Tree::Scalar(Value::Text(text)) => text.len() / 8 + 1,
+            Tree::Scalar(Value::Data(bytes)) => bytes.len() / 8 + 1,
+            Tree::Scalar(_) => 1,
+            Tree::List { items, .. } => items.iter().map(Tree::size).sum::<usize>() + 1,
+            Tree::Struct { fields, .. } => {
+                let sizes = fields.iter().map(|field| match field {
+                    Assignment::Slot { tree, .. } => tree.size(),
+                    Assignment::Discriminant { .. } => 1,
+                });
+                sizes.sum::<usize>() + 1
+            }
+        }
+    }
+}
+
 /// One thing to be written into a struct.
 #[derive(Clone, Debug)]
 pub(super) enum Assignment {

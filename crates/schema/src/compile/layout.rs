@@ -275,7 +275,7 @@ impl Layout {
             }
             Some(lg_used) => {
                 let wanted = lg_used.max(lg_size) + 1;
-                if !self.widen_usage(member, union, index, wanted) {
+                if !self.widen_usage(member, union, index, wanted, true) {
                     return None;
                 }
                 self.members[member].usages[index].holes.take(lg_size)?
@@ -301,14 +301,23 @@ impl Layout {
         true
     }
 
-    fn widen_usage(&mut self, member: usize, union: usize, index: usize, wanted: u32) -> bool {
+    /// Lets a member use 2^`wanted` bits of a location. The new part becomes holes, unless it is
+    /// taken at once by the union that asked for it.
+    fn widen_usage(
+        &mut self,
+        member: usize,
+        union: usize,
+        index: usize,
+        wanted: u32,
+        leaves_holes: bool,
+    ) -> bool {
         if wanted > self.unions[union].locations[index].lg_size
             && !self.widen_location(union, index, wanted)
         {
             return false;
         }
         let usage = &mut self.members[member].usages[index];
-        if let Some(lg_used) = usage.lg_used {
+        if let (Some(lg_used), true) = (usage.lg_used, leaves_holes) {
             usage.holes.add_tail(lg_used, 1, wanted);
         }
         usage.lg_used = Some(wanted);
@@ -320,7 +329,8 @@ impl Layout {
         let Scope::Member(MemberId(member)) = scope else {
             return self.holes.widen(lg_size, offset, doublings);
         };
-        if lg_size + doublings > LG_WORD {
+        // Too large, or not at a multiple of the new size.
+        if lg_size + doublings > LG_WORD || offset & ((1 << doublings) - 1) != 0 {
             return false;
         }
         let UnionId(union) = self.members[member].parent;
@@ -334,7 +344,7 @@ impl Layout {
             let local = offset - (location.offset << (location.lg_size - lg_size));
             let usage = &mut self.members[member].usages[index];
             if local == 0 && usage.lg_used == Some(lg_size) {
-                return self.widen_usage(member, union, index, lg_size + doublings);
+                return self.widen_usage(member, union, index, lg_size + doublings, false);
             }
             return usage.holes.widen(lg_size, local, doublings);
         }

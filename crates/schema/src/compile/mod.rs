@@ -13,7 +13,7 @@ mod nodes;
 mod structs;
 mod values;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use crate::diagnostic::{Diagnostic, Problem};
@@ -54,6 +54,7 @@ pub fn compile(
         node_index: HashMap::new(),
         pending: nodes::Pending::default(),
         constants: RefCell::new(HashMap::new()),
+        depth: Cell::new(0),
     };
     compiler.run();
     let problems = compiler.problems.take();
@@ -109,6 +110,8 @@ struct Compiler<'a> {
     node_index: HashMap<u64, usize>,
     pending: nodes::Pending<'a>,
     constants: RefCell<HashMap<ScopeId, values::ConstantState>>,
+    /// How many names deep we are.
+    depth: Cell<usize>,
 }
 
 impl Compiler<'_> {

@@ -4,12 +4,15 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::brands::{BrandScope, Entity};
+use super::brands::{BrandScope, Entity, MAX_TYPE_SIZE};
 use super::modules::Module;
 use super::{Compiler, ids};
 use crate::diagnostic::{Problem, Span};
 use crate::node::{AnyPointer, Type};
 use crate::parse::ast::{Argument, Decl, DeclKind, Expr, ExprKind, Located};
+
+/// How far names may lead to other names; resolving them recurses, and stacks are finite.
+const MAX_DEPTH: usize = 200;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ScopeId(pub(super) usize);
@@ -77,13 +80,7 @@ impl<'a> Compiler<'a> {
             id,
             display_name,
             decl,
-            brand: Rc::new(BrandScope {
-                parent: parent_brand,
-                node_id: id,
-                param_count: decl.params.len(),
-                inherited: true,
-                params: Vec::new(),
-            }),
+            brand: BrandScope::inside(parent_brand, id, decl.params.len()),
             children: Vec::new(),
             members: BTreeMap::new(),
         });
@@ -182,13 +179,41 @@ impl<'a> Compiler<'a> {
         self.entity_to_type(&entity, expr, scope)
     }
 
-    /// Finds out what a name expression means, as seen from `scope`.
+    /// Finds out what a name expression means, as seen from `scope`; `None` once the problem has
+    /// been reported.
     pub(super) fn resolve(
         &self,
         expr: &Expr,
         scope: ScopeId,
         implicit: Implicit<'_>,
     ) -> Option<Entity> {
+        let entity = self.guarded(expr.span, scope, || self.find(expr, scope, implicit))?;
+        if entity.size() > MAX_TYPE_SIZE {
+            self.complain_in(scope, Problem::new(expr.span, "this type is too big"));
+            return None;
+        }
+        Some(entity)
+    }
+
+    /// Runs something that may lead to itself, unless it has done so too often already.
+    pub(super) fn guarded<T>(
+        &self,
+        span: Span,
+        scope: ScopeId,
+        run: impl FnOnce() -> Option<T>,
+    ) -> Option<T> {
+        if self.depth.get() >= MAX_DEPTH {
+            let message = "too long a chain of names that stand for each other";
+            self.complain_in(scope, Problem::new(span, message));
+            return None;
+        }
+        self.depth.set(self.depth.get() + 1);
+        let result = run();
+        self.depth.set(self.depth.get() - 1);
+        result
+    }
+
+    fn find(&self, expr: &Expr, scope: ScopeId, implicit: Implicit<'_>) -> Option<Entity> {
         let context = self.scope(scope)?.brand.clone();
         match &expr.kind {
             ExprKind::Name(name) => {
@@ -482,12 +507,13 @@ impl<'a> Compiler<'a> {
         let close = known
             .into_iter()
             .map(|candidate| (edit_distance(name, candidate), candidate))
-            .filter(|(distance, candidate)| *distance * 3 <= candidate.len().max(name.len()))
-            .min();
+            .filter(|(distance, candidate)| *distance * 5 <= candidate.len().min(name.len()) * 2)
+            .min()
+            .map(|(_, candidate)| candidate);
         self.complain_in(
             scope,
-            match close {
-                Some((_, candidate)) => problem.hint(format!("did you mean '{candidate}'?")),
+            match foreign_name(name).or(close) {
+                Some(candidate) => problem.hint(format!("did you mean '{candidate}'?")),
                 None => problem,
             },
         );
@@ -497,7 +523,8 @@ impl<'a> Compiler<'a> {
 impl Module {
     /// Byte offsets of the whole first line, to mark when a file as such is at fault.
     pub(super) fn first_line(&self) -> Span {
-        Span::new(0, self.source.text.find('\n').unwrap_or(0))
+        let text = &self.source.text;
+        Span::new(0, text.find('\n').unwrap_or(text.len()))
     }
 }
 
@@ -530,6 +557,27 @@ fn builtin(name: &str) -> Option<Entity> {
         .iter()
         .find(|(builtin, _)| *builtin == name)
         .map(|(_, ty)| Entity::Builtin(ty.clone()))
+}
+
+/// What other languages call our types.
+fn foreign_name(name: &str) -> Option<&'static str> {
+    Some(match name.to_ascii_lowercase().as_str() {
+        "string" | "str" => "Text",
+        "bytes" | "blob" | "buffer" => "Data",
+        "byte" | "u8" => "UInt8",
+        "short" | "i16" => "Int16",
+        "int" | "integer" | "i32" => "Int32",
+        "long" | "i64" => "Int64",
+        "u16" => "UInt16",
+        "uint" | "u32" => "UInt32",
+        "ulong" | "u64" => "UInt64",
+        "float" | "f32" => "Float32",
+        "double" | "number" | "f64" => "Float64",
+        "boolean" => "Bool",
+        "any" | "object" => "AnyPointer",
+        "array" | "vec" | "vector" => "List",
+        _ => return None,
+    })
 }
 
 /// Levenshtein's distance, letters of either case alike.

@@ -8,6 +8,9 @@ use crate::diagnostic::{Problem, Span};
 use crate::node::{Field, FieldKind, NodeKind, StructNode, Type, Value};
 use crate::parse::ast::{Argument, DeclKind, Expr, ExprKind};
 
+/// The most that a value may take, in words. Constants made of constants can double with every line.
+const MAX_VALUE_SIZE: usize = 1 << 20;
+
 /// How far the evaluation of a constant has come.
 pub(super) enum ConstantState {
     InProgress,
@@ -66,6 +69,15 @@ impl Compiler<'_> {
 
     /// Evaluates `expr` as a value of type `ty`; `None` once the problem has been reported.
     fn evaluate(&self, expr: &Expr, ty: &Type, scope: ScopeId) -> Option<Tree> {
+        let tree = self.guarded(expr.span, scope, || self.find_value(expr, ty, scope))?;
+        if tree.size() > MAX_VALUE_SIZE {
+            self.complain_in(scope, Problem::new(expr.span, "this value is too big"));
+            return None;
+        }
+        Some(tree)
+    }
+
+    fn find_value(&self, expr: &Expr, ty: &Type, scope: ScopeId) -> Option<Tree> {
         let mismatch = || {
             let message = format!("expected a value of type {}", self.type_name(ty));
             self.complain_in(scope, Problem::new(expr.span, message));

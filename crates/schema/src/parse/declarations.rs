@@ -452,10 +452,10 @@ impl Parser<'_> {
         if self.at_mark(';') {
             return Ok(self.advance().doc.clone());
         }
-        if self.at_mark('{') {
+        if !self.starts_line() && !self.at_mark('}') {
             return Err(self.expected("';'", "at the end of this declaration"));
         }
-        // The statement itself is fine: point at its end, and go on with the next line.
+        // The declaration itself is fine: point at its end, and go on with the next line.
         let end = self.last_span().end;
         let problem = Problem::new(Span::new(end, end + 1), "a ';' is missing here");
         self.report(problem);
@@ -472,7 +472,10 @@ impl Parser<'_> {
         self.nested(|parser| {
             while !parser.at_mark('}') {
                 if parser.at_end() {
-                    return Err(parser.report(Problem::new(open_span, "this '{' is never closed")));
+                    if !std::mem::replace(&mut parser.unclosed, true) {
+                        parser.report(Problem::new(open_span, "this '{' is never closed"));
+                    }
+                    return Err(Failed);
                 }
                 parser.statement(decl, kind);
             }

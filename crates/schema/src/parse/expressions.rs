@@ -30,7 +30,7 @@ impl Parser<'_> {
                 }
                 // Every link is a level of the tree that later stages recurse into.
                 links += 1;
-                if links > 256 {
+                if links > 32 {
                     let span = expr.span;
                     return Err(parser.report(Problem::new(span, "this name has too many parts")));
                 }

@@ -22,6 +22,8 @@ pub(crate) enum TokenKind {
 pub(crate) struct Token {
     pub(crate) kind: TokenKind,
     pub(crate) span: Span,
+    /// The first on its line.
+    pub(crate) starts_line: bool,
     pub(crate) doc: Option<String>,
 }
 
@@ -40,6 +42,7 @@ pub(crate) fn lex(text: &str, problems: &mut Vec<Problem>) -> Vec<Token> {
     tokens.push(Token {
         kind: TokenKind::End,
         span: Span::new(text.len(), text.len()),
+        starts_line: true,
         doc: None,
     });
     tokens
@@ -54,8 +57,11 @@ struct Lexer<'a> {
 
 impl Lexer<'_> {
     fn next_token(&mut self) -> Option<Token> {
+        let before = self.at;
         self.skip_blanks_and_comments();
         let start = self.at;
+        let skipped = self.text.get(before..start).unwrap_or("");
+        let starts_line = skipped.contains('\n');
         let kind = match self.peek()? {
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
                 TokenKind::Identifier(self.take_while(is_word).to_owned())
@@ -90,7 +96,12 @@ impl Lexer<'_> {
             TokenKind::Mark(';' | '{' | '}') => self.doc_comment(),
             _ => None,
         };
-        Some(Token { kind, span, doc })
+        Some(Token {
+            kind,
+            span,
+            starts_line,
+            doc,
+        })
     }
 
     fn peek(&self) -> Option<u8> {

@@ -17,12 +17,15 @@ pub(super) struct Parser<'a> {
     tokens: &'a [Token],
     at: usize,
     depth: usize,
+    /// An unclosed block was reported; those around it follow from that.
+    pub(super) unclosed: bool,
     problems: &'a mut Vec<Problem>,
 }
 
 static END: Token = Token {
     kind: TokenKind::End,
     span: Span { start: 0, end: 0 },
+    starts_line: true,
     doc: None,
 };
 
@@ -32,6 +35,7 @@ impl<'a> Parser<'a> {
             tokens,
             at: 0,
             depth: 0,
+            unclosed: false,
             problems,
         }
     }
@@ -54,6 +58,10 @@ impl<'a> Parser<'a> {
     /// Where the next token is.
     pub(super) fn span(&self) -> Span {
         self.token(0).span
+    }
+
+    pub(super) fn starts_line(&self) -> bool {
+        self.token(0).starts_line
     }
 
     /// Where the last token taken was.

@@ -1,0 +1,477 @@
+//! Each thing that can be wrong with a schema: the message, the place, and that nothing else is
+//! reported along with it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use capstan_schema::{Diagnostic, MemoryFiles, SourceFile, compile};
+
+/// What is wrong with `text` (put after the file's id), one line each:
+/// `marked text: message (hint)`.
+fn complaints(text: &str) -> Vec<String> {
+    let mut files = MemoryFiles::new();
+    files.insert(
+        "other.capnp",
+        "@0xd4c9a1b7e6f20001; struct Other { x @0 :Text; }",
+    );
+    let text = format!("@0xd4c9a1b7e6f20000;\n{text}");
+    match compile(&files, &[SourceFile::new("test.capnp", text)]) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.iter().map(describe).collect(),
+    }
+}
+
+fn describe(error: &Diagnostic) -> String {
+    let (from, to) = (error.column as usize - 1, error.end_column as usize - 1);
+    let marked: String = error.source_line.chars().take(to).skip(from).collect();
+    let hint = error
+        .hint
+        .as_ref()
+        .map_or(String::new(), |hint| format!(" ({hint})"));
+    format!("{marked}: {}{hint}", error.message)
+}
+
+#[track_caller]
+fn check(text: &str, expected: &[&str]) {
+    assert_eq!(complaints(text), expected, "{text}");
+}
+
+#[test]
+fn numbers_of_fields() {
+    check(
+        "struct A { a @0 :Text;\nb @0 :Text; }",
+        &["@0: the number @0 is used twice (first used in line 2)"],
+    );
+    check(
+        "struct A { a @0 :Text; b @2 :Text; }",
+        &[
+            "@2: the number @1 is missing (numbers start at @0 and leave no holes, so that nobody \
+           fills them)",
+        ],
+    );
+    check(
+        "enum A { a @1; }",
+        &[
+            "@1: the number @0 is missing (numbers start at @0 and leave no holes, so that nobody \
+           fills them)",
+        ],
+    );
+    check(
+        "interface A { a @0 (); b @0 (); }",
+        &["@0: the number @0 is used twice (first used in line 2)"],
+    );
+    check(
+        "struct A { a @65535 :Text; }",
+        &["@65535: the highest number allowed is @65534"],
+    );
+    check(
+        "struct A { a :Text; }",
+        &["a: the field 'a' has no number (write 'a @N :Type')"],
+    );
+    check(
+        "struct A { a @0 Text; }",
+        &["Text: expected ':' and a type after 'a', found 'Text'"],
+    );
+}
+
+#[test]
+fn ids() {
+    let errors = compile(
+        &MemoryFiles::new(),
+        &[SourceFile::new("a.capnp", "struct A {}")],
+    );
+    assert_eq!(
+        errors.unwrap_err().iter().map(describe).collect::<Vec<_>>(),
+        [
+            "struct A {}: this file has no id (run 'capstan id' and put the line it prints at the \
+          top of the file)"
+        ]
+    );
+    check(
+        "struct A @0x123 {}",
+        &["@0x123: this is not an id: its highest bit is not set (generate one with 'capstan id')"],
+    );
+    check(
+        "struct A @0xf000000000000000 {} struct B @0xf000000000000000 {}",
+        &[
+            "@0xf000000000000000: the id @0xf000000000000000 already belongs to test.capnp:A (give \
+           each its own: generate one with 'capstan id')",
+        ],
+    );
+    check(
+        "@0xd4c9a1b7e6f20009;",
+        &["@0xd4c9a1b7e6f20009: the file already has an id"],
+    );
+}
+
+#[test]
+fn undefined_names() {
+    check(
+        "struct A { a @0 :Strng; d @1 :string; b @2 :Int322; c @3 :Zzz; }",
+        &[
+            "Strng: 'Strng' is not defined",
+            "string: 'string' is not defined (did you mean 'Text'?)",
+            "Int322: 'Int322' is not defined (did you mean 'Int32'?)",
+            "Zzz: 'Zzz' is not defined",
+        ],
+    );
+    check(
+        "struct Person {} struct A { a @0 :Persn; b @1 :.Persn; c @2 :Person.Age; }",
+        &[
+            "Persn: 'Persn' is not defined (did you mean 'Person'?)",
+            ".Persn: '.Persn' is not defined in this file",
+            "Age: 'Person' has no member 'Age'",
+        ],
+    );
+    check(
+        "using A = import \"nowhere.capnp\"; using B = import \"/nowhere.capnp\";",
+        &[
+            "\"nowhere.capnp\": cannot find the file \"nowhere.capnp\" (the path is relative to \
+             this file; a leading / means the import directories (-I))",
+            "\"/nowhere.capnp\": cannot find the file \"/nowhere.capnp\" (paths that begin with / \
+             are looked for in the import directories (-I))",
+        ],
+    );
+    check(
+        "using O = import \"other.capnp\"; struct A { a @0 :O.Othr; b @1 :O; }",
+        &["Othr: 'O' has no member 'Othr'", "O: 'O' is not a type"],
+    );
+    check(
+        "using A = B; using B = A;",
+        &["A: the alias 'A' is defined by itself"],
+    );
+    check(
+        "using Text;",
+        &[
+            "Text: this 'using' has no name to declare (write 'using Name = …', or name a member of \
+           another scope: 'using Outer.Inner')",
+        ],
+    );
+}
+
+#[test]
+fn names_that_clash_or_are_badly_formed() {
+    check(
+        "struct A { a @0 :Text; a @1 :Text; }",
+        &["a: 'a' is already declared in this scope (first declared in line 2)"],
+    );
+    check(
+        "struct A { a @0 :Text; union { a @1 :Text; b @2 :Text; } }",
+        &["a: 'a' is already declared in this scope (first declared in line 2)"],
+    );
+    check(
+        "struct A {}\nstruct A {}",
+        &["A: 'A' is already declared in this scope (first declared in line 2)"],
+    );
+    check(
+        "struct a { X @0 :Text; my_field @1 :Text; }",
+        &[
+            "a: names of types begin with a capital (write 'A')",
+            "X: names of members, constants and annotations begin with a small letter (write 'x')",
+            "my_field: names have no underscores (write 'myField')",
+        ],
+    );
+    check(
+        "interface A { a @0 (x :Text, x :Text); }",
+        &["x: there are two parameters called 'x'"],
+    );
+    check(
+        "struct A { union { a @0 :Text; b @1 :Text; } union { c @2 :Text; d @3 :Text; } }",
+        &[
+            "union: a struct can have only one unnamed union (give one of them a name: \
+           'name :union { … }')",
+        ],
+    );
+}
+
+#[test]
+fn unions_and_groups() {
+    check(
+        "struct A { a :union { b @0 :Text; } }",
+        &[
+            "a: a union has at least two members (a lone field can be made part of a union later: \
+           it keeps its place)",
+        ],
+    );
+    check(
+        "struct A { a :group {} }",
+        &["a: a group has at least one member"],
+    );
+    check(
+        "struct A { a :union { b @0 :Text; union { c @1 :Text; d @2 :Text; } } }",
+        &["union: a union cannot contain an unnamed union (give it a name: 'name :union { … }')"],
+    );
+    check(
+        "struct A { a @0 :union { b @1 :Text; c @2 :Text; } }",
+        &[
+            "@0: unions need no number of their own (remove it, or, if the number is part of an \
+           old protocol, write '@0!')",
+        ],
+    );
+    check(
+        "struct A { a @0 :group { b @1 :Text; } }",
+        &["@0: groups have no number of their own (remove it; the group's fields are numbered)"],
+    );
+    check(
+        "struct A { a @2! :union { b @0 :Text; c @1 :Text; } }",
+        &[
+            "@2: a union's number must be greater than at most one of its members' numbers (only \
+           one field can have existed before it became a union; leave the number out to place \
+           the union by its members)",
+        ],
+    );
+    check(
+        "struct A { a :union { b @0 :Text; c @1 :Text; struct B {} } }",
+        &[
+            "B: only structs, interfaces and files can hold this kind of declaration (move it out \
+           of the enum, union or group)",
+        ],
+    );
+}
+
+#[test]
+fn types_and_their_parameters() {
+    check(
+        "struct B(T) {} struct A { a @0 :List; b @1 :List(Text, Data); c @2 :Text(Data); \
+         d @3 :B(Text, Text); e @4 :B(Int32); f @5 :B(T = Text); g @6 :B(Text)(Text); }",
+        &[
+            "List: 'List' needs the type of its elements (write 'List(Text)' or the like)",
+            "List(Text, Data): 'List' takes one type parameter, found 2",
+            "Text(Data): 'Text' takes no type parameters",
+            "B(Text, Text): 'B' takes one type parameter, found 2",
+            "Int32: type parameters stand for pointer types, and 'Int32' is none (wrap the value \
+             in a struct to pass it)",
+            "T: type arguments have no names (write only the type)",
+            "B(Text)(Text): 'B(Text)' already has its type parameters",
+        ],
+    );
+    check(
+        "struct A { a @0 :List(AnyPointer); b @1 :5; }",
+        &[
+            "List(AnyPointer): lists of AnyPointer are not supported (use AnyPointer or AnyList \
+             for the whole list, or a list of structs that hold one)",
+            "5: expected a name, found the value 5",
+        ],
+    );
+    check(
+        "struct A(T) {} interface B extends(A) { a @0 Text; b @1 [T] T; }",
+        &[
+            "A: 'A' is not an interface",
+            "Text: 'Text' is not a struct (write a list: '(name :Text)')",
+            "T: 'T' is not a struct (write a list: '(name :T)')",
+        ],
+    );
+}
+
+#[test]
+fn values() {
+    check(
+        "struct A { a @0 :UInt8 = 256; b @1 :Int8 = -129; c @2 :Text = 5; d @3 :Bool = 1; \
+         e @4 :Int8 = \"x\"; f @5 :Void = true; g @6 :UInt8 = 1.5; h @7 :List(Int8) = 3; \
+         i @8 :Text = 0x\"00\"; }",
+        &[
+            "256: 256 does not fit in UInt8",
+            "-129: -129 does not fit in Int8",
+            "5: expected a value of type Text",
+            "1: expected a value of type Bool",
+            "\"x\": expected a value of type Int8",
+            "true: expected a value of type Void",
+            "1.5: expected a value of type UInt8",
+            "3: expected a value of type List(Int8)",
+            "0x\"00\": expected a value of type Text",
+        ],
+    );
+    check(
+        "enum E { a @0; } const x :E = b; const y :UInt8 = c; const z :UInt8 = .E; \
+         const t :Text = \"\\xff\";",
+        &[
+            "b: 'b' is not defined",
+            "c: 'c' is not defined",
+            ".E: '.E' is not a constant",
+            "\"\\xff\": this text is not valid UTF-8 (use the type Data for other bytes)",
+        ],
+    );
+    check(
+        "const x :UInt8 = y; const y :UInt8 = 1; const z :UInt8 = .z; const w :Text = .y;",
+        &[
+            "y: a constant is named together with its scope (write '.y')",
+            "z: the constant 'z' is defined by itself",
+            ".y: expected a value of type Text, but '.y' is of type UInt8",
+        ],
+    );
+    check(
+        "struct S { a @0 :Text; g :group { b @1 :Text; } } \
+         const s :S = (c = 1, a = 2, \"x\", g = 5); const t :Text = (a = 1);",
+        &[
+            "c: S has no field 'c'",
+            "2: expected a value of type Text",
+            "\"x\": this value names no field (write '(field = value)')",
+            "5: expected a group's value (write '(field = value, …)')",
+            "(a = 1): expected a value of type Text",
+        ],
+    );
+}
+
+#[test]
+fn annotations() {
+    check(
+        "annotation a(struct) :Text; struct S $a { x @0 :Text $a(\"\"); y @1 :Text $S; } \
+         annotation b(here) :Text; struct T $a(5) {}",
+        &[
+            "here: annotations cannot target 'here' (the targets are file, const, enum, \
+           enumerant, struct, field, union, group, interface, method, param, annotation and *)",
+        ],
+    );
+    check(
+        "annotation a(struct) :Text; struct S $a { x @0 :Text $a(\"\"); y @1 :Text $S; } \
+         struct T $a(5) {}",
+        &[
+            "a: 'a' needs a value (write '$a(…)' with a Text)",
+            "a: 'a' cannot be applied to a field",
+            "S: 'S' is not an annotation",
+            "5: expected a value of type Text",
+        ],
+    );
+}
+
+#[test]
+fn syntax() {
+    check("struct A { a @0 :Text }", &[" : a ';' is missing here"]);
+    check("struct A {", &["{: this '{' is never closed"]);
+    check("}", &["}: this '}' closes nothing"]);
+    check("struct A {} ;", &[";: this ';' ends nothing"]);
+    check(
+        "struct { a @0 :Text; }",
+        &[
+            "struct: expected a declaration (struct, enum, interface, const, annotation, using) at \
+           the top of a file, found 'struct'",
+        ],
+    );
+    check(
+        "interface A { a (); b @0 x; c @1 (y); d @2 (y :Text) - (z :Text); }",
+        &[
+            "(: expected '@' and a number after 'a', found '('",
+            "): expected ':' before the parameter's type, found ')'",
+            "-: expected ';' at the end of this declaration, found '-'",
+        ],
+    );
+    check(
+        "const a :Text \"x\"; const b :Int8 = -x; const c :List(Int8) = [1, 2;",
+        &[
+            "\"x\": expected '=' before the constant's value, found a text literal",
+            "x: expected a number after '-', found 'x'",
+            ";: expected ']' at the end of this list, found ';'",
+        ],
+    );
+    check(
+        "struct A { union @0! { a @1 :Text; b @2 :Text; } }",
+        &["@0: an unnamed union has no number (remove it, or name the union: 'name @N! :union {')"],
+    );
+}
+
+#[test]
+fn a_missing_semicolon_is_marked_where_it_belongs() {
+    let text = "@0xd4c9a1b7e6f20000;\nstruct A {\n  a @0 :Text\n  b @1 :Text;\n}\n";
+    let errors = compile(&MemoryFiles::new(), &[SourceFile::new("a.capnp", text)]).unwrap_err();
+    assert_eq!(
+        errors[0].render(),
+        "a.capnp:3:13: error: a ';' is missing here\n  a @0 :Text\n            ^\n"
+    );
+    assert_eq!(errors.len(), 1, "{errors:?}");
+}
+
+#[test]
+fn the_limits_of_structs() {
+    // Numbers run out before words do.
+    let mut text = String::from("struct A { union { v @0 :Void; w @1 :Void; }");
+    for index in 2..65_535 {
+        text.push_str(&format!("f{index} @{index} :UInt64;"));
+    }
+    check(&format!("{text}}}"), &[]);
+    let deep = format!("struct B {{ {}", "g :group { ".repeat(100));
+    let complaints = complaints(&deep);
+    assert!(complaints.contains(&"g: nested more than 64 levels deep".to_owned()));
+}
+
+/// Nothing that can be typed makes the compiler panic or hang.
+#[test]
+fn survives_broken_text() {
+    let schema = include_str!("../capnp/schema.capnp");
+    let mut state = 7u32;
+    let mut random = |limit: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as usize % limit
+    };
+    for _ in 0..400 {
+        let mut bytes = schema.as_bytes().to_vec();
+        let start = random(bytes.len() - 600);
+        bytes = bytes[start..start + 600].to_vec();
+        for _ in 0..1 + random(6) {
+            let at = random(bytes.len());
+            match random(3) {
+                0 => drop(bytes.remove(at)),
+                1 => bytes.insert(at, b"{}();:@$.,=[]\"0-\\#a\n"[random(20)]),
+                _ => bytes[at] = b"{}();:@$.,=[]\"0-\\#a\n"[random(20)],
+            }
+        }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        for error in complaints_raw(&text) {
+            assert!(!error.render().is_empty());
+        }
+    }
+    for deep in ["{", "(", "[", "struct A {", "a :group {", "const a :A = [["] {
+        let text = deep.repeat(20_000);
+        assert!(!complaints_raw(&text).is_empty());
+        assert!(!complaints_raw(&format!("struct A {{ x @0 :{text}")).is_empty());
+    }
+    let long = format!("const a :A{} = 1;", ".B".repeat(50_000));
+    assert!(!complaints_raw(&long).is_empty());
+}
+
+/// Small texts that mean something huge, or something without end.
+#[test]
+fn survives_malice() {
+    let chain: String = (0..5_000)
+        .map(|i| format!("using A{i} = A{};", i + 1))
+        .collect();
+    assert!(
+        complaints(&chain)
+            .iter()
+            .any(|c| c.contains("too long a chain"))
+    );
+    let chain: String = (0..5_000)
+        .map(|i| format!("const a{i} :Int8 = .a{};", i + 1))
+        .collect();
+    assert!(
+        complaints(&chain)
+            .iter()
+            .any(|c| c.contains("too long a chain"))
+    );
+    let mut doubling = String::from("struct P(A, B) { using D = P(P(A, B), P(B, A)); } ");
+    doubling.push_str("using X0 = P(Text, Text);");
+    for i in 0..60 {
+        doubling.push_str(&format!("using X{} = P(X{i}, X{i});", i + 1));
+    }
+    assert!(complaints(&doubling).iter().any(|c| c.contains("too big")));
+    let members = format!(
+        "struct P(A, B) {{ using D = P(P(A, B), P(B, A)); }} struct Q {{ a @0 :P(Text, Text){}; }}",
+        ".D".repeat(30)
+    );
+    assert!(complaints(&members).iter().any(|c| c.contains("too big")));
+    let mut lists = String::from("const a0 :List(List(Text)) = [[\"x\"]];");
+    lists.push_str("struct S { a @0 :List(S); } const b0 :S = (a = [(), ()]);");
+    for i in 0..60 {
+        lists.push_str(&format!("const b{} :S = (a = [.b{i}, .b{i}]);", i + 1));
+    }
+    assert!(complaints(&lists).iter().any(|c| c.contains("too big")));
+}
+
+fn complaints_raw(text: &str) -> Vec<Diagnostic> {
+    let file = SourceFile::new("test.capnp", text);
+    compile(&MemoryFiles::new(), &[file])
+        .err()
+        .unwrap_or_default()
+}
