@@ -140,12 +140,15 @@ pub fn write_message_to_vec<A: Allocator>(message: &Builder<A>) -> Result<Vec<u8
 
 /// Cuts a stream of bytes into framed messages. It does not matter how the bytes are split.
 ///
-/// Holds at most one message and the bytes that came with its last piece. The message's size is
-/// checked against the traversal limit before its bytes are kept.
+/// Take all frames out after each push: then no more is held than one message within the limits
+/// and the last piece.
 #[derive(Debug)]
 pub struct FrameDecoder {
     options: ReaderOptions,
     pending: Vec<u8>,
+    /// Bytes of `pending` that were handed out already. Removing them for each small message would
+    /// move the same bytes again and again.
+    done_bytes: usize,
 }
 
 impl FrameDecoder {
@@ -155,11 +158,14 @@ impl FrameDecoder {
         Self {
             options,
             pending: Vec::new(),
+            done_bytes: 0,
         }
     }
 
     /// Takes bytes in.
     pub fn push(&mut self, bytes: &[u8]) {
+        self.pending.drain(..self.done_bytes);
+        self.done_bytes = 0;
         self.pending.extend_from_slice(bytes);
     }
 
@@ -168,20 +174,23 @@ impl FrameDecoder {
     /// # Errors
     /// When the stream is no sequence of messages within the limits. Nothing can be read after that.
     pub fn next_frame(&mut self) -> Result<Option<Vec<u8>>> {
-        let frame_bytes = match parse_table(&self.pending, &self.options) {
-            Ok(table) if table.frame_bytes <= self.pending.len() => table.frame_bytes,
-            Ok(_) => return Ok(None),
+        let rest = self.pending.get(self.done_bytes..).unwrap_or_default();
+        let frame_bytes = match parse_table(rest, &self.options) {
+            Ok(table) => table.frame_bytes,
             Err(error) if error.kind() == ErrorKind::Truncated => return Ok(None),
             Err(error) => return Err(error),
         };
-        let rest = self.pending.split_off(frame_bytes);
-        Ok(Some(core::mem::replace(&mut self.pending, rest)))
+        let Some(frame) = rest.get(..frame_bytes).map(<[u8]>::to_vec) else {
+            return Ok(None);
+        };
+        self.done_bytes += frame_bytes;
+        Ok(Some(frame))
     }
 
     /// Whether the stream may end here: no message has begun.
     #[must_use]
     pub fn is_between_messages(&self) -> bool {
-        self.pending.is_empty()
+        self.done_bytes == self.pending.len()
     }
 }
 

@@ -67,7 +67,9 @@ fn struct_with_both_sections() {
 #[test]
 fn struct_without_content() {
     expect(
-        |root| drop(root.init_struct(StructSize::default())),
+        |root| {
+            root.init_struct(StructSize::default());
+        },
         &[&[0x0000_0000_ffff_fffc]],
     );
 }
@@ -105,7 +107,9 @@ fn lists_of_scalars() {
         &[&[0x0000_0051_0000_0001, 0x0201]],
     );
     expect(
-        |root| drop(root.init_list(ElementSize::Void, 5)),
+        |root| {
+            root.init_list(ElementSize::Void, 5);
+        },
         &[&[0x0000_0028_0000_0001]],
     );
     expect(

@@ -1,8 +1,9 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::pointer_reader::{PointerReader, SegmentRef};
+use super::pointer_reader::PointerReader;
 use super::primitive::PrimitiveElement;
+use super::resolve::SegmentRef;
 use super::struct_reader::StructReader;
 use super::wire::{ElementSize, StructSize};
 use crate::WORD_BYTES;

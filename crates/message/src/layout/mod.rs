@@ -11,6 +11,7 @@ mod list_reader;
 mod pointer_builder;
 mod pointer_reader;
 mod primitive;
+mod resolve;
 mod runs;
 mod struct_builder;
 mod struct_reader;

@@ -4,7 +4,8 @@
 use alloc::vec::Vec;
 
 use super::list_reader::ListReader;
-use super::pointer_reader::{PointerKind, PointerReader, SegmentRef};
+use super::pointer_reader::{PointerKind, PointerReader};
+use super::resolve::SegmentRef;
 use super::struct_reader::StructReader;
 use super::wire::ElementSize;
 use crate::{MessageSize, Result};

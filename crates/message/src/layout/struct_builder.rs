@@ -1,7 +1,7 @@
 use super::copy;
 use super::pointer_builder::PointerBuilder;
-use super::pointer_reader::SegmentRef;
 use super::primitive::PrimitiveElement;
+use super::resolve::SegmentRef;
 use super::struct_reader::StructReader;
 use super::wire::StructSize;
 use crate::arena::{DynArena, Location};

@@ -1,5 +1,6 @@
-use super::pointer_reader::{PointerReader, SegmentRef};
+use super::pointer_reader::PointerReader;
 use super::primitive::PrimitiveElement;
+use super::resolve::SegmentRef;
 use super::wire::StructSize;
 use crate::{MessageSize, Result, WORD_BYTES};
 

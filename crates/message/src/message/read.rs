@@ -166,16 +166,6 @@ impl<S: ReaderSegments> Reader<S> {
     fn root_pointer(&self) -> Result<PointerReader<'_>> {
         match self.arena.segments.get_segment(0) {
             Some(bytes) if bytes.len() >= WORD_BYTES => {
-                if !self.arena.charge(1) {
-                    return Err(Error::at(
-                        ErrorKind::TraversalLimitExceeded,
-                        Position {
-                            segment: 0,
-                            word: 0,
-                        },
-                        "the traversal limit was used up before the root pointer was read again",
-                    ));
-                }
                 Ok(PointerReader::root(&self.arena, bytes, self.nesting_limit))
             }
             _ => Err(Error::at(
