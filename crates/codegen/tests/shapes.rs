@@ -12,7 +12,9 @@ mod shapes_capnp;
 
 use capstan_message::message::{Builder, HeapAllocator, Reader, ReaderOptions};
 use capstan_message::{NotInSchema, Result, serialize, text};
-use shapes_capnp::{Colour, all_void, defaults, empty, lists, pointers, return_, scalars};
+use shapes_capnp::{
+    Colour, all_void, bound, box_, defaults, empty, lists, map, pointers, return_, scalars,
+};
 
 /// Builds a message and reads it back from its bytes.
 fn round_trip<B>(
@@ -343,4 +345,80 @@ fn owned_types_stand_for_structs_in_generic_code() {
             .unwrap(),
         "copied"
     );
+}
+
+#[test]
+fn type_parameters_become_rust_ones() {
+    round_trip(
+        |message| {
+            let mut root = message.init_root::<bound::Builder<'_>>();
+            let mut ages = root.reborrow().init_ages().init_entries(1);
+            ages.reborrow().get(0).set_key("Ada").unwrap();
+            ages.get(0).init_value().set_u_int8(36);
+            let entries = root.reborrow().init_bytes().init_entries(1);
+            let mut entry = entries.get(0);
+            entry.set_key([1, 2]).unwrap();
+            entry.initn_value(2).set(1, 9);
+            root.reborrow()
+                .init_deep()
+                .init_value()
+                .set_value("inside")
+                .unwrap();
+        },
+        |message| {
+            let root = message.get_root::<bound::Reader<'_>>().unwrap();
+            let ages: map::Reader<'_, text::Owned, scalars::Owned> = root.get_ages().unwrap();
+            let entry = ages.get_entries().unwrap().get(0);
+            assert_eq!(entry.get_key().unwrap(), "Ada");
+            assert_eq!(entry.get_value().unwrap().get_u_int8(), 36);
+            let entry = root.get_bytes().unwrap().get_entries().unwrap().get(0);
+            assert_eq!(entry.get_key().unwrap(), [1, 2]);
+            assert_eq!(
+                entry.get_value().unwrap().iter().collect::<Vec<_>>(),
+                [0, 9]
+            );
+            assert!(
+                !root.has_unbound()
+                    && root
+                        .get_unbound()
+                        .unwrap()
+                        .get_entries()
+                        .unwrap()
+                        .is_empty()
+            );
+            match root.get_deep().unwrap().which() {
+                Ok(box_::Value(Ok(inner))) => match inner.which() {
+                    Ok(box_::Value(Ok(text))) => assert_eq!(text, "inside"),
+                    _ => panic!("the inner box holds a value"),
+                },
+                _ => panic!("the outer box holds a value"),
+            }
+        },
+    );
+}
+
+/// Works for a box of anything, as code over generic types has to.
+fn left_of<'a, T: capstan_message::traits::Owned>(
+    boxed: box_::Reader<'a, T>,
+) -> Option<T::Reader<'a>> {
+    match boxed.which().ok()? {
+        box_::Pair(pair) => pair.get_left().ok(),
+        box_::Empty(()) | box_::Value(_) | box_::Text(_) => None,
+    }
+}
+
+#[test]
+fn generic_groups_and_nested_types_share_the_parameters() {
+    let mut message = Builder::new_default();
+    let mut root = message.init_root::<box_::Builder<'_, text::Owned>>();
+    root.set_kind(box_::Kind::B);
+    root.reborrow().init_inner().set_u("own").unwrap();
+    root.reborrow().get_inner().unwrap().set_t([7]).unwrap();
+    let mut pair = root.reborrow().init_pair();
+    pair.set_left("left").unwrap();
+    pair.set_count(2);
+    let root = root.into_reader();
+    assert_eq!(root.get_inner().unwrap().get_t().unwrap(), [7]);
+    assert_eq!(root.get_inner().unwrap().get_u().unwrap(), "own");
+    assert_eq!(left_of(root).unwrap(), "left");
 }

@@ -20,27 +20,16 @@ pub mod message {
         const TYPE_ID: u64 = 0x91b79f1f808db032;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0x91b79f1f808db032;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0x91b79f1f808db032;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 1 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -55,9 +44,45 @@ pub mod message {
         }
     }
 
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -267,32 +292,13 @@ pub mod message {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -676,12 +682,6 @@ pub mod message {
         }
     }
 
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
-
     pub use self::Which::*;
 
     pub enum Which<A0, A1, A2, A3, A4, A5, A6, A7, A8, A9, A10, A11, A12, A13, A14> {
@@ -726,27 +726,16 @@ pub mod bootstrap {
         const TYPE_ID: u64 = 0xe94ccf8031176ec4;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0xe94ccf8031176ec4;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0xe94ccf8031176ec4;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 1 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -761,9 +750,45 @@ pub mod bootstrap {
         }
     }
 
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -785,32 +810,13 @@ pub mod bootstrap {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -843,12 +849,6 @@ pub mod bootstrap {
             !self.builder.is_pointer_field_null(0)
         }
     }
-
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
 }
 
 #[allow(clippy::all, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, unreachable_pub, unused)]
@@ -871,27 +871,16 @@ pub mod call {
         const TYPE_ID: u64 = 0x836a53ce789d4cd4;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0x836a53ce789d4cd4;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0x836a53ce789d4cd4;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 3, pointers: 3 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -906,9 +895,45 @@ pub mod call {
         }
     }
 
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -969,32 +994,13 @@ pub mod call {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -1112,12 +1118,6 @@ pub mod call {
         }
     }
 
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
-
     /// Where the results go.
     pub mod send_results_to {
         #[derive(Clone, Copy, Default)]
@@ -1131,9 +1131,19 @@ pub mod call {
             }
         }
 
+        pub struct Builder<'a> {
+            builder: ::capstan_message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             /// Back to the sender, as usual.
@@ -1168,23 +1178,13 @@ pub mod call {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -1274,27 +1274,16 @@ pub mod return_ {
         const TYPE_ID: u64 = 0x9e19b28d3db3573a;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0x9e19b28d3db3573a;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0x9e19b28d3db3573a;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 2, pointers: 1 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1309,9 +1298,45 @@ pub mod return_ {
         }
     }
 
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -1399,32 +1424,13 @@ pub mod return_ {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -1577,12 +1583,6 @@ pub mod return_ {
         }
     }
 
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
-
     pub use self::Which::*;
 
     pub enum Which<A0, A1, A2> {
@@ -1619,27 +1619,16 @@ pub mod finish {
         const TYPE_ID: u64 = 0xd37d2eb2c2f80e63;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0xd37d2eb2c2f80e63;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0xd37d2eb2c2f80e63;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 0 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1654,9 +1643,45 @@ pub mod finish {
         }
     }
 
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -1680,32 +1705,13 @@ pub mod finish {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -1744,12 +1750,6 @@ pub mod finish {
             self.builder.set_bool_field_mask(33, value, true);
         }
     }
-
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
 }
 
 #[allow(clippy::all, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, unreachable_pub, unused)]
@@ -1772,27 +1772,16 @@ pub mod resolve {
         const TYPE_ID: u64 = 0xbbc29655fa89086e;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0xbbc29655fa89086e;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0xbbc29655fa89086e;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 1 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1807,9 +1796,45 @@ pub mod resolve {
         }
     }
 
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -1854,32 +1879,13 @@ pub mod resolve {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -1953,12 +1959,6 @@ pub mod resolve {
         }
     }
 
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
-
     pub use self::Which::*;
 
     pub enum Which<A0, A1> {
@@ -1990,27 +1990,16 @@ pub mod release {
         const TYPE_ID: u64 = 0xad1a6c0d7dd07497;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0xad1a6c0d7dd07497;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0xad1a6c0d7dd07497;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 0 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -2025,9 +2014,45 @@ pub mod release {
         }
     }
 
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -2045,32 +2070,13 @@ pub mod release {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -2097,12 +2103,6 @@ pub mod release {
             self.builder.set_data_field::<u32>(1, value);
         }
     }
-
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
 }
 
 #[allow(clippy::all, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, unreachable_pub, unused)]
@@ -2127,27 +2127,16 @@ pub mod disembargo {
         const TYPE_ID: u64 = 0xf964368b0fbd3711;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0xf964368b0fbd3711;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0xf964368b0fbd3711;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 2 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -2162,9 +2151,45 @@ pub mod disembargo {
         }
     }
 
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -2185,32 +2210,13 @@ pub mod disembargo {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -2248,12 +2254,6 @@ pub mod disembargo {
         }
     }
 
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
-
     pub mod context {
         #[derive(Clone, Copy, Default)]
         pub struct Reader<'a> {
@@ -2266,9 +2266,19 @@ pub mod disembargo {
             }
         }
 
+        pub struct Builder<'a> {
+            builder: ::capstan_message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             /// The promise resolved to an object of the sender's. To be sent back as `receiverLoopback`.
@@ -2304,23 +2314,13 @@ pub mod disembargo {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -2419,27 +2419,16 @@ pub mod provide {
         const TYPE_ID: u64 = 0x9c6a046bfbc1ac5a;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0x9c6a046bfbc1ac5a;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0x9c6a046bfbc1ac5a;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 2 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -2454,9 +2443,45 @@ pub mod provide {
         }
     }
 
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -2487,32 +2512,13 @@ pub mod provide {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -2564,12 +2570,6 @@ pub mod provide {
             !self.builder.is_pointer_field_null(1)
         }
     }
-
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
 }
 
 #[allow(clippy::all, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, unreachable_pub, unused)]
@@ -2592,27 +2592,16 @@ pub mod accept {
         const TYPE_ID: u64 = 0xd4c9b56290554016;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0xd4c9b56290554016;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0xd4c9b56290554016;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 2 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -2627,9 +2616,45 @@ pub mod accept {
         }
     }
 
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -2660,32 +2685,13 @@ pub mod accept {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -2737,12 +2743,6 @@ pub mod accept {
             !self.builder.is_pointer_field_null(1)
         }
     }
-
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
 }
 
 #[allow(clippy::all, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, unreachable_pub, unused)]
@@ -2765,27 +2765,16 @@ pub mod third_party_answer {
         const TYPE_ID: u64 = 0xb6511ce6c5f0e58c;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0xb6511ce6c5f0e58c;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0xb6511ce6c5f0e58c;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 1 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -2800,9 +2789,45 @@ pub mod third_party_answer {
         }
     }
 
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -2825,32 +2850,13 @@ pub mod third_party_answer {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -2885,12 +2891,6 @@ pub mod third_party_answer {
             self.builder.set_data_field::<u32>(0, value);
         }
     }
-
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
 }
 
 #[allow(clippy::all, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, unreachable_pub, unused)]
@@ -2913,27 +2913,16 @@ pub mod join {
         const TYPE_ID: u64 = 0xfbe1980490e001af;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0xfbe1980490e001af;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0xfbe1980490e001af;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 2 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -2948,9 +2937,45 @@ pub mod join {
         }
     }
 
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -2981,32 +3006,13 @@ pub mod join {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -3058,12 +3064,6 @@ pub mod join {
             !self.builder.is_pointer_field_null(1)
         }
     }
-
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
 }
 
 #[allow(clippy::all, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, unreachable_pub, unused)]
@@ -3086,27 +3086,16 @@ pub mod message_target {
         const TYPE_ID: u64 = 0x95bc14545813fbc1;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0x95bc14545813fbc1;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0x95bc14545813fbc1;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 1 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -3121,9 +3110,45 @@ pub mod message_target {
         }
     }
 
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -3156,32 +3181,13 @@ pub mod message_target {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -3232,12 +3238,6 @@ pub mod message_target {
         }
     }
 
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
-
     pub use self::Which::*;
 
     pub enum Which<A0> {
@@ -3269,27 +3269,16 @@ pub mod payload {
         const TYPE_ID: u64 = 0x9a0e61223d96743b;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0x9a0e61223d96743b;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0x9a0e61223d96743b;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 0, pointers: 2 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -3304,9 +3293,45 @@ pub mod payload {
         }
     }
 
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -3332,32 +3357,13 @@ pub mod payload {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -3399,12 +3405,6 @@ pub mod payload {
             !self.builder.is_pointer_field_null(1)
         }
     }
-
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
 }
 
 #[allow(clippy::all, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, unreachable_pub, unused)]
@@ -3427,27 +3427,16 @@ pub mod cap_descriptor {
         const TYPE_ID: u64 = 0x8523ddc40b86b8b0;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0x8523ddc40b86b8b0;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0x8523ddc40b86b8b0;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 1 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -3462,9 +3451,45 @@ pub mod cap_descriptor {
         }
     }
 
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -3533,32 +3558,13 @@ pub mod cap_descriptor {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -3679,12 +3685,6 @@ pub mod cap_descriptor {
         }
     }
 
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
-
     pub use self::Which::*;
 
     pub enum Which<A0, A1> {
@@ -3720,27 +3720,16 @@ pub mod promised_answer {
         const TYPE_ID: u64 = 0xd800b1d6cd6f1ca0;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0xd800b1d6cd6f1ca0;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0xd800b1d6cd6f1ca0;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 1 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -3755,9 +3744,45 @@ pub mod promised_answer {
         }
     }
 
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -3779,32 +3804,13 @@ pub mod promised_answer {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -3841,12 +3847,6 @@ pub mod promised_answer {
         }
     }
 
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
-
     pub mod op {
         #[derive(Clone, Copy, Debug)]
         pub struct Owned(());
@@ -3865,27 +3865,16 @@ pub mod promised_answer {
             const TYPE_ID: u64 = 0xf316944415569081;
         }
 
-        impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xf316944415569081;
         }
 
-        impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xf316944415569081;
         }
 
-        impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -3900,9 +3889,45 @@ pub mod promised_answer {
             }
         }
 
+        impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -3928,32 +3953,13 @@ pub mod promised_answer {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -3990,12 +3996,6 @@ pub mod promised_answer {
             }
         }
 
-        impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
-            }
-        }
-
         pub use self::Which::*;
 
         pub enum Which {
@@ -4028,27 +4028,16 @@ pub mod third_party_cap_descriptor {
         const TYPE_ID: u64 = 0xd37007fde1f0027d;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0xd37007fde1f0027d;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0xd37007fde1f0027d;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 1 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -4063,9 +4052,45 @@ pub mod third_party_cap_descriptor {
         }
     }
 
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -4087,32 +4112,13 @@ pub mod third_party_cap_descriptor {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -4145,12 +4151,6 @@ pub mod third_party_cap_descriptor {
             self.builder.set_data_field::<u32>(0, value);
         }
     }
-
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
 }
 
 #[allow(clippy::all, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, unreachable_pub, unused)]
@@ -4173,27 +4173,16 @@ pub mod exception {
         const TYPE_ID: u64 = 0xd625b7063acf691a;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0xd625b7063acf691a;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0xd625b7063acf691a;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 3 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -4208,9 +4197,45 @@ pub mod exception {
         }
     }
 
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -4260,32 +4285,13 @@ pub mod exception {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -4380,12 +4386,6 @@ pub mod exception {
         }
     }
 
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
-
     #[repr(u16)]
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
     pub enum Type {
@@ -4440,27 +4440,16 @@ pub mod exception {
             const TYPE_ID: u64 = 0xd6c14f121d44f8dd;
         }
 
-        impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xd6c14f121d44f8dd;
         }
 
-        impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xd6c14f121d44f8dd;
         }
 
-        impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 1 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -4475,9 +4464,45 @@ pub mod exception {
             }
         }
 
+        impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -4498,32 +4523,13 @@ pub mod exception {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -4554,12 +4560,6 @@ pub mod exception {
 
             pub fn has_data(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
-            }
-        }
-
-        impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
     }

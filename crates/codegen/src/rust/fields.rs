@@ -1,6 +1,6 @@
 //! The accessors of one field.
 
-use capstan_schema::node::{Field, FieldKind, NodeKind, StructNode, Type, Value};
+use capstan_schema::node::{AnyPointer, Field, FieldKind, NodeKind, StructNode, Type, Value};
 
 use super::types::Context;
 use super::values::{default_bits, default_pointer};
@@ -18,10 +18,7 @@ pub(super) fn getter_type(cx: Context<'_>, field: &Field, side: &str) -> Result<
     let message = cx.message();
     let ty = match &field.kind {
         FieldKind::Group { id } => {
-            return Ok(format!(
-                "{}::{side}<'a>",
-                cx.scopes.path(*id, cx.file, cx.depth)?
-            ));
+            return cx.inherited(*id, side, Some("'a"));
         }
         FieldKind::Slot { ty, .. } => ty,
     };
@@ -32,7 +29,12 @@ pub(super) fn getter_type(cx: Context<'_>, field: &Field, side: &str) -> Result<
     };
     Ok(match ty {
         Type::Enum { .. } => format!("::core::result::Result<{view}, {message}::NotInSchema>"),
-        Type::Text | Type::Data | Type::List(_) | Type::Struct { .. } | Type::Interface { .. } => {
+        Type::Text
+        | Type::Data
+        | Type::List(_)
+        | Type::Struct { .. }
+        | Type::Interface { .. }
+        | Type::AnyPointer(AnyPointer::Parameter { .. }) => {
             format!("{message}::Result<{view}>")
         }
         _ => view,
@@ -141,18 +143,11 @@ fn write_get(
                 "::core::result::Result::Ok({message}::capability::FromCapability::from_cap(self.{inner}.get_pointer_field({offset}).get_capability()?))"
             );
         }
-        Type::AnyPointer(_) => {
-            line!(
-                w,
-                "{message}::any_pointer::{}::new(self.{inner}.get_pointer_field({offset}))",
-                if inner == "reader" {
-                    "Reader"
-                } else {
-                    "Builder"
-                }
-            );
-        }
-        Type::Text | Type::Data | Type::List(_) | Type::Struct { .. } => {
+        Type::Text
+        | Type::Data
+        | Type::List(_)
+        | Type::Struct { .. }
+        | Type::AnyPointer(AnyPointer::Parameter { .. }) => {
             let default = match default_pointer(default)? {
                 Some(bytes) => format!("::core::option::Option::Some({bytes})"),
                 None => "::core::option::Option::None".to_string(),
@@ -168,6 +163,17 @@ fn write_get(
                     "{message}::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field({offset}), {default})"
                 );
             }
+        }
+        Type::AnyPointer(_) => {
+            line!(
+                w,
+                "{message}::any_pointer::{}::new(self.{inner}.get_pointer_field({offset}))",
+                if inner == "reader" {
+                    "Reader"
+                } else {
+                    "Builder"
+                }
+            );
         }
         _ => {
             let scalar = cx.scalar(ty)?;
@@ -262,17 +268,17 @@ fn write_pointer_setters(
     let name = snake_case(&field.name);
     let doc = field.doc_comment.as_deref();
     let builder = cx.builder(ty, "'a")?;
+    let mutability = if field.discriminant.is_some() {
+        "mut "
+    } else {
+        ""
+    };
     let init = |w: &mut Writer, arguments: &str, body: String| {
         w.blank();
         w.doc(doc);
         open!(
             w,
-            "pub fn init_{name}({}self{arguments}) -> {builder} {{",
-            if field.discriminant.is_some() {
-                "mut "
-            } else {
-                ""
-            }
+            "pub fn init_{name}({mutability}self{arguments}) -> {builder} {{"
         );
         write_discriminant(w, structure, field);
         line!(w, "{body}");
@@ -292,6 +298,28 @@ fn write_pointer_setters(
             "",
             format!("{message}::traits::FromPointerBuilder::init_pointer({pointer}, 0)"),
         ),
+        Type::AnyPointer(AnyPointer::Parameter { .. }) => {
+            init(
+                w,
+                "",
+                format!("{message}::traits::FromPointerBuilder::init_pointer({pointer}, 0)"),
+            );
+            w.blank();
+            line!(
+                w,
+                "/// For a type with a length: elements of a list, bytes of text or data."
+            );
+            open!(
+                w,
+                "pub fn initn_{name}({mutability}self, length: u32) -> {builder} {{"
+            );
+            write_discriminant(w, structure, field);
+            line!(
+                w,
+                "{message}::traits::FromPointerBuilder::init_pointer({pointer}, length)"
+            );
+            w.close("}");
+        }
         Type::AnyPointer(_) => init(
             w,
             "",
@@ -325,7 +353,7 @@ fn write_pointer_setters(
                 without_result(&owned),
             );
         }
-        Type::List(_) => {
+        Type::List(_) | Type::AnyPointer(AnyPointer::Parameter { .. }) => {
             let input = format!("impl {message}::traits::SetterInput<{}>", cx.owned(ty)?);
             set(
                 w,
@@ -346,9 +374,8 @@ fn write_pointer_setters(
                 through_input,
             );
         }
-        Type::Interface { id, brand } => {
-            let owned = format!("{}::Owned", cx.path(*id, brand)?);
-            set(w, &builder, "", without_result(&owned));
+        Type::Interface { .. } => {
+            set(w, &builder, "", without_result(&cx.owned(ty)?));
         }
         _ => {}
     }
@@ -363,7 +390,7 @@ fn write_group_init(
     field: &Field,
     id: u64,
 ) -> Result<(), Error> {
-    let path = cx.scopes.path(id, cx.file, cx.depth)?;
+    let builder = cx.inherited(id, "Builder", Some("'a"))?;
     let mut clears = Vec::new();
     collect_clears(cx, id, &mut clears, 0)?;
     clears.sort();
@@ -377,7 +404,7 @@ fn write_group_init(
     };
     open!(
         w,
-        "pub fn init_{}({mutability}self) -> {path}::Builder<'a> {{",
+        "pub fn init_{}({mutability}self) -> {builder} {{",
         snake_case(&field.name)
     );
     write_discriminant(w, structure, field);

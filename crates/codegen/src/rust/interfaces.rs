@@ -2,9 +2,10 @@
 
 use capstan_schema::node::{Method, Node, NodeKind, Superclass};
 
-use super::structs::write_struct;
+use super::generics::{Generics, angle_brackets};
+use super::structs::{alias_parameters, write_struct};
 use super::types::Context;
-use super::writer::{Writer, line, open};
+use super::writer::{Template, Writer, line, open};
 use super::{Error, escape_keyword, write_nested};
 use crate::names::{pascal_case, snake_case};
 
@@ -15,18 +16,10 @@ pub(super) fn write_interface(
     methods: &[Method],
     superclasses: &[Superclass],
 ) -> Result<(), Error> {
-    if methods
-        .iter()
-        .any(|method| !method.implicit_parameters.is_empty())
-    {
-        return Err(Error::new(format!(
-            "{} has methods with type parameters, which the Rust generator does not support yet",
-            node.display_name
-        )));
-    }
     w.doc(node.doc_comment.as_deref());
     open!(w, "pub mod {} {{", cx.scopes.name(node.id)?);
-    let cx = cx.inside();
+    let generics = Generics::new(cx.scopes.type_parameters(node.id)?, cx.message());
+    let cx = cx.inside(&generics);
     let mut ancestors = Vec::new();
     collect_ancestors(cx, node, &mut ancestors)?;
     let methods: Vec<MethodNames<'_>> = methods
@@ -34,9 +27,10 @@ pub(super) fn write_interface(
         .enumerate()
         .map(|(ordinal, method)| MethodNames::new(cx, ordinal, method))
         .collect::<Result<_, _>>()?;
-    write_client(w, cx, node, &methods, &ancestors)?;
+    let template = template(cx, node, &ancestors)?;
+    write_client(w, cx, &methods, &ancestors, &template)?;
     write_server(w, cx, node, &methods, superclasses)?;
-    write_dispatch(w, cx, node, &methods, &ancestors)?;
+    write_dispatch(w, cx, node, &methods, &template)?;
     write_aliases(w, cx, &methods)?;
     for (_, id) in cx.scopes.implicit_structs(node) {
         let list = cx.scopes.node(id)?;
@@ -70,10 +64,7 @@ impl<'a> MethodNames<'a> {
         let pascal = pascal_case(&method.name);
         let results = match method.is_streaming() {
             true => None,
-            false => Some(format!(
-                "{}::Owned",
-                cx.path(method.result_struct, &method.result_brand)?
-            )),
+            false => Some(cx.branded(method.result_struct, &method.result_brand, "Owned", None)?),
         };
         Ok(Self {
             ordinal,
@@ -81,17 +72,22 @@ impl<'a> MethodNames<'a> {
             function: escape_keyword(snake_case(&method.name)),
             params_alias: format!("{pascal}Params"),
             results_alias: format!("{pascal}Results"),
-            params: format!(
-                "{}::Owned",
-                cx.path(method.param_struct, &method.param_brand)?
-            ),
+            params: cx.branded(method.param_struct, &method.param_brand, "Owned", None)?,
             results,
         })
     }
 }
 
+/// An interface that another one extends, and the types that stand for its parameters there.
+#[derive(PartialEq, Eq)]
+struct Ancestor {
+    id: u64,
+    path: String,
+    arguments: Vec<String>,
+}
+
 /// The interfaces this one extends, directly or not, each once.
-fn collect_ancestors(cx: Context<'_>, node: &Node, into: &mut Vec<u64>) -> Result<(), Error> {
+fn collect_ancestors(cx: Context<'_>, node: &Node, into: &mut Vec<Ancestor>) -> Result<(), Error> {
     let NodeKind::Interface { superclasses, .. } = &node.kind else {
         return Err(Error::new(format!(
             "{} is extended but no interface",
@@ -99,184 +95,287 @@ fn collect_ancestors(cx: Context<'_>, node: &Node, into: &mut Vec<u64>) -> Resul
         )));
     };
     for superclass in superclasses {
-        cx.path(superclass.id, &superclass.brand)?;
-        if !into.contains(&superclass.id) {
-            into.push(superclass.id);
-            collect_ancestors(cx, cx.scopes.node(superclass.id)?, into)?;
+        let id = superclass.id;
+        if into.iter().any(|known| known.id == id) {
+            continue;
         }
+        let arguments = cx.arguments(id, &superclass.brand)?;
+        // Seen from here, the ancestor's own parameters are called what we pass for them.
+        let mut parameters = cx.scopes.type_parameters(id)?;
+        for (parameter, argument) in parameters.iter_mut().zip(&arguments) {
+            parameter.name.clone_from(argument);
+        }
+        into.push(Ancestor {
+            id,
+            path: cx.path(id)?,
+            arguments,
+        });
+        let generics = Generics::new(parameters, cx.message());
+        collect_ancestors(
+            Context {
+                generics: &generics,
+                ..cx
+            },
+            cx.scopes.node(id)?,
+            into,
+        )?;
     }
     Ok(())
+}
+
+const CLIENT: &str = r"
+pub const INTERFACE_ID: u64 = $type_id;
+
+/// A reference to an object, here or anywhere.
+$derive_client
+pub struct Client$args {
+    pub client: $rpc::Client,
+    $phantom_field
+}
+
+impl$decl $rpc::FromClient for Client$args {
+    fn from_client(client: $rpc::Client) -> Self {
+        Self { client$phantom_value }
+    }
+    fn as_client(&self) -> &$rpc::Client {
+        &self.client
+    }
+    fn into_client(self) -> $rpc::Client {
+        self.client
+    }
+}
+
+impl$decl $message::capability::FromCapability for Client$args {
+    fn from_cap(cap: ::core::option::Option<$rpc::CapHandle>) -> Self {
+        $rpc::FromClient::from_client($rpc::Client::from_cap(cap))
+    }
+    fn into_cap(self) -> ::core::option::Option<$rpc::CapHandle> {
+        self.client.into_cap()
+    }
+}
+
+impl$decl $message::traits::HasTypeId for Client$args {
+    const TYPE_ID: u64 = INTERFACE_ID;
+}
+
+/// The interface as a type among others, for fields, lists and generic code.
+#[derive(Clone, Copy, Debug)]
+pub struct Owned$args($owned_content);
+
+impl$decl $message::traits::Owned for Owned$args {
+    type Reader<'a> = Client$args;
+    type Builder<'a> = Client$args;
+}
+
+impl$decl_a $message::traits::FromPointerReader<'a> for Client$args {
+    fn get_from_pointer(reader: &$message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [$message::Word]>) -> $message::Result<Self> {
+        ::core::result::Result::Ok($message::capability::FromCapability::from_cap(reader.get_capability()?))
+    }
+}
+
+impl$decl_a $message::traits::FromPointerBuilder<'a> for Client$args {
+    fn init_pointer(mut builder: $message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+        builder.clear();
+        $message::capability::FromCapability::from_cap(::core::option::Option::None)
+    }
+    fn get_from_pointer(builder: $message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [$message::Word]>) -> $message::Result<Self> {
+        ::core::result::Result::Ok($message::capability::FromCapability::from_cap(builder.get_capability()?))
+    }
+}
+
+impl$decl $message::traits::SetterInput<Owned$args> for Client$args {
+    fn set_pointer_builder(mut builder: $message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> $message::Result<()> {
+        match $message::capability::FromCapability::into_cap(input) {
+            ::core::option::Option::Some(cap) => builder.set_capability(cap),
+            ::core::option::Option::None => builder.clear(),
+        }
+        ::core::result::Result::Ok(())
+    }
+}
+";
+
+/// Derived ones would ask the type parameters to be `Clone` and `Debug`.
+const GENERIC_CLIENT: &str = r"
+impl$decl ::core::clone::Clone for Client$args {
+    fn clone(&self) -> Self {
+        $rpc::FromClient::from_client(self.client.clone())
+    }
+}
+
+impl$decl ::core::fmt::Debug for Client$args {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        ::core::fmt::Debug::fmt(&self.client, f)
+    }
+}
+";
+
+const DISPATCH: &str = r"
+/// Leads incoming calls to a [`Server`].
+pub struct ServerDispatch$args_s {
+    server: ::std::sync::Arc<$s>,
+    $phantom_field
+}
+
+impl$decl_s $rpc::Dispatch for ServerDispatch$args_s {
+    fn dispatch(self: ::std::sync::Arc<Self>, interface_id: u64, method_id: u16, params: $rpc::RawParams, results: $rpc::RawResults) -> $rpc::BoxFuture<$rpc::Result<()>> {
+        let server = ::std::sync::Arc::clone(&self.server);
+        match interface_id {
+            INTERFACE_ID => Self::dispatch_method(server, method_id, params, results),
+            $ancestor_arms
+            _ => $rpc::unimplemented_interface($name, interface_id),
+        }
+    }
+    fn streaming_methods(&self) -> &'static [(u64, u16)] {
+        &[$streaming]
+    }
+}
+
+impl$decl_s $rpc::FromServer<$s> for Client$args {
+    fn into_dispatch(server: ::std::sync::Arc<$s>) -> ::std::sync::Arc<dyn $rpc::Dispatch> {
+        ::std::sync::Arc::new(ServerDispatch::$args_s::new(server))
+    }
+}
+";
+
+/// What the words with a `$` in the texts above stand for.
+fn template(cx: Context<'_>, node: &Node, ancestors: &[Ancestor]) -> Result<Template, Error> {
+    let generics = cx.generics;
+    let generic = !generics.is_empty();
+    let server = generics.fresh("S");
+    let when_generic = |text: String| if generic { text } else { String::new() };
+    let mut arms = String::new();
+    let mut streaming = streaming_methods(node);
+    for Ancestor {
+        id,
+        path,
+        arguments,
+    } in ancestors
+    {
+        let mut all = vec![server.clone()];
+        all.extend(arguments.iter().cloned());
+        let dispatch = format!("{path}::ServerDispatch::{}", angle_brackets(None, &all));
+        arms += &format!(
+            "{path}::INTERFACE_ID => {dispatch}::dispatch_method(server, method_id, params, results),\n"
+        );
+        streaming.extend(streaming_methods(cx.scopes.node(*id)?));
+    }
+    Ok(Template::new([
+        ("$message", cx.message().to_string()),
+        ("$rpc", cx.rpc("an interface")?.to_string()),
+        ("$decl_a", generics.declaration(Some("'a"))),
+        (
+            "$decl_s",
+            generics.declaration_with(&format!("{server}: Server{}", generics.arguments(None))),
+        ),
+        ("$decl", generics.declaration(None)),
+        ("$args_s", generics.arguments_with(&server)),
+        ("$args", generics.arguments(None)),
+        ("$s", server),
+        (
+            "$phantom_field",
+            when_generic(format!("phantom: {},", generics.phantom_type())),
+        ),
+        (
+            "$phantom_value",
+            when_generic(", phantom: ::core::marker::PhantomData".to_string()),
+        ),
+        (
+            "$owned_content",
+            if generic {
+                generics.phantom_type()
+            } else {
+                "()".to_string()
+            },
+        ),
+        (
+            "$derive_client",
+            if generic {
+                String::new()
+            } else {
+                "#[derive(Clone, Debug)]".to_string()
+            },
+        ),
+        ("$type_id", format!("{:#018x}", node.id)),
+        ("$name", format!("{:?}", node.display_name)),
+        ("$ancestor_arms", arms),
+        ("$streaming", streaming.join(", ")),
+    ]))
+}
+
+fn streaming_methods(node: &Node) -> Vec<String> {
+    let NodeKind::Interface { methods, .. } = &node.kind else {
+        return Vec::new();
+    };
+    let streaming = methods
+        .iter()
+        .enumerate()
+        .filter(|(_, method)| method.is_streaming());
+    streaming
+        .map(|(ordinal, _)| format!("({:#018x}, {ordinal})", node.id))
+        .collect()
 }
 
 fn write_client(
     w: &mut Writer,
     cx: Context<'_>,
-    node: &Node,
     methods: &[MethodNames<'_>],
-    ancestors: &[u64],
+    ancestors: &[Ancestor],
+    template: &Template,
 ) -> Result<(), Error> {
     let rpc = cx.rpc("an interface")?;
-    let message = cx.message();
-    line!(w, "pub const INTERFACE_ID: u64 = {:#018x};", node.id);
-    w.blank();
-    line!(w, "/// A reference to an object, here or anywhere.");
-    line!(w, "#[derive(Clone, Debug)]");
-    open!(w, "pub struct Client {{");
-    line!(w, "pub client: {rpc}::Client,");
-    w.close("}");
-    w.blank();
-    open!(w, "impl Client {{");
-    for names in methods {
-        let MethodNames {
+    w.template(CLIENT, template);
+    if !cx.generics.is_empty() {
+        w.template(GENERIC_CLIENT, template);
+    }
+    let declaration = cx.generics.declaration(None);
+    let arguments = cx.generics.arguments(None);
+    if !methods.is_empty() {
+        open!(w, "impl{declaration} Client{arguments} {{");
+        for MethodNames {
             ordinal,
             method,
             params,
+            results,
             ..
-        } = names;
-        w.blank();
-        w.doc(method.doc_comment.as_deref());
-        let request = snake_case(&method.name);
-        match &names.results {
-            Some(results) => {
-                open!(
-                    w,
-                    "pub fn {request}_request(&self) -> {rpc}::Request<{params}, {results}> {{"
-                );
-                line!(
-                    w,
-                    "self.client.new_call(INTERFACE_ID, {ordinal}, ::core::option::Option::None)"
-                );
-            }
-            None => {
-                open!(
-                    w,
-                    "pub fn {request}_request(&self) -> {rpc}::StreamingRequest<{params}> {{"
-                );
-                line!(
-                    w,
-                    "self.client.new_streaming_call(INTERFACE_ID, {ordinal}, ::core::option::Option::None)"
-                );
-            }
+        } in methods
+        {
+            w.blank();
+            w.doc(method.doc_comment.as_deref());
+            let (request, new_call) = match results {
+                Some(results) => (format!("Request<{params}, {results}>"), "new_call"),
+                None => (format!("StreamingRequest<{params}>"), "new_streaming_call"),
+            };
+            open!(
+                w,
+                "pub fn {}_request(&self) -> {rpc}::{request} {{",
+                snake_case(&method.name)
+            );
+            line!(
+                w,
+                "self.client.{new_call}(INTERFACE_ID, {ordinal}, ::core::option::Option::None)"
+            );
+            w.close("}");
         }
         w.close("}");
     }
-    w.close("}");
-    w.blank();
-    open!(
-        w,
-        "impl {message}::capability::FromCapability for Client {{"
-    );
-    open!(
-        w,
-        "fn from_cap(cap: ::core::option::Option<{rpc}::CapHandle>) -> Self {{"
-    );
-    line!(w, "Self {{ client: {rpc}::Client::from_cap(cap) }}");
-    w.close("}");
-    open!(
-        w,
-        "fn into_cap(self) -> ::core::option::Option<{rpc}::CapHandle> {{"
-    );
-    line!(w, "self.client.into_cap()");
-    w.close("}");
-    w.close("}");
-    w.blank();
-    write_owned(w, message);
-    open!(w, "impl {rpc}::FromClient for Client {{");
-    open!(w, "fn from_client(client: {rpc}::Client) -> Self {{");
-    line!(w, "Self {{ client }}");
-    w.close("}");
-    open!(w, "fn as_client(&self) -> &{rpc}::Client {{");
-    line!(w, "&self.client");
-    w.close("}");
-    open!(w, "fn into_client(self) -> {rpc}::Client {{");
-    line!(w, "self.client");
-    w.close("}");
-    w.close("}");
-    w.blank();
-    open!(w, "impl {message}::traits::HasTypeId for Client {{");
-    line!(w, "const TYPE_ID: u64 = INTERFACE_ID;");
-    w.close("}");
-    for ancestor in ancestors {
-        let path = cx.scopes.path(*ancestor, cx.file, cx.depth)?;
+    for Ancestor {
+        path,
+        arguments: passed,
+        ..
+    } in ancestors
+    {
+        let ancestor = format!("{path}::Client{}", angle_brackets(None, passed));
         w.blank();
         open!(
             w,
-            "impl ::core::convert::From<Client> for {path}::Client {{"
+            "impl{declaration} ::core::convert::From<Client{arguments}> for {ancestor} {{"
         );
-        open!(w, "fn from(client: Client) -> Self {{");
-        line!(w, "Self {{ client: client.client }}");
+        open!(w, "fn from(client: Client{arguments}) -> Self {{");
+        line!(w, "{rpc}::FromClient::from_client(client.client)");
         w.close("}");
         w.close("}");
     }
     Ok(())
-}
-
-/// What makes a capability a value like others: fields, lists and generic code take it.
-fn write_owned(w: &mut Writer, message: &str) {
-    line!(w, "#[derive(Clone, Copy, Debug)]");
-    line!(w, "pub struct Owned(());");
-    w.blank();
-    open!(w, "impl {message}::traits::Owned for Owned {{");
-    line!(w, "type Reader<'a> = Client;");
-    line!(w, "type Builder<'a> = Client;");
-    w.close("}");
-    w.blank();
-    open!(
-        w,
-        "impl<'a> {message}::traits::FromPointerReader<'a> for Client {{"
-    );
-    open!(
-        w,
-        "fn get_from_pointer(reader: &{message}::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [{message}::Word]>) -> {message}::Result<Self> {{"
-    );
-    line!(
-        w,
-        "Ok({message}::capability::FromCapability::from_cap(reader.get_capability()?))"
-    );
-    w.close("}");
-    w.close("}");
-    w.blank();
-    open!(
-        w,
-        "impl<'a> {message}::traits::FromPointerBuilder<'a> for Client {{"
-    );
-    open!(
-        w,
-        "fn init_pointer(mut builder: {message}::layout::PointerBuilder<'a>, _length: u32) -> Self {{"
-    );
-    line!(w, "builder.clear();");
-    line!(w, "{message}::capability::FromCapability::from_cap(None)");
-    w.close("}");
-    open!(
-        w,
-        "fn get_from_pointer(builder: {message}::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [{message}::Word]>) -> {message}::Result<Self> {{"
-    );
-    line!(
-        w,
-        "Ok({message}::capability::FromCapability::from_cap(builder.get_capability()?))"
-    );
-    w.close("}");
-    w.close("}");
-    w.blank();
-    open!(
-        w,
-        "impl {message}::traits::SetterInput<Owned> for Client {{"
-    );
-    open!(
-        w,
-        "fn set_pointer_builder(mut builder: {message}::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> {message}::Result<()> {{"
-    );
-    open!(
-        w,
-        "match {message}::capability::FromCapability::into_cap(input) {{"
-    );
-    line!(w, "Some(cap) => builder.set_capability(cap),");
-    line!(w, "None => builder.clear(),");
-    w.close("}");
-    line!(w, "Ok(())");
-    w.close("}");
-    w.close("}");
-    w.blank();
 }
 
 fn write_server(
@@ -293,36 +392,41 @@ fn write_server(
         "'static".to_string(),
     ];
     for superclass in superclasses {
-        bounds.push(format!(
-            "{}::Server",
-            cx.path(superclass.id, &superclass.brand)?
-        ));
+        bounds.push(cx.branded(superclass.id, &superclass.brand, "Server", None)?);
     }
     w.blank();
     line!(
         w,
         "/// What an object of this interface does. Methods are written as `async fn`."
     );
-    open!(w, "pub trait Server: {} {{", bounds.join(" + "));
+    open!(
+        w,
+        "pub trait Server{}: {} {{",
+        cx.generics.declaration(None),
+        bounds.join(" + ")
+    );
     for names in methods {
+        let mut arguments = format!(
+            "params: {}{}",
+            names.params_alias,
+            alias_arguments(cx, &names.params)
+        );
+        let mut unused = "params";
+        if let Some(results) = &names.results {
+            arguments += &format!(
+                ", results: {}{}",
+                names.results_alias,
+                alias_arguments(cx, results)
+            );
+            unused = "(params, results)";
+        }
         w.blank();
         w.doc(names.method.doc_comment.as_deref());
-        let results = if names.results.is_some() {
-            format!(", results: {}", names.results_alias)
-        } else {
-            String::new()
-        };
         open!(
             w,
-            "fn {}(&self, params: {}{results}) -> impl ::core::future::Future<Output = {rpc}::Result<()>> + {rpc}::MaybeSend {{",
-            names.function,
-            names.params_alias
+            "fn {}(&self, {arguments}) -> impl ::core::future::Future<Output = {rpc}::Result<()>> + {rpc}::MaybeSend {{",
+            names.function
         );
-        let unused = if names.results.is_some() {
-            "(params, results)"
-        } else {
-            "params"
-        };
         line!(w, "let _ = {unused};");
         line!(
             w,
@@ -341,31 +445,32 @@ fn write_dispatch(
     cx: Context<'_>,
     node: &Node,
     methods: &[MethodNames<'_>],
-    ancestors: &[u64],
+    template: &Template,
 ) -> Result<(), Error> {
     let rpc = cx.rpc("an interface")?;
-    let name = &node.display_name;
-    let future = format!("{rpc}::BoxFuture<{rpc}::Result<()>>");
-    w.blank();
-    line!(w, "/// Leads incoming calls to a [`Server`].");
-    open!(w, "pub struct ServerDispatch<S> {{");
-    line!(w, "server: ::std::sync::Arc<S>,");
-    w.close("}");
-    w.blank();
-    open!(w, "impl<S: Server> ServerDispatch<S> {{");
-    open!(w, "pub fn new(server: ::std::sync::Arc<S>) -> Self {{");
-    line!(w, "Self {{ server }}");
+    w.template(DISPATCH, template);
+    open!(
+        w,
+        "{}",
+        template.fill("impl$decl_s ServerDispatch$args_s {")
+    );
+    open!(
+        w,
+        "{}",
+        template.fill("pub fn new(server: ::std::sync::Arc<$s>) -> Self {")
+    );
+    line!(w, "{}", template.fill("Self { server$phantom_value }"));
     w.close("}");
     w.blank();
     line!(
         w,
         "/// Calls a method of this interface itself, not one it inherits."
     );
-    open!(
-        w,
-        "pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: {rpc}::RawParams, results: {rpc}::RawResults) -> {future} {{"
-    );
+    let signature = "pub fn dispatch_method(server: ::std::sync::Arc<$s>, method_id: u16, params: $rpc::RawParams, results: $rpc::RawResults) \
+                     -> $rpc::BoxFuture<$rpc::Result<()>> {";
+    open!(w, "{}", template.fill(signature));
     open!(w, "match method_id {{");
+    let server = template.fill("<$s as Server$args>");
     for MethodNames {
         ordinal,
         function,
@@ -377,70 +482,23 @@ fn write_dispatch(
         if results.is_some() {
             line!(
                 w,
-                "Server::{function}(&*server, {rpc}::Params::new(params), {rpc}::Results::new(results)).await"
+                "{server}::{function}(&*server, {rpc}::Params::new(params), {rpc}::Results::new(results)).await"
             );
         } else {
             line!(w, "let _ = results;");
             line!(
                 w,
-                "Server::{function}(&*server, {rpc}::Params::new(params)).await"
+                "{server}::{function}(&*server, {rpc}::Params::new(params)).await"
             );
         }
         w.close("}),");
     }
-    line!(w, "_ => {rpc}::unimplemented_method({name:?}, method_id),");
-    w.close("}");
-    w.close("}");
-    w.close("}");
-    w.blank();
-    open!(
-        w,
-        "impl<S: Server> {rpc}::Dispatch for ServerDispatch<S> {{"
-    );
-    open!(
-        w,
-        "fn dispatch(self: ::std::sync::Arc<Self>, interface_id: u64, method_id: u16, params: {rpc}::RawParams, results: {rpc}::RawResults) -> {future} {{"
-    );
-    line!(w, "let server = ::std::sync::Arc::clone(&self.server);");
-    open!(w, "match interface_id {{");
     line!(
         w,
-        "INTERFACE_ID => Self::dispatch_method(server, method_id, params, results),"
-    );
-    for ancestor in ancestors {
-        let path = cx.scopes.path(*ancestor, cx.file, cx.depth)?;
-        line!(
-            w,
-            "{path}::INTERFACE_ID => {path}::ServerDispatch::<S>::dispatch_method(server, method_id, params, results),"
-        );
-    }
-    line!(
-        w,
-        "_ => {rpc}::unimplemented_interface({name:?}, interface_id),"
+        "_ => {rpc}::unimplemented_method({:?}, method_id),",
+        node.display_name
     );
     w.close("}");
-    w.close("}");
-    open!(w, "fn streaming_methods(&self) -> &'static [(u64, u16)] {{");
-    let mut streaming = Vec::new();
-    for id in std::iter::once(node.id).chain(ancestors.iter().copied()) {
-        if let NodeKind::Interface { methods, .. } = &cx.scopes.node(id)?.kind {
-            let ordinals = methods
-                .iter()
-                .enumerate()
-                .filter(|(_, method)| method.is_streaming());
-            streaming.extend(ordinals.map(|(ordinal, _)| format!("({id:#018x}, {ordinal})")));
-        }
-    }
-    line!(w, "&[{}]", streaming.join(", "));
-    w.close("}");
-    w.close("}");
-    w.blank();
-    open!(w, "impl<S: Server> {rpc}::FromServer<S> for Client {{");
-    open!(
-        w,
-        "fn into_dispatch(server: ::std::sync::Arc<S>) -> ::std::sync::Arc<dyn {rpc}::Dispatch> {{"
-    );
-    line!(w, "::std::sync::Arc::new(ServerDispatch::new(server))");
     w.close("}");
     w.close("}");
     Ok(())
@@ -453,20 +511,30 @@ fn write_aliases(
 ) -> Result<(), Error> {
     let rpc = cx.rpc("an interface")?;
     w.blank();
-    for names in methods {
+    for MethodNames {
+        params_alias,
+        results_alias,
+        params,
+        results,
+        ..
+    } in methods
+    {
         line!(
             w,
-            "pub type {} = {rpc}::Params<{}>;",
-            names.params_alias,
-            names.params
+            "pub type {params_alias}{} = {rpc}::Params<{params}>;",
+            alias_arguments(cx, params)
         );
-        if let Some(results) = &names.results {
+        if let Some(results) = results {
             line!(
                 w,
-                "pub type {} = {rpc}::Results<{results}>;",
-                names.results_alias
+                "pub type {results_alias}{} = {rpc}::Results<{results}>;",
+                alias_arguments(cx, results)
             );
         }
     }
     Ok(())
+}
+
+fn alias_arguments(cx: Context<'_>, ty: &str) -> String {
+    alias_parameters(cx, &[ty.to_string()])
 }

@@ -6,6 +6,7 @@
 
 mod enums;
 mod fields;
+mod generics;
 mod interfaces;
 mod scope;
 mod structs;
@@ -20,6 +21,7 @@ use std::fmt;
 
 use capstan_schema::node::{CompiledSchema, Node, NodeKind};
 
+use generics::Generics;
 use scope::Scopes;
 use types::Context;
 use writer::{Writer, line};
@@ -94,10 +96,12 @@ pub fn generate(schema: &CompiledSchema, file_id: u64, options: &Options) -> Res
     if !matches!(file.kind, NodeKind::File) {
         return Err(Error::new(format!("{} is not a file", file.display_name)));
     }
+    let none = Generics::default();
     let cx = Context {
         scopes: &scopes,
         file: file_id,
         depth: 0,
+        generics: &none,
         options,
     };
     let mut w = Writer::default();
@@ -118,12 +122,6 @@ const ALLOW: &str = "#[allow(clippy::all, rustdoc::all, dead_code, mismatched_li
 
 /// A declared node with everything inside it. Modules at the top of a file say which lints they are exempt from.
 fn write_node(w: &mut Writer, cx: Context<'_>, node: &Node, top: bool) -> Result<(), Error> {
-    if node.is_generic || !node.parameters.is_empty() {
-        return Err(Error::new(format!(
-            "{} has type parameters, which the Rust generator does not support yet",
-            node.display_name
-        )));
-    }
     if top && !matches!(node.kind, NodeKind::Annotation { .. }) {
         line!(w, "{ALLOW}");
     }

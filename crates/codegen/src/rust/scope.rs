@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use capstan_schema::node::{CompiledSchema, FieldKind, Node, NodeKind};
 
+use super::generics::TypeParameter;
 use super::{Error, Options, escape_keyword};
 use crate::names::{file_stem_identifier, pascal_case, screaming_snake_case, snake_case};
 
@@ -70,6 +71,11 @@ impl<'a> Scopes<'a> {
         implicit_structs(node, &self.nodes)
     }
 
+    /// Whether the node is a method's list of parameters or results, not a struct with a name.
+    pub(super) fn is_parameter_list(&self, id: u64) -> Result<bool, Error> {
+        Ok(is_implicit_struct(self.node(id)?))
+    }
+
     /// The node's name in its module: `foo_bar`, an enum's `FooBar` or a constant's `FOO_BAR`.
     pub(super) fn name(&self, id: u64) -> Result<&str, Error> {
         Ok(self.place(id)?.name.as_str())
@@ -103,6 +109,32 @@ impl<'a> Scopes<'a> {
         Err(Error::new(format!(
             "the scopes of node {id:#018x} lead in a circle"
         )))
+    }
+
+    /// The type parameters of the node and of those around it, outermost first. A parameter that
+    /// hides an outer one of the same name is renamed.
+    pub(super) fn type_parameters(&self, id: u64) -> Result<Vec<TypeParameter>, Error> {
+        let mut chain = Vec::new();
+        let mut at = id;
+        while at != 0 && chain.len() <= self.nodes.len() {
+            chain.push(self.node(at)?);
+            at = self.place(at)?.parent;
+        }
+        let mut parameters: Vec<TypeParameter> = Vec::new();
+        for node in chain.into_iter().rev() {
+            for (index, name) in (0..).zip(&node.parameters) {
+                let mut name = escape_keyword(pascal_case(name));
+                while parameters.iter().any(|parameter| parameter.name == name) {
+                    name.push('_');
+                }
+                parameters.push(TypeParameter {
+                    scope_id: node.id,
+                    index,
+                    name,
+                });
+            }
+        }
+        Ok(parameters)
     }
 
     fn module_of_file(&self, id: u64, default_name: &str) -> String {

@@ -3,9 +3,10 @@
 use capstan_schema::node::{Field, FieldKind, Node, NodeKind, StructNode, Type};
 
 use super::fields::{self, variant};
+use super::generics::{Generics, angle_brackets};
 use super::scope::groups;
 use super::types::Context;
-use super::writer::{Writer, line, open};
+use super::writer::{Template, Writer, line, open};
 use super::{Error, write_nested};
 use crate::names::snake_case;
 
@@ -17,15 +18,20 @@ pub(super) fn write_struct(
 ) -> Result<(), Error> {
     w.doc(node.doc_comment.as_deref());
     open!(w, "pub mod {} {{", cx.scopes.name(node.id)?);
-    let cx = cx.inside();
-    write_owned(w, cx, node, structure);
-    write_reader(w, cx, structure)?;
-    write_builder(w, cx, structure)?;
+    let generics = Generics::new(cx.scopes.type_parameters(node.id)?, cx.message());
+    let cx = cx.inside(&generics);
+    let template = template(cx, node, structure);
     if !structure.is_group {
-        write_setters(w, cx);
+        w.template(STRUCT, &template);
     }
+    w.template(VIEWS, &template);
+    if !generics.is_empty() {
+        w.template(GENERIC_READER, &template);
+    }
+    write_reader(w, cx, structure, &template)?;
+    write_builder(w, cx, structure, &template)?;
     if cx.options.rpc_crate.is_some() {
-        write_pipeline(w, cx, structure)?;
+        write_pipeline(w, cx, structure, &template)?;
     }
     if structure.discriminant_count > 0 {
         write_union(w, cx, structure)?;
@@ -50,103 +56,228 @@ pub(super) fn write_struct(
     Ok(())
 }
 
-fn write_owned(w: &mut Writer, cx: Context<'_>, node: &Node, structure: &StructNode) {
-    let message = cx.message();
-    if !structure.is_group {
-        line!(w, "#[derive(Clone, Copy, Debug)]");
-        line!(w, "pub struct Owned(());");
-        w.blank();
-        open!(w, "impl {message}::traits::Owned for Owned {{");
-        line!(w, "type Reader<'a> = Reader<'a>;");
-        line!(w, "type Builder<'a> = Builder<'a>;");
-        w.close("}");
-        w.blank();
-        open!(w, "impl {message}::traits::OwnedStruct for Owned {{");
-        line!(w, "type Reader<'a> = Reader<'a>;");
-        line!(w, "type Builder<'a> = Builder<'a>;");
-        w.close("}");
-        w.blank();
-        for name in ["Owned", "Reader<'_>", "Builder<'_>"] {
-            open!(w, "impl {message}::traits::HasTypeId for {name} {{");
-            line!(w, "const TYPE_ID: u64 = {:#018x};", node.id);
-            w.close("}");
-            w.blank();
-        }
-        open!(
-            w,
-            "impl {message}::traits::HasStructSize for Builder<'_> {{"
-        );
-        line!(
-            w,
-            "const STRUCT_SIZE: {message}::layout::StructSize = {message}::layout::StructSize {{ data: {}, pointers: {} }};",
-            structure.data_words,
-            structure.pointers
-        );
-        w.close("}");
-        w.blank();
+/// What every module of a struct has. See [`Template`] for the words with a `$`.
+const VIEWS: &str = r"
+$derive_reader
+pub struct Reader$args_a {
+    reader: $message::layout::StructReader<'a>,
+    $phantom_field
+}
+
+impl$decl_a ::core::convert::From<$message::layout::StructReader<'a>> for Reader$args_a {
+    fn from(reader: $message::layout::StructReader<'a>) -> Self {
+        Self { reader$phantom_value }
     }
 }
 
-fn write_reader(w: &mut Writer, cx: Context<'_>, structure: &StructNode) -> Result<(), Error> {
-    let message = cx.message();
-    line!(w, "#[derive(Clone, Copy, Default)]");
-    open!(w, "pub struct Reader<'a> {{");
-    line!(w, "reader: {message}::layout::StructReader<'a>,");
-    w.close("}");
-    w.blank();
-    open!(
-        w,
-        "impl<'a> ::core::convert::From<{message}::layout::StructReader<'a>> for Reader<'a> {{"
-    );
-    open!(
-        w,
-        "fn from(reader: {message}::layout::StructReader<'a>) -> Self {{"
-    );
-    line!(w, "Self {{ reader }}");
-    w.close("}");
-    w.close("}");
-    w.blank();
-    if !structure.is_group {
-        open!(
-            w,
-            "impl<'a> {message}::traits::FromPointerReader<'a> for Reader<'a> {{"
-        );
-        open!(
-            w,
-            "fn get_from_pointer(reader: &{message}::layout::PointerReader<'a>, default: ::core::option::Option<&'a [{message}::Word]>) -> {message}::Result<Self> {{"
-        );
-        line!(
-            w,
-            "::core::result::Result::Ok(reader.get_struct(default)?.into())"
-        );
-        w.close("}");
-        w.close("}");
-        w.blank();
-        open!(
-            w,
-            "impl<'a> {message}::traits::IntoInternalStructReader<'a> for Reader<'a> {{"
-        );
-        open!(
-            w,
-            "fn into_internal_struct_reader(self) -> {message}::layout::StructReader<'a> {{"
-        );
-        line!(w, "self.reader");
-        w.close("}");
-        w.close("}");
-        w.blank();
+pub struct Builder$args_a {
+    builder: $message::layout::StructBuilder<'a>,
+    $phantom_field
+}
+
+impl$decl_a ::core::convert::From<$message::layout::StructBuilder<'a>> for Builder$args_a {
+    fn from(builder: $message::layout::StructBuilder<'a>) -> Self {
+        Self { builder$phantom_value }
     }
-    open!(w, "impl<'a> Reader<'a> {{");
-    open!(w, "pub fn reborrow(&self) -> Reader<'_> {{");
-    line!(w, "Self {{ ..*self }}");
-    w.close("}");
+}
+";
+
+/// A derived `Clone` would ask the type parameters to be `Clone`.
+const GENERIC_READER: &str = r"
+impl$decl_a ::core::clone::Clone for Reader$args_a {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl$decl_a ::core::marker::Copy for Reader$args_a {}
+
+impl$decl_a ::core::default::Default for Reader$args_a {
+    fn default() -> Self {
+        Self::from($message::layout::StructReader::default())
+    }
+}
+";
+
+/// What structs have and groups, which are no types of their own, have not.
+const STRUCT: &str = r"
+#[derive(Clone, Copy, Debug)]
+pub struct Owned$args($owned_content);
+
+impl$decl $message::traits::Owned for Owned$args {
+    type Reader<'a> = Reader$args_a;
+    type Builder<'a> = Builder$args_a;
+}
+
+impl$decl $message::traits::OwnedStruct for Owned$args {
+    type Reader<'a> = Reader$args_a;
+    type Builder<'a> = Builder$args_a;
+}
+
+impl$decl $message::traits::HasTypeId for Owned$args {
+    const TYPE_ID: u64 = $type_id;
+}
+
+impl$decl_a $message::traits::HasTypeId for Reader$args_a {
+    const TYPE_ID: u64 = $type_id;
+}
+
+impl$decl_a $message::traits::HasTypeId for Builder$args_a {
+    const TYPE_ID: u64 = $type_id;
+}
+
+impl$decl_a $message::traits::HasStructSize for Builder$args_a {
+    const STRUCT_SIZE: $message::layout::StructSize = $message::layout::StructSize { data: $data_words, pointers: $pointers };
+}
+
+impl$decl_a $message::traits::FromPointerReader<'a> for Reader$args_a {
+    fn get_from_pointer(reader: &$message::layout::PointerReader<'a>, default: ::core::option::Option<&'a [$message::Word]>) -> $message::Result<Self> {
+        ::core::result::Result::Ok(reader.get_struct(default)?.into())
+    }
+}
+
+impl$decl_a $message::traits::IntoInternalStructReader<'a> for Reader$args_a {
+    fn into_internal_struct_reader(self) -> $message::layout::StructReader<'a> {
+        self.reader
+    }
+}
+
+impl$decl_a $message::traits::SetterInput<Owned$args> for Reader$args_a {
+    fn set_pointer_builder(builder: $message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> $message::Result<()> {
+        builder.set_struct(&input.reader, canonicalize)
+    }
+}
+
+impl$decl_a $message::traits::FromPointerBuilder<'a> for Builder$args_a {
+    fn init_pointer(builder: $message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+        builder.init_struct(<Self as $message::traits::HasStructSize>::STRUCT_SIZE).into()
+    }
+    fn get_from_pointer(builder: $message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [$message::Word]>) -> $message::Result<Self> {
+        ::core::result::Result::Ok(builder.get_struct(<Self as $message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+    }
+}
+";
+
+const READER_METHODS: &str = r"
+pub fn reborrow(&self) -> Reader$args_elided {
+    *self
+}
+";
+
+const STRUCT_READER_METHODS: &str = r"
+pub fn total_size(&self) -> $message::Result<$message::MessageSize> {
+    self.reader.total_size()
+}
+";
+
+const BUILDER_METHODS: &str = r"
+pub fn into_reader(self) -> Reader$args_a {
+    self.builder.into_reader().into()
+}
+
+pub fn reborrow(&mut self) -> Builder$args_elided {
+    self.builder.reborrow().into()
+}
+
+pub fn reborrow_as_reader(&self) -> Reader$args_elided {
+    self.builder.as_reader().into()
+}
+";
+
+const PIPELINE: &str = r"
+$derive_pipeline
+pub struct Pipeline$args {
+    typeless: $rpc::AnyPipeline,
+    $phantom_field
+}
+
+impl$decl $rpc::FromTypelessPipeline for Pipeline$args {
+    fn new(typeless: $rpc::AnyPipeline) -> Self {
+        Self { typeless$phantom_value }
+    }
+}
+";
+
+const GENERIC_PIPELINE: &str = r"
+impl$decl ::core::clone::Clone for Pipeline$args {
+    fn clone(&self) -> Self {
+        <Self as $rpc::FromTypelessPipeline>::new(self.typeless.clone())
+    }
+}
+";
+
+const STRUCT_PIPELINE: &str = r"
+impl$decl $rpc::Pipelined for Owned$args {
+    type Pipeline = Pipeline$args;
+}
+";
+
+/// What the words with a `$` in the texts above stand for.
+fn template(cx: Context<'_>, node: &Node, structure: &StructNode) -> Template {
+    let generics = cx.generics;
+    let generic = !generics.is_empty();
+    let when_generic = |text: String| if generic { text } else { String::new() };
+    Template::new([
+        ("$message", cx.message().to_string()),
+        ("$rpc", cx.options.rpc_crate.clone().unwrap_or_default()),
+        ("$decl_a", generics.declaration(Some("'a"))),
+        ("$decl", generics.declaration(None)),
+        ("$args_a", generics.arguments(Some("'a"))),
+        ("$args_elided", generics.arguments(Some("'_"))),
+        ("$args", generics.arguments(None)),
+        (
+            "$phantom_field",
+            when_generic(format!("phantom: {},", generics.phantom_type())),
+        ),
+        (
+            "$phantom_value",
+            when_generic(", phantom: ::core::marker::PhantomData".to_string()),
+        ),
+        (
+            "$owned_content",
+            if generic {
+                generics.phantom_type()
+            } else {
+                "()".to_string()
+            },
+        ),
+        (
+            "$derive_reader",
+            if generic {
+                String::new()
+            } else {
+                "#[derive(Clone, Copy, Default)]".to_string()
+            },
+        ),
+        (
+            "$derive_pipeline",
+            if generic {
+                String::new()
+            } else {
+                "#[derive(Clone)]".to_string()
+            },
+        ),
+        ("$type_id", format!("{:#018x}", node.id)),
+        ("$data_words", structure.data_words.to_string()),
+        ("$pointers", structure.pointers.to_string()),
+    ])
+}
+
+fn write_reader(
+    w: &mut Writer,
+    cx: Context<'_>,
+    structure: &StructNode,
+    template: &Template,
+) -> Result<(), Error> {
+    open!(
+        w,
+        "impl{} Reader{} {{",
+        cx.generics.declaration(Some("'a")),
+        cx.generics.arguments(Some("'a"))
+    );
+    w.template(READER_METHODS, template);
     if !structure.is_group {
-        w.blank();
-        open!(
-            w,
-            "pub fn total_size(&self) -> {message}::Result<{message}::MessageSize> {{"
-        );
-        line!(w, "self.reader.total_size()");
-        w.close("}");
+        w.template(STRUCT_READER_METHODS, template);
     }
     for field in &structure.fields {
         fields::write_reader_methods(w, cx, structure, field)?;
@@ -159,62 +290,19 @@ fn write_reader(w: &mut Writer, cx: Context<'_>, structure: &StructNode) -> Resu
     Ok(())
 }
 
-fn write_builder(w: &mut Writer, cx: Context<'_>, structure: &StructNode) -> Result<(), Error> {
-    let message = cx.message();
-    open!(w, "pub struct Builder<'a> {{");
-    line!(w, "builder: {message}::layout::StructBuilder<'a>,");
-    w.close("}");
-    w.blank();
+fn write_builder(
+    w: &mut Writer,
+    cx: Context<'_>,
+    structure: &StructNode,
+    template: &Template,
+) -> Result<(), Error> {
     open!(
         w,
-        "impl<'a> ::core::convert::From<{message}::layout::StructBuilder<'a>> for Builder<'a> {{"
+        "impl{} Builder{} {{",
+        cx.generics.declaration(Some("'a")),
+        cx.generics.arguments(Some("'a"))
     );
-    open!(
-        w,
-        "fn from(builder: {message}::layout::StructBuilder<'a>) -> Self {{"
-    );
-    line!(w, "Self {{ builder }}");
-    w.close("}");
-    w.close("}");
-    w.blank();
-    if !structure.is_group {
-        open!(
-            w,
-            "impl<'a> {message}::traits::FromPointerBuilder<'a> for Builder<'a> {{"
-        );
-        open!(
-            w,
-            "fn init_pointer(builder: {message}::layout::PointerBuilder<'a>, _size: u32) -> Self {{"
-        );
-        line!(
-            w,
-            "builder.init_struct(<Self as {message}::traits::HasStructSize>::STRUCT_SIZE).into()"
-        );
-        w.close("}");
-        open!(
-            w,
-            "fn get_from_pointer(builder: {message}::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [{message}::Word]>) -> {message}::Result<Self> {{"
-        );
-        line!(
-            w,
-            "::core::result::Result::Ok(builder.get_struct(<Self as {message}::traits::HasStructSize>::STRUCT_SIZE, default)?.into())"
-        );
-        w.close("}");
-        w.close("}");
-        w.blank();
-    }
-    open!(w, "impl<'a> Builder<'a> {{");
-    open!(w, "pub fn into_reader(self) -> Reader<'a> {{");
-    line!(w, "self.builder.into_reader().into()");
-    w.close("}");
-    w.blank();
-    open!(w, "pub fn reborrow(&mut self) -> Builder<'_> {{");
-    line!(w, "Builder {{ builder: self.builder.reborrow() }}");
-    w.close("}");
-    w.blank();
-    open!(w, "pub fn reborrow_as_reader(&self) -> Reader<'_> {{");
-    line!(w, "self.builder.as_reader().into()");
-    w.close("}");
+    w.template(BUILDER_METHODS, template);
     for field in &structure.fields {
         fields::write_builder_methods(w, cx, structure, field)?;
     }
@@ -226,41 +314,20 @@ fn write_builder(w: &mut Writer, cx: Context<'_>, structure: &StructNode) -> Res
     Ok(())
 }
 
-fn write_setters(w: &mut Writer, cx: Context<'_>) {
-    let message = cx.message();
-    open!(
-        w,
-        "impl {message}::traits::SetterInput<Owned> for Reader<'_> {{"
-    );
-    open!(
-        w,
-        "fn set_pointer_builder(builder: {message}::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> {message}::Result<()> {{"
-    );
-    line!(w, "builder.set_struct(&input.reader, canonicalize)");
-    w.close("}");
-    w.close("}");
-    w.blank();
-}
-
 /// Accessors of the capabilities that results will hold, usable before the results are there.
-fn write_pipeline(w: &mut Writer, cx: Context<'_>, structure: &StructNode) -> Result<(), Error> {
+fn write_pipeline(
+    w: &mut Writer,
+    cx: Context<'_>,
+    structure: &StructNode,
+    template: &Template,
+) -> Result<(), Error> {
     let rpc = cx.rpc("a pipeline")?;
-    line!(w, "#[derive(Clone)]");
-    open!(w, "pub struct Pipeline {{");
-    line!(w, "typeless: {rpc}::AnyPipeline,");
-    w.close("}");
-    w.blank();
-    open!(w, "impl {rpc}::FromTypelessPipeline for Pipeline {{");
-    open!(w, "fn new(typeless: {rpc}::AnyPipeline) -> Self {{");
-    line!(w, "Self {{ typeless }}");
-    w.close("}");
-    w.close("}");
-    w.blank();
+    w.template(PIPELINE, template);
+    if !cx.generics.is_empty() {
+        w.template(GENERIC_PIPELINE, template);
+    }
     if !structure.is_group {
-        open!(w, "impl {rpc}::Pipelined for Owned {{");
-        line!(w, "type Pipeline = Pipeline;");
-        w.close("}");
-        w.blank();
+        w.template(STRUCT_PIPELINE, template);
     }
     // A union member may not be there when the results are: only fixed fields can be promised.
     let promised: Vec<&Field> = structure
@@ -271,53 +338,42 @@ fn write_pipeline(w: &mut Writer, cx: Context<'_>, structure: &StructNode) -> Re
     if promised.is_empty() {
         return Ok(());
     }
-    open!(w, "impl Pipeline {{");
+    let rpc_pipeline = format!("{rpc}::AnyPipeline");
+    open!(
+        w,
+        "impl{} Pipeline{} {{",
+        cx.generics.declaration(None),
+        cx.generics.arguments(None)
+    );
     for field in promised {
-        let name = snake_case(&field.name);
-        match &field.kind {
-            FieldKind::Group { id } => {
-                let path = cx.scopes.path(*id, cx.file, cx.depth)?;
-                open!(w, "pub fn get_{name}(&self) -> {path}::Pipeline {{");
-                line!(w, "{rpc}::FromTypelessPipeline::new(self.typeless.clone())");
-                w.close("}");
+        let (return_type, value) = match &field.kind {
+            FieldKind::Group { id } => (
+                cx.inherited(*id, "Pipeline", None)?,
+                format!("{rpc}::FromTypelessPipeline::new(self.typeless.clone())"),
+            ),
+            FieldKind::Slot { offset, ty, .. } => {
+                let there = format!("self.typeless.get_pointer_field({offset})");
+                match ty {
+                    Type::Struct { id, brand } => (
+                        cx.branded(*id, brand, "Pipeline", None)?,
+                        format!("{rpc}::FromTypelessPipeline::new({there})"),
+                    ),
+                    Type::Interface { id, brand } => (
+                        cx.branded(*id, brand, "Client", None)?,
+                        format!("{rpc}::FromClient::from_client({there}.as_client())"),
+                    ),
+                    _ => (rpc_pipeline.clone(), there),
+                }
             }
-            FieldKind::Slot {
-                offset,
-                ty: Type::Struct { id, brand },
-                ..
-            } => {
-                let path = cx.path(*id, brand)?;
-                open!(w, "pub fn get_{name}(&self) -> {path}::Pipeline {{");
-                line!(
-                    w,
-                    "{rpc}::FromTypelessPipeline::new(self.typeless.get_pointer_field({offset}))"
-                );
-                w.close("}");
-            }
-            FieldKind::Slot {
-                offset,
-                ty: Type::Interface { id, brand },
-                ..
-            } => {
-                let path = cx.path(*id, brand)?;
-                open!(w, "pub fn get_{name}(&self) -> {path}::Client {{");
-                line!(
-                    w,
-                    "{rpc}::FromClient::from_client(self.typeless.get_pointer_field({offset}).as_client())"
-                );
-                w.close("}");
-            }
-            FieldKind::Slot {
-                offset,
-                ty: Type::AnyPointer(_),
-                ..
-            } => {
-                open!(w, "pub fn get_{name}(&self) -> {rpc}::AnyPipeline {{");
-                line!(w, "self.typeless.get_pointer_field({offset})");
-                w.close("}");
-            }
-            FieldKind::Slot { .. } => {}
-        }
+        };
+        w.blank();
+        open!(
+            w,
+            "pub fn get_{}(&self) -> {return_type} {{",
+            snake_case(&field.name)
+        );
+        line!(w, "{value}");
+        w.close("}");
     }
     w.close("}");
     w.blank();
@@ -343,16 +399,18 @@ fn write_which(
     inner: &str,
 ) -> Result<(), Error> {
     let message = cx.message();
-    let lifetime = if union_shape(cx, structure)?.parameters() > 0 {
-        "<'a>"
+    let shape = union_shape(cx, structure)?;
+    let types = if view == "Reader" {
+        &shape.reader_types
     } else {
-        ""
+        &shape.builder_types
     };
+    let arguments = alias_parameters(cx, types);
     w.blank();
     let mutability = if view == "Builder" { "mut " } else { "" };
     open!(
         w,
-        "pub fn which({mutability}self) -> ::core::result::Result<Which{view}{lifetime}, {message}::NotInSchema> {{"
+        "pub fn which({mutability}self) -> ::core::result::Result<Which{view}{arguments}, {message}::NotInSchema> {{"
     );
     open!(
         w,
@@ -379,37 +437,44 @@ fn write_which(
 /// The enum behind `which()`. What differs between reading and building is a type parameter.
 fn write_union(w: &mut Writer, cx: Context<'_>, structure: &StructNode) -> Result<(), Error> {
     let shape = union_shape(cx, structure)?;
-    let generics = |arguments: &[String]| {
-        if arguments.is_empty() {
-            String::new()
-        } else {
-            format!("<{}>", arguments.join(", "))
-        }
-    };
-    let parameters: Vec<String> = (0..shape.parameters())
+    let parameters: Vec<String> = (0..shape.reader_types.len())
         .map(|position| format!("A{position}"))
         .collect();
     // A glob yields to whatever else has the name of a member.
     line!(w, "pub use self::Which::*;");
     w.blank();
-    open!(w, "pub enum Which{} {{", generics(&parameters));
+    open!(w, "pub enum Which{} {{", angle_brackets(None, &parameters));
     for variant in &shape.variants {
         line!(w, "{variant}");
     }
     w.close("}");
     w.blank();
-    let lifetime = if shape.parameters() > 0 { "<'a>" } else { "" };
-    line!(
-        w,
-        "pub type WhichReader{lifetime} = Which{};",
-        generics(&shape.reader_types)
-    );
-    line!(
-        w,
-        "pub type WhichBuilder{lifetime} = Which{};",
-        generics(&shape.builder_types)
-    );
+    for (view, types) in [
+        ("Reader", &shape.reader_types),
+        ("Builder", &shape.builder_types),
+    ] {
+        let parameters = alias_parameters(cx, types);
+        line!(
+            w,
+            "pub type Which{view}{parameters} = Which{};",
+            angle_brackets(None, types)
+        );
+    }
     Ok(())
+}
+
+/// The parameters that an alias of these types has: an alias must use all it has.
+pub(super) fn alias_parameters(cx: Context<'_>, types: &[String]) -> String {
+    let lifetime = types.iter().any(|ty| ty.contains("'a")).then_some("'a");
+    let mut names = cx.generics.names();
+    names.retain(|name| types.iter().any(|ty| mentions(ty, name)));
+    angle_brackets(lifetime, &names)
+}
+
+/// Whether the name is a word of this Rust text.
+fn mentions(text: &str, name: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .any(|word| word == name)
 }
 
 /// A union's variants, and what stands for their type parameters in reading and in building.
@@ -417,13 +482,6 @@ struct UnionShape {
     variants: Vec<String>,
     reader_types: Vec<String>,
     builder_types: Vec<String>,
-}
-
-impl UnionShape {
-    /// Types only differ when they borrow, so a union with parameters is one with a lifetime.
-    fn parameters(&self) -> usize {
-        self.reader_types.len()
-    }
 }
 
 fn union_shape(cx: Context<'_>, structure: &StructNode) -> Result<UnionShape, Error> {
@@ -435,7 +493,12 @@ fn union_shape(cx: Context<'_>, structure: &StructNode) -> Result<UnionShape, Er
     for (_, field) in union_members(structure) {
         let reader = fields::getter_type(cx, field, "Reader")?;
         let builder = fields::getter_type(cx, field, "Builder")?;
-        if reader == builder {
+        let is_generic = cx
+            .generics
+            .names()
+            .iter()
+            .any(|name| mentions(&reader, name));
+        if reader == builder && !is_generic {
             shape
                 .variants
                 .push(format!("{}({reader}),", variant(field)));

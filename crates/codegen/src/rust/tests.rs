@@ -71,19 +71,6 @@ fn structure(fields: Vec<Field>) -> NodeKind {
 }
 
 #[test]
-fn type_parameters_are_refused_by_name() {
-    let mut generic = node(2, FILE, "Box", structure(Vec::new()));
-    generic.parameters.push("T".to_string());
-    let error = generate(&schema(vec![generic]), FILE, &Options::messages_only()).unwrap_err();
-    assert!(
-        error
-            .message
-            .contains("dir/things.capnp:Box has type parameters"),
-        "{error}"
-    );
-}
-
-#[test]
 fn interfaces_need_the_rpc_crate() {
     let interface = node(
         2,

@@ -1,7 +1,8 @@
 //! What a schema type is called in Rust.
 
-use capstan_schema::node::{AnyPointer, Brand, BrandBindings, Type};
+use capstan_schema::node::{AnyPointer, Binding, Brand, BrandBindings, Type};
 
+use super::generics::{Generics, angle_brackets};
 use super::scope::Scopes;
 use super::{Error, Options};
 
@@ -12,14 +13,17 @@ pub(super) struct Context<'a> {
     pub(super) file: u64,
     /// Modules between here and the file's own.
     pub(super) depth: usize,
+    /// The type parameters of the node being written, those of the nodes around it included.
+    pub(super) generics: &'a Generics,
     pub(super) options: &'a Options,
 }
 
-impl Context<'_> {
-    /// The context inside a module opened here.
-    pub(super) fn inside(self) -> Self {
+impl<'a> Context<'a> {
+    /// The context inside the module of a node.
+    pub(super) fn inside(self, generics: &'a Generics) -> Self {
         Self {
             depth: self.depth + 1,
+            generics,
             ..self
         }
     }
@@ -34,12 +38,71 @@ impl Context<'_> {
         })
     }
 
-    pub(super) fn path(&self, id: u64, brand: &Brand) -> Result<String, Error> {
-        if brand.scopes.iter().any(|scope| matches!(&scope.bindings, BrandBindings::Bind(bindings) if !bindings.is_empty())) {
-            let name = &self.scopes.node(id)?.display_name;
-            return Err(Error::new(format!("{name} is used with type arguments, which the Rust generator does not support yet")));
-        }
+    /// The module of a node, or the enum itself.
+    pub(super) fn path(&self, id: u64) -> Result<String, Error> {
         self.scopes.path(id, self.file, self.depth)
+    }
+
+    /// A type in a node's module, such as `Reader`, with the type arguments of the brand.
+    pub(super) fn branded(
+        &self,
+        id: u64,
+        brand: &Brand,
+        item: &str,
+        lifetime: Option<&str>,
+    ) -> Result<String, Error> {
+        Ok(format!(
+            "{}::{item}{}",
+            self.path(id)?,
+            angle_brackets(lifetime, &self.arguments(id, brand)?)
+        ))
+    }
+
+    /// A type in the module of a node that shares our type parameters: a group, a parameter list.
+    pub(super) fn inherited(
+        &self,
+        id: u64,
+        item: &str,
+        lifetime: Option<&str>,
+    ) -> Result<String, Error> {
+        Ok(format!(
+            "{}::{item}{}",
+            self.path(id)?,
+            self.generics.arguments(lifetime)
+        ))
+    }
+
+    /// The types that stand for the type parameters of a node.
+    pub(super) fn arguments(&self, id: u64, brand: &Brand) -> Result<Vec<String>, Error> {
+        let any = || format!("{}::any_pointer::Owned", self.message());
+        let mut arguments = Vec::new();
+        for parameter in self.scopes.type_parameters(id)? {
+            let scope = brand
+                .scopes
+                .iter()
+                .find(|scope| scope.scope_id == parameter.scope_id);
+            arguments.push(match scope.map(|scope| &scope.bindings) {
+                Some(BrandBindings::Inherit) => self
+                    .generics
+                    .name(parameter.scope_id, parameter.index)?
+                    .to_string(),
+                Some(BrandBindings::Bind(bindings)) => {
+                    match bindings.get(usize::from(parameter.index)) {
+                        Some(Binding::Type(ty)) => self.owned(ty)?,
+                        Some(Binding::Unbound) | None => any(),
+                    }
+                }
+                // A parameter list shares the type parameters of the interface around it.
+                None if self.scopes.is_parameter_list(id)? => {
+                    match self.generics.name(parameter.scope_id, parameter.index) {
+                        Ok(name) => name.to_string(),
+                        Err(_) => any(),
+                    }
+                }
+                None => any(),
+            });
+        }
+        Ok(arguments)
     }
 
     /// What reading a value of this type gives, with its lifetime: never a `Result`.
@@ -59,15 +122,23 @@ impl Context<'_> {
             Type::Text => format!("{message}::text::Owned"),
             Type::Data => format!("{message}::data::Owned"),
             Type::List(element) => {
-                let list = self.list_module(element)?;
-                match self.list_parameter(element)? {
-                    Some(parameter) => format!("{message}::{list}::Owned<{parameter}>"),
-                    None => format!("{message}::{list}::Owned"),
-                }
+                let parameter: Vec<String> = self.list_parameter(element)?.into_iter().collect();
+                format!(
+                    "{message}::{}::Owned{}",
+                    self.list_module(element)?,
+                    angle_brackets(None, &parameter)
+                )
             }
-            Type::Struct { id, brand } => format!("{}::Owned", self.path(*id, brand)?),
+            Type::Struct { id, brand } => self.branded(*id, brand, "Owned", None)?,
+            Type::Interface { id, brand } => {
+                self.rpc("a value of interface type")?;
+                self.branded(*id, brand, "Owned", None)?
+            }
+            Type::AnyPointer(AnyPointer::Parameter { scope_id, index }) => {
+                self.generics.name(*scope_id, *index)?.to_string()
+            }
+            // Which type a method's own parameter stands for is between caller and server.
             Type::AnyPointer(_) => format!("{message}::any_pointer::Owned"),
-            Type::Interface { id, brand } => format!("{}::Client", self.path(*id, brand)?),
             _ => self.scalar(ty)?,
         })
     }
@@ -87,7 +158,7 @@ impl Context<'_> {
             Type::UInt64 => "u64".to_string(),
             Type::Float32 => "f32".to_string(),
             Type::Float64 => "f64".to_string(),
-            Type::Enum { id, brand } => self.path(*id, brand)?,
+            Type::Enum { id, .. } => self.path(*id)?,
             _ => return Err(Error::new(format!("{ty:?} is not a scalar type"))),
         })
     }
@@ -98,23 +169,25 @@ impl Context<'_> {
             Type::Text => format!("{message}::text::{side}<{lifetime}>"),
             Type::Data => format!("{message}::data::{side}<{lifetime}>"),
             Type::List(element) => {
-                let list = self.list_module(element)?;
-                match self.list_parameter(element)? {
-                    Some(parameter) => {
-                        format!("{message}::{list}::{side}<{lifetime}, {parameter}>")
-                    }
-                    None => format!("{message}::{list}::{side}<{lifetime}>"),
-                }
+                let parameter: Vec<String> = self.list_parameter(element)?.into_iter().collect();
+                format!(
+                    "{message}::{}::{side}{}",
+                    self.list_module(element)?,
+                    angle_brackets(Some(lifetime), &parameter)
+                )
             }
-            Type::Struct { id, brand } => format!("{}::{side}<{lifetime}>", self.path(*id, brand)?),
-            Type::AnyPointer(any) => {
-                refuse_parameter(any)?;
-                format!("{message}::any_pointer::{side}<{lifetime}>")
-            }
+            Type::Struct { id, brand } => self.branded(*id, brand, side, Some(lifetime))?,
             Type::Interface { id, brand } => {
                 self.rpc("a field of interface type")?;
-                format!("{}::Client", self.path(*id, brand)?)
+                self.branded(*id, brand, "Client", None)?
             }
+            Type::AnyPointer(AnyPointer::Parameter { .. }) => {
+                format!(
+                    "<{} as {message}::traits::Owned>::{side}<{lifetime}>",
+                    self.owned(ty)?
+                )
+            }
+            Type::AnyPointer(_) => format!("{message}::any_pointer::{side}<{lifetime}>"),
             _ => self.scalar(ty)?,
         })
     }
@@ -130,10 +203,12 @@ impl Context<'_> {
                 self.rpc("a list of an interface type")?;
                 "capability_list"
             }
-            Type::AnyPointer(any) => {
-                refuse_parameter(any)?;
-                "any_pointer_list"
+            Type::AnyPointer(AnyPointer::Parameter { .. }) => {
+                return Err(Error::new(
+                    "a list of a type parameter, which the Rust generator does not support yet",
+                ));
             }
+            Type::AnyPointer(_) => "any_pointer_list",
             _ => "primitive_list",
         })
     }
@@ -141,19 +216,9 @@ impl Context<'_> {
     fn list_parameter(&self, element: &Type) -> Result<Option<String>, Error> {
         Ok(match element {
             Type::Text | Type::Data | Type::AnyPointer(_) => None,
+            Type::Interface { id, brand } => Some(self.branded(*id, brand, "Client", None)?),
             // A list of lists is parametrized by the inner list, everything else by the element.
             _ => Some(self.owned(element)?),
         })
-    }
-}
-
-fn refuse_parameter(any: &AnyPointer) -> Result<(), Error> {
-    match any {
-        AnyPointer::Parameter { .. } | AnyPointer::ImplicitMethodParameter { .. } => {
-            Err(Error::new(
-                "a type parameter is used as a type, which the Rust generator does not support yet",
-            ))
-        }
-        AnyPointer::Any | AnyPointer::Struct | AnyPointer::List | AnyPointer::Capability => Ok(()),
     }
 }

@@ -84,8 +84,8 @@ pub(super) fn write_const(
         ),
         (_, Value::Text(text)) => ("&str".to_string(), format!("{text:?}")),
         (_, Value::Data(bytes)) => ("&[u8]".to_string(), byte_string(bytes)),
-        (Type::Enum { id, brand }, Value::Enum(value)) => {
-            let path = cx.path(*id, brand)?;
+        (Type::Enum { id, .. }, Value::Enum(value)) => {
+            let path = cx.path(*id)?;
             let variant = super::enums::variant_of(cx.scopes.node(*id)?, *value)?;
             (path.clone(), format!("{path}::{variant}"))
         }

@@ -40,6 +40,21 @@ impl Writer {
         self.line(format_args!("{text}"));
     }
 
+    /// A text with words for the template to replace, set off by blank lines. Lines that the
+    /// template leaves empty in the middle of something are dropped.
+    pub(super) fn template(&mut self, text: &str, template: &Template) {
+        self.blank();
+        for line in text.trim_start_matches('\n').lines() {
+            let filled = template.fill(line);
+            if !filled.trim().is_empty() {
+                self.line(format_args!("{filled}"));
+            } else if line.is_empty() {
+                self.blank();
+            }
+        }
+        self.blank();
+    }
+
     pub(super) fn blank(&mut self) {
         if !self.out.is_empty() && !self.out.ends_with("\n\n") && !self.out.ends_with("{\n") {
             self.out.push('\n');
@@ -71,6 +86,28 @@ impl Writer {
 
     pub(super) fn finish(self) -> String {
         self.out
+    }
+}
+
+/// What words beginning with `$` stand for.
+pub(super) struct Template {
+    words: Vec<(&'static str, String)>,
+}
+
+impl Template {
+    pub(super) fn new<const N: usize>(words: [(&'static str, String); N]) -> Self {
+        let mut words = Vec::from(words);
+        // `$args` must not be taken for the beginning of `$args_a`.
+        words.sort_by_key(|(word, _)| core::cmp::Reverse(word.len()));
+        Self { words }
+    }
+
+    pub(super) fn fill(&self, text: &str) -> String {
+        self.words
+            .iter()
+            .fold(text.to_string(), |text, (word, meaning)| {
+                text.replace(word, meaning)
+            })
     }
 }
 

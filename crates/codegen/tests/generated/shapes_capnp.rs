@@ -52,27 +52,16 @@ pub mod scalars {
         const TYPE_ID: u64 = 0x933e4d55d37f283c;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0x933e4d55d37f283c;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0x933e4d55d37f283c;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 6, pointers: 0 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -87,9 +76,45 @@ pub mod scalars {
         }
     }
 
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -149,32 +174,13 @@ pub mod scalars {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -284,12 +290,6 @@ pub mod scalars {
             self.builder.set_data_field::<u16>(18, u16::from(value));
         }
     }
-
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
 }
 
 #[allow(clippy::all, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, unreachable_pub, unused)]
@@ -311,27 +311,16 @@ pub mod defaults {
         const TYPE_ID: u64 = 0xbc0546edd8823e3b;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0xbc0546edd8823e3b;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0xbc0546edd8823e3b;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 5, pointers: 2 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -346,9 +335,45 @@ pub mod defaults {
         }
     }
 
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -412,32 +437,13 @@ pub mod defaults {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -556,12 +562,6 @@ pub mod defaults {
             !self.builder.is_pointer_field_null(1)
         }
     }
-
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
 }
 
 #[allow(clippy::all, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, unreachable_pub, unused)]
@@ -583,27 +583,16 @@ pub mod pointers {
         const TYPE_ID: u64 = 0xf9c6cfdd692e5ba5;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0xf9c6cfdd692e5ba5;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0xf9c6cfdd692e5ba5;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 0, pointers: 5 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -618,9 +607,45 @@ pub mod pointers {
         }
     }
 
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -668,32 +693,13 @@ pub mod pointers {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -778,12 +784,6 @@ pub mod pointers {
             !self.builder.is_pointer_field_null(4)
         }
     }
-
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
 }
 
 #[allow(clippy::all, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, unreachable_pub, unused)]
@@ -805,27 +805,16 @@ pub mod lists {
         const TYPE_ID: u64 = 0xc8939dc41de48d8e;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0xc8939dc41de48d8e;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0xc8939dc41de48d8e;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 0, pointers: 10 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -840,9 +829,45 @@ pub mod lists {
         }
     }
 
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -930,32 +955,13 @@ pub mod lists {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -1122,12 +1128,6 @@ pub mod lists {
             !self.builder.is_pointer_field_null(9)
         }
     }
-
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
 }
 
 #[allow(clippy::all, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, unreachable_pub, unused)]
@@ -1150,27 +1150,16 @@ pub mod return_ {
         const TYPE_ID: u64 = 0x9a038652ac785fb5;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0x9a038652ac785fb5;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0x9a038652ac785fb5;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 2, pointers: 2 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1185,9 +1174,45 @@ pub mod return_ {
         }
     }
 
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -1273,32 +1298,13 @@ pub mod return_ {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -1449,12 +1455,6 @@ pub mod return_ {
         }
     }
 
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
-
     pub use self::Which::*;
 
     pub enum Which<A0, A1, A2, A3, A4> {
@@ -1483,9 +1483,19 @@ pub mod return_ {
             }
         }
 
+        pub struct Builder<'a> {
+            builder: ::capstan_message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn get_fn(self) -> u16 {
@@ -1505,23 +1515,13 @@ pub mod return_ {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -1576,9 +1576,19 @@ pub mod return_ {
                 }
             }
 
+            pub struct Builder<'a> {
+                builder: ::capstan_message::layout::StructBuilder<'a>,
+            }
+
+            impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+                fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+                    Self { builder }
+                }
+            }
+
             impl<'a> Reader<'a> {
                 pub fn reborrow(&self) -> Reader<'_> {
-                    Self { ..*self }
+                    *self
                 }
 
                 pub fn get_left(self) -> bool {
@@ -1605,23 +1615,13 @@ pub mod return_ {
                 }
             }
 
-            pub struct Builder<'a> {
-                builder: ::capstan_message::layout::StructBuilder<'a>,
-            }
-
-            impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-                fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-                    Self { builder }
-                }
-            }
-
             impl<'a> Builder<'a> {
                 pub fn into_reader(self) -> Reader<'a> {
                     self.builder.into_reader().into()
                 }
 
                 pub fn reborrow(&mut self) -> Builder<'_> {
-                    Builder { builder: self.builder.reborrow() }
+                    self.builder.reborrow().into()
                 }
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -1697,27 +1697,16 @@ pub mod return_ {
             const TYPE_ID: u64 = 0xab77e14579bd3670;
         }
 
-        impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xab77e14579bd3670;
         }
 
-        impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xab77e14579bd3670;
         }
 
-        impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1732,9 +1721,45 @@ pub mod return_ {
             }
         }
 
+        impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -1750,32 +1775,13 @@ pub mod return_ {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -1796,12 +1802,6 @@ pub mod return_ {
 
             pub fn set_kind(&mut self, value: super::super::return_::nested::Kind) {
                 self.builder.set_data_field::<u16>(2, u16::from(value));
-            }
-        }
-
-        impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -1856,27 +1856,16 @@ pub mod empty {
         const TYPE_ID: u64 = 0xb5dc3fe41091d03a;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0xb5dc3fe41091d03a;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0xb5dc3fe41091d03a;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 0, pointers: 0 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1891,13 +1880,29 @@ pub mod empty {
         }
     }
 
-    impl<'a> Reader<'a> {
-        pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
         }
+    }
 
-        pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
-            self.reader.total_size()
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
         }
     }
 
@@ -1911,12 +1916,13 @@ pub mod empty {
         }
     }
 
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+    impl<'a> Reader<'a> {
+        pub fn reborrow(&self) -> Reader<'_> {
+            *self
         }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+        pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
+            self.reader.total_size()
         }
     }
 
@@ -1926,17 +1932,11 @@ pub mod empty {
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
-        }
-    }
-
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
         }
     }
 }
@@ -1960,27 +1960,16 @@ pub mod all_void {
         const TYPE_ID: u64 = 0xcc478997374c4dc0;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0xcc478997374c4dc0;
     }
 
-    impl ::capstan_message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0xcc478997374c4dc0;
     }
 
-    impl ::capstan_message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 0 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1995,9 +1984,45 @@ pub mod all_void {
         }
     }
 
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
@@ -2021,32 +2046,13 @@ pub mod all_void {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -2078,12 +2084,6 @@ pub mod all_void {
         }
     }
 
-    impl ::capstan_message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
-
     pub use self::Which::*;
 
     pub enum Which {
@@ -2106,3 +2106,1189 @@ pub const BYTES: &[u8] = b"\x00\xff";
 
 #[allow(clippy::all, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, unreachable_pub, unused)]
 pub const HALF: f64 = f64::from_bits(0x3fe0000000000000);
+
+#[allow(clippy::all, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, unreachable_pub, unused)]
+pub mod map {
+    #[derive(Clone, Copy, Debug)]
+    pub struct Owned<Key, Value>(::core::marker::PhantomData<fn() -> (Key, Value,)>);
+
+    impl<Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::capstan_message::traits::Owned for Owned<Key, Value> {
+        type Reader<'a> = Reader<'a, Key, Value>;
+        type Builder<'a> = Builder<'a, Key, Value>;
+    }
+
+    impl<Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::capstan_message::traits::OwnedStruct for Owned<Key, Value> {
+        type Reader<'a> = Reader<'a, Key, Value>;
+        type Builder<'a> = Builder<'a, Key, Value>;
+    }
+
+    impl<Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::capstan_message::traits::HasTypeId for Owned<Key, Value> {
+        const TYPE_ID: u64 = 0xcf8756e49987ba93;
+    }
+
+    impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::capstan_message::traits::HasTypeId for Reader<'a, Key, Value> {
+        const TYPE_ID: u64 = 0xcf8756e49987ba93;
+    }
+
+    impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::capstan_message::traits::HasTypeId for Builder<'a, Key, Value> {
+        const TYPE_ID: u64 = 0xcf8756e49987ba93;
+    }
+
+    impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::capstan_message::traits::HasStructSize for Builder<'a, Key, Value> {
+        const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 0, pointers: 1 };
+    }
+
+    impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a, Key, Value> {
+        fn get_from_pointer(reader: &::capstan_message::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(reader.get_struct(default)?.into())
+        }
+    }
+
+    impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::capstan_message::traits::IntoInternalStructReader<'a> for Reader<'a, Key, Value> {
+        fn into_internal_struct_reader(self) -> ::capstan_message::layout::StructReader<'a> {
+            self.reader
+        }
+    }
+
+    impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::capstan_message::traits::SetterInput<Owned<Key, Value>> for Reader<'a, Key, Value> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a, Key, Value> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    pub struct Reader<'a, Key, Value> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+        phantom: ::core::marker::PhantomData<fn() -> (Key, Value,)>,
+    }
+
+    impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a, Key, Value> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader, phantom: ::core::marker::PhantomData }
+        }
+    }
+
+    pub struct Builder<'a, Key, Value> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+        phantom: ::core::marker::PhantomData<fn() -> (Key, Value,)>,
+    }
+
+    impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a, Key, Value> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder, phantom: ::core::marker::PhantomData }
+        }
+    }
+
+    impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::core::clone::Clone for Reader<'a, Key, Value> {
+        fn clone(&self) -> Self {
+            *self
+        }
+    }
+
+    impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::core::marker::Copy for Reader<'a, Key, Value> {}
+
+    impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::core::default::Default for Reader<'a, Key, Value> {
+        fn default() -> Self {
+            Self::from(::capstan_message::layout::StructReader::default())
+        }
+    }
+
+    impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> Reader<'a, Key, Value> {
+        pub fn reborrow(&self) -> Reader<'_, Key, Value> {
+            *self
+        }
+
+        pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
+            self.reader.total_size()
+        }
+
+        pub fn get_entries(self) -> ::capstan_message::Result<::capstan_message::struct_list::Reader<'a, super::map::entry::Owned<Key, Value>>> {
+            ::capstan_message::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+        }
+
+        pub fn has_entries(&self) -> bool {
+            !self.reader.is_pointer_field_null(0)
+        }
+    }
+
+    impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> Builder<'a, Key, Value> {
+        pub fn into_reader(self) -> Reader<'a, Key, Value> {
+            self.builder.into_reader().into()
+        }
+
+        pub fn reborrow(&mut self) -> Builder<'_, Key, Value> {
+            self.builder.reborrow().into()
+        }
+
+        pub fn reborrow_as_reader(&self) -> Reader<'_, Key, Value> {
+            self.builder.as_reader().into()
+        }
+
+        pub fn get_entries(self) -> ::capstan_message::Result<::capstan_message::struct_list::Builder<'a, super::map::entry::Owned<Key, Value>>> {
+            ::capstan_message::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+        }
+
+        pub fn init_entries(self, size: u32) -> ::capstan_message::struct_list::Builder<'a, super::map::entry::Owned<Key, Value>> {
+            ::capstan_message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), size)
+        }
+
+        pub fn set_entries(&mut self, value: impl ::capstan_message::traits::SetterInput<::capstan_message::struct_list::Owned<super::map::entry::Owned<Key, Value>>>) -> ::capstan_message::Result<()> {
+            ::capstan_message::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
+        }
+
+        pub fn has_entries(&self) -> bool {
+            !self.builder.is_pointer_field_null(0)
+        }
+    }
+
+    pub mod entry {
+        #[derive(Clone, Copy, Debug)]
+        pub struct Owned<Key, Value>(::core::marker::PhantomData<fn() -> (Key, Value,)>);
+
+        impl<Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::capstan_message::traits::Owned for Owned<Key, Value> {
+            type Reader<'a> = Reader<'a, Key, Value>;
+            type Builder<'a> = Builder<'a, Key, Value>;
+        }
+
+        impl<Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::capstan_message::traits::OwnedStruct for Owned<Key, Value> {
+            type Reader<'a> = Reader<'a, Key, Value>;
+            type Builder<'a> = Builder<'a, Key, Value>;
+        }
+
+        impl<Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::capstan_message::traits::HasTypeId for Owned<Key, Value> {
+            const TYPE_ID: u64 = 0xe4b86295f17fa714;
+        }
+
+        impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::capstan_message::traits::HasTypeId for Reader<'a, Key, Value> {
+            const TYPE_ID: u64 = 0xe4b86295f17fa714;
+        }
+
+        impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::capstan_message::traits::HasTypeId for Builder<'a, Key, Value> {
+            const TYPE_ID: u64 = 0xe4b86295f17fa714;
+        }
+
+        impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::capstan_message::traits::HasStructSize for Builder<'a, Key, Value> {
+            const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 0, pointers: 2 };
+        }
+
+        impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a, Key, Value> {
+            fn get_from_pointer(reader: &::capstan_message::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::capstan_message::traits::IntoInternalStructReader<'a> for Reader<'a, Key, Value> {
+            fn into_internal_struct_reader(self) -> ::capstan_message::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::capstan_message::traits::SetterInput<Owned<Key, Value>> for Reader<'a, Key, Value> {
+            fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a, Key, Value> {
+            fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        pub struct Reader<'a, Key, Value> {
+            reader: ::capstan_message::layout::StructReader<'a>,
+            phantom: ::core::marker::PhantomData<fn() -> (Key, Value,)>,
+        }
+
+        impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a, Key, Value> {
+            fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+                Self { reader, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        pub struct Builder<'a, Key, Value> {
+            builder: ::capstan_message::layout::StructBuilder<'a>,
+            phantom: ::core::marker::PhantomData<fn() -> (Key, Value,)>,
+        }
+
+        impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a, Key, Value> {
+            fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+                Self { builder, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::core::clone::Clone for Reader<'a, Key, Value> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::core::marker::Copy for Reader<'a, Key, Value> {}
+
+        impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> ::core::default::Default for Reader<'a, Key, Value> {
+            fn default() -> Self {
+                Self::from(::capstan_message::layout::StructReader::default())
+            }
+        }
+
+        impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> Reader<'a, Key, Value> {
+            pub fn reborrow(&self) -> Reader<'_, Key, Value> {
+                *self
+            }
+
+            pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
+                self.reader.total_size()
+            }
+
+            pub fn get_key(self) -> ::capstan_message::Result<<Key as ::capstan_message::traits::Owned>::Reader<'a>> {
+                ::capstan_message::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+            }
+
+            pub fn has_key(&self) -> bool {
+                !self.reader.is_pointer_field_null(0)
+            }
+
+            pub fn get_value(self) -> ::capstan_message::Result<<Value as ::capstan_message::traits::Owned>::Reader<'a>> {
+                ::capstan_message::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
+            }
+
+            pub fn has_value(&self) -> bool {
+                !self.reader.is_pointer_field_null(1)
+            }
+        }
+
+        impl<'a, Key: ::capstan_message::traits::Owned, Value: ::capstan_message::traits::Owned> Builder<'a, Key, Value> {
+            pub fn into_reader(self) -> Reader<'a, Key, Value> {
+                self.builder.into_reader().into()
+            }
+
+            pub fn reborrow(&mut self) -> Builder<'_, Key, Value> {
+                self.builder.reborrow().into()
+            }
+
+            pub fn reborrow_as_reader(&self) -> Reader<'_, Key, Value> {
+                self.builder.as_reader().into()
+            }
+
+            pub fn get_key(self) -> ::capstan_message::Result<<Key as ::capstan_message::traits::Owned>::Builder<'a>> {
+                ::capstan_message::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+            }
+
+            pub fn init_key(self) -> <Key as ::capstan_message::traits::Owned>::Builder<'a> {
+                ::capstan_message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), 0)
+            }
+
+            /// For a type with a length: elements of a list, bytes of text or data.
+            pub fn initn_key(self, length: u32) -> <Key as ::capstan_message::traits::Owned>::Builder<'a> {
+                ::capstan_message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), length)
+            }
+
+            pub fn set_key(&mut self, value: impl ::capstan_message::traits::SetterInput<Key>) -> ::capstan_message::Result<()> {
+                ::capstan_message::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
+            }
+
+            pub fn has_key(&self) -> bool {
+                !self.builder.is_pointer_field_null(0)
+            }
+
+            pub fn get_value(self) -> ::capstan_message::Result<<Value as ::capstan_message::traits::Owned>::Builder<'a>> {
+                ::capstan_message::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
+            }
+
+            pub fn init_value(self) -> <Value as ::capstan_message::traits::Owned>::Builder<'a> {
+                ::capstan_message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(1), 0)
+            }
+
+            /// For a type with a length: elements of a list, bytes of text or data.
+            pub fn initn_value(self, length: u32) -> <Value as ::capstan_message::traits::Owned>::Builder<'a> {
+                ::capstan_message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(1), length)
+            }
+
+            pub fn set_value(&mut self, value: impl ::capstan_message::traits::SetterInput<Value>) -> ::capstan_message::Result<()> {
+                ::capstan_message::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(1), value, false)
+            }
+
+            pub fn has_value(&self) -> bool {
+                !self.builder.is_pointer_field_null(1)
+            }
+        }
+    }
+}
+
+#[allow(clippy::all, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, unreachable_pub, unused)]
+/// Uses its parameter in every place that one can stand.
+pub mod box_ {
+    #[derive(Clone, Copy, Debug)]
+    pub struct Owned<T>(::core::marker::PhantomData<fn() -> (T,)>);
+
+    impl<T: ::capstan_message::traits::Owned> ::capstan_message::traits::Owned for Owned<T> {
+        type Reader<'a> = Reader<'a, T>;
+        type Builder<'a> = Builder<'a, T>;
+    }
+
+    impl<T: ::capstan_message::traits::Owned> ::capstan_message::traits::OwnedStruct for Owned<T> {
+        type Reader<'a> = Reader<'a, T>;
+        type Builder<'a> = Builder<'a, T>;
+    }
+
+    impl<T: ::capstan_message::traits::Owned> ::capstan_message::traits::HasTypeId for Owned<T> {
+        const TYPE_ID: u64 = 0xc6cb05d8bee99f4f;
+    }
+
+    impl<'a, T: ::capstan_message::traits::Owned> ::capstan_message::traits::HasTypeId for Reader<'a, T> {
+        const TYPE_ID: u64 = 0xc6cb05d8bee99f4f;
+    }
+
+    impl<'a, T: ::capstan_message::traits::Owned> ::capstan_message::traits::HasTypeId for Builder<'a, T> {
+        const TYPE_ID: u64 = 0xc6cb05d8bee99f4f;
+    }
+
+    impl<'a, T: ::capstan_message::traits::Owned> ::capstan_message::traits::HasStructSize for Builder<'a, T> {
+        const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 1, pointers: 4 };
+    }
+
+    impl<'a, T: ::capstan_message::traits::Owned> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a, T> {
+        fn get_from_pointer(reader: &::capstan_message::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(reader.get_struct(default)?.into())
+        }
+    }
+
+    impl<'a, T: ::capstan_message::traits::Owned> ::capstan_message::traits::IntoInternalStructReader<'a> for Reader<'a, T> {
+        fn into_internal_struct_reader(self) -> ::capstan_message::layout::StructReader<'a> {
+            self.reader
+        }
+    }
+
+    impl<'a, T: ::capstan_message::traits::Owned> ::capstan_message::traits::SetterInput<Owned<T>> for Reader<'a, T> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a, T: ::capstan_message::traits::Owned> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a, T> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    pub struct Reader<'a, T> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+        phantom: ::core::marker::PhantomData<fn() -> (T,)>,
+    }
+
+    impl<'a, T: ::capstan_message::traits::Owned> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a, T> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader, phantom: ::core::marker::PhantomData }
+        }
+    }
+
+    pub struct Builder<'a, T> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+        phantom: ::core::marker::PhantomData<fn() -> (T,)>,
+    }
+
+    impl<'a, T: ::capstan_message::traits::Owned> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a, T> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder, phantom: ::core::marker::PhantomData }
+        }
+    }
+
+    impl<'a, T: ::capstan_message::traits::Owned> ::core::clone::Clone for Reader<'a, T> {
+        fn clone(&self) -> Self {
+            *self
+        }
+    }
+
+    impl<'a, T: ::capstan_message::traits::Owned> ::core::marker::Copy for Reader<'a, T> {}
+
+    impl<'a, T: ::capstan_message::traits::Owned> ::core::default::Default for Reader<'a, T> {
+        fn default() -> Self {
+            Self::from(::capstan_message::layout::StructReader::default())
+        }
+    }
+
+    impl<'a, T: ::capstan_message::traits::Owned> Reader<'a, T> {
+        pub fn reborrow(&self) -> Reader<'_, T> {
+            *self
+        }
+
+        pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
+            self.reader.total_size()
+        }
+
+        pub fn get_empty(self) -> () {
+            ()
+        }
+
+        pub fn get_value(self) -> ::capstan_message::Result<<T as ::capstan_message::traits::Owned>::Reader<'a>> {
+            ::capstan_message::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+        }
+
+        pub fn has_value(&self) -> bool {
+            if self.reader.get_data_field::<u16>(0) != 1 {
+                return false;
+            }
+            !self.reader.is_pointer_field_null(0)
+        }
+
+        pub fn get_pair(self) -> super::box_::pair::Reader<'a, T> {
+            self.reader.into()
+        }
+
+        pub fn get_text(self) -> ::capstan_message::Result<::capstan_message::text::Reader<'a>> {
+            ::capstan_message::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+        }
+
+        pub fn has_text(&self) -> bool {
+            if self.reader.get_data_field::<u16>(0) != 3 {
+                return false;
+            }
+            !self.reader.is_pointer_field_null(0)
+        }
+
+        pub fn get_inner(self) -> ::capstan_message::Result<super::box_::inner::Reader<'a, T, ::capstan_message::data::Owned, T>> {
+            ::capstan_message::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(2), ::core::option::Option::None)
+        }
+
+        pub fn has_inner(&self) -> bool {
+            !self.reader.is_pointer_field_null(2)
+        }
+
+        pub fn get_next(self) -> ::capstan_message::Result<super::box_::Reader<'a, T>> {
+            ::capstan_message::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(3), ::core::option::Option::None)
+        }
+
+        pub fn has_next(&self) -> bool {
+            !self.reader.is_pointer_field_null(3)
+        }
+
+        pub fn get_kind(self) -> ::core::result::Result<super::box_::Kind, ::capstan_message::NotInSchema> {
+            ::core::convert::TryFrom::try_from(self.reader.get_data_field::<u16>(1))
+        }
+
+        pub fn which(self) -> ::core::result::Result<WhichReader<'a, T>, ::capstan_message::NotInSchema> {
+            match self.reader.get_data_field::<u16>(0) {
+                0 => ::core::result::Result::Ok(Which::Empty(self.get_empty())),
+                1 => ::core::result::Result::Ok(Which::Value(self.get_value())),
+                2 => ::core::result::Result::Ok(Which::Pair(self.get_pair())),
+                3 => ::core::result::Result::Ok(Which::Text(self.get_text())),
+                other => ::core::result::Result::Err(::capstan_message::NotInSchema(other)),
+            }
+        }
+    }
+
+    impl<'a, T: ::capstan_message::traits::Owned> Builder<'a, T> {
+        pub fn into_reader(self) -> Reader<'a, T> {
+            self.builder.into_reader().into()
+        }
+
+        pub fn reborrow(&mut self) -> Builder<'_, T> {
+            self.builder.reborrow().into()
+        }
+
+        pub fn reborrow_as_reader(&self) -> Reader<'_, T> {
+            self.builder.as_reader().into()
+        }
+
+        pub fn get_empty(self) -> () {
+            ()
+        }
+
+        pub fn set_empty(&mut self, _value: ()) {
+            self.builder.set_data_field::<u16>(0, 0);
+        }
+
+        pub fn get_value(self) -> ::capstan_message::Result<<T as ::capstan_message::traits::Owned>::Builder<'a>> {
+            ::capstan_message::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+        }
+
+        pub fn init_value(mut self) -> <T as ::capstan_message::traits::Owned>::Builder<'a> {
+            self.builder.set_data_field::<u16>(0, 1);
+            ::capstan_message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), 0)
+        }
+
+        /// For a type with a length: elements of a list, bytes of text or data.
+        pub fn initn_value(mut self, length: u32) -> <T as ::capstan_message::traits::Owned>::Builder<'a> {
+            self.builder.set_data_field::<u16>(0, 1);
+            ::capstan_message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), length)
+        }
+
+        pub fn set_value(&mut self, value: impl ::capstan_message::traits::SetterInput<T>) -> ::capstan_message::Result<()> {
+            self.builder.set_data_field::<u16>(0, 1);
+            ::capstan_message::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
+        }
+
+        pub fn has_value(&self) -> bool {
+            if self.builder.get_data_field::<u16>(0) != 1 {
+                return false;
+            }
+            !self.builder.is_pointer_field_null(0)
+        }
+
+        pub fn get_pair(self) -> super::box_::pair::Builder<'a, T> {
+            self.builder.into()
+        }
+
+        pub fn init_pair(mut self) -> super::box_::pair::Builder<'a, T> {
+            self.builder.set_data_field::<u16>(0, 2);
+            self.builder.reborrow().get_pointer_field(0).clear();
+            self.builder.reborrow().get_pointer_field(1).clear();
+            self.builder.set_data_field::<u32>(1, 0);
+            self.builder.into()
+        }
+
+        pub fn get_text(self) -> ::capstan_message::Result<::capstan_message::text::Builder<'a>> {
+            ::capstan_message::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+        }
+
+        pub fn init_text(mut self, size: u32) -> ::capstan_message::text::Builder<'a> {
+            self.builder.set_data_field::<u16>(0, 3);
+            ::capstan_message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), size)
+        }
+
+        pub fn set_text(&mut self, value: impl ::capstan_message::traits::SetterInput<::capstan_message::text::Owned>) {
+            self.builder.set_data_field::<u16>(0, 3);
+            ::capstan_message::traits::set_or_fail::<::capstan_message::text::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
+        }
+
+        pub fn has_text(&self) -> bool {
+            if self.builder.get_data_field::<u16>(0) != 3 {
+                return false;
+            }
+            !self.builder.is_pointer_field_null(0)
+        }
+
+        pub fn get_inner(self) -> ::capstan_message::Result<super::box_::inner::Builder<'a, T, ::capstan_message::data::Owned, T>> {
+            ::capstan_message::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(2), ::core::option::Option::None)
+        }
+
+        pub fn init_inner(self) -> super::box_::inner::Builder<'a, T, ::capstan_message::data::Owned, T> {
+            ::capstan_message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(2), 0)
+        }
+
+        pub fn set_inner(&mut self, value: super::box_::inner::Reader<'_, T, ::capstan_message::data::Owned, T>) -> ::capstan_message::Result<()> {
+            <_ as ::capstan_message::traits::SetterInput<super::box_::inner::Owned<T, ::capstan_message::data::Owned, T>>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(2), value, false)
+        }
+
+        pub fn has_inner(&self) -> bool {
+            !self.builder.is_pointer_field_null(2)
+        }
+
+        pub fn get_next(self) -> ::capstan_message::Result<super::box_::Builder<'a, T>> {
+            ::capstan_message::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(3), ::core::option::Option::None)
+        }
+
+        pub fn init_next(self) -> super::box_::Builder<'a, T> {
+            ::capstan_message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(3), 0)
+        }
+
+        pub fn set_next(&mut self, value: super::box_::Reader<'_, T>) -> ::capstan_message::Result<()> {
+            <_ as ::capstan_message::traits::SetterInput<super::box_::Owned<T>>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(3), value, false)
+        }
+
+        pub fn has_next(&self) -> bool {
+            !self.builder.is_pointer_field_null(3)
+        }
+
+        pub fn get_kind(self) -> ::core::result::Result<super::box_::Kind, ::capstan_message::NotInSchema> {
+            ::core::convert::TryFrom::try_from(self.builder.get_data_field::<u16>(1))
+        }
+
+        pub fn set_kind(&mut self, value: super::box_::Kind) {
+            self.builder.set_data_field::<u16>(1, u16::from(value));
+        }
+
+        pub fn which(mut self) -> ::core::result::Result<WhichBuilder<'a, T>, ::capstan_message::NotInSchema> {
+            match self.builder.get_data_field::<u16>(0) {
+                0 => ::core::result::Result::Ok(Which::Empty(self.get_empty())),
+                1 => ::core::result::Result::Ok(Which::Value(self.get_value())),
+                2 => ::core::result::Result::Ok(Which::Pair(self.get_pair())),
+                3 => ::core::result::Result::Ok(Which::Text(self.get_text())),
+                other => ::core::result::Result::Err(::capstan_message::NotInSchema(other)),
+            }
+        }
+    }
+
+    pub use self::Which::*;
+
+    pub enum Which<A0, A1, A2> {
+        Empty(()),
+        Value(A0),
+        Pair(A1),
+        Text(A2),
+    }
+
+    pub type WhichReader<'a, T> = Which<::capstan_message::Result<<T as ::capstan_message::traits::Owned>::Reader<'a>>, super::box_::pair::Reader<'a, T>, ::capstan_message::Result<::capstan_message::text::Reader<'a>>>;
+    pub type WhichBuilder<'a, T> = Which<::capstan_message::Result<<T as ::capstan_message::traits::Owned>::Builder<'a>>, super::box_::pair::Builder<'a, T>, ::capstan_message::Result<::capstan_message::text::Builder<'a>>>;
+
+    pub mod pair {
+        pub struct Reader<'a, T> {
+            reader: ::capstan_message::layout::StructReader<'a>,
+            phantom: ::core::marker::PhantomData<fn() -> (T,)>,
+        }
+
+        impl<'a, T: ::capstan_message::traits::Owned> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a, T> {
+            fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+                Self { reader, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        pub struct Builder<'a, T> {
+            builder: ::capstan_message::layout::StructBuilder<'a>,
+            phantom: ::core::marker::PhantomData<fn() -> (T,)>,
+        }
+
+        impl<'a, T: ::capstan_message::traits::Owned> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a, T> {
+            fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+                Self { builder, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        impl<'a, T: ::capstan_message::traits::Owned> ::core::clone::Clone for Reader<'a, T> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<'a, T: ::capstan_message::traits::Owned> ::core::marker::Copy for Reader<'a, T> {}
+
+        impl<'a, T: ::capstan_message::traits::Owned> ::core::default::Default for Reader<'a, T> {
+            fn default() -> Self {
+                Self::from(::capstan_message::layout::StructReader::default())
+            }
+        }
+
+        impl<'a, T: ::capstan_message::traits::Owned> Reader<'a, T> {
+            pub fn reborrow(&self) -> Reader<'_, T> {
+                *self
+            }
+
+            pub fn get_left(self) -> ::capstan_message::Result<<T as ::capstan_message::traits::Owned>::Reader<'a>> {
+                ::capstan_message::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+            }
+
+            pub fn has_left(&self) -> bool {
+                !self.reader.is_pointer_field_null(0)
+            }
+
+            pub fn get_right(self) -> ::capstan_message::Result<<T as ::capstan_message::traits::Owned>::Reader<'a>> {
+                ::capstan_message::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
+            }
+
+            pub fn has_right(&self) -> bool {
+                !self.reader.is_pointer_field_null(1)
+            }
+
+            pub fn get_count(self) -> u32 {
+                self.reader.get_data_field::<u32>(1)
+            }
+        }
+
+        impl<'a, T: ::capstan_message::traits::Owned> Builder<'a, T> {
+            pub fn into_reader(self) -> Reader<'a, T> {
+                self.builder.into_reader().into()
+            }
+
+            pub fn reborrow(&mut self) -> Builder<'_, T> {
+                self.builder.reborrow().into()
+            }
+
+            pub fn reborrow_as_reader(&self) -> Reader<'_, T> {
+                self.builder.as_reader().into()
+            }
+
+            pub fn get_left(self) -> ::capstan_message::Result<<T as ::capstan_message::traits::Owned>::Builder<'a>> {
+                ::capstan_message::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+            }
+
+            pub fn init_left(self) -> <T as ::capstan_message::traits::Owned>::Builder<'a> {
+                ::capstan_message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), 0)
+            }
+
+            /// For a type with a length: elements of a list, bytes of text or data.
+            pub fn initn_left(self, length: u32) -> <T as ::capstan_message::traits::Owned>::Builder<'a> {
+                ::capstan_message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), length)
+            }
+
+            pub fn set_left(&mut self, value: impl ::capstan_message::traits::SetterInput<T>) -> ::capstan_message::Result<()> {
+                ::capstan_message::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
+            }
+
+            pub fn has_left(&self) -> bool {
+                !self.builder.is_pointer_field_null(0)
+            }
+
+            pub fn get_right(self) -> ::capstan_message::Result<<T as ::capstan_message::traits::Owned>::Builder<'a>> {
+                ::capstan_message::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
+            }
+
+            pub fn init_right(self) -> <T as ::capstan_message::traits::Owned>::Builder<'a> {
+                ::capstan_message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(1), 0)
+            }
+
+            /// For a type with a length: elements of a list, bytes of text or data.
+            pub fn initn_right(self, length: u32) -> <T as ::capstan_message::traits::Owned>::Builder<'a> {
+                ::capstan_message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(1), length)
+            }
+
+            pub fn set_right(&mut self, value: impl ::capstan_message::traits::SetterInput<T>) -> ::capstan_message::Result<()> {
+                ::capstan_message::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(1), value, false)
+            }
+
+            pub fn has_right(&self) -> bool {
+                !self.builder.is_pointer_field_null(1)
+            }
+
+            pub fn get_count(self) -> u32 {
+                self.builder.get_data_field::<u32>(1)
+            }
+
+            pub fn set_count(&mut self, value: u32) {
+                self.builder.set_data_field::<u32>(1, value);
+            }
+        }
+    }
+
+    #[repr(u16)]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    pub enum Kind {
+        A = 0,
+        B = 1,
+    }
+
+    impl ::core::convert::TryFrom<u16> for Kind {
+        type Error = ::capstan_message::NotInSchema;
+        fn try_from(value: u16) -> ::core::result::Result<Self, ::capstan_message::NotInSchema> {
+            match value {
+                0 => Ok(Self::A),
+                1 => Ok(Self::B),
+                other => Err(::capstan_message::NotInSchema(other)),
+            }
+        }
+    }
+
+    impl ::core::convert::From<Kind> for u16 {
+        fn from(value: Kind) -> u16 {
+            value as u16
+        }
+    }
+
+    impl ::capstan_message::traits::HasTypeId for Kind {
+        const TYPE_ID: u64 = 0x944102a133f43e36;
+    }
+
+    /// Hides the outer parameter.
+    pub mod inner {
+        #[derive(Clone, Copy, Debug)]
+        pub struct Owned<T, T_, U>(::core::marker::PhantomData<fn() -> (T, T_, U,)>);
+
+        impl<T: ::capstan_message::traits::Owned, T_: ::capstan_message::traits::Owned, U: ::capstan_message::traits::Owned> ::capstan_message::traits::Owned for Owned<T, T_, U> {
+            type Reader<'a> = Reader<'a, T, T_, U>;
+            type Builder<'a> = Builder<'a, T, T_, U>;
+        }
+
+        impl<T: ::capstan_message::traits::Owned, T_: ::capstan_message::traits::Owned, U: ::capstan_message::traits::Owned> ::capstan_message::traits::OwnedStruct for Owned<T, T_, U> {
+            type Reader<'a> = Reader<'a, T, T_, U>;
+            type Builder<'a> = Builder<'a, T, T_, U>;
+        }
+
+        impl<T: ::capstan_message::traits::Owned, T_: ::capstan_message::traits::Owned, U: ::capstan_message::traits::Owned> ::capstan_message::traits::HasTypeId for Owned<T, T_, U> {
+            const TYPE_ID: u64 = 0x85779ba5c0609532;
+        }
+
+        impl<'a, T: ::capstan_message::traits::Owned, T_: ::capstan_message::traits::Owned, U: ::capstan_message::traits::Owned> ::capstan_message::traits::HasTypeId for Reader<'a, T, T_, U> {
+            const TYPE_ID: u64 = 0x85779ba5c0609532;
+        }
+
+        impl<'a, T: ::capstan_message::traits::Owned, T_: ::capstan_message::traits::Owned, U: ::capstan_message::traits::Owned> ::capstan_message::traits::HasTypeId for Builder<'a, T, T_, U> {
+            const TYPE_ID: u64 = 0x85779ba5c0609532;
+        }
+
+        impl<'a, T: ::capstan_message::traits::Owned, T_: ::capstan_message::traits::Owned, U: ::capstan_message::traits::Owned> ::capstan_message::traits::HasStructSize for Builder<'a, T, T_, U> {
+            const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 0, pointers: 2 };
+        }
+
+        impl<'a, T: ::capstan_message::traits::Owned, T_: ::capstan_message::traits::Owned, U: ::capstan_message::traits::Owned> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a, T, T_, U> {
+            fn get_from_pointer(reader: &::capstan_message::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl<'a, T: ::capstan_message::traits::Owned, T_: ::capstan_message::traits::Owned, U: ::capstan_message::traits::Owned> ::capstan_message::traits::IntoInternalStructReader<'a> for Reader<'a, T, T_, U> {
+            fn into_internal_struct_reader(self) -> ::capstan_message::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl<'a, T: ::capstan_message::traits::Owned, T_: ::capstan_message::traits::Owned, U: ::capstan_message::traits::Owned> ::capstan_message::traits::SetterInput<Owned<T, T_, U>> for Reader<'a, T, T_, U> {
+            fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a, T: ::capstan_message::traits::Owned, T_: ::capstan_message::traits::Owned, U: ::capstan_message::traits::Owned> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a, T, T_, U> {
+            fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        pub struct Reader<'a, T, T_, U> {
+            reader: ::capstan_message::layout::StructReader<'a>,
+            phantom: ::core::marker::PhantomData<fn() -> (T, T_, U,)>,
+        }
+
+        impl<'a, T: ::capstan_message::traits::Owned, T_: ::capstan_message::traits::Owned, U: ::capstan_message::traits::Owned> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a, T, T_, U> {
+            fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+                Self { reader, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        pub struct Builder<'a, T, T_, U> {
+            builder: ::capstan_message::layout::StructBuilder<'a>,
+            phantom: ::core::marker::PhantomData<fn() -> (T, T_, U,)>,
+        }
+
+        impl<'a, T: ::capstan_message::traits::Owned, T_: ::capstan_message::traits::Owned, U: ::capstan_message::traits::Owned> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a, T, T_, U> {
+            fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+                Self { builder, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        impl<'a, T: ::capstan_message::traits::Owned, T_: ::capstan_message::traits::Owned, U: ::capstan_message::traits::Owned> ::core::clone::Clone for Reader<'a, T, T_, U> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<'a, T: ::capstan_message::traits::Owned, T_: ::capstan_message::traits::Owned, U: ::capstan_message::traits::Owned> ::core::marker::Copy for Reader<'a, T, T_, U> {}
+
+        impl<'a, T: ::capstan_message::traits::Owned, T_: ::capstan_message::traits::Owned, U: ::capstan_message::traits::Owned> ::core::default::Default for Reader<'a, T, T_, U> {
+            fn default() -> Self {
+                Self::from(::capstan_message::layout::StructReader::default())
+            }
+        }
+
+        impl<'a, T: ::capstan_message::traits::Owned, T_: ::capstan_message::traits::Owned, U: ::capstan_message::traits::Owned> Reader<'a, T, T_, U> {
+            pub fn reborrow(&self) -> Reader<'_, T, T_, U> {
+                *self
+            }
+
+            pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
+                self.reader.total_size()
+            }
+
+            pub fn get_t(self) -> ::capstan_message::Result<<T_ as ::capstan_message::traits::Owned>::Reader<'a>> {
+                ::capstan_message::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+            }
+
+            pub fn has_t(&self) -> bool {
+                !self.reader.is_pointer_field_null(0)
+            }
+
+            pub fn get_u(self) -> ::capstan_message::Result<<U as ::capstan_message::traits::Owned>::Reader<'a>> {
+                ::capstan_message::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
+            }
+
+            pub fn has_u(&self) -> bool {
+                !self.reader.is_pointer_field_null(1)
+            }
+        }
+
+        impl<'a, T: ::capstan_message::traits::Owned, T_: ::capstan_message::traits::Owned, U: ::capstan_message::traits::Owned> Builder<'a, T, T_, U> {
+            pub fn into_reader(self) -> Reader<'a, T, T_, U> {
+                self.builder.into_reader().into()
+            }
+
+            pub fn reborrow(&mut self) -> Builder<'_, T, T_, U> {
+                self.builder.reborrow().into()
+            }
+
+            pub fn reborrow_as_reader(&self) -> Reader<'_, T, T_, U> {
+                self.builder.as_reader().into()
+            }
+
+            pub fn get_t(self) -> ::capstan_message::Result<<T_ as ::capstan_message::traits::Owned>::Builder<'a>> {
+                ::capstan_message::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+            }
+
+            pub fn init_t(self) -> <T_ as ::capstan_message::traits::Owned>::Builder<'a> {
+                ::capstan_message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), 0)
+            }
+
+            /// For a type with a length: elements of a list, bytes of text or data.
+            pub fn initn_t(self, length: u32) -> <T_ as ::capstan_message::traits::Owned>::Builder<'a> {
+                ::capstan_message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), length)
+            }
+
+            pub fn set_t(&mut self, value: impl ::capstan_message::traits::SetterInput<T_>) -> ::capstan_message::Result<()> {
+                ::capstan_message::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
+            }
+
+            pub fn has_t(&self) -> bool {
+                !self.builder.is_pointer_field_null(0)
+            }
+
+            pub fn get_u(self) -> ::capstan_message::Result<<U as ::capstan_message::traits::Owned>::Builder<'a>> {
+                ::capstan_message::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
+            }
+
+            pub fn init_u(self) -> <U as ::capstan_message::traits::Owned>::Builder<'a> {
+                ::capstan_message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(1), 0)
+            }
+
+            /// For a type with a length: elements of a list, bytes of text or data.
+            pub fn initn_u(self, length: u32) -> <U as ::capstan_message::traits::Owned>::Builder<'a> {
+                ::capstan_message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(1), length)
+            }
+
+            pub fn set_u(&mut self, value: impl ::capstan_message::traits::SetterInput<U>) -> ::capstan_message::Result<()> {
+                ::capstan_message::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(1), value, false)
+            }
+
+            pub fn has_u(&self) -> bool {
+                !self.builder.is_pointer_field_null(1)
+            }
+        }
+    }
+}
+
+#[allow(clippy::all, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, unreachable_pub, unused)]
+pub mod bound {
+    #[derive(Clone, Copy, Debug)]
+    pub struct Owned(());
+
+    impl ::capstan_message::traits::Owned for Owned {
+        type Reader<'a> = Reader<'a>;
+        type Builder<'a> = Builder<'a>;
+    }
+
+    impl ::capstan_message::traits::OwnedStruct for Owned {
+        type Reader<'a> = Reader<'a>;
+        type Builder<'a> = Builder<'a>;
+    }
+
+    impl ::capstan_message::traits::HasTypeId for Owned {
+        const TYPE_ID: u64 = 0xc0fab037b9465a93;
+    }
+
+    impl<'a> ::capstan_message::traits::HasTypeId for Reader<'a> {
+        const TYPE_ID: u64 = 0xc0fab037b9465a93;
+    }
+
+    impl<'a> ::capstan_message::traits::HasTypeId for Builder<'a> {
+        const TYPE_ID: u64 = 0xc0fab037b9465a93;
+    }
+
+    impl<'a> ::capstan_message::traits::HasStructSize for Builder<'a> {
+        const STRUCT_SIZE: ::capstan_message::layout::StructSize = ::capstan_message::layout::StructSize { data: 0, pointers: 5 };
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerReader<'a> for Reader<'a> {
+        fn get_from_pointer(reader: &::capstan_message::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(reader.get_struct(default)?.into())
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        fn into_internal_struct_reader(self) -> ::capstan_message::layout::StructReader<'a> {
+            self.reader
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_message::Word]>) -> ::capstan_message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
+    impl<'a> Reader<'a> {
+        pub fn reborrow(&self) -> Reader<'_> {
+            *self
+        }
+
+        pub fn total_size(&self) -> ::capstan_message::Result<::capstan_message::MessageSize> {
+            self.reader.total_size()
+        }
+
+        pub fn get_ages(self) -> ::capstan_message::Result<super::map::Reader<'a, ::capstan_message::text::Owned, super::scalars::Owned>> {
+            ::capstan_message::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+        }
+
+        pub fn has_ages(&self) -> bool {
+            !self.reader.is_pointer_field_null(0)
+        }
+
+        pub fn get_bytes(self) -> ::capstan_message::Result<super::map::Reader<'a, ::capstan_message::data::Owned, ::capstan_message::primitive_list::Owned<u8>>> {
+            ::capstan_message::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
+        }
+
+        pub fn has_bytes(&self) -> bool {
+            !self.reader.is_pointer_field_null(1)
+        }
+
+        pub fn get_unbound(self) -> ::capstan_message::Result<super::map::Reader<'a, ::capstan_message::any_pointer::Owned, ::capstan_message::any_pointer::Owned>> {
+            ::capstan_message::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(2), ::core::option::Option::None)
+        }
+
+        pub fn has_unbound(&self) -> bool {
+            !self.reader.is_pointer_field_null(2)
+        }
+
+        pub fn get_deep(self) -> ::capstan_message::Result<super::box_::Reader<'a, super::box_::Owned<::capstan_message::text::Owned>>> {
+            ::capstan_message::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(3), ::core::option::Option::None)
+        }
+
+        pub fn has_deep(&self) -> bool {
+            !self.reader.is_pointer_field_null(3)
+        }
+
+        pub fn get_inner(self) -> ::capstan_message::Result<super::box_::inner::Reader<'a, ::capstan_message::text::Owned, ::capstan_message::data::Owned, super::scalars::Owned>> {
+            ::capstan_message::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(4), ::core::option::Option::None)
+        }
+
+        pub fn has_inner(&self) -> bool {
+            !self.reader.is_pointer_field_null(4)
+        }
+    }
+
+    impl<'a> Builder<'a> {
+        pub fn into_reader(self) -> Reader<'a> {
+            self.builder.into_reader().into()
+        }
+
+        pub fn reborrow(&mut self) -> Builder<'_> {
+            self.builder.reborrow().into()
+        }
+
+        pub fn reborrow_as_reader(&self) -> Reader<'_> {
+            self.builder.as_reader().into()
+        }
+
+        pub fn get_ages(self) -> ::capstan_message::Result<super::map::Builder<'a, ::capstan_message::text::Owned, super::scalars::Owned>> {
+            ::capstan_message::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+        }
+
+        pub fn init_ages(self) -> super::map::Builder<'a, ::capstan_message::text::Owned, super::scalars::Owned> {
+            ::capstan_message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), 0)
+        }
+
+        pub fn set_ages(&mut self, value: super::map::Reader<'_, ::capstan_message::text::Owned, super::scalars::Owned>) -> ::capstan_message::Result<()> {
+            <_ as ::capstan_message::traits::SetterInput<super::map::Owned<::capstan_message::text::Owned, super::scalars::Owned>>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
+        }
+
+        pub fn has_ages(&self) -> bool {
+            !self.builder.is_pointer_field_null(0)
+        }
+
+        pub fn get_bytes(self) -> ::capstan_message::Result<super::map::Builder<'a, ::capstan_message::data::Owned, ::capstan_message::primitive_list::Owned<u8>>> {
+            ::capstan_message::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
+        }
+
+        pub fn init_bytes(self) -> super::map::Builder<'a, ::capstan_message::data::Owned, ::capstan_message::primitive_list::Owned<u8>> {
+            ::capstan_message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(1), 0)
+        }
+
+        pub fn set_bytes(&mut self, value: super::map::Reader<'_, ::capstan_message::data::Owned, ::capstan_message::primitive_list::Owned<u8>>) -> ::capstan_message::Result<()> {
+            <_ as ::capstan_message::traits::SetterInput<super::map::Owned<::capstan_message::data::Owned, ::capstan_message::primitive_list::Owned<u8>>>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(1), value, false)
+        }
+
+        pub fn has_bytes(&self) -> bool {
+            !self.builder.is_pointer_field_null(1)
+        }
+
+        pub fn get_unbound(self) -> ::capstan_message::Result<super::map::Builder<'a, ::capstan_message::any_pointer::Owned, ::capstan_message::any_pointer::Owned>> {
+            ::capstan_message::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(2), ::core::option::Option::None)
+        }
+
+        pub fn init_unbound(self) -> super::map::Builder<'a, ::capstan_message::any_pointer::Owned, ::capstan_message::any_pointer::Owned> {
+            ::capstan_message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(2), 0)
+        }
+
+        pub fn set_unbound(&mut self, value: super::map::Reader<'_, ::capstan_message::any_pointer::Owned, ::capstan_message::any_pointer::Owned>) -> ::capstan_message::Result<()> {
+            <_ as ::capstan_message::traits::SetterInput<super::map::Owned<::capstan_message::any_pointer::Owned, ::capstan_message::any_pointer::Owned>>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(2), value, false)
+        }
+
+        pub fn has_unbound(&self) -> bool {
+            !self.builder.is_pointer_field_null(2)
+        }
+
+        pub fn get_deep(self) -> ::capstan_message::Result<super::box_::Builder<'a, super::box_::Owned<::capstan_message::text::Owned>>> {
+            ::capstan_message::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(3), ::core::option::Option::None)
+        }
+
+        pub fn init_deep(self) -> super::box_::Builder<'a, super::box_::Owned<::capstan_message::text::Owned>> {
+            ::capstan_message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(3), 0)
+        }
+
+        pub fn set_deep(&mut self, value: super::box_::Reader<'_, super::box_::Owned<::capstan_message::text::Owned>>) -> ::capstan_message::Result<()> {
+            <_ as ::capstan_message::traits::SetterInput<super::box_::Owned<super::box_::Owned<::capstan_message::text::Owned>>>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(3), value, false)
+        }
+
+        pub fn has_deep(&self) -> bool {
+            !self.builder.is_pointer_field_null(3)
+        }
+
+        pub fn get_inner(self) -> ::capstan_message::Result<super::box_::inner::Builder<'a, ::capstan_message::text::Owned, ::capstan_message::data::Owned, super::scalars::Owned>> {
+            ::capstan_message::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(4), ::core::option::Option::None)
+        }
+
+        pub fn init_inner(self) -> super::box_::inner::Builder<'a, ::capstan_message::text::Owned, ::capstan_message::data::Owned, super::scalars::Owned> {
+            ::capstan_message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(4), 0)
+        }
+
+        pub fn set_inner(&mut self, value: super::box_::inner::Reader<'_, ::capstan_message::text::Owned, ::capstan_message::data::Owned, super::scalars::Owned>) -> ::capstan_message::Result<()> {
+            <_ as ::capstan_message::traits::SetterInput<super::box_::inner::Owned<::capstan_message::text::Owned, ::capstan_message::data::Owned, super::scalars::Owned>>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(4), value, false)
+        }
+
+        pub fn has_inner(&self) -> bool {
+            !self.builder.is_pointer_field_null(4)
+        }
+    }
+}

@@ -44,3 +44,25 @@ struct Answer {
 
   struct Inner { both @0 :Both; echoes @1 :List(Echo); }
 }
+
+interface Store(T) extends(Named) {
+  get @0 () -> (value :T);
+  put @1 (value :T) -> stream;
+  convert @2 [U] (example :U) -> (store :Store(U));
+  swap @3 Pair(T) -> Pair(T);
+}
+
+struct Pair(S) {
+  first @0 :S;
+  store @1 :Store(S);
+}
+
+interface TextStore extends(Store(Text)) {
+  length @0 () -> (length :UInt32);
+}
+
+interface Journal(S) extends(Store(Pair(S))) {
+  replay @0 (into :Store(S)) -> ();
+}
+
+interface LogBook extends(Journal(Data)) {}

@@ -108,3 +108,41 @@ const answer :UInt32 = 42;
 const greeting :Text = "hello \"you\"";
 const bytes :Data = 0x"00 ff";
 const half :Float64 = 0.5;
+
+struct Map(Key, Value) {
+  entries @0 :List(Entry);
+  struct Entry { key @0 :Key; value @1 :Value; }
+}
+
+struct Box(T) {
+  # Uses its parameter in every place that one can stand.
+
+  union {
+    empty @0 :Void;
+    value @1 :T;
+    pair :group {
+      left @2 :T;
+      right @3 :T;
+      count @4 :UInt32;
+    }
+    text @5 :Text;
+  }
+  inner @6 :Inner(Data, T);
+  next @7 :Box(T);
+  kind @8 :Kind;
+
+  enum Kind { a @0; b @1; }
+  struct Inner(T, U) {
+    # Hides the outer parameter.
+    t @0 :T;
+    u @1 :U;
+  }
+}
+
+struct Bound {
+  ages @0 :Map(Text, Scalars);
+  bytes @1 :Map(Data, List(UInt8));
+  unbound @2 :Map;
+  deep @3 :Box(Box(Text));
+  inner @4 :Box(Text).Inner(Data, Scalars);
+}

@@ -11,61 +11,6 @@ pub mod byte_sink {
         pub client: ::capstan_rpc::Client,
     }
 
-    impl Client {
-        /// The next piece.
-        pub fn write_request(&self) -> ::capstan_rpc::StreamingRequest<super::byte_sink::write_params::Owned> {
-            self.client.new_streaming_call(INTERFACE_ID, 0, ::core::option::Option::None)
-        }
-
-        /// No more pieces follow. Answers how many bytes arrived, or the error of the first failed write.
-        pub fn end_request(&self) -> ::capstan_rpc::Request<super::byte_sink::end_params::Owned, super::byte_sink::end_results::Owned> {
-            self.client.new_call(INTERFACE_ID, 1, ::core::option::Option::None)
-        }
-    }
-
-    impl ::capstan_rpc::message::capability::FromCapability for Client {
-        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
-            Self { client: ::capstan_rpc::Client::from_cap(cap) }
-        }
-        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
-            self.client.into_cap()
-        }
-    }
-
-    #[derive(Clone, Copy, Debug)]
-    pub struct Owned(());
-
-    impl ::capstan_rpc::message::traits::Owned for Owned {
-        type Reader<'a> = Client;
-        type Builder<'a> = Client;
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
-        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
-        }
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
-        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
-            builder.clear();
-            ::capstan_rpc::message::capability::FromCapability::from_cap(None)
-        }
-        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
-        }
-    }
-
-    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
-        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
-                Some(cap) => builder.set_capability(cap),
-                None => builder.clear(),
-            }
-            Ok(())
-        }
-    }
-
     impl ::capstan_rpc::FromClient for Client {
         fn from_client(client: ::capstan_rpc::Client) -> Self {
             Self { client }
@@ -78,8 +23,64 @@ pub mod byte_sink {
         }
     }
 
+    impl ::capstan_rpc::message::capability::FromCapability for Client {
+        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
+            ::capstan_rpc::FromClient::from_client(::capstan_rpc::Client::from_cap(cap))
+        }
+        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
+            self.client.into_cap()
+        }
+    }
+
     impl ::capstan_rpc::message::traits::HasTypeId for Client {
         const TYPE_ID: u64 = INTERFACE_ID;
+    }
+
+    /// The interface as a type among others, for fields, lists and generic code.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Owned(());
+
+    impl ::capstan_rpc::message::traits::Owned for Owned {
+        type Reader<'a> = Client;
+        type Builder<'a> = Client;
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
+        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
+        }
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
+        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.clear();
+            ::capstan_rpc::message::capability::FromCapability::from_cap(::core::option::Option::None)
+        }
+        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
+        }
+    }
+
+    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
+        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
+                ::core::option::Option::Some(cap) => builder.set_capability(cap),
+                ::core::option::Option::None => builder.clear(),
+            }
+            ::core::result::Result::Ok(())
+        }
+    }
+
+    impl Client {
+        /// The next piece.
+        pub fn write_request(&self) -> ::capstan_rpc::StreamingRequest<super::byte_sink::write_params::Owned> {
+            self.client.new_streaming_call(INTERFACE_ID, 0, ::core::option::Option::None)
+        }
+
+        /// No more pieces follow. Answers how many bytes arrived, or the error of the first failed write.
+        pub fn end_request(&self) -> ::capstan_rpc::Request<super::byte_sink::end_params::Owned, super::byte_sink::end_results::Owned> {
+            self.client.new_call(INTERFACE_ID, 1, ::core::option::Option::None)
+        }
     }
 
     /// What an object of this interface does. Methods are written as `async fn`.
@@ -102,26 +103,6 @@ pub mod byte_sink {
         server: ::std::sync::Arc<S>,
     }
 
-    impl<S: Server> ServerDispatch<S> {
-        pub fn new(server: ::std::sync::Arc<S>) -> Self {
-            Self { server }
-        }
-
-        /// Calls a method of this interface itself, not one it inherits.
-        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
-            match method_id {
-                0 => ::std::boxed::Box::pin(async move {
-                    let _ = results;
-                    Server::write(&*server, ::capstan_rpc::Params::new(params)).await
-                }),
-                1 => ::std::boxed::Box::pin(async move {
-                    Server::end(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                _ => ::capstan_rpc::unimplemented_method("files.capnp:ByteSink", method_id),
-            }
-        }
-    }
-
     impl<S: Server> ::capstan_rpc::Dispatch for ServerDispatch<S> {
         fn dispatch(self: ::std::sync::Arc<Self>, interface_id: u64, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
             let server = ::std::sync::Arc::clone(&self.server);
@@ -137,7 +118,27 @@ pub mod byte_sink {
 
     impl<S: Server> ::capstan_rpc::FromServer<S> for Client {
         fn into_dispatch(server: ::std::sync::Arc<S>) -> ::std::sync::Arc<dyn ::capstan_rpc::Dispatch> {
-            ::std::sync::Arc::new(ServerDispatch::new(server))
+            ::std::sync::Arc::new(ServerDispatch::<S>::new(server))
+        }
+    }
+
+    impl<S: Server> ServerDispatch<S> {
+        pub fn new(server: ::std::sync::Arc<S>) -> Self {
+            Self { server }
+        }
+
+        /// Calls a method of this interface itself, not one it inherits.
+        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
+            match method_id {
+                0 => ::std::boxed::Box::pin(async move {
+                    let _ = results;
+                    <S as Server>::write(&*server, ::capstan_rpc::Params::new(params)).await
+                }),
+                1 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::end(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                _ => ::capstan_rpc::unimplemented_method("files.capnp:ByteSink", method_id),
+            }
         }
     }
 
@@ -163,27 +164,16 @@ pub mod byte_sink {
             const TYPE_ID: u64 = 0xcb4b521e1e7050d0;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xcb4b521e1e7050d0;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xcb4b521e1e7050d0;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -198,9 +188,45 @@ pub mod byte_sink {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -216,32 +242,13 @@ pub mod byte_sink {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -262,12 +269,6 @@ pub mod byte_sink {
 
             pub fn has_chunk(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -305,27 +306,16 @@ pub mod byte_sink {
             const TYPE_ID: u64 = 0xe946433d393206ca;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xe946433d393206ca;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xe946433d393206ca;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -340,13 +330,29 @@ pub mod byte_sink {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -360,12 +366,13 @@ pub mod byte_sink {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -375,17 +382,11 @@ pub mod byte_sink {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -423,27 +424,16 @@ pub mod byte_sink {
             const TYPE_ID: u64 = 0xecdcd189d025ddda;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xecdcd189d025ddda;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xecdcd189d025ddda;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 1, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -458,17 +448,29 @@ pub mod byte_sink {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
 
-            pub fn get_total(self) -> u64 {
-                self.reader.get_data_field::<u64>(0)
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -482,12 +484,17 @@ pub mod byte_sink {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
+            }
+
+            pub fn get_total(self) -> u64 {
+                self.reader.get_data_field::<u64>(0)
             }
         }
 
@@ -497,7 +504,7 @@ pub mod byte_sink {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -510,12 +517,6 @@ pub mod byte_sink {
 
             pub fn set_total(&mut self, value: u64) {
                 self.builder.set_data_field::<u64>(0, value);
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -546,6 +547,66 @@ pub mod files {
         pub client: ::capstan_rpc::Client,
     }
 
+    impl ::capstan_rpc::FromClient for Client {
+        fn from_client(client: ::capstan_rpc::Client) -> Self {
+            Self { client }
+        }
+        fn as_client(&self) -> &::capstan_rpc::Client {
+            &self.client
+        }
+        fn into_client(self) -> ::capstan_rpc::Client {
+            self.client
+        }
+    }
+
+    impl ::capstan_rpc::message::capability::FromCapability for Client {
+        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
+            ::capstan_rpc::FromClient::from_client(::capstan_rpc::Client::from_cap(cap))
+        }
+        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
+            self.client.into_cap()
+        }
+    }
+
+    impl ::capstan_rpc::message::traits::HasTypeId for Client {
+        const TYPE_ID: u64 = INTERFACE_ID;
+    }
+
+    /// The interface as a type among others, for fields, lists and generic code.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Owned(());
+
+    impl ::capstan_rpc::message::traits::Owned for Owned {
+        type Reader<'a> = Client;
+        type Builder<'a> = Client;
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
+        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
+        }
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
+        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.clear();
+            ::capstan_rpc::message::capability::FromCapability::from_cap(::core::option::Option::None)
+        }
+        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
+        }
+    }
+
+    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
+        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
+                ::core::option::Option::Some(cap) => builder.set_capability(cap),
+                ::core::option::Option::None => builder.clear(),
+            }
+            ::core::result::Result::Ok(())
+        }
+    }
+
     impl Client {
         /// Starts a new file of `size` bytes, which go to `sink`.
         pub fn create_request(&self) -> ::capstan_rpc::Request<super::files::create_params::Owned, super::files::create_results::Owned> {
@@ -561,65 +622,6 @@ pub mod files {
         pub fn read_request(&self) -> ::capstan_rpc::Request<super::files::read_params::Owned, super::files::read_results::Owned> {
             self.client.new_call(INTERFACE_ID, 2, ::core::option::Option::None)
         }
-    }
-
-    impl ::capstan_rpc::message::capability::FromCapability for Client {
-        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
-            Self { client: ::capstan_rpc::Client::from_cap(cap) }
-        }
-        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
-            self.client.into_cap()
-        }
-    }
-
-    #[derive(Clone, Copy, Debug)]
-    pub struct Owned(());
-
-    impl ::capstan_rpc::message::traits::Owned for Owned {
-        type Reader<'a> = Client;
-        type Builder<'a> = Client;
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
-        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
-        }
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
-        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
-            builder.clear();
-            ::capstan_rpc::message::capability::FromCapability::from_cap(None)
-        }
-        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
-        }
-    }
-
-    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
-        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
-                Some(cap) => builder.set_capability(cap),
-                None => builder.clear(),
-            }
-            Ok(())
-        }
-    }
-
-    impl ::capstan_rpc::FromClient for Client {
-        fn from_client(client: ::capstan_rpc::Client) -> Self {
-            Self { client }
-        }
-        fn as_client(&self) -> &::capstan_rpc::Client {
-            &self.client
-        }
-        fn into_client(self) -> ::capstan_rpc::Client {
-            self.client
-        }
-    }
-
-    impl ::capstan_rpc::message::traits::HasTypeId for Client {
-        const TYPE_ID: u64 = INTERFACE_ID;
     }
 
     /// What an object of this interface does. Methods are written as `async fn`.
@@ -648,28 +650,6 @@ pub mod files {
         server: ::std::sync::Arc<S>,
     }
 
-    impl<S: Server> ServerDispatch<S> {
-        pub fn new(server: ::std::sync::Arc<S>) -> Self {
-            Self { server }
-        }
-
-        /// Calls a method of this interface itself, not one it inherits.
-        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
-            match method_id {
-                0 => ::std::boxed::Box::pin(async move {
-                    Server::create(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                1 => ::std::boxed::Box::pin(async move {
-                    Server::list(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                2 => ::std::boxed::Box::pin(async move {
-                    Server::read(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                _ => ::capstan_rpc::unimplemented_method("files.capnp:Files", method_id),
-            }
-        }
-    }
-
     impl<S: Server> ::capstan_rpc::Dispatch for ServerDispatch<S> {
         fn dispatch(self: ::std::sync::Arc<Self>, interface_id: u64, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
             let server = ::std::sync::Arc::clone(&self.server);
@@ -685,7 +665,29 @@ pub mod files {
 
     impl<S: Server> ::capstan_rpc::FromServer<S> for Client {
         fn into_dispatch(server: ::std::sync::Arc<S>) -> ::std::sync::Arc<dyn ::capstan_rpc::Dispatch> {
-            ::std::sync::Arc::new(ServerDispatch::new(server))
+            ::std::sync::Arc::new(ServerDispatch::<S>::new(server))
+        }
+    }
+
+    impl<S: Server> ServerDispatch<S> {
+        pub fn new(server: ::std::sync::Arc<S>) -> Self {
+            Self { server }
+        }
+
+        /// Calls a method of this interface itself, not one it inherits.
+        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
+            match method_id {
+                0 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::create(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                1 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::list(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                2 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::read(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                _ => ::capstan_rpc::unimplemented_method("files.capnp:Files", method_id),
+            }
         }
     }
 
@@ -714,27 +716,16 @@ pub mod files {
             const TYPE_ID: u64 = 0x80ceea9d9ab72112;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0x80ceea9d9ab72112;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0x80ceea9d9ab72112;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 1, pointers: 1 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -749,9 +740,45 @@ pub mod files {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -771,32 +798,13 @@ pub mod files {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -825,12 +833,6 @@ pub mod files {
 
             pub fn set_size(&mut self, value: u64) {
                 self.builder.set_data_field::<u64>(0, value);
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -868,27 +870,16 @@ pub mod files {
             const TYPE_ID: u64 = 0xa378cd8092224c7d;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xa378cd8092224c7d;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xa378cd8092224c7d;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 2 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -903,9 +894,45 @@ pub mod files {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -929,32 +956,13 @@ pub mod files {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -986,12 +994,6 @@ pub mod files {
             }
         }
 
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
-            }
-        }
-
         #[derive(Clone)]
         pub struct Pipeline {
             typeless: ::capstan_rpc::AnyPipeline,
@@ -1011,6 +1013,7 @@ pub mod files {
             pub fn get_sink(&self) -> super::super::byte_sink::Client {
                 ::capstan_rpc::FromClient::from_client(self.typeless.get_pointer_field(0).as_client())
             }
+
             pub fn get_handle(&self) -> super::super::files::handle::Client {
                 ::capstan_rpc::FromClient::from_client(self.typeless.get_pointer_field(1).as_client())
             }
@@ -1035,27 +1038,16 @@ pub mod files {
             const TYPE_ID: u64 = 0x85dff276c83d221a;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0x85dff276c83d221a;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0x85dff276c83d221a;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1070,13 +1062,29 @@ pub mod files {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -1090,12 +1098,13 @@ pub mod files {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -1105,17 +1114,11 @@ pub mod files {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -1153,27 +1156,16 @@ pub mod files {
             const TYPE_ID: u64 = 0xd50d9d719441a912;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xd50d9d719441a912;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xd50d9d719441a912;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1188,9 +1180,45 @@ pub mod files {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -1206,32 +1234,13 @@ pub mod files {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -1252,12 +1261,6 @@ pub mod files {
 
             pub fn has_entries(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -1295,27 +1298,16 @@ pub mod files {
             const TYPE_ID: u64 = 0xff7695755fb9f59d;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xff7695755fb9f59d;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xff7695755fb9f59d;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 2 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1330,9 +1322,45 @@ pub mod files {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -1356,32 +1384,13 @@ pub mod files {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -1413,12 +1422,6 @@ pub mod files {
             }
         }
 
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
-            }
-        }
-
         #[derive(Clone)]
         pub struct Pipeline {
             typeless: ::capstan_rpc::AnyPipeline,
@@ -1438,6 +1441,7 @@ pub mod files {
             pub fn get_handle(&self) -> super::super::files::handle::Client {
                 ::capstan_rpc::FromClient::from_client(self.typeless.get_pointer_field(0).as_client())
             }
+
             pub fn get_into(&self) -> super::super::byte_sink::Client {
                 ::capstan_rpc::FromClient::from_client(self.typeless.get_pointer_field(1).as_client())
             }
@@ -1462,27 +1466,16 @@ pub mod files {
             const TYPE_ID: u64 = 0xbe54bb2e9f7d4b9a;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xbe54bb2e9f7d4b9a;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xbe54bb2e9f7d4b9a;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1497,13 +1490,29 @@ pub mod files {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -1517,12 +1526,13 @@ pub mod files {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -1532,17 +1542,11 @@ pub mod files {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -1580,27 +1584,16 @@ pub mod files {
             const TYPE_ID: u64 = 0xa6b742882b71710f;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xa6b742882b71710f;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xa6b742882b71710f;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 1, pointers: 1 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1615,9 +1608,45 @@ pub mod files {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -1637,32 +1666,13 @@ pub mod files {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -1694,12 +1704,6 @@ pub mod files {
             }
         }
 
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
-            }
-        }
-
         #[derive(Clone)]
         pub struct Pipeline {
             typeless: ::capstan_rpc::AnyPipeline,
@@ -1726,52 +1730,6 @@ pub mod files {
             pub client: ::capstan_rpc::Client,
         }
 
-        impl Client {
-        }
-
-        impl ::capstan_rpc::message::capability::FromCapability for Client {
-            fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
-                Self { client: ::capstan_rpc::Client::from_cap(cap) }
-            }
-            fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
-                self.client.into_cap()
-            }
-        }
-
-        #[derive(Clone, Copy, Debug)]
-        pub struct Owned(());
-
-        impl ::capstan_rpc::message::traits::Owned for Owned {
-            type Reader<'a> = Client;
-            type Builder<'a> = Client;
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
-            fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
-            fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
-                builder.clear();
-                ::capstan_rpc::message::capability::FromCapability::from_cap(None)
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
-            fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
-                    Some(cap) => builder.set_capability(cap),
-                    None => builder.clear(),
-                }
-                Ok(())
-            }
-        }
-
         impl ::capstan_rpc::FromClient for Client {
             fn from_client(client: ::capstan_rpc::Client) -> Self {
                 Self { client }
@@ -1784,8 +1742,52 @@ pub mod files {
             }
         }
 
+        impl ::capstan_rpc::message::capability::FromCapability for Client {
+            fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
+                ::capstan_rpc::FromClient::from_client(::capstan_rpc::Client::from_cap(cap))
+            }
+            fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
+                self.client.into_cap()
+            }
+        }
+
         impl ::capstan_rpc::message::traits::HasTypeId for Client {
             const TYPE_ID: u64 = INTERFACE_ID;
+        }
+
+        /// The interface as a type among others, for fields, lists and generic code.
+        #[derive(Clone, Copy, Debug)]
+        pub struct Owned(());
+
+        impl ::capstan_rpc::message::traits::Owned for Owned {
+            type Reader<'a> = Client;
+            type Builder<'a> = Client;
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
+            fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
+            fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.clear();
+                ::capstan_rpc::message::capability::FromCapability::from_cap(::core::option::Option::None)
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
+            }
+        }
+
+        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
+            fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
+                    ::core::option::Option::Some(cap) => builder.set_capability(cap),
+                    ::core::option::Option::None => builder.clear(),
+                }
+                ::core::result::Result::Ok(())
+            }
         }
 
         /// What an object of this interface does. Methods are written as `async fn`.
@@ -1795,19 +1797,6 @@ pub mod files {
         /// Leads incoming calls to a [`Server`].
         pub struct ServerDispatch<S> {
             server: ::std::sync::Arc<S>,
-        }
-
-        impl<S: Server> ServerDispatch<S> {
-            pub fn new(server: ::std::sync::Arc<S>) -> Self {
-                Self { server }
-            }
-
-            /// Calls a method of this interface itself, not one it inherits.
-            pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
-                match method_id {
-                    _ => ::capstan_rpc::unimplemented_method("files.capnp:Files.Handle", method_id),
-                }
-            }
         }
 
         impl<S: Server> ::capstan_rpc::Dispatch for ServerDispatch<S> {
@@ -1825,7 +1814,20 @@ pub mod files {
 
         impl<S: Server> ::capstan_rpc::FromServer<S> for Client {
             fn into_dispatch(server: ::std::sync::Arc<S>) -> ::std::sync::Arc<dyn ::capstan_rpc::Dispatch> {
-                ::std::sync::Arc::new(ServerDispatch::new(server))
+                ::std::sync::Arc::new(ServerDispatch::<S>::new(server))
+            }
+        }
+
+        impl<S: Server> ServerDispatch<S> {
+            pub fn new(server: ::std::sync::Arc<S>) -> Self {
+                Self { server }
+            }
+
+            /// Calls a method of this interface itself, not one it inherits.
+            pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
+                match method_id {
+                    _ => ::capstan_rpc::unimplemented_method("files.capnp:Files.Handle", method_id),
+                }
             }
         }
     }

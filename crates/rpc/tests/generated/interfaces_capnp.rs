@@ -10,55 +10,6 @@ pub mod named {
         pub client: ::capstan_rpc::Client,
     }
 
-    impl Client {
-        pub fn name_request(&self) -> ::capstan_rpc::Request<super::named::name_params::Owned, super::named::name_results::Owned> {
-            self.client.new_call(INTERFACE_ID, 0, ::core::option::Option::None)
-        }
-    }
-
-    impl ::capstan_rpc::message::capability::FromCapability for Client {
-        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
-            Self { client: ::capstan_rpc::Client::from_cap(cap) }
-        }
-        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
-            self.client.into_cap()
-        }
-    }
-
-    #[derive(Clone, Copy, Debug)]
-    pub struct Owned(());
-
-    impl ::capstan_rpc::message::traits::Owned for Owned {
-        type Reader<'a> = Client;
-        type Builder<'a> = Client;
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
-        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
-        }
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
-        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
-            builder.clear();
-            ::capstan_rpc::message::capability::FromCapability::from_cap(None)
-        }
-        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
-        }
-    }
-
-    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
-        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
-                Some(cap) => builder.set_capability(cap),
-                None => builder.clear(),
-            }
-            Ok(())
-        }
-    }
-
     impl ::capstan_rpc::FromClient for Client {
         fn from_client(client: ::capstan_rpc::Client) -> Self {
             Self { client }
@@ -71,8 +22,58 @@ pub mod named {
         }
     }
 
+    impl ::capstan_rpc::message::capability::FromCapability for Client {
+        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
+            ::capstan_rpc::FromClient::from_client(::capstan_rpc::Client::from_cap(cap))
+        }
+        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
+            self.client.into_cap()
+        }
+    }
+
     impl ::capstan_rpc::message::traits::HasTypeId for Client {
         const TYPE_ID: u64 = INTERFACE_ID;
+    }
+
+    /// The interface as a type among others, for fields, lists and generic code.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Owned(());
+
+    impl ::capstan_rpc::message::traits::Owned for Owned {
+        type Reader<'a> = Client;
+        type Builder<'a> = Client;
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
+        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
+        }
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
+        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.clear();
+            ::capstan_rpc::message::capability::FromCapability::from_cap(::core::option::Option::None)
+        }
+        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
+        }
+    }
+
+    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
+        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
+                ::core::option::Option::Some(cap) => builder.set_capability(cap),
+                ::core::option::Option::None => builder.clear(),
+            }
+            ::core::result::Result::Ok(())
+        }
+    }
+
+    impl Client {
+        pub fn name_request(&self) -> ::capstan_rpc::Request<super::named::name_params::Owned, super::named::name_results::Owned> {
+            self.client.new_call(INTERFACE_ID, 0, ::core::option::Option::None)
+        }
     }
 
     /// What an object of this interface does. Methods are written as `async fn`.
@@ -86,22 +87,6 @@ pub mod named {
     /// Leads incoming calls to a [`Server`].
     pub struct ServerDispatch<S> {
         server: ::std::sync::Arc<S>,
-    }
-
-    impl<S: Server> ServerDispatch<S> {
-        pub fn new(server: ::std::sync::Arc<S>) -> Self {
-            Self { server }
-        }
-
-        /// Calls a method of this interface itself, not one it inherits.
-        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
-            match method_id {
-                0 => ::std::boxed::Box::pin(async move {
-                    Server::name(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                _ => ::capstan_rpc::unimplemented_method("interfaces.capnp:Named", method_id),
-            }
-        }
     }
 
     impl<S: Server> ::capstan_rpc::Dispatch for ServerDispatch<S> {
@@ -119,7 +104,23 @@ pub mod named {
 
     impl<S: Server> ::capstan_rpc::FromServer<S> for Client {
         fn into_dispatch(server: ::std::sync::Arc<S>) -> ::std::sync::Arc<dyn ::capstan_rpc::Dispatch> {
-            ::std::sync::Arc::new(ServerDispatch::new(server))
+            ::std::sync::Arc::new(ServerDispatch::<S>::new(server))
+        }
+    }
+
+    impl<S: Server> ServerDispatch<S> {
+        pub fn new(server: ::std::sync::Arc<S>) -> Self {
+            Self { server }
+        }
+
+        /// Calls a method of this interface itself, not one it inherits.
+        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
+            match method_id {
+                0 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::name(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                _ => ::capstan_rpc::unimplemented_method("interfaces.capnp:Named", method_id),
+            }
         }
     }
 
@@ -144,27 +145,16 @@ pub mod named {
             const TYPE_ID: u64 = 0xee07d7d0350e180f;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xee07d7d0350e180f;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xee07d7d0350e180f;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -179,13 +169,29 @@ pub mod named {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -199,12 +205,13 @@ pub mod named {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -214,17 +221,11 @@ pub mod named {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -262,27 +263,16 @@ pub mod named {
             const TYPE_ID: u64 = 0xa3dbd8bdb29df085;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xa3dbd8bdb29df085;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xa3dbd8bdb29df085;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -297,9 +287,45 @@ pub mod named {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -315,32 +341,13 @@ pub mod named {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -361,12 +368,6 @@ pub mod named {
 
             pub fn has_name(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -397,59 +398,6 @@ pub mod echo {
         pub client: ::capstan_rpc::Client,
     }
 
-    impl Client {
-        pub fn echo_request(&self) -> ::capstan_rpc::Request<super::echo::echo_params::Owned, super::echo::echo_results::Owned> {
-            self.client.new_call(INTERFACE_ID, 0, ::core::option::Option::None)
-        }
-
-        pub fn push_request(&self) -> ::capstan_rpc::StreamingRequest<super::echo::push_params::Owned> {
-            self.client.new_streaming_call(INTERFACE_ID, 1, ::core::option::Option::None)
-        }
-    }
-
-    impl ::capstan_rpc::message::capability::FromCapability for Client {
-        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
-            Self { client: ::capstan_rpc::Client::from_cap(cap) }
-        }
-        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
-            self.client.into_cap()
-        }
-    }
-
-    #[derive(Clone, Copy, Debug)]
-    pub struct Owned(());
-
-    impl ::capstan_rpc::message::traits::Owned for Owned {
-        type Reader<'a> = Client;
-        type Builder<'a> = Client;
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
-        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
-        }
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
-        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
-            builder.clear();
-            ::capstan_rpc::message::capability::FromCapability::from_cap(None)
-        }
-        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
-        }
-    }
-
-    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
-        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
-                Some(cap) => builder.set_capability(cap),
-                None => builder.clear(),
-            }
-            Ok(())
-        }
-    }
-
     impl ::capstan_rpc::FromClient for Client {
         fn from_client(client: ::capstan_rpc::Client) -> Self {
             Self { client }
@@ -462,8 +410,62 @@ pub mod echo {
         }
     }
 
+    impl ::capstan_rpc::message::capability::FromCapability for Client {
+        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
+            ::capstan_rpc::FromClient::from_client(::capstan_rpc::Client::from_cap(cap))
+        }
+        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
+            self.client.into_cap()
+        }
+    }
+
     impl ::capstan_rpc::message::traits::HasTypeId for Client {
         const TYPE_ID: u64 = INTERFACE_ID;
+    }
+
+    /// The interface as a type among others, for fields, lists and generic code.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Owned(());
+
+    impl ::capstan_rpc::message::traits::Owned for Owned {
+        type Reader<'a> = Client;
+        type Builder<'a> = Client;
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
+        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
+        }
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
+        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.clear();
+            ::capstan_rpc::message::capability::FromCapability::from_cap(::core::option::Option::None)
+        }
+        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
+        }
+    }
+
+    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
+        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
+                ::core::option::Option::Some(cap) => builder.set_capability(cap),
+                ::core::option::Option::None => builder.clear(),
+            }
+            ::core::result::Result::Ok(())
+        }
+    }
+
+    impl Client {
+        pub fn echo_request(&self) -> ::capstan_rpc::Request<super::echo::echo_params::Owned, super::echo::echo_results::Owned> {
+            self.client.new_call(INTERFACE_ID, 0, ::core::option::Option::None)
+        }
+
+        pub fn push_request(&self) -> ::capstan_rpc::StreamingRequest<super::echo::push_params::Owned> {
+            self.client.new_streaming_call(INTERFACE_ID, 1, ::core::option::Option::None)
+        }
     }
 
     /// What an object of this interface does. Methods are written as `async fn`.
@@ -484,26 +486,6 @@ pub mod echo {
         server: ::std::sync::Arc<S>,
     }
 
-    impl<S: Server> ServerDispatch<S> {
-        pub fn new(server: ::std::sync::Arc<S>) -> Self {
-            Self { server }
-        }
-
-        /// Calls a method of this interface itself, not one it inherits.
-        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
-            match method_id {
-                0 => ::std::boxed::Box::pin(async move {
-                    Server::echo(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                1 => ::std::boxed::Box::pin(async move {
-                    let _ = results;
-                    Server::push(&*server, ::capstan_rpc::Params::new(params)).await
-                }),
-                _ => ::capstan_rpc::unimplemented_method("interfaces.capnp:Echo", method_id),
-            }
-        }
-    }
-
     impl<S: Server> ::capstan_rpc::Dispatch for ServerDispatch<S> {
         fn dispatch(self: ::std::sync::Arc<Self>, interface_id: u64, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
             let server = ::std::sync::Arc::clone(&self.server);
@@ -519,7 +501,27 @@ pub mod echo {
 
     impl<S: Server> ::capstan_rpc::FromServer<S> for Client {
         fn into_dispatch(server: ::std::sync::Arc<S>) -> ::std::sync::Arc<dyn ::capstan_rpc::Dispatch> {
-            ::std::sync::Arc::new(ServerDispatch::new(server))
+            ::std::sync::Arc::new(ServerDispatch::<S>::new(server))
+        }
+    }
+
+    impl<S: Server> ServerDispatch<S> {
+        pub fn new(server: ::std::sync::Arc<S>) -> Self {
+            Self { server }
+        }
+
+        /// Calls a method of this interface itself, not one it inherits.
+        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
+            match method_id {
+                0 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::echo(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                1 => ::std::boxed::Box::pin(async move {
+                    let _ = results;
+                    <S as Server>::push(&*server, ::capstan_rpc::Params::new(params)).await
+                }),
+                _ => ::capstan_rpc::unimplemented_method("interfaces.capnp:Echo", method_id),
+            }
         }
     }
 
@@ -545,27 +547,16 @@ pub mod echo {
             const TYPE_ID: u64 = 0xbf5b3e8e05581981;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xbf5b3e8e05581981;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xbf5b3e8e05581981;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 1, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -580,17 +571,29 @@ pub mod echo {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
 
-            pub fn get_number(self) -> u32 {
-                self.reader.get_data_field::<u32>(0)
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -604,12 +607,17 @@ pub mod echo {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
+            }
+
+            pub fn get_number(self) -> u32 {
+                self.reader.get_data_field::<u32>(0)
             }
         }
 
@@ -619,7 +627,7 @@ pub mod echo {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -632,12 +640,6 @@ pub mod echo {
 
             pub fn set_number(&mut self, value: u32) {
                 self.builder.set_data_field::<u32>(0, value);
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -675,27 +677,16 @@ pub mod echo {
             const TYPE_ID: u64 = 0xe5c4d1bcdc447de7;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xe5c4d1bcdc447de7;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xe5c4d1bcdc447de7;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 1, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -710,17 +701,29 @@ pub mod echo {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
 
-            pub fn get_number(self) -> u32 {
-                self.reader.get_data_field::<u32>(0)
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -734,12 +737,17 @@ pub mod echo {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
+            }
+
+            pub fn get_number(self) -> u32 {
+                self.reader.get_data_field::<u32>(0)
             }
         }
 
@@ -749,7 +757,7 @@ pub mod echo {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -762,12 +770,6 @@ pub mod echo {
 
             pub fn set_number(&mut self, value: u32) {
                 self.builder.set_data_field::<u32>(0, value);
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -805,27 +807,16 @@ pub mod echo {
             const TYPE_ID: u64 = 0xd7a726a1def4f446;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xd7a726a1def4f446;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xd7a726a1def4f446;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -840,9 +831,45 @@ pub mod echo {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -858,32 +885,13 @@ pub mod echo {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -904,12 +912,6 @@ pub mod echo {
 
             pub fn has_data(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -941,6 +943,66 @@ pub mod both {
         pub client: ::capstan_rpc::Client,
     }
 
+    impl ::capstan_rpc::FromClient for Client {
+        fn from_client(client: ::capstan_rpc::Client) -> Self {
+            Self { client }
+        }
+        fn as_client(&self) -> &::capstan_rpc::Client {
+            &self.client
+        }
+        fn into_client(self) -> ::capstan_rpc::Client {
+            self.client
+        }
+    }
+
+    impl ::capstan_rpc::message::capability::FromCapability for Client {
+        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
+            ::capstan_rpc::FromClient::from_client(::capstan_rpc::Client::from_cap(cap))
+        }
+        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
+            self.client.into_cap()
+        }
+    }
+
+    impl ::capstan_rpc::message::traits::HasTypeId for Client {
+        const TYPE_ID: u64 = INTERFACE_ID;
+    }
+
+    /// The interface as a type among others, for fields, lists and generic code.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Owned(());
+
+    impl ::capstan_rpc::message::traits::Owned for Owned {
+        type Reader<'a> = Client;
+        type Builder<'a> = Client;
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
+        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
+        }
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
+        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.clear();
+            ::capstan_rpc::message::capability::FromCapability::from_cap(::core::option::Option::None)
+        }
+        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
+        }
+    }
+
+    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
+        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
+                ::core::option::Option::Some(cap) => builder.set_capability(cap),
+                ::core::option::Option::None => builder.clear(),
+            }
+            ::core::result::Result::Ok(())
+        }
+    }
+
     impl Client {
         /// A method whose name Rust keeps for itself.
         pub fn return_request(&self) -> ::capstan_rpc::Request<super::both::return_params_::Owned, super::both::return_results::Owned> {
@@ -956,74 +1018,15 @@ pub mod both {
         }
     }
 
-    impl ::capstan_rpc::message::capability::FromCapability for Client {
-        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
-            Self { client: ::capstan_rpc::Client::from_cap(cap) }
-        }
-        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
-            self.client.into_cap()
-        }
-    }
-
-    #[derive(Clone, Copy, Debug)]
-    pub struct Owned(());
-
-    impl ::capstan_rpc::message::traits::Owned for Owned {
-        type Reader<'a> = Client;
-        type Builder<'a> = Client;
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
-        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
-        }
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
-        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
-            builder.clear();
-            ::capstan_rpc::message::capability::FromCapability::from_cap(None)
-        }
-        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
-        }
-    }
-
-    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
-        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
-                Some(cap) => builder.set_capability(cap),
-                None => builder.clear(),
-            }
-            Ok(())
-        }
-    }
-
-    impl ::capstan_rpc::FromClient for Client {
-        fn from_client(client: ::capstan_rpc::Client) -> Self {
-            Self { client }
-        }
-        fn as_client(&self) -> &::capstan_rpc::Client {
-            &self.client
-        }
-        fn into_client(self) -> ::capstan_rpc::Client {
-            self.client
-        }
-    }
-
-    impl ::capstan_rpc::message::traits::HasTypeId for Client {
-        const TYPE_ID: u64 = INTERFACE_ID;
-    }
-
     impl ::core::convert::From<Client> for super::named::Client {
         fn from(client: Client) -> Self {
-            Self { client: client.client }
+            ::capstan_rpc::FromClient::from_client(client.client)
         }
     }
 
     impl ::core::convert::From<Client> for super::echo::Client {
         fn from(client: Client) -> Self {
-            Self { client: client.client }
+            ::capstan_rpc::FromClient::from_client(client.client)
         }
     }
 
@@ -1051,35 +1054,13 @@ pub mod both {
         server: ::std::sync::Arc<S>,
     }
 
-    impl<S: Server> ServerDispatch<S> {
-        pub fn new(server: ::std::sync::Arc<S>) -> Self {
-            Self { server }
-        }
-
-        /// Calls a method of this interface itself, not one it inherits.
-        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
-            match method_id {
-                0 => ::std::boxed::Box::pin(async move {
-                    Server::return_(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                1 => ::std::boxed::Box::pin(async move {
-                    Server::explicit(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                2 => ::std::boxed::Box::pin(async move {
-                    Server::done(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                _ => ::capstan_rpc::unimplemented_method("interfaces.capnp:Both", method_id),
-            }
-        }
-    }
-
     impl<S: Server> ::capstan_rpc::Dispatch for ServerDispatch<S> {
         fn dispatch(self: ::std::sync::Arc<Self>, interface_id: u64, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
             let server = ::std::sync::Arc::clone(&self.server);
             match interface_id {
                 INTERFACE_ID => Self::dispatch_method(server, method_id, params, results),
                 super::named::INTERFACE_ID => super::named::ServerDispatch::<S>::dispatch_method(server, method_id, params, results),
-                super::echo::INTERFACE_ID => super::echo::ServerDispatch::<S>::dispatch_method(server, method_id, params, results),
+    super::echo::INTERFACE_ID => super::echo::ServerDispatch::<S>::dispatch_method(server, method_id, params, results),
                 _ => ::capstan_rpc::unimplemented_interface("interfaces.capnp:Both", interface_id),
             }
         }
@@ -1090,7 +1071,29 @@ pub mod both {
 
     impl<S: Server> ::capstan_rpc::FromServer<S> for Client {
         fn into_dispatch(server: ::std::sync::Arc<S>) -> ::std::sync::Arc<dyn ::capstan_rpc::Dispatch> {
-            ::std::sync::Arc::new(ServerDispatch::new(server))
+            ::std::sync::Arc::new(ServerDispatch::<S>::new(server))
+        }
+    }
+
+    impl<S: Server> ServerDispatch<S> {
+        pub fn new(server: ::std::sync::Arc<S>) -> Self {
+            Self { server }
+        }
+
+        /// Calls a method of this interface itself, not one it inherits.
+        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
+            match method_id {
+                0 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::return_(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                1 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::explicit(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                2 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::done(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                _ => ::capstan_rpc::unimplemented_method("interfaces.capnp:Both", method_id),
+            }
         }
     }
 
@@ -1119,27 +1122,16 @@ pub mod both {
             const TYPE_ID: u64 = 0xc9f5ad6fd103664f;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xc9f5ad6fd103664f;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xc9f5ad6fd103664f;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1154,9 +1146,45 @@ pub mod both {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -1172,32 +1200,13 @@ pub mod both {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -1218,12 +1227,6 @@ pub mod both {
 
             pub fn has_named(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -1261,27 +1264,16 @@ pub mod both {
             const TYPE_ID: u64 = 0xe1dc6cc011813159;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xe1dc6cc011813159;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xe1dc6cc011813159;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1296,9 +1288,45 @@ pub mod both {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -1314,32 +1342,13 @@ pub mod both {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -1360,12 +1369,6 @@ pub mod both {
 
             pub fn has_names(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -1403,27 +1406,16 @@ pub mod both {
             const TYPE_ID: u64 = 0xf6de2336f797eb94;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xf6de2336f797eb94;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xf6de2336f797eb94;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1438,13 +1430,29 @@ pub mod both {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -1458,12 +1466,13 @@ pub mod both {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -1473,17 +1482,11 @@ pub mod both {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -1521,27 +1524,16 @@ pub mod both {
             const TYPE_ID: u64 = 0xb5ae829153fc4174;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xb5ae829153fc4174;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xb5ae829153fc4174;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1556,13 +1548,29 @@ pub mod both {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -1576,12 +1584,13 @@ pub mod both {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -1591,17 +1600,11 @@ pub mod both {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -1640,27 +1643,16 @@ pub mod both {
             const TYPE_ID: u64 = 0x8375bb57ae109a23;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0x8375bb57ae109a23;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0x8375bb57ae109a23;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 1, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1675,17 +1667,29 @@ pub mod both {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
 
-            pub fn get_taken(self) -> bool {
-                self.reader.get_bool_field(0)
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -1699,12 +1703,17 @@ pub mod both {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
+            }
+
+            pub fn get_taken(self) -> bool {
+                self.reader.get_bool_field(0)
             }
         }
 
@@ -1714,7 +1723,7 @@ pub mod both {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -1727,12 +1736,6 @@ pub mod both {
 
             pub fn set_taken(&mut self, value: bool) {
                 self.builder.set_bool_field(0, value);
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -1763,52 +1766,6 @@ pub mod grandchild {
         pub client: ::capstan_rpc::Client,
     }
 
-    impl Client {
-    }
-
-    impl ::capstan_rpc::message::capability::FromCapability for Client {
-        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
-            Self { client: ::capstan_rpc::Client::from_cap(cap) }
-        }
-        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
-            self.client.into_cap()
-        }
-    }
-
-    #[derive(Clone, Copy, Debug)]
-    pub struct Owned(());
-
-    impl ::capstan_rpc::message::traits::Owned for Owned {
-        type Reader<'a> = Client;
-        type Builder<'a> = Client;
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
-        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
-        }
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
-        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
-            builder.clear();
-            ::capstan_rpc::message::capability::FromCapability::from_cap(None)
-        }
-        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
-        }
-    }
-
-    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
-        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
-                Some(cap) => builder.set_capability(cap),
-                None => builder.clear(),
-            }
-            Ok(())
-        }
-    }
-
     impl ::capstan_rpc::FromClient for Client {
         fn from_client(client: ::capstan_rpc::Client) -> Self {
             Self { client }
@@ -1821,25 +1778,69 @@ pub mod grandchild {
         }
     }
 
+    impl ::capstan_rpc::message::capability::FromCapability for Client {
+        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
+            ::capstan_rpc::FromClient::from_client(::capstan_rpc::Client::from_cap(cap))
+        }
+        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
+            self.client.into_cap()
+        }
+    }
+
     impl ::capstan_rpc::message::traits::HasTypeId for Client {
         const TYPE_ID: u64 = INTERFACE_ID;
     }
 
+    /// The interface as a type among others, for fields, lists and generic code.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Owned(());
+
+    impl ::capstan_rpc::message::traits::Owned for Owned {
+        type Reader<'a> = Client;
+        type Builder<'a> = Client;
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
+        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
+        }
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
+        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.clear();
+            ::capstan_rpc::message::capability::FromCapability::from_cap(::core::option::Option::None)
+        }
+        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
+        }
+    }
+
+    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
+        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
+                ::core::option::Option::Some(cap) => builder.set_capability(cap),
+                ::core::option::Option::None => builder.clear(),
+            }
+            ::core::result::Result::Ok(())
+        }
+    }
+
     impl ::core::convert::From<Client> for super::both::Client {
         fn from(client: Client) -> Self {
-            Self { client: client.client }
+            ::capstan_rpc::FromClient::from_client(client.client)
         }
     }
 
     impl ::core::convert::From<Client> for super::named::Client {
         fn from(client: Client) -> Self {
-            Self { client: client.client }
+            ::capstan_rpc::FromClient::from_client(client.client)
         }
     }
 
     impl ::core::convert::From<Client> for super::echo::Client {
         fn from(client: Client) -> Self {
-            Self { client: client.client }
+            ::capstan_rpc::FromClient::from_client(client.client)
         }
     }
 
@@ -1852,27 +1853,14 @@ pub mod grandchild {
         server: ::std::sync::Arc<S>,
     }
 
-    impl<S: Server> ServerDispatch<S> {
-        pub fn new(server: ::std::sync::Arc<S>) -> Self {
-            Self { server }
-        }
-
-        /// Calls a method of this interface itself, not one it inherits.
-        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
-            match method_id {
-                _ => ::capstan_rpc::unimplemented_method("interfaces.capnp:Grandchild", method_id),
-            }
-        }
-    }
-
     impl<S: Server> ::capstan_rpc::Dispatch for ServerDispatch<S> {
         fn dispatch(self: ::std::sync::Arc<Self>, interface_id: u64, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
             let server = ::std::sync::Arc::clone(&self.server);
             match interface_id {
                 INTERFACE_ID => Self::dispatch_method(server, method_id, params, results),
                 super::both::INTERFACE_ID => super::both::ServerDispatch::<S>::dispatch_method(server, method_id, params, results),
-                super::named::INTERFACE_ID => super::named::ServerDispatch::<S>::dispatch_method(server, method_id, params, results),
-                super::echo::INTERFACE_ID => super::echo::ServerDispatch::<S>::dispatch_method(server, method_id, params, results),
+    super::named::INTERFACE_ID => super::named::ServerDispatch::<S>::dispatch_method(server, method_id, params, results),
+    super::echo::INTERFACE_ID => super::echo::ServerDispatch::<S>::dispatch_method(server, method_id, params, results),
                 _ => ::capstan_rpc::unimplemented_interface("interfaces.capnp:Grandchild", interface_id),
             }
         }
@@ -1883,7 +1871,20 @@ pub mod grandchild {
 
     impl<S: Server> ::capstan_rpc::FromServer<S> for Client {
         fn into_dispatch(server: ::std::sync::Arc<S>) -> ::std::sync::Arc<dyn ::capstan_rpc::Dispatch> {
-            ::std::sync::Arc::new(ServerDispatch::new(server))
+            ::std::sync::Arc::new(ServerDispatch::<S>::new(server))
+        }
+    }
+
+    impl<S: Server> ServerDispatch<S> {
+        pub fn new(server: ::std::sync::Arc<S>) -> Self {
+            Self { server }
+        }
+
+        /// Calls a method of this interface itself, not one it inherits.
+        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
+            match method_id {
+                _ => ::capstan_rpc::unimplemented_method("interfaces.capnp:Grandchild", method_id),
+            }
         }
     }
 }
@@ -1907,27 +1908,16 @@ pub mod question {
         const TYPE_ID: u64 = 0xd80e338d3d104dd4;
     }
 
-    impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0xd80e338d3d104dd4;
     }
 
-    impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0xd80e338d3d104dd4;
     }
 
-    impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 2 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_rpc::message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1942,9 +1932,45 @@ pub mod question {
         }
     }
 
+    impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_rpc::message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -1968,32 +1994,13 @@ pub mod question {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -2026,12 +2033,6 @@ pub mod question {
 
         pub fn has_text(&self) -> bool {
             !self.builder.is_pointer_field_null(1)
-        }
-    }
-
-    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
         }
     }
 
@@ -2076,27 +2077,16 @@ pub mod answer {
         const TYPE_ID: u64 = 0xd8f3fed1422355db;
     }
 
-    impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+    impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
         const TYPE_ID: u64 = 0xd8f3fed1422355db;
     }
 
-    impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+    impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
         const TYPE_ID: u64 = 0xd8f3fed1422355db;
     }
 
-    impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+    impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
         const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 1, pointers: 4 };
-    }
-
-    #[derive(Clone, Copy, Default)]
-    pub struct Reader<'a> {
-        reader: ::capstan_rpc::message::layout::StructReader<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-        fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-            Self { reader }
-        }
     }
 
     impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -2111,9 +2101,45 @@ pub mod answer {
         }
     }
 
+    impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+        fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: ::capstan_rpc::message::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+        fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+        fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
-            Self { ..*self }
+            *self
         }
 
         pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -2164,32 +2190,13 @@ pub mod answer {
         }
     }
 
-    pub struct Builder<'a> {
-        builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-    }
-
-    impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-        fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-            Self { builder }
-        }
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-        fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-            builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-        }
-        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-        }
-    }
-
     impl<'a> Builder<'a> {
         pub fn into_reader(self) -> Reader<'a> {
             self.builder.into_reader().into()
         }
 
         pub fn reborrow(&mut self) -> Builder<'_> {
-            Builder { builder: self.builder.reborrow() }
+            self.builder.reborrow().into()
         }
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -2268,12 +2275,6 @@ pub mod answer {
         }
     }
 
-    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-        fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-            builder.set_struct(&input.reader, canonicalize)
-        }
-    }
-
     #[derive(Clone)]
     pub struct Pipeline {
         typeless: ::capstan_rpc::AnyPipeline,
@@ -2293,9 +2294,11 @@ pub mod answer {
         pub fn get_holder(&self) -> super::answer::holder::Pipeline {
             ::capstan_rpc::FromTypelessPipeline::new(self.typeless.clone())
         }
+
         pub fn get_inner(&self) -> super::answer::inner::Pipeline {
             ::capstan_rpc::FromTypelessPipeline::new(self.typeless.get_pointer_field(1))
         }
+
         pub fn get_any(&self) -> ::capstan_rpc::AnyPipeline {
             self.typeless.get_pointer_field(2)
         }
@@ -2323,9 +2326,19 @@ pub mod answer {
             }
         }
 
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn get_named(self) -> ::capstan_rpc::message::Result<super::super::named::Client> {
@@ -2337,23 +2350,13 @@ pub mod answer {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -2409,27 +2412,16 @@ pub mod answer {
             const TYPE_ID: u64 = 0xdcb06377aa41bdc9;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xdcb06377aa41bdc9;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xdcb06377aa41bdc9;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 2 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -2444,9 +2436,45 @@ pub mod answer {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -2470,32 +2498,13 @@ pub mod answer {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -2531,12 +2540,6 @@ pub mod answer {
             }
         }
 
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
-            }
-        }
-
         #[derive(Clone)]
         pub struct Pipeline {
             typeless: ::capstan_rpc::AnyPipeline,
@@ -2555,6 +2558,2203 @@ pub mod answer {
         impl Pipeline {
             pub fn get_both(&self) -> super::super::both::Client {
                 ::capstan_rpc::FromClient::from_client(self.typeless.get_pointer_field(0).as_client())
+            }
+        }
+    }
+}
+
+#[allow(clippy::all, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, unreachable_pub, unused)]
+pub mod store {
+    pub const INTERFACE_ID: u64 = 0xc3fb6b9f017e47d6;
+
+    /// A reference to an object, here or anywhere.
+    pub struct Client<T> {
+        pub client: ::capstan_rpc::Client,
+        phantom: ::core::marker::PhantomData<fn() -> (T,)>,
+    }
+
+    impl<T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::FromClient for Client<T> {
+        fn from_client(client: ::capstan_rpc::Client) -> Self {
+            Self { client, phantom: ::core::marker::PhantomData }
+        }
+        fn as_client(&self) -> &::capstan_rpc::Client {
+            &self.client
+        }
+        fn into_client(self) -> ::capstan_rpc::Client {
+            self.client
+        }
+    }
+
+    impl<T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::capability::FromCapability for Client<T> {
+        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
+            ::capstan_rpc::FromClient::from_client(::capstan_rpc::Client::from_cap(cap))
+        }
+        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
+            self.client.into_cap()
+        }
+    }
+
+    impl<T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Client<T> {
+        const TYPE_ID: u64 = INTERFACE_ID;
+    }
+
+    /// The interface as a type among others, for fields, lists and generic code.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Owned<T>(::core::marker::PhantomData<fn() -> (T,)>);
+
+    impl<T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::Owned for Owned<T> {
+        type Reader<'a> = Client<T>;
+        type Builder<'a> = Client<T>;
+    }
+
+    impl<'a, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client<T> {
+        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
+        }
+    }
+
+    impl<'a, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client<T> {
+        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.clear();
+            ::capstan_rpc::message::capability::FromCapability::from_cap(::core::option::Option::None)
+        }
+        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
+        }
+    }
+
+    impl<T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::SetterInput<Owned<T>> for Client<T> {
+        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
+                ::core::option::Option::Some(cap) => builder.set_capability(cap),
+                ::core::option::Option::None => builder.clear(),
+            }
+            ::core::result::Result::Ok(())
+        }
+    }
+
+    impl<T: ::capstan_rpc::message::traits::Owned> ::core::clone::Clone for Client<T> {
+        fn clone(&self) -> Self {
+            ::capstan_rpc::FromClient::from_client(self.client.clone())
+        }
+    }
+
+    impl<T: ::capstan_rpc::message::traits::Owned> ::core::fmt::Debug for Client<T> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            ::core::fmt::Debug::fmt(&self.client, f)
+        }
+    }
+
+    impl<T: ::capstan_rpc::message::traits::Owned> Client<T> {
+        pub fn get_request(&self) -> ::capstan_rpc::Request<super::store::get_params::Owned<T>, super::store::get_results::Owned<T>> {
+            self.client.new_call(INTERFACE_ID, 0, ::core::option::Option::None)
+        }
+
+        pub fn put_request(&self) -> ::capstan_rpc::StreamingRequest<super::store::put_params::Owned<T>> {
+            self.client.new_streaming_call(INTERFACE_ID, 1, ::core::option::Option::None)
+        }
+
+        pub fn convert_request(&self) -> ::capstan_rpc::Request<super::store::convert_params::Owned<T, ::capstan_rpc::message::any_pointer::Owned>, super::store::convert_results::Owned<T, ::capstan_rpc::message::any_pointer::Owned>> {
+            self.client.new_call(INTERFACE_ID, 2, ::core::option::Option::None)
+        }
+
+        pub fn swap_request(&self) -> ::capstan_rpc::Request<super::pair::Owned<T>, super::pair::Owned<T>> {
+            self.client.new_call(INTERFACE_ID, 3, ::core::option::Option::None)
+        }
+    }
+
+    impl<T: ::capstan_rpc::message::traits::Owned> ::core::convert::From<Client<T>> for super::named::Client {
+        fn from(client: Client<T>) -> Self {
+            ::capstan_rpc::FromClient::from_client(client.client)
+        }
+    }
+
+    /// What an object of this interface does. Methods are written as `async fn`.
+    pub trait Server<T: ::capstan_rpc::message::traits::Owned>: ::capstan_rpc::MaybeSend + ::capstan_rpc::MaybeSync + 'static + super::named::Server {
+        fn get(&self, params: GetParams<T>, results: GetResults<T>) -> impl ::core::future::Future<Output = ::capstan_rpc::Result<()>> + ::capstan_rpc::MaybeSend {
+            let _ = (params, results);
+            ::core::future::ready(::core::result::Result::Err(::capstan_rpc::unimplemented_default("interfaces.capnp:Store", "get")))
+        }
+
+        fn put(&self, params: PutParams<T>) -> impl ::core::future::Future<Output = ::capstan_rpc::Result<()>> + ::capstan_rpc::MaybeSend {
+            let _ = params;
+            ::core::future::ready(::core::result::Result::Err(::capstan_rpc::unimplemented_default("interfaces.capnp:Store", "put")))
+        }
+
+        fn convert(&self, params: ConvertParams<T>, results: ConvertResults<T>) -> impl ::core::future::Future<Output = ::capstan_rpc::Result<()>> + ::capstan_rpc::MaybeSend {
+            let _ = (params, results);
+            ::core::future::ready(::core::result::Result::Err(::capstan_rpc::unimplemented_default("interfaces.capnp:Store", "convert")))
+        }
+
+        fn swap(&self, params: SwapParams<T>, results: SwapResults<T>) -> impl ::core::future::Future<Output = ::capstan_rpc::Result<()>> + ::capstan_rpc::MaybeSend {
+            let _ = (params, results);
+            ::core::future::ready(::core::result::Result::Err(::capstan_rpc::unimplemented_default("interfaces.capnp:Store", "swap")))
+        }
+    }
+
+    /// Leads incoming calls to a [`Server`].
+    pub struct ServerDispatch<S, T> {
+        server: ::std::sync::Arc<S>,
+        phantom: ::core::marker::PhantomData<fn() -> (T,)>,
+    }
+
+    impl<S: Server<T>, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::Dispatch for ServerDispatch<S, T> {
+        fn dispatch(self: ::std::sync::Arc<Self>, interface_id: u64, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
+            let server = ::std::sync::Arc::clone(&self.server);
+            match interface_id {
+                INTERFACE_ID => Self::dispatch_method(server, method_id, params, results),
+                super::named::INTERFACE_ID => super::named::ServerDispatch::<S>::dispatch_method(server, method_id, params, results),
+                _ => ::capstan_rpc::unimplemented_interface("interfaces.capnp:Store", interface_id),
+            }
+        }
+        fn streaming_methods(&self) -> &'static [(u64, u16)] {
+            &[(0xc3fb6b9f017e47d6, 1)]
+        }
+    }
+
+    impl<S: Server<T>, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::FromServer<S> for Client<T> {
+        fn into_dispatch(server: ::std::sync::Arc<S>) -> ::std::sync::Arc<dyn ::capstan_rpc::Dispatch> {
+            ::std::sync::Arc::new(ServerDispatch::<S, T>::new(server))
+        }
+    }
+
+    impl<S: Server<T>, T: ::capstan_rpc::message::traits::Owned> ServerDispatch<S, T> {
+        pub fn new(server: ::std::sync::Arc<S>) -> Self {
+            Self { server, phantom: ::core::marker::PhantomData }
+        }
+
+        /// Calls a method of this interface itself, not one it inherits.
+        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
+            match method_id {
+                0 => ::std::boxed::Box::pin(async move {
+                    <S as Server<T>>::get(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                1 => ::std::boxed::Box::pin(async move {
+                    let _ = results;
+                    <S as Server<T>>::put(&*server, ::capstan_rpc::Params::new(params)).await
+                }),
+                2 => ::std::boxed::Box::pin(async move {
+                    <S as Server<T>>::convert(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                3 => ::std::boxed::Box::pin(async move {
+                    <S as Server<T>>::swap(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                _ => ::capstan_rpc::unimplemented_method("interfaces.capnp:Store", method_id),
+            }
+        }
+    }
+
+    pub type GetParams<T> = ::capstan_rpc::Params<super::store::get_params::Owned<T>>;
+    pub type GetResults<T> = ::capstan_rpc::Results<super::store::get_results::Owned<T>>;
+    pub type PutParams<T> = ::capstan_rpc::Params<super::store::put_params::Owned<T>>;
+    pub type ConvertParams<T> = ::capstan_rpc::Params<super::store::convert_params::Owned<T, ::capstan_rpc::message::any_pointer::Owned>>;
+    pub type ConvertResults<T> = ::capstan_rpc::Results<super::store::convert_results::Owned<T, ::capstan_rpc::message::any_pointer::Owned>>;
+    pub type SwapParams<T> = ::capstan_rpc::Params<super::pair::Owned<T>>;
+    pub type SwapResults<T> = ::capstan_rpc::Results<super::pair::Owned<T>>;
+
+    pub mod get_params {
+        #[derive(Clone, Copy, Debug)]
+        pub struct Owned<T>(::core::marker::PhantomData<fn() -> (T,)>);
+
+        impl<T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::Owned for Owned<T> {
+            type Reader<'a> = Reader<'a, T>;
+            type Builder<'a> = Builder<'a, T>;
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::OwnedStruct for Owned<T> {
+            type Reader<'a> = Reader<'a, T>;
+            type Builder<'a> = Builder<'a, T>;
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Owned<T> {
+            const TYPE_ID: u64 = 0xb08557effe94ed14;
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Reader<'a, T> {
+            const TYPE_ID: u64 = 0xb08557effe94ed14;
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Builder<'a, T> {
+            const TYPE_ID: u64 = 0xb08557effe94ed14;
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasStructSize for Builder<'a, T> {
+            const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a, T> {
+            fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::IntoInternalStructReader<'a> for Reader<'a, T> {
+            fn into_internal_struct_reader(self) -> ::capstan_rpc::message::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::SetterInput<Owned<T>> for Reader<'a, T> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a, T> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        pub struct Reader<'a, T> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+            phantom: ::core::marker::PhantomData<fn() -> (T,)>,
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a, T> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        pub struct Builder<'a, T> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+            phantom: ::core::marker::PhantomData<fn() -> (T,)>,
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a, T> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::core::clone::Clone for Reader<'a, T> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::core::marker::Copy for Reader<'a, T> {}
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::core::default::Default for Reader<'a, T> {
+            fn default() -> Self {
+                Self::from(::capstan_rpc::message::layout::StructReader::default())
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> Reader<'a, T> {
+            pub fn reborrow(&self) -> Reader<'_, T> {
+                *self
+            }
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> Builder<'a, T> {
+            pub fn into_reader(self) -> Reader<'a, T> {
+                self.builder.into_reader().into()
+            }
+
+            pub fn reborrow(&mut self) -> Builder<'_, T> {
+                self.builder.reborrow().into()
+            }
+
+            pub fn reborrow_as_reader(&self) -> Reader<'_, T> {
+                self.builder.as_reader().into()
+            }
+        }
+
+        pub struct Pipeline<T> {
+            typeless: ::capstan_rpc::AnyPipeline,
+            phantom: ::core::marker::PhantomData<fn() -> (T,)>,
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::FromTypelessPipeline for Pipeline<T> {
+            fn new(typeless: ::capstan_rpc::AnyPipeline) -> Self {
+                Self { typeless, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned> ::core::clone::Clone for Pipeline<T> {
+            fn clone(&self) -> Self {
+                <Self as ::capstan_rpc::FromTypelessPipeline>::new(self.typeless.clone())
+            }
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::Pipelined for Owned<T> {
+            type Pipeline = Pipeline<T>;
+        }
+    }
+
+    pub mod get_results {
+        #[derive(Clone, Copy, Debug)]
+        pub struct Owned<T>(::core::marker::PhantomData<fn() -> (T,)>);
+
+        impl<T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::Owned for Owned<T> {
+            type Reader<'a> = Reader<'a, T>;
+            type Builder<'a> = Builder<'a, T>;
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::OwnedStruct for Owned<T> {
+            type Reader<'a> = Reader<'a, T>;
+            type Builder<'a> = Builder<'a, T>;
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Owned<T> {
+            const TYPE_ID: u64 = 0xd85cffe25467cfeb;
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Reader<'a, T> {
+            const TYPE_ID: u64 = 0xd85cffe25467cfeb;
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Builder<'a, T> {
+            const TYPE_ID: u64 = 0xd85cffe25467cfeb;
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasStructSize for Builder<'a, T> {
+            const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a, T> {
+            fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::IntoInternalStructReader<'a> for Reader<'a, T> {
+            fn into_internal_struct_reader(self) -> ::capstan_rpc::message::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::SetterInput<Owned<T>> for Reader<'a, T> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a, T> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        pub struct Reader<'a, T> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+            phantom: ::core::marker::PhantomData<fn() -> (T,)>,
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a, T> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        pub struct Builder<'a, T> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+            phantom: ::core::marker::PhantomData<fn() -> (T,)>,
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a, T> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::core::clone::Clone for Reader<'a, T> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::core::marker::Copy for Reader<'a, T> {}
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::core::default::Default for Reader<'a, T> {
+            fn default() -> Self {
+                Self::from(::capstan_rpc::message::layout::StructReader::default())
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> Reader<'a, T> {
+            pub fn reborrow(&self) -> Reader<'_, T> {
+                *self
+            }
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
+            }
+
+            pub fn get_value(self) -> ::capstan_rpc::message::Result<<T as ::capstan_rpc::message::traits::Owned>::Reader<'a>> {
+                ::capstan_rpc::message::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+            }
+
+            pub fn has_value(&self) -> bool {
+                !self.reader.is_pointer_field_null(0)
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> Builder<'a, T> {
+            pub fn into_reader(self) -> Reader<'a, T> {
+                self.builder.into_reader().into()
+            }
+
+            pub fn reborrow(&mut self) -> Builder<'_, T> {
+                self.builder.reborrow().into()
+            }
+
+            pub fn reborrow_as_reader(&self) -> Reader<'_, T> {
+                self.builder.as_reader().into()
+            }
+
+            pub fn get_value(self) -> ::capstan_rpc::message::Result<<T as ::capstan_rpc::message::traits::Owned>::Builder<'a>> {
+                ::capstan_rpc::message::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+            }
+
+            pub fn init_value(self) -> <T as ::capstan_rpc::message::traits::Owned>::Builder<'a> {
+                ::capstan_rpc::message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), 0)
+            }
+
+            /// For a type with a length: elements of a list, bytes of text or data.
+            pub fn initn_value(self, length: u32) -> <T as ::capstan_rpc::message::traits::Owned>::Builder<'a> {
+                ::capstan_rpc::message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), length)
+            }
+
+            pub fn set_value(&mut self, value: impl ::capstan_rpc::message::traits::SetterInput<T>) -> ::capstan_rpc::message::Result<()> {
+                ::capstan_rpc::message::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
+            }
+
+            pub fn has_value(&self) -> bool {
+                !self.builder.is_pointer_field_null(0)
+            }
+        }
+
+        pub struct Pipeline<T> {
+            typeless: ::capstan_rpc::AnyPipeline,
+            phantom: ::core::marker::PhantomData<fn() -> (T,)>,
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::FromTypelessPipeline for Pipeline<T> {
+            fn new(typeless: ::capstan_rpc::AnyPipeline) -> Self {
+                Self { typeless, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned> ::core::clone::Clone for Pipeline<T> {
+            fn clone(&self) -> Self {
+                <Self as ::capstan_rpc::FromTypelessPipeline>::new(self.typeless.clone())
+            }
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::Pipelined for Owned<T> {
+            type Pipeline = Pipeline<T>;
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned> Pipeline<T> {
+            pub fn get_value(&self) -> ::capstan_rpc::AnyPipeline {
+                self.typeless.get_pointer_field(0)
+            }
+        }
+    }
+
+    pub mod put_params {
+        #[derive(Clone, Copy, Debug)]
+        pub struct Owned<T>(::core::marker::PhantomData<fn() -> (T,)>);
+
+        impl<T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::Owned for Owned<T> {
+            type Reader<'a> = Reader<'a, T>;
+            type Builder<'a> = Builder<'a, T>;
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::OwnedStruct for Owned<T> {
+            type Reader<'a> = Reader<'a, T>;
+            type Builder<'a> = Builder<'a, T>;
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Owned<T> {
+            const TYPE_ID: u64 = 0xab496cc97ece7ee4;
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Reader<'a, T> {
+            const TYPE_ID: u64 = 0xab496cc97ece7ee4;
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Builder<'a, T> {
+            const TYPE_ID: u64 = 0xab496cc97ece7ee4;
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasStructSize for Builder<'a, T> {
+            const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a, T> {
+            fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::IntoInternalStructReader<'a> for Reader<'a, T> {
+            fn into_internal_struct_reader(self) -> ::capstan_rpc::message::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::SetterInput<Owned<T>> for Reader<'a, T> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a, T> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        pub struct Reader<'a, T> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+            phantom: ::core::marker::PhantomData<fn() -> (T,)>,
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a, T> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        pub struct Builder<'a, T> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+            phantom: ::core::marker::PhantomData<fn() -> (T,)>,
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a, T> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::core::clone::Clone for Reader<'a, T> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::core::marker::Copy for Reader<'a, T> {}
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> ::core::default::Default for Reader<'a, T> {
+            fn default() -> Self {
+                Self::from(::capstan_rpc::message::layout::StructReader::default())
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> Reader<'a, T> {
+            pub fn reborrow(&self) -> Reader<'_, T> {
+                *self
+            }
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
+            }
+
+            pub fn get_value(self) -> ::capstan_rpc::message::Result<<T as ::capstan_rpc::message::traits::Owned>::Reader<'a>> {
+                ::capstan_rpc::message::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+            }
+
+            pub fn has_value(&self) -> bool {
+                !self.reader.is_pointer_field_null(0)
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned> Builder<'a, T> {
+            pub fn into_reader(self) -> Reader<'a, T> {
+                self.builder.into_reader().into()
+            }
+
+            pub fn reborrow(&mut self) -> Builder<'_, T> {
+                self.builder.reborrow().into()
+            }
+
+            pub fn reborrow_as_reader(&self) -> Reader<'_, T> {
+                self.builder.as_reader().into()
+            }
+
+            pub fn get_value(self) -> ::capstan_rpc::message::Result<<T as ::capstan_rpc::message::traits::Owned>::Builder<'a>> {
+                ::capstan_rpc::message::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+            }
+
+            pub fn init_value(self) -> <T as ::capstan_rpc::message::traits::Owned>::Builder<'a> {
+                ::capstan_rpc::message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), 0)
+            }
+
+            /// For a type with a length: elements of a list, bytes of text or data.
+            pub fn initn_value(self, length: u32) -> <T as ::capstan_rpc::message::traits::Owned>::Builder<'a> {
+                ::capstan_rpc::message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), length)
+            }
+
+            pub fn set_value(&mut self, value: impl ::capstan_rpc::message::traits::SetterInput<T>) -> ::capstan_rpc::message::Result<()> {
+                ::capstan_rpc::message::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
+            }
+
+            pub fn has_value(&self) -> bool {
+                !self.builder.is_pointer_field_null(0)
+            }
+        }
+
+        pub struct Pipeline<T> {
+            typeless: ::capstan_rpc::AnyPipeline,
+            phantom: ::core::marker::PhantomData<fn() -> (T,)>,
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::FromTypelessPipeline for Pipeline<T> {
+            fn new(typeless: ::capstan_rpc::AnyPipeline) -> Self {
+                Self { typeless, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned> ::core::clone::Clone for Pipeline<T> {
+            fn clone(&self) -> Self {
+                <Self as ::capstan_rpc::FromTypelessPipeline>::new(self.typeless.clone())
+            }
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::Pipelined for Owned<T> {
+            type Pipeline = Pipeline<T>;
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned> Pipeline<T> {
+            pub fn get_value(&self) -> ::capstan_rpc::AnyPipeline {
+                self.typeless.get_pointer_field(0)
+            }
+        }
+    }
+
+    pub mod convert_params {
+        #[derive(Clone, Copy, Debug)]
+        pub struct Owned<T, U>(::core::marker::PhantomData<fn() -> (T, U,)>);
+
+        impl<T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::Owned for Owned<T, U> {
+            type Reader<'a> = Reader<'a, T, U>;
+            type Builder<'a> = Builder<'a, T, U>;
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::OwnedStruct for Owned<T, U> {
+            type Reader<'a> = Reader<'a, T, U>;
+            type Builder<'a> = Builder<'a, T, U>;
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Owned<T, U> {
+            const TYPE_ID: u64 = 0x8344b0233e064fcd;
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Reader<'a, T, U> {
+            const TYPE_ID: u64 = 0x8344b0233e064fcd;
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Builder<'a, T, U> {
+            const TYPE_ID: u64 = 0x8344b0233e064fcd;
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasStructSize for Builder<'a, T, U> {
+            const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a, T, U> {
+            fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::IntoInternalStructReader<'a> for Reader<'a, T, U> {
+            fn into_internal_struct_reader(self) -> ::capstan_rpc::message::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::SetterInput<Owned<T, U>> for Reader<'a, T, U> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a, T, U> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        pub struct Reader<'a, T, U> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+            phantom: ::core::marker::PhantomData<fn() -> (T, U,)>,
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a, T, U> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        pub struct Builder<'a, T, U> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+            phantom: ::core::marker::PhantomData<fn() -> (T, U,)>,
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a, T, U> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::core::clone::Clone for Reader<'a, T, U> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::core::marker::Copy for Reader<'a, T, U> {}
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::core::default::Default for Reader<'a, T, U> {
+            fn default() -> Self {
+                Self::from(::capstan_rpc::message::layout::StructReader::default())
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> Reader<'a, T, U> {
+            pub fn reborrow(&self) -> Reader<'_, T, U> {
+                *self
+            }
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
+            }
+
+            pub fn get_example(self) -> ::capstan_rpc::message::Result<<U as ::capstan_rpc::message::traits::Owned>::Reader<'a>> {
+                ::capstan_rpc::message::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+            }
+
+            pub fn has_example(&self) -> bool {
+                !self.reader.is_pointer_field_null(0)
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> Builder<'a, T, U> {
+            pub fn into_reader(self) -> Reader<'a, T, U> {
+                self.builder.into_reader().into()
+            }
+
+            pub fn reborrow(&mut self) -> Builder<'_, T, U> {
+                self.builder.reborrow().into()
+            }
+
+            pub fn reborrow_as_reader(&self) -> Reader<'_, T, U> {
+                self.builder.as_reader().into()
+            }
+
+            pub fn get_example(self) -> ::capstan_rpc::message::Result<<U as ::capstan_rpc::message::traits::Owned>::Builder<'a>> {
+                ::capstan_rpc::message::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+            }
+
+            pub fn init_example(self) -> <U as ::capstan_rpc::message::traits::Owned>::Builder<'a> {
+                ::capstan_rpc::message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), 0)
+            }
+
+            /// For a type with a length: elements of a list, bytes of text or data.
+            pub fn initn_example(self, length: u32) -> <U as ::capstan_rpc::message::traits::Owned>::Builder<'a> {
+                ::capstan_rpc::message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), length)
+            }
+
+            pub fn set_example(&mut self, value: impl ::capstan_rpc::message::traits::SetterInput<U>) -> ::capstan_rpc::message::Result<()> {
+                ::capstan_rpc::message::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
+            }
+
+            pub fn has_example(&self) -> bool {
+                !self.builder.is_pointer_field_null(0)
+            }
+        }
+
+        pub struct Pipeline<T, U> {
+            typeless: ::capstan_rpc::AnyPipeline,
+            phantom: ::core::marker::PhantomData<fn() -> (T, U,)>,
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::FromTypelessPipeline for Pipeline<T, U> {
+            fn new(typeless: ::capstan_rpc::AnyPipeline) -> Self {
+                Self { typeless, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::core::clone::Clone for Pipeline<T, U> {
+            fn clone(&self) -> Self {
+                <Self as ::capstan_rpc::FromTypelessPipeline>::new(self.typeless.clone())
+            }
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::Pipelined for Owned<T, U> {
+            type Pipeline = Pipeline<T, U>;
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> Pipeline<T, U> {
+            pub fn get_example(&self) -> ::capstan_rpc::AnyPipeline {
+                self.typeless.get_pointer_field(0)
+            }
+        }
+    }
+
+    pub mod convert_results {
+        #[derive(Clone, Copy, Debug)]
+        pub struct Owned<T, U>(::core::marker::PhantomData<fn() -> (T, U,)>);
+
+        impl<T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::Owned for Owned<T, U> {
+            type Reader<'a> = Reader<'a, T, U>;
+            type Builder<'a> = Builder<'a, T, U>;
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::OwnedStruct for Owned<T, U> {
+            type Reader<'a> = Reader<'a, T, U>;
+            type Builder<'a> = Builder<'a, T, U>;
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Owned<T, U> {
+            const TYPE_ID: u64 = 0x9a023e3a1e447666;
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Reader<'a, T, U> {
+            const TYPE_ID: u64 = 0x9a023e3a1e447666;
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Builder<'a, T, U> {
+            const TYPE_ID: u64 = 0x9a023e3a1e447666;
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasStructSize for Builder<'a, T, U> {
+            const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a, T, U> {
+            fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::IntoInternalStructReader<'a> for Reader<'a, T, U> {
+            fn into_internal_struct_reader(self) -> ::capstan_rpc::message::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::SetterInput<Owned<T, U>> for Reader<'a, T, U> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a, T, U> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        pub struct Reader<'a, T, U> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+            phantom: ::core::marker::PhantomData<fn() -> (T, U,)>,
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a, T, U> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        pub struct Builder<'a, T, U> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+            phantom: ::core::marker::PhantomData<fn() -> (T, U,)>,
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a, T, U> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::core::clone::Clone for Reader<'a, T, U> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::core::marker::Copy for Reader<'a, T, U> {}
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::core::default::Default for Reader<'a, T, U> {
+            fn default() -> Self {
+                Self::from(::capstan_rpc::message::layout::StructReader::default())
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> Reader<'a, T, U> {
+            pub fn reborrow(&self) -> Reader<'_, T, U> {
+                *self
+            }
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
+            }
+
+            pub fn get_store(self) -> ::capstan_rpc::message::Result<super::super::store::Client<U>> {
+                ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(self.reader.get_pointer_field(0).get_capability()?))
+            }
+
+            pub fn has_store(&self) -> bool {
+                !self.reader.is_pointer_field_null(0)
+            }
+        }
+
+        impl<'a, T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> Builder<'a, T, U> {
+            pub fn into_reader(self) -> Reader<'a, T, U> {
+                self.builder.into_reader().into()
+            }
+
+            pub fn reborrow(&mut self) -> Builder<'_, T, U> {
+                self.builder.reborrow().into()
+            }
+
+            pub fn reborrow_as_reader(&self) -> Reader<'_, T, U> {
+                self.builder.as_reader().into()
+            }
+
+            pub fn get_store(self) -> ::capstan_rpc::message::Result<super::super::store::Client<U>> {
+                ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(self.builder.get_pointer_field(0).get_capability()?))
+            }
+
+            pub fn set_store(&mut self, value: super::super::store::Client<U>) {
+                ::capstan_rpc::message::traits::set_or_fail::<super::super::store::Owned<U>, _>(self.builder.reborrow().get_pointer_field(0), value);
+            }
+
+            pub fn has_store(&self) -> bool {
+                !self.builder.is_pointer_field_null(0)
+            }
+        }
+
+        pub struct Pipeline<T, U> {
+            typeless: ::capstan_rpc::AnyPipeline,
+            phantom: ::core::marker::PhantomData<fn() -> (T, U,)>,
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::FromTypelessPipeline for Pipeline<T, U> {
+            fn new(typeless: ::capstan_rpc::AnyPipeline) -> Self {
+                Self { typeless, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::core::clone::Clone for Pipeline<T, U> {
+            fn clone(&self) -> Self {
+                <Self as ::capstan_rpc::FromTypelessPipeline>::new(self.typeless.clone())
+            }
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::Pipelined for Owned<T, U> {
+            type Pipeline = Pipeline<T, U>;
+        }
+
+        impl<T: ::capstan_rpc::message::traits::Owned, U: ::capstan_rpc::message::traits::Owned> Pipeline<T, U> {
+            pub fn get_store(&self) -> super::super::store::Client<U> {
+                ::capstan_rpc::FromClient::from_client(self.typeless.get_pointer_field(0).as_client())
+            }
+        }
+    }
+}
+
+#[allow(clippy::all, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, unreachable_pub, unused)]
+pub mod pair {
+    #[derive(Clone, Copy, Debug)]
+    pub struct Owned<S>(::core::marker::PhantomData<fn() -> (S,)>);
+
+    impl<S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::Owned for Owned<S> {
+        type Reader<'a> = Reader<'a, S>;
+        type Builder<'a> = Builder<'a, S>;
+    }
+
+    impl<S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::OwnedStruct for Owned<S> {
+        type Reader<'a> = Reader<'a, S>;
+        type Builder<'a> = Builder<'a, S>;
+    }
+
+    impl<S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Owned<S> {
+        const TYPE_ID: u64 = 0xd5ffaff1ad2f957a;
+    }
+
+    impl<'a, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Reader<'a, S> {
+        const TYPE_ID: u64 = 0xd5ffaff1ad2f957a;
+    }
+
+    impl<'a, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Builder<'a, S> {
+        const TYPE_ID: u64 = 0xd5ffaff1ad2f957a;
+    }
+
+    impl<'a, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasStructSize for Builder<'a, S> {
+        const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 2 };
+    }
+
+    impl<'a, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a, S> {
+        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(reader.get_struct(default)?.into())
+        }
+    }
+
+    impl<'a, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::IntoInternalStructReader<'a> for Reader<'a, S> {
+        fn into_internal_struct_reader(self) -> ::capstan_rpc::message::layout::StructReader<'a> {
+            self.reader
+        }
+    }
+
+    impl<'a, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::SetterInput<Owned<S>> for Reader<'a, S> {
+        fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a, S> {
+        fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    pub struct Reader<'a, S> {
+        reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        phantom: ::core::marker::PhantomData<fn() -> (S,)>,
+    }
+
+    impl<'a, S: ::capstan_rpc::message::traits::Owned> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a, S> {
+        fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+            Self { reader, phantom: ::core::marker::PhantomData }
+        }
+    }
+
+    pub struct Builder<'a, S> {
+        builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        phantom: ::core::marker::PhantomData<fn() -> (S,)>,
+    }
+
+    impl<'a, S: ::capstan_rpc::message::traits::Owned> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a, S> {
+        fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+            Self { builder, phantom: ::core::marker::PhantomData }
+        }
+    }
+
+    impl<'a, S: ::capstan_rpc::message::traits::Owned> ::core::clone::Clone for Reader<'a, S> {
+        fn clone(&self) -> Self {
+            *self
+        }
+    }
+
+    impl<'a, S: ::capstan_rpc::message::traits::Owned> ::core::marker::Copy for Reader<'a, S> {}
+
+    impl<'a, S: ::capstan_rpc::message::traits::Owned> ::core::default::Default for Reader<'a, S> {
+        fn default() -> Self {
+            Self::from(::capstan_rpc::message::layout::StructReader::default())
+        }
+    }
+
+    impl<'a, S: ::capstan_rpc::message::traits::Owned> Reader<'a, S> {
+        pub fn reborrow(&self) -> Reader<'_, S> {
+            *self
+        }
+
+        pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+            self.reader.total_size()
+        }
+
+        pub fn get_first(self) -> ::capstan_rpc::message::Result<<S as ::capstan_rpc::message::traits::Owned>::Reader<'a>> {
+            ::capstan_rpc::message::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+        }
+
+        pub fn has_first(&self) -> bool {
+            !self.reader.is_pointer_field_null(0)
+        }
+
+        pub fn get_store(self) -> ::capstan_rpc::message::Result<super::store::Client<S>> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(self.reader.get_pointer_field(1).get_capability()?))
+        }
+
+        pub fn has_store(&self) -> bool {
+            !self.reader.is_pointer_field_null(1)
+        }
+    }
+
+    impl<'a, S: ::capstan_rpc::message::traits::Owned> Builder<'a, S> {
+        pub fn into_reader(self) -> Reader<'a, S> {
+            self.builder.into_reader().into()
+        }
+
+        pub fn reborrow(&mut self) -> Builder<'_, S> {
+            self.builder.reborrow().into()
+        }
+
+        pub fn reborrow_as_reader(&self) -> Reader<'_, S> {
+            self.builder.as_reader().into()
+        }
+
+        pub fn get_first(self) -> ::capstan_rpc::message::Result<<S as ::capstan_rpc::message::traits::Owned>::Builder<'a>> {
+            ::capstan_rpc::message::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+        }
+
+        pub fn init_first(self) -> <S as ::capstan_rpc::message::traits::Owned>::Builder<'a> {
+            ::capstan_rpc::message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), 0)
+        }
+
+        /// For a type with a length: elements of a list, bytes of text or data.
+        pub fn initn_first(self, length: u32) -> <S as ::capstan_rpc::message::traits::Owned>::Builder<'a> {
+            ::capstan_rpc::message::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), length)
+        }
+
+        pub fn set_first(&mut self, value: impl ::capstan_rpc::message::traits::SetterInput<S>) -> ::capstan_rpc::message::Result<()> {
+            ::capstan_rpc::message::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
+        }
+
+        pub fn has_first(&self) -> bool {
+            !self.builder.is_pointer_field_null(0)
+        }
+
+        pub fn get_store(self) -> ::capstan_rpc::message::Result<super::store::Client<S>> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(self.builder.get_pointer_field(1).get_capability()?))
+        }
+
+        pub fn set_store(&mut self, value: super::store::Client<S>) {
+            ::capstan_rpc::message::traits::set_or_fail::<super::store::Owned<S>, _>(self.builder.reborrow().get_pointer_field(1), value);
+        }
+
+        pub fn has_store(&self) -> bool {
+            !self.builder.is_pointer_field_null(1)
+        }
+    }
+
+    pub struct Pipeline<S> {
+        typeless: ::capstan_rpc::AnyPipeline,
+        phantom: ::core::marker::PhantomData<fn() -> (S,)>,
+    }
+
+    impl<S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::FromTypelessPipeline for Pipeline<S> {
+        fn new(typeless: ::capstan_rpc::AnyPipeline) -> Self {
+            Self { typeless, phantom: ::core::marker::PhantomData }
+        }
+    }
+
+    impl<S: ::capstan_rpc::message::traits::Owned> ::core::clone::Clone for Pipeline<S> {
+        fn clone(&self) -> Self {
+            <Self as ::capstan_rpc::FromTypelessPipeline>::new(self.typeless.clone())
+        }
+    }
+
+    impl<S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::Pipelined for Owned<S> {
+        type Pipeline = Pipeline<S>;
+    }
+
+    impl<S: ::capstan_rpc::message::traits::Owned> Pipeline<S> {
+        pub fn get_first(&self) -> ::capstan_rpc::AnyPipeline {
+            self.typeless.get_pointer_field(0)
+        }
+
+        pub fn get_store(&self) -> super::store::Client<S> {
+            ::capstan_rpc::FromClient::from_client(self.typeless.get_pointer_field(1).as_client())
+        }
+    }
+}
+
+#[allow(clippy::all, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, unreachable_pub, unused)]
+pub mod text_store {
+    pub const INTERFACE_ID: u64 = 0xb2d4c0e26e4991e4;
+
+    /// A reference to an object, here or anywhere.
+    #[derive(Clone, Debug)]
+    pub struct Client {
+        pub client: ::capstan_rpc::Client,
+    }
+
+    impl ::capstan_rpc::FromClient for Client {
+        fn from_client(client: ::capstan_rpc::Client) -> Self {
+            Self { client }
+        }
+        fn as_client(&self) -> &::capstan_rpc::Client {
+            &self.client
+        }
+        fn into_client(self) -> ::capstan_rpc::Client {
+            self.client
+        }
+    }
+
+    impl ::capstan_rpc::message::capability::FromCapability for Client {
+        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
+            ::capstan_rpc::FromClient::from_client(::capstan_rpc::Client::from_cap(cap))
+        }
+        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
+            self.client.into_cap()
+        }
+    }
+
+    impl ::capstan_rpc::message::traits::HasTypeId for Client {
+        const TYPE_ID: u64 = INTERFACE_ID;
+    }
+
+    /// The interface as a type among others, for fields, lists and generic code.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Owned(());
+
+    impl ::capstan_rpc::message::traits::Owned for Owned {
+        type Reader<'a> = Client;
+        type Builder<'a> = Client;
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
+        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
+        }
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
+        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.clear();
+            ::capstan_rpc::message::capability::FromCapability::from_cap(::core::option::Option::None)
+        }
+        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
+        }
+    }
+
+    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
+        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
+                ::core::option::Option::Some(cap) => builder.set_capability(cap),
+                ::core::option::Option::None => builder.clear(),
+            }
+            ::core::result::Result::Ok(())
+        }
+    }
+
+    impl Client {
+        pub fn length_request(&self) -> ::capstan_rpc::Request<super::text_store::length_params::Owned, super::text_store::length_results::Owned> {
+            self.client.new_call(INTERFACE_ID, 0, ::core::option::Option::None)
+        }
+    }
+
+    impl ::core::convert::From<Client> for super::store::Client<::capstan_rpc::message::text::Owned> {
+        fn from(client: Client) -> Self {
+            ::capstan_rpc::FromClient::from_client(client.client)
+        }
+    }
+
+    impl ::core::convert::From<Client> for super::named::Client {
+        fn from(client: Client) -> Self {
+            ::capstan_rpc::FromClient::from_client(client.client)
+        }
+    }
+
+    /// What an object of this interface does. Methods are written as `async fn`.
+    pub trait Server: ::capstan_rpc::MaybeSend + ::capstan_rpc::MaybeSync + 'static + super::store::Server<::capstan_rpc::message::text::Owned> {
+        fn length(&self, params: LengthParams, results: LengthResults) -> impl ::core::future::Future<Output = ::capstan_rpc::Result<()>> + ::capstan_rpc::MaybeSend {
+            let _ = (params, results);
+            ::core::future::ready(::core::result::Result::Err(::capstan_rpc::unimplemented_default("interfaces.capnp:TextStore", "length")))
+        }
+    }
+
+    /// Leads incoming calls to a [`Server`].
+    pub struct ServerDispatch<S> {
+        server: ::std::sync::Arc<S>,
+    }
+
+    impl<S: Server> ::capstan_rpc::Dispatch for ServerDispatch<S> {
+        fn dispatch(self: ::std::sync::Arc<Self>, interface_id: u64, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
+            let server = ::std::sync::Arc::clone(&self.server);
+            match interface_id {
+                INTERFACE_ID => Self::dispatch_method(server, method_id, params, results),
+                super::store::INTERFACE_ID => super::store::ServerDispatch::<S, ::capstan_rpc::message::text::Owned>::dispatch_method(server, method_id, params, results),
+    super::named::INTERFACE_ID => super::named::ServerDispatch::<S>::dispatch_method(server, method_id, params, results),
+                _ => ::capstan_rpc::unimplemented_interface("interfaces.capnp:TextStore", interface_id),
+            }
+        }
+        fn streaming_methods(&self) -> &'static [(u64, u16)] {
+            &[(0xc3fb6b9f017e47d6, 1)]
+        }
+    }
+
+    impl<S: Server> ::capstan_rpc::FromServer<S> for Client {
+        fn into_dispatch(server: ::std::sync::Arc<S>) -> ::std::sync::Arc<dyn ::capstan_rpc::Dispatch> {
+            ::std::sync::Arc::new(ServerDispatch::<S>::new(server))
+        }
+    }
+
+    impl<S: Server> ServerDispatch<S> {
+        pub fn new(server: ::std::sync::Arc<S>) -> Self {
+            Self { server }
+        }
+
+        /// Calls a method of this interface itself, not one it inherits.
+        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
+            match method_id {
+                0 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::length(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                _ => ::capstan_rpc::unimplemented_method("interfaces.capnp:TextStore", method_id),
+            }
+        }
+    }
+
+    pub type LengthParams = ::capstan_rpc::Params<super::text_store::length_params::Owned>;
+    pub type LengthResults = ::capstan_rpc::Results<super::text_store::length_results::Owned>;
+
+    pub mod length_params {
+        #[derive(Clone, Copy, Debug)]
+        pub struct Owned(());
+
+        impl ::capstan_rpc::message::traits::Owned for Owned {
+            type Reader<'a> = Reader<'a>;
+            type Builder<'a> = Builder<'a>;
+        }
+
+        impl ::capstan_rpc::message::traits::OwnedStruct for Owned {
+            type Reader<'a> = Reader<'a>;
+            type Builder<'a> = Builder<'a>;
+        }
+
+        impl ::capstan_rpc::message::traits::HasTypeId for Owned {
+            const TYPE_ID: u64 = 0xc5c7a3ee105ecd88;
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
+            const TYPE_ID: u64 = 0xc5c7a3ee105ecd88;
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
+            const TYPE_ID: u64 = 0xc5c7a3ee105ecd88;
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
+            const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
+            fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            fn into_internal_struct_reader(self) -> ::capstan_rpc::message::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
+            }
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
+            }
+        }
+
+        impl<'a> Builder<'a> {
+            pub fn into_reader(self) -> Reader<'a> {
+                self.builder.into_reader().into()
+            }
+
+            pub fn reborrow(&mut self) -> Builder<'_> {
+                self.builder.reborrow().into()
+            }
+
+            pub fn reborrow_as_reader(&self) -> Reader<'_> {
+                self.builder.as_reader().into()
+            }
+        }
+
+        #[derive(Clone)]
+        pub struct Pipeline {
+            typeless: ::capstan_rpc::AnyPipeline,
+        }
+
+        impl ::capstan_rpc::FromTypelessPipeline for Pipeline {
+            fn new(typeless: ::capstan_rpc::AnyPipeline) -> Self {
+                Self { typeless }
+            }
+        }
+
+        impl ::capstan_rpc::Pipelined for Owned {
+            type Pipeline = Pipeline;
+        }
+    }
+
+    pub mod length_results {
+        #[derive(Clone, Copy, Debug)]
+        pub struct Owned(());
+
+        impl ::capstan_rpc::message::traits::Owned for Owned {
+            type Reader<'a> = Reader<'a>;
+            type Builder<'a> = Builder<'a>;
+        }
+
+        impl ::capstan_rpc::message::traits::OwnedStruct for Owned {
+            type Reader<'a> = Reader<'a>;
+            type Builder<'a> = Builder<'a>;
+        }
+
+        impl ::capstan_rpc::message::traits::HasTypeId for Owned {
+            const TYPE_ID: u64 = 0xfd0273ceade445d7;
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
+            const TYPE_ID: u64 = 0xfd0273ceade445d7;
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
+            const TYPE_ID: u64 = 0xfd0273ceade445d7;
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
+            const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 1, pointers: 0 };
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
+            fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            fn into_internal_struct_reader(self) -> ::capstan_rpc::message::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
+            }
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
+            }
+
+            pub fn get_length(self) -> u32 {
+                self.reader.get_data_field::<u32>(0)
+            }
+        }
+
+        impl<'a> Builder<'a> {
+            pub fn into_reader(self) -> Reader<'a> {
+                self.builder.into_reader().into()
+            }
+
+            pub fn reborrow(&mut self) -> Builder<'_> {
+                self.builder.reborrow().into()
+            }
+
+            pub fn reborrow_as_reader(&self) -> Reader<'_> {
+                self.builder.as_reader().into()
+            }
+
+            pub fn get_length(self) -> u32 {
+                self.builder.get_data_field::<u32>(0)
+            }
+
+            pub fn set_length(&mut self, value: u32) {
+                self.builder.set_data_field::<u32>(0, value);
+            }
+        }
+
+        #[derive(Clone)]
+        pub struct Pipeline {
+            typeless: ::capstan_rpc::AnyPipeline,
+        }
+
+        impl ::capstan_rpc::FromTypelessPipeline for Pipeline {
+            fn new(typeless: ::capstan_rpc::AnyPipeline) -> Self {
+                Self { typeless }
+            }
+        }
+
+        impl ::capstan_rpc::Pipelined for Owned {
+            type Pipeline = Pipeline;
+        }
+    }
+}
+
+#[allow(clippy::all, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, unreachable_pub, unused)]
+pub mod journal {
+    pub const INTERFACE_ID: u64 = 0xc24b23c8cc778a93;
+
+    /// A reference to an object, here or anywhere.
+    pub struct Client<S> {
+        pub client: ::capstan_rpc::Client,
+        phantom: ::core::marker::PhantomData<fn() -> (S,)>,
+    }
+
+    impl<S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::FromClient for Client<S> {
+        fn from_client(client: ::capstan_rpc::Client) -> Self {
+            Self { client, phantom: ::core::marker::PhantomData }
+        }
+        fn as_client(&self) -> &::capstan_rpc::Client {
+            &self.client
+        }
+        fn into_client(self) -> ::capstan_rpc::Client {
+            self.client
+        }
+    }
+
+    impl<S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::capability::FromCapability for Client<S> {
+        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
+            ::capstan_rpc::FromClient::from_client(::capstan_rpc::Client::from_cap(cap))
+        }
+        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
+            self.client.into_cap()
+        }
+    }
+
+    impl<S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Client<S> {
+        const TYPE_ID: u64 = INTERFACE_ID;
+    }
+
+    /// The interface as a type among others, for fields, lists and generic code.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Owned<S>(::core::marker::PhantomData<fn() -> (S,)>);
+
+    impl<S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::Owned for Owned<S> {
+        type Reader<'a> = Client<S>;
+        type Builder<'a> = Client<S>;
+    }
+
+    impl<'a, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client<S> {
+        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
+        }
+    }
+
+    impl<'a, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client<S> {
+        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.clear();
+            ::capstan_rpc::message::capability::FromCapability::from_cap(::core::option::Option::None)
+        }
+        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
+        }
+    }
+
+    impl<S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::SetterInput<Owned<S>> for Client<S> {
+        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
+                ::core::option::Option::Some(cap) => builder.set_capability(cap),
+                ::core::option::Option::None => builder.clear(),
+            }
+            ::core::result::Result::Ok(())
+        }
+    }
+
+    impl<S: ::capstan_rpc::message::traits::Owned> ::core::clone::Clone for Client<S> {
+        fn clone(&self) -> Self {
+            ::capstan_rpc::FromClient::from_client(self.client.clone())
+        }
+    }
+
+    impl<S: ::capstan_rpc::message::traits::Owned> ::core::fmt::Debug for Client<S> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            ::core::fmt::Debug::fmt(&self.client, f)
+        }
+    }
+
+    impl<S: ::capstan_rpc::message::traits::Owned> Client<S> {
+        pub fn replay_request(&self) -> ::capstan_rpc::Request<super::journal::replay_params::Owned<S>, super::journal::replay_results::Owned<S>> {
+            self.client.new_call(INTERFACE_ID, 0, ::core::option::Option::None)
+        }
+    }
+
+    impl<S: ::capstan_rpc::message::traits::Owned> ::core::convert::From<Client<S>> for super::store::Client<super::pair::Owned<S>> {
+        fn from(client: Client<S>) -> Self {
+            ::capstan_rpc::FromClient::from_client(client.client)
+        }
+    }
+
+    impl<S: ::capstan_rpc::message::traits::Owned> ::core::convert::From<Client<S>> for super::named::Client {
+        fn from(client: Client<S>) -> Self {
+            ::capstan_rpc::FromClient::from_client(client.client)
+        }
+    }
+
+    /// What an object of this interface does. Methods are written as `async fn`.
+    pub trait Server<S: ::capstan_rpc::message::traits::Owned>: ::capstan_rpc::MaybeSend + ::capstan_rpc::MaybeSync + 'static + super::store::Server<super::pair::Owned<S>> {
+        fn replay(&self, params: ReplayParams<S>, results: ReplayResults<S>) -> impl ::core::future::Future<Output = ::capstan_rpc::Result<()>> + ::capstan_rpc::MaybeSend {
+            let _ = (params, results);
+            ::core::future::ready(::core::result::Result::Err(::capstan_rpc::unimplemented_default("interfaces.capnp:Journal", "replay")))
+        }
+    }
+
+    /// Leads incoming calls to a [`Server`].
+    pub struct ServerDispatch<S_, S> {
+        server: ::std::sync::Arc<S_>,
+        phantom: ::core::marker::PhantomData<fn() -> (S,)>,
+    }
+
+    impl<S_: Server<S>, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::Dispatch for ServerDispatch<S_, S> {
+        fn dispatch(self: ::std::sync::Arc<Self>, interface_id: u64, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
+            let server = ::std::sync::Arc::clone(&self.server);
+            match interface_id {
+                INTERFACE_ID => Self::dispatch_method(server, method_id, params, results),
+                super::store::INTERFACE_ID => super::store::ServerDispatch::<S_, super::pair::Owned<S>>::dispatch_method(server, method_id, params, results),
+    super::named::INTERFACE_ID => super::named::ServerDispatch::<S_>::dispatch_method(server, method_id, params, results),
+                _ => ::capstan_rpc::unimplemented_interface("interfaces.capnp:Journal", interface_id),
+            }
+        }
+        fn streaming_methods(&self) -> &'static [(u64, u16)] {
+            &[(0xc3fb6b9f017e47d6, 1)]
+        }
+    }
+
+    impl<S_: Server<S>, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::FromServer<S_> for Client<S> {
+        fn into_dispatch(server: ::std::sync::Arc<S_>) -> ::std::sync::Arc<dyn ::capstan_rpc::Dispatch> {
+            ::std::sync::Arc::new(ServerDispatch::<S_, S>::new(server))
+        }
+    }
+
+    impl<S_: Server<S>, S: ::capstan_rpc::message::traits::Owned> ServerDispatch<S_, S> {
+        pub fn new(server: ::std::sync::Arc<S_>) -> Self {
+            Self { server, phantom: ::core::marker::PhantomData }
+        }
+
+        /// Calls a method of this interface itself, not one it inherits.
+        pub fn dispatch_method(server: ::std::sync::Arc<S_>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
+            match method_id {
+                0 => ::std::boxed::Box::pin(async move {
+                    <S_ as Server<S>>::replay(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                _ => ::capstan_rpc::unimplemented_method("interfaces.capnp:Journal", method_id),
+            }
+        }
+    }
+
+    pub type ReplayParams<S> = ::capstan_rpc::Params<super::journal::replay_params::Owned<S>>;
+    pub type ReplayResults<S> = ::capstan_rpc::Results<super::journal::replay_results::Owned<S>>;
+
+    pub mod replay_params {
+        #[derive(Clone, Copy, Debug)]
+        pub struct Owned<S>(::core::marker::PhantomData<fn() -> (S,)>);
+
+        impl<S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::Owned for Owned<S> {
+            type Reader<'a> = Reader<'a, S>;
+            type Builder<'a> = Builder<'a, S>;
+        }
+
+        impl<S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::OwnedStruct for Owned<S> {
+            type Reader<'a> = Reader<'a, S>;
+            type Builder<'a> = Builder<'a, S>;
+        }
+
+        impl<S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Owned<S> {
+            const TYPE_ID: u64 = 0x912cf197221235db;
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Reader<'a, S> {
+            const TYPE_ID: u64 = 0x912cf197221235db;
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Builder<'a, S> {
+            const TYPE_ID: u64 = 0x912cf197221235db;
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasStructSize for Builder<'a, S> {
+            const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a, S> {
+            fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::IntoInternalStructReader<'a> for Reader<'a, S> {
+            fn into_internal_struct_reader(self) -> ::capstan_rpc::message::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::SetterInput<Owned<S>> for Reader<'a, S> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a, S> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        pub struct Reader<'a, S> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+            phantom: ::core::marker::PhantomData<fn() -> (S,)>,
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a, S> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        pub struct Builder<'a, S> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+            phantom: ::core::marker::PhantomData<fn() -> (S,)>,
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a, S> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> ::core::clone::Clone for Reader<'a, S> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> ::core::marker::Copy for Reader<'a, S> {}
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> ::core::default::Default for Reader<'a, S> {
+            fn default() -> Self {
+                Self::from(::capstan_rpc::message::layout::StructReader::default())
+            }
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> Reader<'a, S> {
+            pub fn reborrow(&self) -> Reader<'_, S> {
+                *self
+            }
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
+            }
+
+            pub fn get_into(self) -> ::capstan_rpc::message::Result<super::super::store::Client<S>> {
+                ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(self.reader.get_pointer_field(0).get_capability()?))
+            }
+
+            pub fn has_into(&self) -> bool {
+                !self.reader.is_pointer_field_null(0)
+            }
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> Builder<'a, S> {
+            pub fn into_reader(self) -> Reader<'a, S> {
+                self.builder.into_reader().into()
+            }
+
+            pub fn reborrow(&mut self) -> Builder<'_, S> {
+                self.builder.reborrow().into()
+            }
+
+            pub fn reborrow_as_reader(&self) -> Reader<'_, S> {
+                self.builder.as_reader().into()
+            }
+
+            pub fn get_into(self) -> ::capstan_rpc::message::Result<super::super::store::Client<S>> {
+                ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(self.builder.get_pointer_field(0).get_capability()?))
+            }
+
+            pub fn set_into(&mut self, value: super::super::store::Client<S>) {
+                ::capstan_rpc::message::traits::set_or_fail::<super::super::store::Owned<S>, _>(self.builder.reborrow().get_pointer_field(0), value);
+            }
+
+            pub fn has_into(&self) -> bool {
+                !self.builder.is_pointer_field_null(0)
+            }
+        }
+
+        pub struct Pipeline<S> {
+            typeless: ::capstan_rpc::AnyPipeline,
+            phantom: ::core::marker::PhantomData<fn() -> (S,)>,
+        }
+
+        impl<S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::FromTypelessPipeline for Pipeline<S> {
+            fn new(typeless: ::capstan_rpc::AnyPipeline) -> Self {
+                Self { typeless, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        impl<S: ::capstan_rpc::message::traits::Owned> ::core::clone::Clone for Pipeline<S> {
+            fn clone(&self) -> Self {
+                <Self as ::capstan_rpc::FromTypelessPipeline>::new(self.typeless.clone())
+            }
+        }
+
+        impl<S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::Pipelined for Owned<S> {
+            type Pipeline = Pipeline<S>;
+        }
+
+        impl<S: ::capstan_rpc::message::traits::Owned> Pipeline<S> {
+            pub fn get_into(&self) -> super::super::store::Client<S> {
+                ::capstan_rpc::FromClient::from_client(self.typeless.get_pointer_field(0).as_client())
+            }
+        }
+    }
+
+    pub mod replay_results {
+        #[derive(Clone, Copy, Debug)]
+        pub struct Owned<S>(::core::marker::PhantomData<fn() -> (S,)>);
+
+        impl<S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::Owned for Owned<S> {
+            type Reader<'a> = Reader<'a, S>;
+            type Builder<'a> = Builder<'a, S>;
+        }
+
+        impl<S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::OwnedStruct for Owned<S> {
+            type Reader<'a> = Reader<'a, S>;
+            type Builder<'a> = Builder<'a, S>;
+        }
+
+        impl<S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Owned<S> {
+            const TYPE_ID: u64 = 0xf74915743805e6b2;
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Reader<'a, S> {
+            const TYPE_ID: u64 = 0xf74915743805e6b2;
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasTypeId for Builder<'a, S> {
+            const TYPE_ID: u64 = 0xf74915743805e6b2;
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::HasStructSize for Builder<'a, S> {
+            const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a, S> {
+            fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::IntoInternalStructReader<'a> for Reader<'a, S> {
+            fn into_internal_struct_reader(self) -> ::capstan_rpc::message::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::SetterInput<Owned<S>> for Reader<'a, S> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a, S> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        pub struct Reader<'a, S> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+            phantom: ::core::marker::PhantomData<fn() -> (S,)>,
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a, S> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        pub struct Builder<'a, S> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+            phantom: ::core::marker::PhantomData<fn() -> (S,)>,
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a, S> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> ::core::clone::Clone for Reader<'a, S> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> ::core::marker::Copy for Reader<'a, S> {}
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> ::core::default::Default for Reader<'a, S> {
+            fn default() -> Self {
+                Self::from(::capstan_rpc::message::layout::StructReader::default())
+            }
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> Reader<'a, S> {
+            pub fn reborrow(&self) -> Reader<'_, S> {
+                *self
+            }
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
+            }
+        }
+
+        impl<'a, S: ::capstan_rpc::message::traits::Owned> Builder<'a, S> {
+            pub fn into_reader(self) -> Reader<'a, S> {
+                self.builder.into_reader().into()
+            }
+
+            pub fn reborrow(&mut self) -> Builder<'_, S> {
+                self.builder.reborrow().into()
+            }
+
+            pub fn reborrow_as_reader(&self) -> Reader<'_, S> {
+                self.builder.as_reader().into()
+            }
+        }
+
+        pub struct Pipeline<S> {
+            typeless: ::capstan_rpc::AnyPipeline,
+            phantom: ::core::marker::PhantomData<fn() -> (S,)>,
+        }
+
+        impl<S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::FromTypelessPipeline for Pipeline<S> {
+            fn new(typeless: ::capstan_rpc::AnyPipeline) -> Self {
+                Self { typeless, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        impl<S: ::capstan_rpc::message::traits::Owned> ::core::clone::Clone for Pipeline<S> {
+            fn clone(&self) -> Self {
+                <Self as ::capstan_rpc::FromTypelessPipeline>::new(self.typeless.clone())
+            }
+        }
+
+        impl<S: ::capstan_rpc::message::traits::Owned> ::capstan_rpc::Pipelined for Owned<S> {
+            type Pipeline = Pipeline<S>;
+        }
+    }
+}
+
+#[allow(clippy::all, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, unreachable_pub, unused)]
+pub mod log_book {
+    pub const INTERFACE_ID: u64 = 0x8b2bc3eabb52c24e;
+
+    /// A reference to an object, here or anywhere.
+    #[derive(Clone, Debug)]
+    pub struct Client {
+        pub client: ::capstan_rpc::Client,
+    }
+
+    impl ::capstan_rpc::FromClient for Client {
+        fn from_client(client: ::capstan_rpc::Client) -> Self {
+            Self { client }
+        }
+        fn as_client(&self) -> &::capstan_rpc::Client {
+            &self.client
+        }
+        fn into_client(self) -> ::capstan_rpc::Client {
+            self.client
+        }
+    }
+
+    impl ::capstan_rpc::message::capability::FromCapability for Client {
+        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
+            ::capstan_rpc::FromClient::from_client(::capstan_rpc::Client::from_cap(cap))
+        }
+        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
+            self.client.into_cap()
+        }
+    }
+
+    impl ::capstan_rpc::message::traits::HasTypeId for Client {
+        const TYPE_ID: u64 = INTERFACE_ID;
+    }
+
+    /// The interface as a type among others, for fields, lists and generic code.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Owned(());
+
+    impl ::capstan_rpc::message::traits::Owned for Owned {
+        type Reader<'a> = Client;
+        type Builder<'a> = Client;
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
+        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
+        }
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
+        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.clear();
+            ::capstan_rpc::message::capability::FromCapability::from_cap(::core::option::Option::None)
+        }
+        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
+        }
+    }
+
+    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
+        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
+                ::core::option::Option::Some(cap) => builder.set_capability(cap),
+                ::core::option::Option::None => builder.clear(),
+            }
+            ::core::result::Result::Ok(())
+        }
+    }
+
+    impl ::core::convert::From<Client> for super::journal::Client<::capstan_rpc::message::data::Owned> {
+        fn from(client: Client) -> Self {
+            ::capstan_rpc::FromClient::from_client(client.client)
+        }
+    }
+
+    impl ::core::convert::From<Client> for super::store::Client<super::pair::Owned<::capstan_rpc::message::data::Owned>> {
+        fn from(client: Client) -> Self {
+            ::capstan_rpc::FromClient::from_client(client.client)
+        }
+    }
+
+    impl ::core::convert::From<Client> for super::named::Client {
+        fn from(client: Client) -> Self {
+            ::capstan_rpc::FromClient::from_client(client.client)
+        }
+    }
+
+    /// What an object of this interface does. Methods are written as `async fn`.
+    pub trait Server: ::capstan_rpc::MaybeSend + ::capstan_rpc::MaybeSync + 'static + super::journal::Server<::capstan_rpc::message::data::Owned> {
+    }
+
+    /// Leads incoming calls to a [`Server`].
+    pub struct ServerDispatch<S> {
+        server: ::std::sync::Arc<S>,
+    }
+
+    impl<S: Server> ::capstan_rpc::Dispatch for ServerDispatch<S> {
+        fn dispatch(self: ::std::sync::Arc<Self>, interface_id: u64, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
+            let server = ::std::sync::Arc::clone(&self.server);
+            match interface_id {
+                INTERFACE_ID => Self::dispatch_method(server, method_id, params, results),
+                super::journal::INTERFACE_ID => super::journal::ServerDispatch::<S, ::capstan_rpc::message::data::Owned>::dispatch_method(server, method_id, params, results),
+    super::store::INTERFACE_ID => super::store::ServerDispatch::<S, super::pair::Owned<::capstan_rpc::message::data::Owned>>::dispatch_method(server, method_id, params, results),
+    super::named::INTERFACE_ID => super::named::ServerDispatch::<S>::dispatch_method(server, method_id, params, results),
+                _ => ::capstan_rpc::unimplemented_interface("interfaces.capnp:LogBook", interface_id),
+            }
+        }
+        fn streaming_methods(&self) -> &'static [(u64, u16)] {
+            &[(0xc3fb6b9f017e47d6, 1)]
+        }
+    }
+
+    impl<S: Server> ::capstan_rpc::FromServer<S> for Client {
+        fn into_dispatch(server: ::std::sync::Arc<S>) -> ::std::sync::Arc<dyn ::capstan_rpc::Dispatch> {
+            ::std::sync::Arc::new(ServerDispatch::<S>::new(server))
+        }
+    }
+
+    impl<S: Server> ServerDispatch<S> {
+        pub fn new(server: ::std::sync::Arc<S>) -> Self {
+            Self { server }
+        }
+
+        /// Calls a method of this interface itself, not one it inherits.
+        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
+            match method_id {
+                _ => ::capstan_rpc::unimplemented_method("interfaces.capnp:LogBook", method_id),
             }
         }
     }

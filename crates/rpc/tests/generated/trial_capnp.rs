@@ -10,6 +10,66 @@ pub mod trial {
         pub client: ::capstan_rpc::Client,
     }
 
+    impl ::capstan_rpc::FromClient for Client {
+        fn from_client(client: ::capstan_rpc::Client) -> Self {
+            Self { client }
+        }
+        fn as_client(&self) -> &::capstan_rpc::Client {
+            &self.client
+        }
+        fn into_client(self) -> ::capstan_rpc::Client {
+            self.client
+        }
+    }
+
+    impl ::capstan_rpc::message::capability::FromCapability for Client {
+        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
+            ::capstan_rpc::FromClient::from_client(::capstan_rpc::Client::from_cap(cap))
+        }
+        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
+            self.client.into_cap()
+        }
+    }
+
+    impl ::capstan_rpc::message::traits::HasTypeId for Client {
+        const TYPE_ID: u64 = INTERFACE_ID;
+    }
+
+    /// The interface as a type among others, for fields, lists and generic code.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Owned(());
+
+    impl ::capstan_rpc::message::traits::Owned for Owned {
+        type Reader<'a> = Client;
+        type Builder<'a> = Client;
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
+        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
+        }
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
+        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.clear();
+            ::capstan_rpc::message::capability::FromCapability::from_cap(::core::option::Option::None)
+        }
+        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
+        }
+    }
+
+    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
+        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
+                ::core::option::Option::Some(cap) => builder.set_capability(cap),
+                ::core::option::Option::None => builder.clear(),
+            }
+            ::core::result::Result::Ok(())
+        }
+    }
+
     impl Client {
         pub fn echo_request(&self) -> ::capstan_rpc::Request<super::trial::echo_params::Owned, super::trial::echo_results::Owned> {
             self.client.new_call(INTERFACE_ID, 0, ::core::option::Option::None)
@@ -57,65 +117,6 @@ pub mod trial {
         pub fn unwritten_request(&self) -> ::capstan_rpc::Request<super::trial::unwritten_params::Owned, super::trial::unwritten_results::Owned> {
             self.client.new_call(INTERFACE_ID, 9, ::core::option::Option::None)
         }
-    }
-
-    impl ::capstan_rpc::message::capability::FromCapability for Client {
-        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
-            Self { client: ::capstan_rpc::Client::from_cap(cap) }
-        }
-        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
-            self.client.into_cap()
-        }
-    }
-
-    #[derive(Clone, Copy, Debug)]
-    pub struct Owned(());
-
-    impl ::capstan_rpc::message::traits::Owned for Owned {
-        type Reader<'a> = Client;
-        type Builder<'a> = Client;
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
-        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
-        }
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
-        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
-            builder.clear();
-            ::capstan_rpc::message::capability::FromCapability::from_cap(None)
-        }
-        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
-        }
-    }
-
-    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
-        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
-                Some(cap) => builder.set_capability(cap),
-                None => builder.clear(),
-            }
-            Ok(())
-        }
-    }
-
-    impl ::capstan_rpc::FromClient for Client {
-        fn from_client(client: ::capstan_rpc::Client) -> Self {
-            Self { client }
-        }
-        fn as_client(&self) -> &::capstan_rpc::Client {
-            &self.client
-        }
-        fn into_client(self) -> ::capstan_rpc::Client {
-            self.client
-        }
-    }
-
-    impl ::capstan_rpc::message::traits::HasTypeId for Client {
-        const TYPE_ID: u64 = INTERFACE_ID;
     }
 
     /// What an object of this interface does. Methods are written as `async fn`.
@@ -183,49 +184,6 @@ pub mod trial {
         server: ::std::sync::Arc<S>,
     }
 
-    impl<S: Server> ServerDispatch<S> {
-        pub fn new(server: ::std::sync::Arc<S>) -> Self {
-            Self { server }
-        }
-
-        /// Calls a method of this interface itself, not one it inherits.
-        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
-            match method_id {
-                0 => ::std::boxed::Box::pin(async move {
-                    Server::echo(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                1 => ::std::boxed::Box::pin(async move {
-                    Server::fail(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                2 => ::std::boxed::Box::pin(async move {
-                    Server::panic(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                3 => ::std::boxed::Box::pin(async move {
-                    Server::hang(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                4 => ::std::boxed::Box::pin(async move {
-                    Server::next(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                5 => ::std::boxed::Box::pin(async move {
-                    Server::notify(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                6 => ::std::boxed::Box::pin(async move {
-                    Server::open(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                7 => ::std::boxed::Box::pin(async move {
-                    Server::nothing(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                8 => ::std::boxed::Box::pin(async move {
-                    Server::numbered(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                9 => ::std::boxed::Box::pin(async move {
-                    Server::unwritten(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                _ => ::capstan_rpc::unimplemented_method("trial.capnp:Trial", method_id),
-            }
-        }
-    }
-
     impl<S: Server> ::capstan_rpc::Dispatch for ServerDispatch<S> {
         fn dispatch(self: ::std::sync::Arc<Self>, interface_id: u64, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
             let server = ::std::sync::Arc::clone(&self.server);
@@ -241,7 +199,50 @@ pub mod trial {
 
     impl<S: Server> ::capstan_rpc::FromServer<S> for Client {
         fn into_dispatch(server: ::std::sync::Arc<S>) -> ::std::sync::Arc<dyn ::capstan_rpc::Dispatch> {
-            ::std::sync::Arc::new(ServerDispatch::new(server))
+            ::std::sync::Arc::new(ServerDispatch::<S>::new(server))
+        }
+    }
+
+    impl<S: Server> ServerDispatch<S> {
+        pub fn new(server: ::std::sync::Arc<S>) -> Self {
+            Self { server }
+        }
+
+        /// Calls a method of this interface itself, not one it inherits.
+        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
+            match method_id {
+                0 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::echo(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                1 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::fail(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                2 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::panic(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                3 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::hang(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                4 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::next(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                5 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::notify(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                6 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::open(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                7 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::nothing(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                8 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::numbered(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                9 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::unwritten(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                _ => ::capstan_rpc::unimplemented_method("trial.capnp:Trial", method_id),
+            }
         }
     }
 
@@ -284,27 +285,16 @@ pub mod trial {
             const TYPE_ID: u64 = 0xb53661e2fa874630;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xb53661e2fa874630;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xb53661e2fa874630;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -319,9 +309,45 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -337,32 +363,13 @@ pub mod trial {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -383,12 +390,6 @@ pub mod trial {
 
             pub fn has_text(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -426,27 +427,16 @@ pub mod trial {
             const TYPE_ID: u64 = 0x840f25312f7aa0b6;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0x840f25312f7aa0b6;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0x840f25312f7aa0b6;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -461,9 +451,45 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -479,32 +505,13 @@ pub mod trial {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -525,12 +532,6 @@ pub mod trial {
 
             pub fn has_text(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -568,27 +569,16 @@ pub mod trial {
             const TYPE_ID: u64 = 0xaa592a24e07a5340;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xaa592a24e07a5340;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xaa592a24e07a5340;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -603,9 +593,45 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -621,32 +647,13 @@ pub mod trial {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -667,12 +674,6 @@ pub mod trial {
 
             pub fn has_reason(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -710,27 +711,16 @@ pub mod trial {
             const TYPE_ID: u64 = 0xf21c959b61264e67;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xf21c959b61264e67;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xf21c959b61264e67;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -745,13 +735,29 @@ pub mod trial {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -765,12 +771,13 @@ pub mod trial {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -780,17 +787,11 @@ pub mod trial {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -828,27 +829,16 @@ pub mod trial {
             const TYPE_ID: u64 = 0x9482ccec4c0c5cf3;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0x9482ccec4c0c5cf3;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0x9482ccec4c0c5cf3;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -863,13 +853,29 @@ pub mod trial {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -883,12 +889,13 @@ pub mod trial {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -898,17 +905,11 @@ pub mod trial {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -946,27 +947,16 @@ pub mod trial {
             const TYPE_ID: u64 = 0x8eb6808b9760def3;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0x8eb6808b9760def3;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0x8eb6808b9760def3;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -981,13 +971,29 @@ pub mod trial {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -1001,12 +1007,13 @@ pub mod trial {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -1016,17 +1023,11 @@ pub mod trial {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -1064,27 +1065,16 @@ pub mod trial {
             const TYPE_ID: u64 = 0x98db22f5395378ac;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0x98db22f5395378ac;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0x98db22f5395378ac;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1099,13 +1089,29 @@ pub mod trial {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -1119,12 +1125,13 @@ pub mod trial {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -1134,17 +1141,11 @@ pub mod trial {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -1182,27 +1183,16 @@ pub mod trial {
             const TYPE_ID: u64 = 0x968beecbb5d5130d;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0x968beecbb5d5130d;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0x968beecbb5d5130d;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1217,13 +1207,29 @@ pub mod trial {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -1237,12 +1243,13 @@ pub mod trial {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -1252,17 +1259,11 @@ pub mod trial {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -1300,27 +1301,16 @@ pub mod trial {
             const TYPE_ID: u64 = 0xace4b98bcc16fbb3;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xace4b98bcc16fbb3;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xace4b98bcc16fbb3;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1335,13 +1325,29 @@ pub mod trial {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -1355,12 +1361,13 @@ pub mod trial {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -1370,17 +1377,11 @@ pub mod trial {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -1418,27 +1419,16 @@ pub mod trial {
             const TYPE_ID: u64 = 0x984f3c66f0e9cb18;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0x984f3c66f0e9cb18;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0x984f3c66f0e9cb18;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 2 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1453,9 +1443,45 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -1479,32 +1505,13 @@ pub mod trial {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -1540,12 +1547,6 @@ pub mod trial {
             }
         }
 
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
-            }
-        }
-
         #[derive(Clone)]
         pub struct Pipeline {
             typeless: ::capstan_rpc::AnyPipeline,
@@ -1565,6 +1566,7 @@ pub mod trial {
             pub fn get_trial(&self) -> super::super::trial::Client {
                 ::capstan_rpc::FromClient::from_client(self.typeless.get_pointer_field(0).as_client())
             }
+
             pub fn get_deep(&self) -> super::super::trial::deep::Pipeline {
                 ::capstan_rpc::FromTypelessPipeline::new(self.typeless.get_pointer_field(1))
             }
@@ -1589,27 +1591,16 @@ pub mod trial {
             const TYPE_ID: u64 = 0xb0003d5fd793a075;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xb0003d5fd793a075;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xb0003d5fd793a075;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 2 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1624,9 +1615,45 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -1650,32 +1677,13 @@ pub mod trial {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -1708,12 +1716,6 @@ pub mod trial {
 
             pub fn has_text(&self) -> bool {
                 !self.builder.is_pointer_field_null(1)
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -1757,27 +1759,16 @@ pub mod trial {
             const TYPE_ID: u64 = 0xb950d94142edea90;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xb950d94142edea90;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xb950d94142edea90;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1792,9 +1783,45 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -1810,32 +1837,13 @@ pub mod trial {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -1856,12 +1864,6 @@ pub mod trial {
 
             pub fn has_answer(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -1899,27 +1901,16 @@ pub mod trial {
             const TYPE_ID: u64 = 0xf34fd80a48704b20;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xf34fd80a48704b20;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xf34fd80a48704b20;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1934,13 +1925,29 @@ pub mod trial {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -1954,12 +1961,13 @@ pub mod trial {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -1969,17 +1977,11 @@ pub mod trial {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -2017,27 +2019,16 @@ pub mod trial {
             const TYPE_ID: u64 = 0x95969d2a37be11c8;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0x95969d2a37be11c8;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0x95969d2a37be11c8;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -2052,9 +2043,45 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -2070,32 +2097,13 @@ pub mod trial {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -2112,12 +2120,6 @@ pub mod trial {
 
             pub fn has_sink(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -2161,27 +2163,16 @@ pub mod trial {
             const TYPE_ID: u64 = 0xa72a43c32d2c9f5b;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xa72a43c32d2c9f5b;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xa72a43c32d2c9f5b;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -2196,13 +2187,29 @@ pub mod trial {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -2216,12 +2223,13 @@ pub mod trial {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -2231,17 +2239,11 @@ pub mod trial {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -2279,27 +2281,16 @@ pub mod trial {
             const TYPE_ID: u64 = 0xab31ea72966b8f95;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xab31ea72966b8f95;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xab31ea72966b8f95;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -2314,9 +2305,45 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -2332,32 +2359,13 @@ pub mod trial {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -2374,12 +2382,6 @@ pub mod trial {
 
             pub fn has_trial(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -2423,27 +2425,16 @@ pub mod trial {
             const TYPE_ID: u64 = 0xa72584112e97bf90;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xa72584112e97bf90;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xa72584112e97bf90;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 1, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -2458,17 +2449,29 @@ pub mod trial {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
 
-            pub fn get_number(self) -> u32 {
-                self.reader.get_data_field::<u32>(0)
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -2482,12 +2485,17 @@ pub mod trial {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
+            }
+
+            pub fn get_number(self) -> u32 {
+                self.reader.get_data_field::<u32>(0)
             }
         }
 
@@ -2497,7 +2505,7 @@ pub mod trial {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -2510,12 +2518,6 @@ pub mod trial {
 
             pub fn set_number(&mut self, value: u32) {
                 self.builder.set_data_field::<u32>(0, value);
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -2553,27 +2555,16 @@ pub mod trial {
             const TYPE_ID: u64 = 0xe7327be68874a988;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xe7327be68874a988;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xe7327be68874a988;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -2588,13 +2579,29 @@ pub mod trial {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -2608,12 +2615,13 @@ pub mod trial {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -2623,17 +2631,11 @@ pub mod trial {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -2671,27 +2673,16 @@ pub mod trial {
             const TYPE_ID: u64 = 0xae411320dd364068;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xae411320dd364068;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xae411320dd364068;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -2706,13 +2697,29 @@ pub mod trial {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -2726,12 +2733,13 @@ pub mod trial {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -2741,17 +2749,11 @@ pub mod trial {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -2789,27 +2791,16 @@ pub mod trial {
             const TYPE_ID: u64 = 0xa5af89a6337651b1;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xa5af89a6337651b1;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xa5af89a6337651b1;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -2824,13 +2815,29 @@ pub mod trial {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -2844,12 +2851,13 @@ pub mod trial {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -2859,17 +2867,11 @@ pub mod trial {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -2907,27 +2909,16 @@ pub mod trial {
             const TYPE_ID: u64 = 0xbd55a9a0ad0610a1;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xbd55a9a0ad0610a1;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xbd55a9a0ad0610a1;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -2942,9 +2933,45 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -2960,32 +2987,13 @@ pub mod trial {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -3006,12 +3014,6 @@ pub mod trial {
 
             pub fn has_inside(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -3054,27 +3056,16 @@ pub mod trial {
                 const TYPE_ID: u64 = 0xdb20b94df1610c45;
             }
 
-            impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+            impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
                 const TYPE_ID: u64 = 0xdb20b94df1610c45;
             }
 
-            impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+            impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
                 const TYPE_ID: u64 = 0xdb20b94df1610c45;
             }
 
-            impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+            impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
                 const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
-            }
-
-            #[derive(Clone, Copy, Default)]
-            pub struct Reader<'a> {
-                reader: ::capstan_rpc::message::layout::StructReader<'a>,
-            }
-
-            impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-                fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                    Self { reader }
-                }
             }
 
             impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -3089,9 +3080,45 @@ pub mod trial {
                 }
             }
 
+            impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+                fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                    builder.set_struct(&input.reader, canonicalize)
+                }
+            }
+
+            impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+                fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                    builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+                }
+                fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                    ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+                }
+            }
+
+            #[derive(Clone, Copy, Default)]
+            pub struct Reader<'a> {
+                reader: ::capstan_rpc::message::layout::StructReader<'a>,
+            }
+
+            impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+                fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                    Self { reader }
+                }
+            }
+
+            pub struct Builder<'a> {
+                builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+            }
+
+            impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+                fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                    Self { builder }
+                }
+            }
+
             impl<'a> Reader<'a> {
                 pub fn reborrow(&self) -> Reader<'_> {
-                    Self { ..*self }
+                    *self
                 }
 
                 pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -3107,32 +3134,13 @@ pub mod trial {
                 }
             }
 
-            pub struct Builder<'a> {
-                builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-            }
-
-            impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-                fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                    Self { builder }
-                }
-            }
-
-            impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-                fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                    builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-                }
-                fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                    ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-                }
-            }
-
             impl<'a> Builder<'a> {
                 pub fn into_reader(self) -> Reader<'a> {
                     self.builder.into_reader().into()
                 }
 
                 pub fn reborrow(&mut self) -> Builder<'_> {
-                    Builder { builder: self.builder.reborrow() }
+                    self.builder.reborrow().into()
                 }
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -3149,12 +3157,6 @@ pub mod trial {
 
                 pub fn has_trial(&self) -> bool {
                     !self.builder.is_pointer_field_null(0)
-                }
-            }
-
-            impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-                fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                    builder.set_struct(&input.reader, canonicalize)
                 }
             }
 
@@ -3190,55 +3192,6 @@ pub mod trial {
             pub client: ::capstan_rpc::Client,
         }
 
-        impl Client {
-            pub fn hear_request(&self) -> ::capstan_rpc::Request<super::super::trial::listener::hear_params::Owned, super::super::trial::listener::hear_results::Owned> {
-                self.client.new_call(INTERFACE_ID, 0, ::core::option::Option::None)
-            }
-        }
-
-        impl ::capstan_rpc::message::capability::FromCapability for Client {
-            fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
-                Self { client: ::capstan_rpc::Client::from_cap(cap) }
-            }
-            fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
-                self.client.into_cap()
-            }
-        }
-
-        #[derive(Clone, Copy, Debug)]
-        pub struct Owned(());
-
-        impl ::capstan_rpc::message::traits::Owned for Owned {
-            type Reader<'a> = Client;
-            type Builder<'a> = Client;
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
-            fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
-            fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
-                builder.clear();
-                ::capstan_rpc::message::capability::FromCapability::from_cap(None)
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
-            fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
-                    Some(cap) => builder.set_capability(cap),
-                    None => builder.clear(),
-                }
-                Ok(())
-            }
-        }
-
         impl ::capstan_rpc::FromClient for Client {
             fn from_client(client: ::capstan_rpc::Client) -> Self {
                 Self { client }
@@ -3251,8 +3204,58 @@ pub mod trial {
             }
         }
 
+        impl ::capstan_rpc::message::capability::FromCapability for Client {
+            fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
+                ::capstan_rpc::FromClient::from_client(::capstan_rpc::Client::from_cap(cap))
+            }
+            fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
+                self.client.into_cap()
+            }
+        }
+
         impl ::capstan_rpc::message::traits::HasTypeId for Client {
             const TYPE_ID: u64 = INTERFACE_ID;
+        }
+
+        /// The interface as a type among others, for fields, lists and generic code.
+        #[derive(Clone, Copy, Debug)]
+        pub struct Owned(());
+
+        impl ::capstan_rpc::message::traits::Owned for Owned {
+            type Reader<'a> = Client;
+            type Builder<'a> = Client;
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
+            fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
+            fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.clear();
+                ::capstan_rpc::message::capability::FromCapability::from_cap(::core::option::Option::None)
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
+            }
+        }
+
+        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
+            fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
+                    ::core::option::Option::Some(cap) => builder.set_capability(cap),
+                    ::core::option::Option::None => builder.clear(),
+                }
+                ::core::result::Result::Ok(())
+            }
+        }
+
+        impl Client {
+            pub fn hear_request(&self) -> ::capstan_rpc::Request<super::super::trial::listener::hear_params::Owned, super::super::trial::listener::hear_results::Owned> {
+                self.client.new_call(INTERFACE_ID, 0, ::core::option::Option::None)
+            }
         }
 
         /// What an object of this interface does. Methods are written as `async fn`.
@@ -3266,22 +3269,6 @@ pub mod trial {
         /// Leads incoming calls to a [`Server`].
         pub struct ServerDispatch<S> {
             server: ::std::sync::Arc<S>,
-        }
-
-        impl<S: Server> ServerDispatch<S> {
-            pub fn new(server: ::std::sync::Arc<S>) -> Self {
-                Self { server }
-            }
-
-            /// Calls a method of this interface itself, not one it inherits.
-            pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
-                match method_id {
-                    0 => ::std::boxed::Box::pin(async move {
-                        Server::hear(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                    }),
-                    _ => ::capstan_rpc::unimplemented_method("trial.capnp:Trial.Listener", method_id),
-                }
-            }
         }
 
         impl<S: Server> ::capstan_rpc::Dispatch for ServerDispatch<S> {
@@ -3299,7 +3286,23 @@ pub mod trial {
 
         impl<S: Server> ::capstan_rpc::FromServer<S> for Client {
             fn into_dispatch(server: ::std::sync::Arc<S>) -> ::std::sync::Arc<dyn ::capstan_rpc::Dispatch> {
-                ::std::sync::Arc::new(ServerDispatch::new(server))
+                ::std::sync::Arc::new(ServerDispatch::<S>::new(server))
+            }
+        }
+
+        impl<S: Server> ServerDispatch<S> {
+            pub fn new(server: ::std::sync::Arc<S>) -> Self {
+                Self { server }
+            }
+
+            /// Calls a method of this interface itself, not one it inherits.
+            pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
+                match method_id {
+                    0 => ::std::boxed::Box::pin(async move {
+                        <S as Server>::hear(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                    }),
+                    _ => ::capstan_rpc::unimplemented_method("trial.capnp:Trial.Listener", method_id),
+                }
             }
         }
 
@@ -3324,27 +3327,16 @@ pub mod trial {
                 const TYPE_ID: u64 = 0xbd649b51b8cadb26;
             }
 
-            impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+            impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
                 const TYPE_ID: u64 = 0xbd649b51b8cadb26;
             }
 
-            impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+            impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
                 const TYPE_ID: u64 = 0xbd649b51b8cadb26;
             }
 
-            impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+            impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
                 const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
-            }
-
-            #[derive(Clone, Copy, Default)]
-            pub struct Reader<'a> {
-                reader: ::capstan_rpc::message::layout::StructReader<'a>,
-            }
-
-            impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-                fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                    Self { reader }
-                }
             }
 
             impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -3359,9 +3351,45 @@ pub mod trial {
                 }
             }
 
+            impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+                fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                    builder.set_struct(&input.reader, canonicalize)
+                }
+            }
+
+            impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+                fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                    builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+                }
+                fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                    ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+                }
+            }
+
+            #[derive(Clone, Copy, Default)]
+            pub struct Reader<'a> {
+                reader: ::capstan_rpc::message::layout::StructReader<'a>,
+            }
+
+            impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+                fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                    Self { reader }
+                }
+            }
+
+            pub struct Builder<'a> {
+                builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+            }
+
+            impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+                fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                    Self { builder }
+                }
+            }
+
             impl<'a> Reader<'a> {
                 pub fn reborrow(&self) -> Reader<'_> {
-                    Self { ..*self }
+                    *self
                 }
 
                 pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -3377,32 +3405,13 @@ pub mod trial {
                 }
             }
 
-            pub struct Builder<'a> {
-                builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-            }
-
-            impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-                fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                    Self { builder }
-                }
-            }
-
-            impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-                fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                    builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-                }
-                fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                    ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-                }
-            }
-
             impl<'a> Builder<'a> {
                 pub fn into_reader(self) -> Reader<'a> {
                     self.builder.into_reader().into()
                 }
 
                 pub fn reborrow(&mut self) -> Builder<'_> {
-                    Builder { builder: self.builder.reborrow() }
+                    self.builder.reborrow().into()
                 }
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -3423,12 +3432,6 @@ pub mod trial {
 
                 pub fn has_text(&self) -> bool {
                     !self.builder.is_pointer_field_null(0)
-                }
-            }
-
-            impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-                fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                    builder.set_struct(&input.reader, canonicalize)
                 }
             }
 
@@ -3466,27 +3469,16 @@ pub mod trial {
                 const TYPE_ID: u64 = 0xfb58442e6f8c7fe9;
             }
 
-            impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+            impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
                 const TYPE_ID: u64 = 0xfb58442e6f8c7fe9;
             }
 
-            impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+            impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
                 const TYPE_ID: u64 = 0xfb58442e6f8c7fe9;
             }
 
-            impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+            impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
                 const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
-            }
-
-            #[derive(Clone, Copy, Default)]
-            pub struct Reader<'a> {
-                reader: ::capstan_rpc::message::layout::StructReader<'a>,
-            }
-
-            impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-                fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                    Self { reader }
-                }
             }
 
             impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -3501,9 +3493,45 @@ pub mod trial {
                 }
             }
 
+            impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+                fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                    builder.set_struct(&input.reader, canonicalize)
+                }
+            }
+
+            impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+                fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                    builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+                }
+                fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                    ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+                }
+            }
+
+            #[derive(Clone, Copy, Default)]
+            pub struct Reader<'a> {
+                reader: ::capstan_rpc::message::layout::StructReader<'a>,
+            }
+
+            impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+                fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                    Self { reader }
+                }
+            }
+
+            pub struct Builder<'a> {
+                builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+            }
+
+            impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+                fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                    Self { builder }
+                }
+            }
+
             impl<'a> Reader<'a> {
                 pub fn reborrow(&self) -> Reader<'_> {
-                    Self { ..*self }
+                    *self
                 }
 
                 pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -3519,32 +3547,13 @@ pub mod trial {
                 }
             }
 
-            pub struct Builder<'a> {
-                builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-            }
-
-            impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-                fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                    Self { builder }
-                }
-            }
-
-            impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-                fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                    builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-                }
-                fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                    ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-                }
-            }
-
             impl<'a> Builder<'a> {
                 pub fn into_reader(self) -> Reader<'a> {
                     self.builder.into_reader().into()
                 }
 
                 pub fn reborrow(&mut self) -> Builder<'_> {
-                    Builder { builder: self.builder.reborrow() }
+                    self.builder.reborrow().into()
                 }
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -3565,12 +3574,6 @@ pub mod trial {
 
                 pub fn has_answer(&self) -> bool {
                     !self.builder.is_pointer_field_null(0)
-                }
-            }
-
-            impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-                fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                    builder.set_struct(&input.reader, canonicalize)
                 }
             }
 
@@ -3600,55 +3603,6 @@ pub mod trial {
             pub client: ::capstan_rpc::Client,
         }
 
-        impl Client {
-            pub fn shout_request(&self) -> ::capstan_rpc::Request<super::super::trial::louder::shout_params::Owned, super::super::trial::louder::shout_results::Owned> {
-                self.client.new_call(INTERFACE_ID, 0, ::core::option::Option::None)
-            }
-        }
-
-        impl ::capstan_rpc::message::capability::FromCapability for Client {
-            fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
-                Self { client: ::capstan_rpc::Client::from_cap(cap) }
-            }
-            fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
-                self.client.into_cap()
-            }
-        }
-
-        #[derive(Clone, Copy, Debug)]
-        pub struct Owned(());
-
-        impl ::capstan_rpc::message::traits::Owned for Owned {
-            type Reader<'a> = Client;
-            type Builder<'a> = Client;
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
-            fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
-            fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
-                builder.clear();
-                ::capstan_rpc::message::capability::FromCapability::from_cap(None)
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
-            fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
-                    Some(cap) => builder.set_capability(cap),
-                    None => builder.clear(),
-                }
-                Ok(())
-            }
-        }
-
         impl ::capstan_rpc::FromClient for Client {
             fn from_client(client: ::capstan_rpc::Client) -> Self {
                 Self { client }
@@ -3661,13 +3615,63 @@ pub mod trial {
             }
         }
 
+        impl ::capstan_rpc::message::capability::FromCapability for Client {
+            fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
+                ::capstan_rpc::FromClient::from_client(::capstan_rpc::Client::from_cap(cap))
+            }
+            fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
+                self.client.into_cap()
+            }
+        }
+
         impl ::capstan_rpc::message::traits::HasTypeId for Client {
             const TYPE_ID: u64 = INTERFACE_ID;
         }
 
+        /// The interface as a type among others, for fields, lists and generic code.
+        #[derive(Clone, Copy, Debug)]
+        pub struct Owned(());
+
+        impl ::capstan_rpc::message::traits::Owned for Owned {
+            type Reader<'a> = Client;
+            type Builder<'a> = Client;
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
+            fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
+            fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.clear();
+                ::capstan_rpc::message::capability::FromCapability::from_cap(::core::option::Option::None)
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
+            }
+        }
+
+        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
+            fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
+                    ::core::option::Option::Some(cap) => builder.set_capability(cap),
+                    ::core::option::Option::None => builder.clear(),
+                }
+                ::core::result::Result::Ok(())
+            }
+        }
+
+        impl Client {
+            pub fn shout_request(&self) -> ::capstan_rpc::Request<super::super::trial::louder::shout_params::Owned, super::super::trial::louder::shout_results::Owned> {
+                self.client.new_call(INTERFACE_ID, 0, ::core::option::Option::None)
+            }
+        }
+
         impl ::core::convert::From<Client> for super::super::trial::listener::Client {
             fn from(client: Client) -> Self {
-                Self { client: client.client }
+                ::capstan_rpc::FromClient::from_client(client.client)
             }
         }
 
@@ -3682,22 +3686,6 @@ pub mod trial {
         /// Leads incoming calls to a [`Server`].
         pub struct ServerDispatch<S> {
             server: ::std::sync::Arc<S>,
-        }
-
-        impl<S: Server> ServerDispatch<S> {
-            pub fn new(server: ::std::sync::Arc<S>) -> Self {
-                Self { server }
-            }
-
-            /// Calls a method of this interface itself, not one it inherits.
-            pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
-                match method_id {
-                    0 => ::std::boxed::Box::pin(async move {
-                        Server::shout(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                    }),
-                    _ => ::capstan_rpc::unimplemented_method("trial.capnp:Trial.Louder", method_id),
-                }
-            }
         }
 
         impl<S: Server> ::capstan_rpc::Dispatch for ServerDispatch<S> {
@@ -3716,7 +3704,23 @@ pub mod trial {
 
         impl<S: Server> ::capstan_rpc::FromServer<S> for Client {
             fn into_dispatch(server: ::std::sync::Arc<S>) -> ::std::sync::Arc<dyn ::capstan_rpc::Dispatch> {
-                ::std::sync::Arc::new(ServerDispatch::new(server))
+                ::std::sync::Arc::new(ServerDispatch::<S>::new(server))
+            }
+        }
+
+        impl<S: Server> ServerDispatch<S> {
+            pub fn new(server: ::std::sync::Arc<S>) -> Self {
+                Self { server }
+            }
+
+            /// Calls a method of this interface itself, not one it inherits.
+            pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
+                match method_id {
+                    0 => ::std::boxed::Box::pin(async move {
+                        <S as Server>::shout(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                    }),
+                    _ => ::capstan_rpc::unimplemented_method("trial.capnp:Trial.Louder", method_id),
+                }
             }
         }
 
@@ -3741,27 +3745,16 @@ pub mod trial {
                 const TYPE_ID: u64 = 0xcc5a0cbf77d765cd;
             }
 
-            impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+            impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
                 const TYPE_ID: u64 = 0xcc5a0cbf77d765cd;
             }
 
-            impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+            impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
                 const TYPE_ID: u64 = 0xcc5a0cbf77d765cd;
             }
 
-            impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+            impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
                 const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
-            }
-
-            #[derive(Clone, Copy, Default)]
-            pub struct Reader<'a> {
-                reader: ::capstan_rpc::message::layout::StructReader<'a>,
-            }
-
-            impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-                fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                    Self { reader }
-                }
             }
 
             impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -3776,9 +3769,45 @@ pub mod trial {
                 }
             }
 
+            impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+                fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                    builder.set_struct(&input.reader, canonicalize)
+                }
+            }
+
+            impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+                fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                    builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+                }
+                fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                    ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+                }
+            }
+
+            #[derive(Clone, Copy, Default)]
+            pub struct Reader<'a> {
+                reader: ::capstan_rpc::message::layout::StructReader<'a>,
+            }
+
+            impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+                fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                    Self { reader }
+                }
+            }
+
+            pub struct Builder<'a> {
+                builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+            }
+
+            impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+                fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                    Self { builder }
+                }
+            }
+
             impl<'a> Reader<'a> {
                 pub fn reborrow(&self) -> Reader<'_> {
-                    Self { ..*self }
+                    *self
                 }
 
                 pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -3794,32 +3823,13 @@ pub mod trial {
                 }
             }
 
-            pub struct Builder<'a> {
-                builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-            }
-
-            impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-                fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                    Self { builder }
-                }
-            }
-
-            impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-                fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                    builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-                }
-                fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                    ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-                }
-            }
-
             impl<'a> Builder<'a> {
                 pub fn into_reader(self) -> Reader<'a> {
                     self.builder.into_reader().into()
                 }
 
                 pub fn reborrow(&mut self) -> Builder<'_> {
-                    Builder { builder: self.builder.reborrow() }
+                    self.builder.reborrow().into()
                 }
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -3840,12 +3850,6 @@ pub mod trial {
 
                 pub fn has_text(&self) -> bool {
                     !self.builder.is_pointer_field_null(0)
-                }
-            }
-
-            impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-                fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                    builder.set_struct(&input.reader, canonicalize)
                 }
             }
 
@@ -3883,27 +3887,16 @@ pub mod trial {
                 const TYPE_ID: u64 = 0x8dc3797301fa1dcb;
             }
 
-            impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+            impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
                 const TYPE_ID: u64 = 0x8dc3797301fa1dcb;
             }
 
-            impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+            impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
                 const TYPE_ID: u64 = 0x8dc3797301fa1dcb;
             }
 
-            impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+            impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
                 const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
-            }
-
-            #[derive(Clone, Copy, Default)]
-            pub struct Reader<'a> {
-                reader: ::capstan_rpc::message::layout::StructReader<'a>,
-            }
-
-            impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-                fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                    Self { reader }
-                }
             }
 
             impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -3918,9 +3911,45 @@ pub mod trial {
                 }
             }
 
+            impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+                fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                    builder.set_struct(&input.reader, canonicalize)
+                }
+            }
+
+            impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+                fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                    builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+                }
+                fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                    ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+                }
+            }
+
+            #[derive(Clone, Copy, Default)]
+            pub struct Reader<'a> {
+                reader: ::capstan_rpc::message::layout::StructReader<'a>,
+            }
+
+            impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+                fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                    Self { reader }
+                }
+            }
+
+            pub struct Builder<'a> {
+                builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+            }
+
+            impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+                fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                    Self { builder }
+                }
+            }
+
             impl<'a> Reader<'a> {
                 pub fn reborrow(&self) -> Reader<'_> {
-                    Self { ..*self }
+                    *self
                 }
 
                 pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -3936,32 +3965,13 @@ pub mod trial {
                 }
             }
 
-            pub struct Builder<'a> {
-                builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-            }
-
-            impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-                fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                    Self { builder }
-                }
-            }
-
-            impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-                fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                    builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-                }
-                fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                    ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-                }
-            }
-
             impl<'a> Builder<'a> {
                 pub fn into_reader(self) -> Reader<'a> {
                     self.builder.into_reader().into()
                 }
 
                 pub fn reborrow(&mut self) -> Builder<'_> {
-                    Builder { builder: self.builder.reborrow() }
+                    self.builder.reborrow().into()
                 }
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -3982,12 +3992,6 @@ pub mod trial {
 
                 pub fn has_answer(&self) -> bool {
                     !self.builder.is_pointer_field_null(0)
-                }
-            }
-
-            impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-                fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                    builder.set_struct(&input.reader, canonicalize)
                 }
             }
 
@@ -4020,59 +4024,6 @@ pub mod byte_sink {
         pub client: ::capstan_rpc::Client,
     }
 
-    impl Client {
-        pub fn write_request(&self) -> ::capstan_rpc::Request<super::byte_sink::write_params::Owned, super::byte_sink::write_results::Owned> {
-            self.client.new_call(INTERFACE_ID, 0, ::core::option::Option::None)
-        }
-
-        pub fn end_request(&self) -> ::capstan_rpc::Request<super::byte_sink::end_params::Owned, super::byte_sink::end_results::Owned> {
-            self.client.new_call(INTERFACE_ID, 1, ::core::option::Option::None)
-        }
-    }
-
-    impl ::capstan_rpc::message::capability::FromCapability for Client {
-        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
-            Self { client: ::capstan_rpc::Client::from_cap(cap) }
-        }
-        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
-            self.client.into_cap()
-        }
-    }
-
-    #[derive(Clone, Copy, Debug)]
-    pub struct Owned(());
-
-    impl ::capstan_rpc::message::traits::Owned for Owned {
-        type Reader<'a> = Client;
-        type Builder<'a> = Client;
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
-        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
-        }
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
-        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
-            builder.clear();
-            ::capstan_rpc::message::capability::FromCapability::from_cap(None)
-        }
-        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
-        }
-    }
-
-    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
-        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
-                Some(cap) => builder.set_capability(cap),
-                None => builder.clear(),
-            }
-            Ok(())
-        }
-    }
-
     impl ::capstan_rpc::FromClient for Client {
         fn from_client(client: ::capstan_rpc::Client) -> Self {
             Self { client }
@@ -4085,8 +4036,62 @@ pub mod byte_sink {
         }
     }
 
+    impl ::capstan_rpc::message::capability::FromCapability for Client {
+        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
+            ::capstan_rpc::FromClient::from_client(::capstan_rpc::Client::from_cap(cap))
+        }
+        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
+            self.client.into_cap()
+        }
+    }
+
     impl ::capstan_rpc::message::traits::HasTypeId for Client {
         const TYPE_ID: u64 = INTERFACE_ID;
+    }
+
+    /// The interface as a type among others, for fields, lists and generic code.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Owned(());
+
+    impl ::capstan_rpc::message::traits::Owned for Owned {
+        type Reader<'a> = Client;
+        type Builder<'a> = Client;
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
+        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
+        }
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
+        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.clear();
+            ::capstan_rpc::message::capability::FromCapability::from_cap(::core::option::Option::None)
+        }
+        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
+        }
+    }
+
+    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
+        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
+                ::core::option::Option::Some(cap) => builder.set_capability(cap),
+                ::core::option::Option::None => builder.clear(),
+            }
+            ::core::result::Result::Ok(())
+        }
+    }
+
+    impl Client {
+        pub fn write_request(&self) -> ::capstan_rpc::Request<super::byte_sink::write_params::Owned, super::byte_sink::write_results::Owned> {
+            self.client.new_call(INTERFACE_ID, 0, ::core::option::Option::None)
+        }
+
+        pub fn end_request(&self) -> ::capstan_rpc::Request<super::byte_sink::end_params::Owned, super::byte_sink::end_results::Owned> {
+            self.client.new_call(INTERFACE_ID, 1, ::core::option::Option::None)
+        }
     }
 
     /// What an object of this interface does. Methods are written as `async fn`.
@@ -4107,25 +4112,6 @@ pub mod byte_sink {
         server: ::std::sync::Arc<S>,
     }
 
-    impl<S: Server> ServerDispatch<S> {
-        pub fn new(server: ::std::sync::Arc<S>) -> Self {
-            Self { server }
-        }
-
-        /// Calls a method of this interface itself, not one it inherits.
-        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
-            match method_id {
-                0 => ::std::boxed::Box::pin(async move {
-                    Server::write(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                1 => ::std::boxed::Box::pin(async move {
-                    Server::end(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                _ => ::capstan_rpc::unimplemented_method("trial.capnp:ByteSink", method_id),
-            }
-        }
-    }
-
     impl<S: Server> ::capstan_rpc::Dispatch for ServerDispatch<S> {
         fn dispatch(self: ::std::sync::Arc<Self>, interface_id: u64, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
             let server = ::std::sync::Arc::clone(&self.server);
@@ -4141,7 +4127,26 @@ pub mod byte_sink {
 
     impl<S: Server> ::capstan_rpc::FromServer<S> for Client {
         fn into_dispatch(server: ::std::sync::Arc<S>) -> ::std::sync::Arc<dyn ::capstan_rpc::Dispatch> {
-            ::std::sync::Arc::new(ServerDispatch::new(server))
+            ::std::sync::Arc::new(ServerDispatch::<S>::new(server))
+        }
+    }
+
+    impl<S: Server> ServerDispatch<S> {
+        pub fn new(server: ::std::sync::Arc<S>) -> Self {
+            Self { server }
+        }
+
+        /// Calls a method of this interface itself, not one it inherits.
+        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
+            match method_id {
+                0 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::write(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                1 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::end(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                _ => ::capstan_rpc::unimplemented_method("trial.capnp:ByteSink", method_id),
+            }
         }
     }
 
@@ -4168,27 +4173,16 @@ pub mod byte_sink {
             const TYPE_ID: u64 = 0xfe542784914532af;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xfe542784914532af;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xfe542784914532af;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -4203,9 +4197,45 @@ pub mod byte_sink {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -4221,32 +4251,13 @@ pub mod byte_sink {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -4267,12 +4278,6 @@ pub mod byte_sink {
 
             pub fn has_chunk(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -4310,27 +4315,16 @@ pub mod byte_sink {
             const TYPE_ID: u64 = 0xf0957917a39dc466;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xf0957917a39dc466;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xf0957917a39dc466;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -4345,13 +4339,29 @@ pub mod byte_sink {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -4365,12 +4375,13 @@ pub mod byte_sink {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -4380,17 +4391,11 @@ pub mod byte_sink {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -4428,27 +4433,16 @@ pub mod byte_sink {
             const TYPE_ID: u64 = 0xe8a5c4015c2c89e4;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xe8a5c4015c2c89e4;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xe8a5c4015c2c89e4;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -4463,13 +4457,29 @@ pub mod byte_sink {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -4483,12 +4493,13 @@ pub mod byte_sink {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -4498,17 +4509,11 @@ pub mod byte_sink {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -4546,27 +4551,16 @@ pub mod byte_sink {
             const TYPE_ID: u64 = 0xd2fd9f90daf345c4;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xd2fd9f90daf345c4;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xd2fd9f90daf345c4;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -4581,13 +4575,29 @@ pub mod byte_sink {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -4601,12 +4611,13 @@ pub mod byte_sink {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -4616,17 +4627,11 @@ pub mod byte_sink {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -4657,59 +4662,6 @@ pub mod streaming_byte_sink {
         pub client: ::capstan_rpc::Client,
     }
 
-    impl Client {
-        pub fn write_request(&self) -> ::capstan_rpc::StreamingRequest<super::streaming_byte_sink::write_params::Owned> {
-            self.client.new_streaming_call(INTERFACE_ID, 0, ::core::option::Option::None)
-        }
-
-        pub fn end_request(&self) -> ::capstan_rpc::Request<super::streaming_byte_sink::end_params::Owned, super::streaming_byte_sink::end_results::Owned> {
-            self.client.new_call(INTERFACE_ID, 1, ::core::option::Option::None)
-        }
-    }
-
-    impl ::capstan_rpc::message::capability::FromCapability for Client {
-        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
-            Self { client: ::capstan_rpc::Client::from_cap(cap) }
-        }
-        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
-            self.client.into_cap()
-        }
-    }
-
-    #[derive(Clone, Copy, Debug)]
-    pub struct Owned(());
-
-    impl ::capstan_rpc::message::traits::Owned for Owned {
-        type Reader<'a> = Client;
-        type Builder<'a> = Client;
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
-        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
-        }
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
-        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
-            builder.clear();
-            ::capstan_rpc::message::capability::FromCapability::from_cap(None)
-        }
-        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
-        }
-    }
-
-    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
-        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
-                Some(cap) => builder.set_capability(cap),
-                None => builder.clear(),
-            }
-            Ok(())
-        }
-    }
-
     impl ::capstan_rpc::FromClient for Client {
         fn from_client(client: ::capstan_rpc::Client) -> Self {
             Self { client }
@@ -4722,8 +4674,62 @@ pub mod streaming_byte_sink {
         }
     }
 
+    impl ::capstan_rpc::message::capability::FromCapability for Client {
+        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
+            ::capstan_rpc::FromClient::from_client(::capstan_rpc::Client::from_cap(cap))
+        }
+        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
+            self.client.into_cap()
+        }
+    }
+
     impl ::capstan_rpc::message::traits::HasTypeId for Client {
         const TYPE_ID: u64 = INTERFACE_ID;
+    }
+
+    /// The interface as a type among others, for fields, lists and generic code.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Owned(());
+
+    impl ::capstan_rpc::message::traits::Owned for Owned {
+        type Reader<'a> = Client;
+        type Builder<'a> = Client;
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
+        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
+        }
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
+        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.clear();
+            ::capstan_rpc::message::capability::FromCapability::from_cap(::core::option::Option::None)
+        }
+        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
+        }
+    }
+
+    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
+        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
+                ::core::option::Option::Some(cap) => builder.set_capability(cap),
+                ::core::option::Option::None => builder.clear(),
+            }
+            ::core::result::Result::Ok(())
+        }
+    }
+
+    impl Client {
+        pub fn write_request(&self) -> ::capstan_rpc::StreamingRequest<super::streaming_byte_sink::write_params::Owned> {
+            self.client.new_streaming_call(INTERFACE_ID, 0, ::core::option::Option::None)
+        }
+
+        pub fn end_request(&self) -> ::capstan_rpc::Request<super::streaming_byte_sink::end_params::Owned, super::streaming_byte_sink::end_results::Owned> {
+            self.client.new_call(INTERFACE_ID, 1, ::core::option::Option::None)
+        }
     }
 
     /// What an object of this interface does. Methods are written as `async fn`.
@@ -4744,26 +4750,6 @@ pub mod streaming_byte_sink {
         server: ::std::sync::Arc<S>,
     }
 
-    impl<S: Server> ServerDispatch<S> {
-        pub fn new(server: ::std::sync::Arc<S>) -> Self {
-            Self { server }
-        }
-
-        /// Calls a method of this interface itself, not one it inherits.
-        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
-            match method_id {
-                0 => ::std::boxed::Box::pin(async move {
-                    let _ = results;
-                    Server::write(&*server, ::capstan_rpc::Params::new(params)).await
-                }),
-                1 => ::std::boxed::Box::pin(async move {
-                    Server::end(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                _ => ::capstan_rpc::unimplemented_method("trial.capnp:StreamingByteSink", method_id),
-            }
-        }
-    }
-
     impl<S: Server> ::capstan_rpc::Dispatch for ServerDispatch<S> {
         fn dispatch(self: ::std::sync::Arc<Self>, interface_id: u64, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
             let server = ::std::sync::Arc::clone(&self.server);
@@ -4779,7 +4765,27 @@ pub mod streaming_byte_sink {
 
     impl<S: Server> ::capstan_rpc::FromServer<S> for Client {
         fn into_dispatch(server: ::std::sync::Arc<S>) -> ::std::sync::Arc<dyn ::capstan_rpc::Dispatch> {
-            ::std::sync::Arc::new(ServerDispatch::new(server))
+            ::std::sync::Arc::new(ServerDispatch::<S>::new(server))
+        }
+    }
+
+    impl<S: Server> ServerDispatch<S> {
+        pub fn new(server: ::std::sync::Arc<S>) -> Self {
+            Self { server }
+        }
+
+        /// Calls a method of this interface itself, not one it inherits.
+        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
+            match method_id {
+                0 => ::std::boxed::Box::pin(async move {
+                    let _ = results;
+                    <S as Server>::write(&*server, ::capstan_rpc::Params::new(params)).await
+                }),
+                1 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::end(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                _ => ::capstan_rpc::unimplemented_method("trial.capnp:StreamingByteSink", method_id),
+            }
         }
     }
 
@@ -4805,27 +4811,16 @@ pub mod streaming_byte_sink {
             const TYPE_ID: u64 = 0xff4346c363ebbd53;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xff4346c363ebbd53;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xff4346c363ebbd53;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -4840,9 +4835,45 @@ pub mod streaming_byte_sink {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -4858,32 +4889,13 @@ pub mod streaming_byte_sink {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -4904,12 +4916,6 @@ pub mod streaming_byte_sink {
 
             pub fn has_chunk(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -4947,27 +4953,16 @@ pub mod streaming_byte_sink {
             const TYPE_ID: u64 = 0xb9d1bb420d0be605;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xb9d1bb420d0be605;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xb9d1bb420d0be605;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -4982,13 +4977,29 @@ pub mod streaming_byte_sink {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -5002,12 +5013,13 @@ pub mod streaming_byte_sink {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -5017,17 +5029,11 @@ pub mod streaming_byte_sink {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -5065,27 +5071,16 @@ pub mod streaming_byte_sink {
             const TYPE_ID: u64 = 0xe922aaf319a1c1ec;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xe922aaf319a1c1ec;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xe922aaf319a1c1ec;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 1, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -5100,17 +5095,29 @@ pub mod streaming_byte_sink {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
 
-            pub fn get_total(self) -> u64 {
-                self.reader.get_data_field::<u64>(0)
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -5124,12 +5131,17 @@ pub mod streaming_byte_sink {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
+            }
+
+            pub fn get_total(self) -> u64 {
+                self.reader.get_data_field::<u64>(0)
             }
         }
 
@@ -5139,7 +5151,7 @@ pub mod streaming_byte_sink {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -5152,12 +5164,6 @@ pub mod streaming_byte_sink {
 
             pub fn set_total(&mut self, value: u64) {
                 self.builder.set_data_field::<u64>(0, value);
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -5188,52 +5194,6 @@ pub mod blob_handle {
         pub client: ::capstan_rpc::Client,
     }
 
-    impl Client {
-    }
-
-    impl ::capstan_rpc::message::capability::FromCapability for Client {
-        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
-            Self { client: ::capstan_rpc::Client::from_cap(cap) }
-        }
-        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
-            self.client.into_cap()
-        }
-    }
-
-    #[derive(Clone, Copy, Debug)]
-    pub struct Owned(());
-
-    impl ::capstan_rpc::message::traits::Owned for Owned {
-        type Reader<'a> = Client;
-        type Builder<'a> = Client;
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
-        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
-        }
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
-        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
-            builder.clear();
-            ::capstan_rpc::message::capability::FromCapability::from_cap(None)
-        }
-        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
-        }
-    }
-
-    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
-        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
-                Some(cap) => builder.set_capability(cap),
-                None => builder.clear(),
-            }
-            Ok(())
-        }
-    }
-
     impl ::capstan_rpc::FromClient for Client {
         fn from_client(client: ::capstan_rpc::Client) -> Self {
             Self { client }
@@ -5246,8 +5206,52 @@ pub mod blob_handle {
         }
     }
 
+    impl ::capstan_rpc::message::capability::FromCapability for Client {
+        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
+            ::capstan_rpc::FromClient::from_client(::capstan_rpc::Client::from_cap(cap))
+        }
+        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
+            self.client.into_cap()
+        }
+    }
+
     impl ::capstan_rpc::message::traits::HasTypeId for Client {
         const TYPE_ID: u64 = INTERFACE_ID;
+    }
+
+    /// The interface as a type among others, for fields, lists and generic code.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Owned(());
+
+    impl ::capstan_rpc::message::traits::Owned for Owned {
+        type Reader<'a> = Client;
+        type Builder<'a> = Client;
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
+        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
+        }
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
+        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.clear();
+            ::capstan_rpc::message::capability::FromCapability::from_cap(::core::option::Option::None)
+        }
+        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
+        }
+    }
+
+    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
+        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
+                ::core::option::Option::Some(cap) => builder.set_capability(cap),
+                ::core::option::Option::None => builder.clear(),
+            }
+            ::core::result::Result::Ok(())
+        }
     }
 
     /// What an object of this interface does. Methods are written as `async fn`.
@@ -5257,19 +5261,6 @@ pub mod blob_handle {
     /// Leads incoming calls to a [`Server`].
     pub struct ServerDispatch<S> {
         server: ::std::sync::Arc<S>,
-    }
-
-    impl<S: Server> ServerDispatch<S> {
-        pub fn new(server: ::std::sync::Arc<S>) -> Self {
-            Self { server }
-        }
-
-        /// Calls a method of this interface itself, not one it inherits.
-        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
-            match method_id {
-                _ => ::capstan_rpc::unimplemented_method("trial.capnp:BlobHandle", method_id),
-            }
-        }
     }
 
     impl<S: Server> ::capstan_rpc::Dispatch for ServerDispatch<S> {
@@ -5287,7 +5278,20 @@ pub mod blob_handle {
 
     impl<S: Server> ::capstan_rpc::FromServer<S> for Client {
         fn into_dispatch(server: ::std::sync::Arc<S>) -> ::std::sync::Arc<dyn ::capstan_rpc::Dispatch> {
-            ::std::sync::Arc::new(ServerDispatch::new(server))
+            ::std::sync::Arc::new(ServerDispatch::<S>::new(server))
+        }
+    }
+
+    impl<S: Server> ServerDispatch<S> {
+        pub fn new(server: ::std::sync::Arc<S>) -> Self {
+            Self { server }
+        }
+
+        /// Calls a method of this interface itself, not one it inherits.
+        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
+            match method_id {
+                _ => ::capstan_rpc::unimplemented_method("trial.capnp:BlobHandle", method_id),
+            }
         }
     }
 }
@@ -5302,59 +5306,6 @@ pub mod blob_writer {
         pub client: ::capstan_rpc::Client,
     }
 
-    impl Client {
-        pub fn write_request(&self) -> ::capstan_rpc::StreamingRequest<super::blob_writer::write_params::Owned> {
-            self.client.new_streaming_call(INTERFACE_ID, 0, ::core::option::Option::None)
-        }
-
-        pub fn done_request(&self) -> ::capstan_rpc::Request<super::blob_writer::done_params::Owned, super::blob_writer::done_results::Owned> {
-            self.client.new_call(INTERFACE_ID, 1, ::core::option::Option::None)
-        }
-    }
-
-    impl ::capstan_rpc::message::capability::FromCapability for Client {
-        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
-            Self { client: ::capstan_rpc::Client::from_cap(cap) }
-        }
-        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
-            self.client.into_cap()
-        }
-    }
-
-    #[derive(Clone, Copy, Debug)]
-    pub struct Owned(());
-
-    impl ::capstan_rpc::message::traits::Owned for Owned {
-        type Reader<'a> = Client;
-        type Builder<'a> = Client;
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
-        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
-        }
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
-        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
-            builder.clear();
-            ::capstan_rpc::message::capability::FromCapability::from_cap(None)
-        }
-        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
-        }
-    }
-
-    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
-        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
-                Some(cap) => builder.set_capability(cap),
-                None => builder.clear(),
-            }
-            Ok(())
-        }
-    }
-
     impl ::capstan_rpc::FromClient for Client {
         fn from_client(client: ::capstan_rpc::Client) -> Self {
             Self { client }
@@ -5367,8 +5318,62 @@ pub mod blob_writer {
         }
     }
 
+    impl ::capstan_rpc::message::capability::FromCapability for Client {
+        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
+            ::capstan_rpc::FromClient::from_client(::capstan_rpc::Client::from_cap(cap))
+        }
+        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
+            self.client.into_cap()
+        }
+    }
+
     impl ::capstan_rpc::message::traits::HasTypeId for Client {
         const TYPE_ID: u64 = INTERFACE_ID;
+    }
+
+    /// The interface as a type among others, for fields, lists and generic code.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Owned(());
+
+    impl ::capstan_rpc::message::traits::Owned for Owned {
+        type Reader<'a> = Client;
+        type Builder<'a> = Client;
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
+        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
+        }
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
+        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.clear();
+            ::capstan_rpc::message::capability::FromCapability::from_cap(::core::option::Option::None)
+        }
+        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
+        }
+    }
+
+    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
+        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
+                ::core::option::Option::Some(cap) => builder.set_capability(cap),
+                ::core::option::Option::None => builder.clear(),
+            }
+            ::core::result::Result::Ok(())
+        }
+    }
+
+    impl Client {
+        pub fn write_request(&self) -> ::capstan_rpc::StreamingRequest<super::blob_writer::write_params::Owned> {
+            self.client.new_streaming_call(INTERFACE_ID, 0, ::core::option::Option::None)
+        }
+
+        pub fn done_request(&self) -> ::capstan_rpc::Request<super::blob_writer::done_params::Owned, super::blob_writer::done_results::Owned> {
+            self.client.new_call(INTERFACE_ID, 1, ::core::option::Option::None)
+        }
     }
 
     /// What an object of this interface does. Methods are written as `async fn`.
@@ -5389,26 +5394,6 @@ pub mod blob_writer {
         server: ::std::sync::Arc<S>,
     }
 
-    impl<S: Server> ServerDispatch<S> {
-        pub fn new(server: ::std::sync::Arc<S>) -> Self {
-            Self { server }
-        }
-
-        /// Calls a method of this interface itself, not one it inherits.
-        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
-            match method_id {
-                0 => ::std::boxed::Box::pin(async move {
-                    let _ = results;
-                    Server::write(&*server, ::capstan_rpc::Params::new(params)).await
-                }),
-                1 => ::std::boxed::Box::pin(async move {
-                    Server::done(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                _ => ::capstan_rpc::unimplemented_method("trial.capnp:BlobWriter", method_id),
-            }
-        }
-    }
-
     impl<S: Server> ::capstan_rpc::Dispatch for ServerDispatch<S> {
         fn dispatch(self: ::std::sync::Arc<Self>, interface_id: u64, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
             let server = ::std::sync::Arc::clone(&self.server);
@@ -5424,7 +5409,27 @@ pub mod blob_writer {
 
     impl<S: Server> ::capstan_rpc::FromServer<S> for Client {
         fn into_dispatch(server: ::std::sync::Arc<S>) -> ::std::sync::Arc<dyn ::capstan_rpc::Dispatch> {
-            ::std::sync::Arc::new(ServerDispatch::new(server))
+            ::std::sync::Arc::new(ServerDispatch::<S>::new(server))
+        }
+    }
+
+    impl<S: Server> ServerDispatch<S> {
+        pub fn new(server: ::std::sync::Arc<S>) -> Self {
+            Self { server }
+        }
+
+        /// Calls a method of this interface itself, not one it inherits.
+        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
+            match method_id {
+                0 => ::std::boxed::Box::pin(async move {
+                    let _ = results;
+                    <S as Server>::write(&*server, ::capstan_rpc::Params::new(params)).await
+                }),
+                1 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::done(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                _ => ::capstan_rpc::unimplemented_method("trial.capnp:BlobWriter", method_id),
+            }
         }
     }
 
@@ -5450,27 +5455,16 @@ pub mod blob_writer {
             const TYPE_ID: u64 = 0x941ec2924a72cd5a;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0x941ec2924a72cd5a;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0x941ec2924a72cd5a;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -5485,9 +5479,45 @@ pub mod blob_writer {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -5503,32 +5533,13 @@ pub mod blob_writer {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -5549,12 +5560,6 @@ pub mod blob_writer {
 
             pub fn has_chunk(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -5592,27 +5597,16 @@ pub mod blob_writer {
             const TYPE_ID: u64 = 0xd98186f03b148c17;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xd98186f03b148c17;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xd98186f03b148c17;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -5627,13 +5621,29 @@ pub mod blob_writer {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -5647,12 +5657,13 @@ pub mod blob_writer {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -5662,17 +5673,11 @@ pub mod blob_writer {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -5710,27 +5715,16 @@ pub mod blob_writer {
             const TYPE_ID: u64 = 0xc1a5d69f1ec6c17d;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xc1a5d69f1ec6c17d;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xc1a5d69f1ec6c17d;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -5745,9 +5739,45 @@ pub mod blob_writer {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -5763,32 +5793,13 @@ pub mod blob_writer {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -5805,12 +5816,6 @@ pub mod blob_writer {
 
             pub fn has_handle(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -5847,59 +5852,6 @@ pub mod web_site_publisher {
         pub client: ::capstan_rpc::Client,
     }
 
-    impl Client {
-        pub fn create_blob_request(&self) -> ::capstan_rpc::Request<super::web_site_publisher::create_blob_params::Owned, super::web_site_publisher::create_blob_results::Owned> {
-            self.client.new_call(INTERFACE_ID, 0, ::core::option::Option::None)
-        }
-
-        pub fn set_request(&self) -> ::capstan_rpc::Request<super::web_site_publisher::set_params::Owned, super::web_site_publisher::set_results::Owned> {
-            self.client.new_call(INTERFACE_ID, 1, ::core::option::Option::None)
-        }
-    }
-
-    impl ::capstan_rpc::message::capability::FromCapability for Client {
-        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
-            Self { client: ::capstan_rpc::Client::from_cap(cap) }
-        }
-        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
-            self.client.into_cap()
-        }
-    }
-
-    #[derive(Clone, Copy, Debug)]
-    pub struct Owned(());
-
-    impl ::capstan_rpc::message::traits::Owned for Owned {
-        type Reader<'a> = Client;
-        type Builder<'a> = Client;
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
-        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
-        }
-    }
-
-    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
-        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
-            builder.clear();
-            ::capstan_rpc::message::capability::FromCapability::from_cap(None)
-        }
-        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-            Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
-        }
-    }
-
-    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
-        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
-                Some(cap) => builder.set_capability(cap),
-                None => builder.clear(),
-            }
-            Ok(())
-        }
-    }
-
     impl ::capstan_rpc::FromClient for Client {
         fn from_client(client: ::capstan_rpc::Client) -> Self {
             Self { client }
@@ -5912,8 +5864,62 @@ pub mod web_site_publisher {
         }
     }
 
+    impl ::capstan_rpc::message::capability::FromCapability for Client {
+        fn from_cap(cap: ::core::option::Option<::capstan_rpc::CapHandle>) -> Self {
+            ::capstan_rpc::FromClient::from_client(::capstan_rpc::Client::from_cap(cap))
+        }
+        fn into_cap(self) -> ::core::option::Option<::capstan_rpc::CapHandle> {
+            self.client.into_cap()
+        }
+    }
+
     impl ::capstan_rpc::message::traits::HasTypeId for Client {
         const TYPE_ID: u64 = INTERFACE_ID;
+    }
+
+    /// The interface as a type among others, for fields, lists and generic code.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Owned(());
+
+    impl ::capstan_rpc::message::traits::Owned for Owned {
+        type Reader<'a> = Client;
+        type Builder<'a> = Client;
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Client {
+        fn get_from_pointer(reader: &::capstan_rpc::message::layout::PointerReader<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(reader.get_capability()?))
+        }
+    }
+
+    impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Client {
+        fn init_pointer(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.clear();
+            ::capstan_rpc::message::capability::FromCapability::from_cap(::core::option::Option::None)
+        }
+        fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+            ::core::result::Result::Ok(::capstan_rpc::message::capability::FromCapability::from_cap(builder.get_capability()?))
+        }
+    }
+
+    impl ::capstan_rpc::message::traits::SetterInput<Owned> for Client {
+        fn set_pointer_builder(mut builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, _canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+            match ::capstan_rpc::message::capability::FromCapability::into_cap(input) {
+                ::core::option::Option::Some(cap) => builder.set_capability(cap),
+                ::core::option::Option::None => builder.clear(),
+            }
+            ::core::result::Result::Ok(())
+        }
+    }
+
+    impl Client {
+        pub fn create_blob_request(&self) -> ::capstan_rpc::Request<super::web_site_publisher::create_blob_params::Owned, super::web_site_publisher::create_blob_results::Owned> {
+            self.client.new_call(INTERFACE_ID, 0, ::core::option::Option::None)
+        }
+
+        pub fn set_request(&self) -> ::capstan_rpc::Request<super::web_site_publisher::set_params::Owned, super::web_site_publisher::set_results::Owned> {
+            self.client.new_call(INTERFACE_ID, 1, ::core::option::Option::None)
+        }
     }
 
     /// What an object of this interface does. Methods are written as `async fn`.
@@ -5934,25 +5940,6 @@ pub mod web_site_publisher {
         server: ::std::sync::Arc<S>,
     }
 
-    impl<S: Server> ServerDispatch<S> {
-        pub fn new(server: ::std::sync::Arc<S>) -> Self {
-            Self { server }
-        }
-
-        /// Calls a method of this interface itself, not one it inherits.
-        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
-            match method_id {
-                0 => ::std::boxed::Box::pin(async move {
-                    Server::create_blob(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                1 => ::std::boxed::Box::pin(async move {
-                    Server::set(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
-                }),
-                _ => ::capstan_rpc::unimplemented_method("trial.capnp:WebSitePublisher", method_id),
-            }
-        }
-    }
-
     impl<S: Server> ::capstan_rpc::Dispatch for ServerDispatch<S> {
         fn dispatch(self: ::std::sync::Arc<Self>, interface_id: u64, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
             let server = ::std::sync::Arc::clone(&self.server);
@@ -5968,7 +5955,26 @@ pub mod web_site_publisher {
 
     impl<S: Server> ::capstan_rpc::FromServer<S> for Client {
         fn into_dispatch(server: ::std::sync::Arc<S>) -> ::std::sync::Arc<dyn ::capstan_rpc::Dispatch> {
-            ::std::sync::Arc::new(ServerDispatch::new(server))
+            ::std::sync::Arc::new(ServerDispatch::<S>::new(server))
+        }
+    }
+
+    impl<S: Server> ServerDispatch<S> {
+        pub fn new(server: ::std::sync::Arc<S>) -> Self {
+            Self { server }
+        }
+
+        /// Calls a method of this interface itself, not one it inherits.
+        pub fn dispatch_method(server: ::std::sync::Arc<S>, method_id: u16, params: ::capstan_rpc::RawParams, results: ::capstan_rpc::RawResults) -> ::capstan_rpc::BoxFuture<::capstan_rpc::Result<()>> {
+            match method_id {
+                0 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::create_blob(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                1 => ::std::boxed::Box::pin(async move {
+                    <S as Server>::set(&*server, ::capstan_rpc::Params::new(params), ::capstan_rpc::Results::new(results)).await
+                }),
+                _ => ::capstan_rpc::unimplemented_method("trial.capnp:WebSitePublisher", method_id),
+            }
         }
     }
 
@@ -5995,27 +6001,16 @@ pub mod web_site_publisher {
             const TYPE_ID: u64 = 0x8c93b1bc42e598d1;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0x8c93b1bc42e598d1;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0x8c93b1bc42e598d1;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -6030,13 +6025,29 @@ pub mod web_site_publisher {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -6050,12 +6061,13 @@ pub mod web_site_publisher {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -6065,17 +6077,11 @@ pub mod web_site_publisher {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -6113,27 +6119,16 @@ pub mod web_site_publisher {
             const TYPE_ID: u64 = 0xb2a5f3181ec1e36c;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xb2a5f3181ec1e36c;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xb2a5f3181ec1e36c;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 1 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -6148,9 +6143,45 @@ pub mod web_site_publisher {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -6166,32 +6197,13 @@ pub mod web_site_publisher {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -6208,12 +6220,6 @@ pub mod web_site_publisher {
 
             pub fn has_writer(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -6257,27 +6263,16 @@ pub mod web_site_publisher {
             const TYPE_ID: u64 = 0xab891716d9896898;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xab891716d9896898;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xab891716d9896898;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 2 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -6292,9 +6287,45 @@ pub mod web_site_publisher {
             }
         }
 
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
+            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+                *self
             }
 
             pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
@@ -6318,32 +6349,13 @@ pub mod web_site_publisher {
             }
         }
 
-        pub struct Builder<'a> {
-            builder: ::capstan_rpc::message::layout::StructBuilder<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructBuilder<'a>> for Builder<'a> {
-            fn from(builder: ::capstan_rpc::message::layout::StructBuilder<'a>) -> Self {
-                Self { builder }
-            }
-        }
-
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
-            }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
-            }
-        }
-
         impl<'a> Builder<'a> {
             pub fn into_reader(self) -> Reader<'a> {
                 self.builder.into_reader().into()
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
@@ -6376,12 +6388,6 @@ pub mod web_site_publisher {
 
             pub fn has_blob(&self) -> bool {
                 !self.builder.is_pointer_field_null(1)
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
@@ -6425,27 +6431,16 @@ pub mod web_site_publisher {
             const TYPE_ID: u64 = 0xd0fc2ac3c1c7b500;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Reader<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Reader<'a> {
             const TYPE_ID: u64 = 0xd0fc2ac3c1c7b500;
         }
 
-        impl ::capstan_rpc::message::traits::HasTypeId for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasTypeId for Builder<'a> {
             const TYPE_ID: u64 = 0xd0fc2ac3c1c7b500;
         }
 
-        impl ::capstan_rpc::message::traits::HasStructSize for Builder<'_> {
+        impl<'a> ::capstan_rpc::message::traits::HasStructSize for Builder<'a> {
             const STRUCT_SIZE: ::capstan_rpc::message::layout::StructSize = ::capstan_rpc::message::layout::StructSize { data: 0, pointers: 0 };
-        }
-
-        #[derive(Clone, Copy, Default)]
-        pub struct Reader<'a> {
-            reader: ::capstan_rpc::message::layout::StructReader<'a>,
-        }
-
-        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
-            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
-                Self { reader }
-            }
         }
 
         impl<'a> ::capstan_rpc::message::traits::FromPointerReader<'a> for Reader<'a> {
@@ -6460,13 +6455,29 @@ pub mod web_site_publisher {
             }
         }
 
-        impl<'a> Reader<'a> {
-            pub fn reborrow(&self) -> Reader<'_> {
-                Self { ..*self }
+        impl<'a> ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'a> {
+            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
             }
+        }
 
-            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
-                self.reader.total_size()
+        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
+            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: ::capstan_rpc::message::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<::capstan_rpc::message::layout::StructReader<'a>> for Reader<'a> {
+            fn from(reader: ::capstan_rpc::message::layout::StructReader<'a>) -> Self {
+                Self { reader }
             }
         }
 
@@ -6480,12 +6491,13 @@ pub mod web_site_publisher {
             }
         }
 
-        impl<'a> ::capstan_rpc::message::traits::FromPointerBuilder<'a> for Builder<'a> {
-            fn init_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, _size: u32) -> Self {
-                builder.init_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE).into()
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
             }
-            fn get_from_pointer(builder: ::capstan_rpc::message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [::capstan_rpc::message::Word]>) -> ::capstan_rpc::message::Result<Self> {
-                ::core::result::Result::Ok(builder.get_struct(<Self as ::capstan_rpc::message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+
+            pub fn total_size(&self) -> ::capstan_rpc::message::Result<::capstan_rpc::message::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -6495,17 +6507,11 @@ pub mod web_site_publisher {
             }
 
             pub fn reborrow(&mut self) -> Builder<'_> {
-                Builder { builder: self.builder.reborrow() }
+                self.builder.reborrow().into()
             }
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
-            }
-        }
-
-        impl ::capstan_rpc::message::traits::SetterInput<Owned> for Reader<'_> {
-            fn set_pointer_builder(builder: ::capstan_rpc::message::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> ::capstan_rpc::message::Result<()> {
-                builder.set_struct(&input.reader, canonicalize)
             }
         }
 
