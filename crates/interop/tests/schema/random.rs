@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 pub struct Structs {
     state: u64,
+    /// The struct being made has a numbered union; one is enough.
+    numbered: bool,
 }
 
 enum Member {
@@ -35,10 +37,14 @@ const TYPES: [&str; 14] = [
 
 impl Structs {
     pub fn new(seed: u64) -> Self {
-        Structs { state: seed }
+        Structs {
+            state: seed,
+            numbered: false,
+        }
     }
 
     pub fn write_struct(&mut self, index: usize, out: &mut String) {
+        self.numbered = false;
         let count = 1 + self.below(10);
         let mut members = self.members(count, 3);
         if self.below(3) == 0 {
@@ -73,7 +79,9 @@ impl Structs {
             1 | 2 => {
                 let count = 2 + self.below(4);
                 let members = self.members(count, depth - 1);
-                if self.below(4) == 0 && members.iter().all(|m| matches!(m, Member::Field(_))) {
+                let plain = members.iter().all(|m| matches!(m, Member::Field(_)));
+                if plain && !self.numbered && self.below(2) == 0 {
+                    self.numbered = true;
                     Member::NumberedUnion(members)
                 } else {
                     Member::Union(members)
@@ -104,8 +112,8 @@ fn count_numbers(members: &[Member]) -> usize {
     members.iter().map(count).sum()
 }
 
-/// A union's own number must be greater than at most one of its members': gives it the second
-/// smallest of the numbers that it and they have.
+/// A union's own number must be greater than at most one of its members', and the reference wants
+/// nothing between the two: gives it the one after the smallest of its members'.
 fn settle_union_numbers(members: &[Member], ordinals: &mut [usize], next: &mut usize) {
     for member in members {
         match member {
@@ -115,10 +123,12 @@ fn settle_union_numbers(members: &[Member], ordinals: &mut [usize], next: &mut u
             }
             Member::NumberedUnion(inner) => {
                 let end = *next + 1 + inner.len();
-                let mut sorted = ordinals[*next..end].to_vec();
-                sorted.sort_unstable();
-                let at = ordinals.iter().position(|o| *o == sorted[1]).unwrap();
-                ordinals.swap(*next, at);
+                let smallest = *ordinals[*next..end].iter().min().unwrap();
+                if ordinals[*next] == smallest {
+                    ordinals.swap(*next, *next + 1);
+                }
+                let after = ordinals.iter().position(|o| *o == smallest + 1).unwrap();
+                ordinals.swap(*next, after);
                 *next = end;
             }
         }
