@@ -21,6 +21,16 @@ export {
   UNION,
   VOID,
 } from "../seam/layout.js";
+/** Marks the types of clients with the interfaces they have. It exists for the type checker only. */
+export declare const interfaces: unique symbol;
+
+/** A constant of type Data, or a default, from its hexadecimal digits. */
+export function bytes(hex: string): Uint8Array {
+  const out = new Uint8Array(hex.length / 2);
+  for (let i = 0; i < out.length; i++) out[i] = Number.parseInt(hex.slice(i * 2, i * 2 + 2), 16);
+  return out;
+}
+
 export { decodeAny, encodeAny } from "../seam/any.js";
 export type { AnyPointer, AnyPointerInput } from "../seam/any.js";
 export type { Reader } from "../seam/reader.js";

@@ -205,7 +205,7 @@ export class Writer {
   }
 
   /** A group lives in its parent: nothing to allocate. */
-  group<T>(value: T, field: string): T {
+  group<T>(value: T | null | undefined, field: string): T {
     if (typeof value !== "object" || value === null) throw wrong(field, "an object", value);
     return value;
   }
@@ -218,6 +218,7 @@ export class Writer {
     this.#listPointer(pointer, tag, 7, words);
     this.view.setInt32(tag, count << 2, true);
     this.view.setInt32(tag + 4, dataWords | (pointers << 16), true);
+    this.count = count;
     return tag + 8;
   }
 

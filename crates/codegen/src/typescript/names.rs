@@ -241,17 +241,32 @@ impl<'s> Names<'s> {
 
     /// The type that belongs to a node, as seen from inside the namespace of `from`.
     pub(super) fn ty(&self, id: u64, from: Option<u64>) -> Result<String, Error> {
+        self.qualified(id, from, None)
+    }
+
+    /// A type that comes with a node: `Input`, `Pipeline` or `Server`.
+    pub(super) fn ty_of(&self, id: u64, from: Option<u64>, which: &str) -> Result<String, Error> {
+        self.qualified(id, from, Some(&self.extra(id, which)?))
+    }
+
+    fn qualified(&self, id: u64, from: Option<u64>, member: Option<&str>) -> Result<String, Error> {
         let place = self.get(id)?;
-        let full = place.path.join(".");
+        let path: Vec<&str> = place
+            .path
+            .iter()
+            .map(String::as_str)
+            .chain(member)
+            .collect();
+        let full = path.join(".");
         if place.file != self.file {
             return Ok(format!("{}.{full}", self.import(place.file)?));
         }
-        let first = place.path.first().map_or("", String::as_str);
+        let first = path.first().copied().unwrap_or_default();
         let Some(from) = from else { return Ok(full) };
         if !self.is_shadowed(first, from)? {
             return Ok(full);
         }
-        let alias = format!("{}$", place.path.join("$"));
+        let alias = format!("{}$", path.join("$"));
         self.aliased.borrow_mut().insert(alias.clone(), full);
         Ok(alias)
     }
@@ -394,7 +409,9 @@ impl<'s> Names<'s> {
                     } => self.with_capabilities.contains(id),
                     FieldKind::Slot { .. } => false,
                 });
-                if leads_there {
+                // Parameters are never waited for, so nothing is pipelined through them.
+                let is_params = node.scope_id == 0 && node.name().ends_with("$Params");
+                if leads_there && !is_params {
                     self.with_capabilities.insert(node.id);
                 }
             }

@@ -170,11 +170,10 @@ fn property(
         FieldKind::Slot { ty: Type::Void, .. } => return Ok(String::new()),
         FieldKind::Slot { ty, .. } => field_type(names, node.id, ty, direction)?,
         FieldKind::Group { id } => {
-            let group = names.ty(*id, Some(node.id))?;
             if direction == Direction::In {
-                format!("{group}.{}", names.extra(*id, "Input")?)
+                names.ty_of(*id, Some(node.id), "Input")?
             } else {
-                group
+                names.ty(*id, Some(node.id))?
             }
         }
     };
@@ -248,11 +247,7 @@ fn value_type(
         }
         Type::Enum { id, .. } | Type::Interface { id, .. } => names.ty(*id, Some(scope))?,
         Type::Struct { id, .. } if direction == Direction::Out => names.ty(*id, Some(scope))?,
-        Type::Struct { id, .. } => format!(
-            "{}.{}",
-            names.ty(*id, Some(scope))?,
-            names.extra(*id, "Input")?
-        ),
+        Type::Struct { id, .. } => names.ty_of(*id, Some(scope), "Input")?,
         Type::AnyPointer(_) if direction == Direction::Out => "$.AnyPointer".to_owned(),
         Type::AnyPointer(_) => "$.AnyPointerInput".to_owned(),
     })
@@ -289,11 +284,7 @@ fn pipeline_type(names: &Names<'_>, node: &Node, structure: &StructNode) -> Resu
             | FieldKind::Group { id }
                 if names.has_capabilities(*id) =>
             {
-                format!(
-                    "{}.{}",
-                    names.ty(*id, Some(node.id))?,
-                    names.extra(*id, "Pipeline")?
-                )
+                names.ty_of(*id, Some(node.id), "Pipeline")?
             }
             _ => continue,
         };
@@ -342,8 +333,8 @@ fn client_type(
         }
         let results = names.ty(method.result_struct, Some(node.id))?;
         if names.has_capabilities(method.result_struct) {
-            let pipeline = names.extra(method.result_struct, "Pipeline")?;
-            let _ = writeln!(out, "$.CallPromise<{results}, {results}.{pipeline}>;");
+            let pipeline = names.ty_of(method.result_struct, Some(node.id), "Pipeline")?;
+            let _ = writeln!(out, "$.CallPromise<{results}, {pipeline}>;");
         } else {
             let _ = writeln!(out, "$.CallPromise<{results}>;");
         }
@@ -389,11 +380,7 @@ fn server_type(
 }
 
 fn input(names: &Names<'_>, scope: u64, id: u64) -> Result<String, Error> {
-    Ok(format!(
-        "{}.{}",
-        names.ty(id, Some(scope))?,
-        names.extra(id, "Input")?
-    ))
+    names.ty_of(id, Some(scope), "Input")
 }
 
 /// ` extends A, B`; with `.member` of each when one is given.
@@ -405,11 +392,10 @@ fn extended(
 ) -> Result<String, Error> {
     let mut bases = Vec::new();
     for superclass in superclasses {
-        let base = names.ty(superclass.id, Some(scope))?;
         bases.push(if member.is_empty() {
-            base
+            names.ty(superclass.id, Some(scope))?
         } else {
-            format!("{base}.{}", names.extra(superclass.id, member)?)
+            names.ty_of(superclass.id, Some(scope), member)?
         });
     }
     Ok(if bases.is_empty() {

@@ -1,0 +1,42 @@
+// Makes golden.json: messages as the C++ tool writes them. `node js/test/golden.mjs`, with Debian's `capnp` installed.
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+
+const cases = {
+  scalars: ["Scalars", "(b=true,i8= -8,i16= -16,i32= -32,i64= -64,u8=8,u16=16,u32=32,u64=18446744073709551615,f32=1.25,f64= -2.5,colour=blue)"],
+  noScalars: ["Scalars", "()"],
+  defaults: ["Defaults", "()"],
+  setDefaults: [
+    "Defaults",
+    '(b=false,i8=1,i16=1,i32=1,i64=1,u8=1,u16=1,u32=1,u64=1,f32=2.5,f64=3.5,colour=red,text="set",data=0x"aa")',
+  ],
+  emptyBlobs: ["Defaults", '(text="",data="")'],
+  lists: [
+    "Lists",
+    "(voids=[void,void],bools=[true,false,true,true,false,false,false,false,true],i8s=[-1,2],i16s=[-3,4],i32s=[-5,6],i64s=[-7,8]," +
+      'u8s=[1,255],u16s=[65535],u32s=[4294967295,1,2],u64s=[18446744073709551615],f32s=[0.5,-1],f64s=[0.1],colours=[red,blue],texts=["a","",' +
+      '"grüße 🜁"],datas=[0x"01",""],structs=[(x=1,y=2,label="one"),(x=3)],matrix=[[1,2],[],[3]],grid=[[(x=9)],[(y=8,label="g")]])',
+  ],
+  noLists: ["Lists", "()"],
+  circle: ["Shape", '(name="c",circle=0.5)'],
+  polygon: ["Shape", '(name="p",polygon=[(x=1,label="a"),(y=2,label="b")],after="end")'],
+  box: ["Shape", '(name="sq",box=(width=2,height=3,note="n"),style=(colour=green,pen=(dashed=[1,2,3])),after="z")'],
+  none: ["Shape", '(none=void,style=(pen=(solid=void)))'],
+  inner: ["Shape", '(inner=(name="in",inner=(name="deepest",none=void)),after="out")'],
+  corner: ["Shape", '(corner=(x=1,label="c"))'],
+  noShape: ["Shape", "()"],
+  holder: ["Holder", '(empty=(),point=(x=1),other=(id=7,kind=fancy),others=[(id=1),(id=2,kind=fancy)],kind=fancy,empties=[(),(),()])'],
+  old: ["OldHolder", '(one=(a=1,t="one"),many=[(a=2,t="two"),(a=3)],bytes=[4,5])'],
+  new: [
+    "NewHolder",
+    '(one=(a=1,t="one",b=8,u="u",more=[(x=1)]),many=[(a=2,t="two",b=9),(a=3,u="three")],bytes=[(value=4,extra=1),(value=5)])',
+  ],
+};
+
+const schema = new URL("schemas/everything.capnp", import.meta.url).pathname;
+const golden = {};
+for (const [name, [type, text]] of Object.entries(cases)) {
+  const bytes = execFileSync("capnp", ["encode", schema, type], { input: `${text}\n`, stdio: ["pipe", "pipe", "inherit"] });
+  golden[name] = bytes.toString("hex");
+}
+writeFileSync(new URL("golden.json", import.meta.url), `${JSON.stringify(golden, undefined, 2)}\n`);

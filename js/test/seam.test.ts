@@ -1,0 +1,421 @@
+import { expect, test, describe } from "vitest";
+import { CapnpError, decode, encode, init } from "../src/node.js";
+import type { StructDescriptor } from "../src/seam/descriptor.js";
+import {
+  Clash,
+  Colour,
+  Defaults,
+  favourite,
+  greeting,
+  Holder,
+  huge,
+  limit,
+  Lists,
+  Map as SchemaMap,
+  NewHolder,
+  OldHolder,
+  Point,
+  Scalars,
+  Shape,
+} from "./generated/everything.capnp.js";
+import { Files } from "./generated/files.capnp.js";
+import golden from "./golden.json" with { type: "json" };
+
+await init();
+
+const bytesOf = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, "hex"));
+const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+
+/** A message of one segment from its words, each as 16 hexadecimal digits in memory order. */
+function message(...words: string[]): Uint8Array {
+  const table = Buffer.alloc(8);
+  table.writeUInt32LE(words.length, 4);
+  return bytesOf(table.toString("hex") + words.join(""));
+}
+
+const point = (x: number, y = 0, label = ""): Point => ({ x, y, label });
+const style = { colour: "red", pen: { which: "solid" } } as const;
+
+const scalars: Scalars = {
+  b: true,
+  i8: -8,
+  i16: -16,
+  i32: -32,
+  i64: -64n,
+  u8: 8,
+  u16: 16,
+  u32: 32,
+  u64: 18446744073709551615n,
+  f32: 1.25,
+  f64: -2.5,
+  colour: "blue",
+};
+const byDefault: Defaults = {
+  b: true,
+  i8: -5,
+  i16: -300,
+  i32: -70000,
+  i64: -5000000000n,
+  u8: 200,
+  u16: 60000,
+  u32: 4000000000,
+  u64: 18446744073709551615n,
+  f32: 1.5,
+  f64: -0.25,
+  colour: "blue",
+  text: "fallback",
+  data: Uint8Array.of(1, 2, 255),
+};
+const noScalars: Scalars = {
+  b: false, i8: 0, i16: 0, i32: 0, i64: 0n, u8: 0, u16: 0, u32: 0, u64: 0n, f32: 0, f64: 0, colour: "red",
+};
+const lists: Lists = {
+  voids: [undefined, undefined],
+  bools: [true, false, true, true, false, false, false, false, true],
+  i8s: [-1, 2],
+  i16s: [-3, 4],
+  i32s: [-5, 6],
+  i64s: [-7n, 8n],
+  u8s: [1, 255],
+  u16s: [65535],
+  u32s: [4294967295, 1, 2],
+  u64s: [18446744073709551615n],
+  f32s: [0.5, -1],
+  f64s: [0.1],
+  colours: ["red", "blue"],
+  texts: ["a", "", "grüße 🜁"],
+  datas: [Uint8Array.of(1), new Uint8Array(0)],
+  structs: [point(1, 2, "one"), point(3)],
+  matrix: [[1, 2], [], [3]],
+  grid: [[point(9)], [point(0, 8, "g")]],
+};
+const noLists = Object.fromEntries(Object.keys(lists).map((key) => [key, []])) as unknown as Lists;
+
+type Case = Record<keyof typeof golden, [StructDescriptor, object]>;
+const cases: Case = {
+  scalars: [Scalars, scalars],
+  noScalars: [Scalars, noScalars],
+  defaults: [Defaults, byDefault],
+  setDefaults: [
+    Defaults,
+    { b: false, i8: 1, i16: 1, i32: 1, i64: 1n, u8: 1, u16: 1, u32: 1, u64: 1n, f32: 2.5, f64: 3.5, colour: "red", text: "set", data: Uint8Array.of(0xaa) },
+  ],
+  emptyBlobs: [Defaults, { ...byDefault, text: "", data: new Uint8Array(0) }],
+  lists: [Lists, lists],
+  noLists: [Lists, noLists],
+  circle: [Shape, { name: "c", style, after: "", which: "circle", circle: 0.5 }],
+  polygon: [Shape, { name: "p", style, after: "end", which: "polygon", polygon: [point(1, 0, "a"), point(0, 2, "b")] }],
+  box: [
+    Shape,
+    {
+      name: "sq",
+      style: { colour: "green", pen: { which: "dashed", dashed: [1, 2, 3] } },
+      after: "z",
+      which: "box",
+      box: { width: 2, height: 3, note: "n" },
+    },
+  ],
+  none: [Shape, { name: "", style, after: "", which: "none" }],
+  inner: [
+    Shape,
+    {
+      name: "",
+      style,
+      after: "out",
+      which: "inner",
+      inner: { name: "in", style, after: "", which: "inner", inner: { name: "deepest", style, after: "", which: "none" } },
+    },
+  ],
+  corner: [Shape, { name: "", style, after: "", which: "corner", corner: point(1, 0, "c") }],
+  noShape: [Shape, { name: "", style, after: "", which: "circle", circle: 0 }],
+  holder: [
+    Holder,
+    {
+      empty: {},
+      point: point(1),
+      any: undefined,
+      other: { id: 7, kind: "fancy" },
+      others: [{ id: 1, kind: "plain" }, { id: 2, kind: "fancy" }],
+      kind: "fancy",
+      empties: [{}, {}, {}],
+    },
+  ],
+  old: [
+    OldHolder,
+    { one: { a: 1, t: "one" }, many: [{ a: 2, t: "two" }, { a: 3, t: "" }], bytes: [4, 5] },
+  ],
+  new: [
+    NewHolder,
+    {
+      one: { a: 1, t: "one", b: 8n, u: "u", more: [point(1)] },
+      many: [{ a: 2, t: "two", b: 9n, u: "", more: [] }, { a: 3, t: "", b: 7n, u: "three", more: [] }],
+      bytes: [{ value: 4, extra: 1 }, { value: 5, extra: 9 }],
+    },
+  ],
+};
+
+describe.each(Object.entries(cases))("%s", (name, [type, value]) => {
+  test("as the C++ tool wrote it, is read", () => {
+    expect(decode(type, bytesOf(golden[name as keyof typeof golden]))).toEqual(value);
+  });
+
+  test("survives a round trip", () => {
+    const bytes = encode(type, value);
+    expect(bytes.length % 8).toBe(0);
+    expect(decode(type, bytes)).toEqual(value);
+  });
+});
+
+describe("bytes", () => {
+  // Those in which the tool puts things in the same order.
+  test.each(["scalars", "setDefaults", "lists", "circle", "corner", "old"] as const)(
+    "of %s are those of the C++ tool",
+    (name) => {
+      const [type, value] = cases[name];
+      expect(hexOf(encode(type, without(value, "")))).toBe(golden[name]);
+    },
+  );
+
+  test("of an empty value are one empty struct", () => {
+    expect(hexOf(encode(Holder, {}))).toBe(hexOf(message("0000000001000600", ...Array<string>(7).fill("0000000000000000"))));
+  });
+});
+
+describe("versions", () => {
+  test("an older sender's structs read with the newer fields' defaults", () => {
+    const old = decode(NewHolder, encode(OldHolder, { one: { a: 1, t: "x" }, many: [{ a: 2, t: "y" }, {}], bytes: [4, 5] }));
+    expect(old).toEqual({
+      one: { a: 1, t: "x", b: 7n, u: "", more: [] },
+      many: [{ a: 2, t: "y", b: 7n, u: "", more: [] }, { a: 0, t: "", b: 7n, u: "", more: [] }],
+      bytes: [{ value: 4, extra: 9 }, { value: 5, extra: 9 }],
+    });
+  });
+
+  test("a newer sender's structs read without what is not known", () => {
+    const bytes = encode(NewHolder, {
+      one: { a: 1, t: "x", b: 3, u: "u", more: [point(1)] },
+      many: [{ a: 2, t: "y", b: 4 }],
+      bytes: [{ value: 4, extra: 5 }, { value: 6 }],
+    });
+    expect(decode(OldHolder, bytes)).toEqual({ one: { a: 1, t: "x" }, many: [{ a: 2, t: "y" }], bytes: [4, 6] });
+  });
+
+  test("unknown union members and enumerants stay numbers and are sent on", () => {
+    const bytes = encode(Shape, { which: 77, style: { colour: 500, pen: { which: 9 } } });
+    const shape = decode(Shape, bytes);
+    expect(shape).toEqual({ name: "", which: 77, style: { colour: 500, pen: { which: 9 } }, after: "" });
+    expect(decode(Shape, encode(Shape, shape))).toEqual(shape);
+    expect(decode(Lists, encode(Lists, { colours: [1, 9] })).colours).toEqual(["green", 9]);
+  });
+});
+
+describe("input", () => {
+  test("may leave everything out, and null is as good as nothing", () => {
+    expect(decode(Scalars, encode(Scalars, {}))).toEqual(noScalars);
+    expect(decode(Shape, encode(Shape, { name: undefined }))).toMatchObject({ name: "", which: "circle" });
+    expect(decode(Holder, encode(Holder, { point: null as unknown as undefined })).point).toBeUndefined();
+  });
+
+  test("takes numbers and bigints for 64-bit integers, and typed arrays for lists", () => {
+    const values = decode(Lists, encode(Lists, { i64s: [-1, -(2n ** 63n), 2 ** 53 - 1, -(2 ** 53 - 1)], u64s: [2 ** 40, 2n ** 64n - 1n], f32s: Float32Array.of(1, 2) }));
+    expect(values.i64s).toEqual([-1n, -(2n ** 63n), 2n ** 53n - 1n, -(2n ** 53n - 1n)]);
+    expect(values.u64s).toEqual([2n ** 40n, 2n ** 64n - 1n]);
+    expect(values.f32s).toEqual([1, 2]);
+  });
+
+  test.each([
+    [Scalars, { u8: 256 }, /Scalars: u8: expected an integer from 0 to 255, got 256/],
+    [Scalars, { i16: 1.5 }, /i16: expected an integer from -32768 to 32767, got 1.5/],
+    [Scalars, { u32: -1 }, /u32: .*got -1/],
+    [Scalars, { i32: Number.NaN }, /i32: .*got NaN/],
+    [Scalars, { u64: -1n }, /u64: .*got -1n/],
+    [Scalars, { i64: 2 ** 63 }, /i64: expected a bigint or an integer up to 2\^53/],
+    [Scalars, { u64: "7" }, /u64: .*got the string "7"/],
+    [Scalars, { b: 1 }, /b: expected a boolean, got 1/],
+    [Scalars, { f64: "x" }, /f64: expected a number/],
+    [Scalars, { colour: "pink" }, /colour: expected one of "red", "green", "blue", got the string "pink"/],
+    [Defaults, { text: 5 }, /text: expected a string, got 5/],
+    [Defaults, { data: [1, 2] }, /data: expected a Uint8Array, got an array/],
+    [Lists, { structs: "abc" }, /structs: expected an array/],
+    [Lists, { structs: [undefined] }, /structs: expected an object, got undefined/],
+    [Lists, { texts: [1] }, /texts: expected a string, got 1/],
+    [Shape, { which: "triangle" }, /which: expected the name of a union member, got the string "triangle"/],
+    [Shape, { style: 4 }, /style: expected an object/],
+    [Shape, 4, /value: expected an object, got 4/],
+    [Files.$.methods[2]!.params(), { into: {} }, /into: a client of files.capnp:ByteSink can only be sent over a connection/],
+  ] as [StructDescriptor, unknown, RegExp][])("%# that does not fit is refused by name", (type, value, expected) => {
+    expect(() => encode(type, value)).toThrow(expected);
+    expect(() => encode(type, value)).toThrow(TypeError);
+    // What was half written is gone.
+    expect(hexOf(encode(Scalars, {}))).toBe(golden.noScalars);
+  });
+
+  test("with a getter that encodes too is encoded right", () => {
+    const value = {
+      name: "outer",
+      get after(): string {
+        return hexOf(encode(Point, { label: "inner" }));
+      },
+    };
+    expect(decode(Shape, encode(Shape, value)).after).toBe(hexOf(encode(Point, { label: "inner" })));
+  });
+
+  test("of any size finds room", () => {
+    for (const length of [0, 1, 7, 8, 47, 48, 49, 1000, 70_000, 3_000_000]) {
+      for (const text of ["x".repeat(length), "ü".repeat(length), "🜁".repeat(length)]) {
+        expect(decode(Point, encode(Point, { label: text })).label === text).toBe(true);
+      }
+    }
+    const texts = Array.from({ length: 20_000 }, (_, i) => `text number ${i}`);
+    expect(decode(Lists, encode(Lists, { texts })).texts).toEqual(texts);
+  });
+
+  test("text keeps what UTF-8 can hold", () => {
+    for (const text of ["\ufeffwith BOM", "\0zero\0", "a\ud800b", "\u{10ffff}", "ascii then ü".repeat(9)]) {
+      const expected = text.replace("\ud800", "\ufffd");
+      expect(decode(Point, encode(Point, { label: text })).label).toBe(expected);
+    }
+  });
+});
+
+describe("names", () => {
+  test("that JavaScript has taken get an underscore", () => {
+    const clash = decode(Clash, encode(Clash, { then_: "t", constructor_: "c", toString_: "s", which: "other", other: 3 }));
+    expect(clash).toEqual({ then_: "t", constructor_: "c", toString_: "s", which: "other", other: 3 });
+    expect(decode(Clash, encode(Clash, {}))).toEqual({ then_: "", constructor_: "", toString_: "", which: "which_" });
+  });
+
+  test("of the platform's types can be declared in a schema", () => {
+    const map: SchemaMap = { uint8Array: { data: Uint8Array.of(1), numbers: [2] } };
+    expect(decode(SchemaMap, encode(SchemaMap, map))).toEqual(map);
+  });
+
+  test("of constants stand for their values", () => {
+    expect([limit, greeting, huge, favourite]).toEqual([4096, 'hi "there"', 2n ** 64n - 1n, "green"]);
+    expect(Colour.$.names).toEqual(["red", "green", "blue"]);
+  });
+});
+
+describe("AnyPointer", () => {
+  test("takes a struct with its type and gives it back as a message", () => {
+    const bytes = encode(Holder, { any: { type: Point, value: point(1, 2, "three") }, kind: "fancy" });
+    const { any } = decode(Holder, bytes);
+    expect(any && decode(Point, any.message)).toEqual(point(1, 2, "three"));
+    const again = decode(Holder, encode(Holder, { any, point: point(4) }));
+    expect(again.any && decode(Point, again.any.message)).toEqual(point(1, 2, "three"));
+    expect(again.point).toEqual(point(4));
+  });
+});
+
+describe("hostile messages", () => {
+  const failing: [string, Uint8Array, RegExp][] = [
+    ["nothing", new Uint8Array(0), /./],
+    ["half a word", Uint8Array.of(0, 0, 0, 0), /./],
+    ["a table without segments' bytes", bytesOf("0000000005000000"), /./],
+    ["an absurd segment count", bytesOf("ffffffff00000000"), /./],
+    ["trailing bytes", Uint8Array.from([...message("0000000000000000"), 1]), /./],
+    ["a struct out of bounds", message("fcffff7f02000100"), /segment 0, word 0/],
+    ["a list where a struct belongs", message("0100000000000000"), /segment 0, word 0/],
+    ["text out of bounds", message("0000000002000100", "0000000000000000", "0000000000000000", "010000000a000000"), /segment 0, word 3/],
+    ["text of no bytes", message("0000000002000100", "0000000000000000", "0000000000000000", "0100000002000000"), /NUL/],
+    ["text that is not UTF-8", message("0000000002000100", "0000000000000000", "0000000000000000", "0100000012000000", "ff00000000000000"), /UTF-8.*word 3/],
+    ["a far pointer to nowhere", message("0200000009000000"), /segment/],
+  ];
+  test.each(failing)("%s: refused with a place", (_, bytes, expected) => {
+    expect(() => decode(Point, bytes)).toThrow(CapnpError);
+    expect(() => decode(Point, bytes)).toThrow(expected);
+    expect(() => decode(Point, bytes)).toThrow(/everything\.capnp:Point: /);
+  });
+
+  test("text in bounds but without a zero at its end is refused", () => {
+    const bytes = message("0000000002000100", "0000000000000000", "0000000000000000", "010000000a000000", "6161616161616161");
+    expect(() => decode(Point, bytes)).toThrow(/NUL/);
+  });
+
+  test("a cycle ends at the nesting limit", () => {
+    const depth = (nestingLimit?: number): (() => unknown) => {
+      const { dataWords, pointers } = Shape.$;
+      const words = [`00000000${hex16(dataWords)}${hex16(pointers)}`, ...Array<string>(dataWords + pointers).fill("0000000000000000")];
+      // Tag 4 is `inner`, whose pointer leads back to the struct that holds it.
+      const start = 1;
+      const tagWord = start + Math.floor(tagOffset / 4);
+      words[tagWord] = `${"0000".repeat(tagOffset % 4)}0400${"0000".repeat(3 - (tagOffset % 4))}`;
+      const at = start + dataWords + innerPointer;
+      words[at] = `${hex32((start - at - 1) << 2)}${hex16(dataWords)}${hex16(pointers)}`;
+      return () => decode(Shape, message(...words), nestingLimit === undefined ? undefined : { nestingLimit });
+    };
+    expect(depth()).toThrow(/nest/i);
+    expect(depth(10)).toThrow(/nest/i);
+  });
+
+  test("a small message that reads as something huge is refused", () => {
+    // A list of half a billion structs without content.
+    const huge = message("0000000000000100", "0100000007000000", "fcffff7f00000000");
+    const type = ListOf(Point);
+    expect(() => decode(type, huge)).toThrow(/limit/i);
+    expect(() => decode(type, message("0000000000000100", "01000000f8ffffff", "0000000000000000"))).toThrow(CapnpError);
+  });
+
+  test("the traversal limit is the caller's to set", () => {
+    const bytes = encode(Lists, { i64s: new Array<number>(1000).fill(1) });
+    expect(() => decode(Lists, bytes, { traversalLimitWords: 500 })).toThrow(/limit/i);
+    expect(decode(Lists, bytes, { traversalLimitWords: 2000 }).i64s).toHaveLength(1000);
+  });
+
+  test("damage anywhere gives a value or a CapnpError, and does not break what follows", () => {
+    const whole = bytesOf(golden.lists);
+    const random = seeded(7);
+    for (let round = 0; round < 4000; round++) {
+      const bytes = whole.slice();
+      for (let i = 0; i <= round % 3; i++) bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256);
+      try {
+        decode(Lists, bytes);
+      } catch (error) {
+        expect(error).toBeInstanceOf(CapnpError);
+      }
+    }
+    expect(decode(Lists, whole)).toEqual(lists);
+  });
+});
+
+/** A copy whose properties that equal `left` are left out, at any depth. */
+function without<T>(value: T, left: unknown): T {
+  if (Array.isArray(value)) return value.map((each: unknown) => without(each, left)) as T;
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
+  const kept = Object.entries(value).filter(([, each]) => each !== left);
+  return Object.fromEntries(kept.map(([key, each]) => [key, without(each as unknown, left)])) as T;
+}
+
+const hex16 = (n: number): string => hexOf(Uint8Array.of(n & 255, n >> 8));
+const hex32 = (n: number): string => hexOf(Uint8Array.of(n & 255, (n >> 8) & 255, (n >> 16) & 255, (n >> 24) & 255));
+
+/** Where `inner` and the tag are in a Shape, as its own layout program says. */
+const shapeLayout = Shape.$.layout();
+const UNION = 7;
+const unionAt = shapeLayout.lastIndexOf(UNION, shapeLayout.indexOf(Shape));
+const tagOffset = shapeLayout[unionAt + 1] as number;
+const innerPointer = shapeLayout[shapeLayout.indexOf(Shape) - 1] as number;
+
+/** A struct with one list of structs, as generated code would describe it. */
+function ListOf(type: StructDescriptor): StructDescriptor<unknown[]> {
+  return {
+    $: {
+      ...type.$,
+      name: "List",
+      dataWords: 0,
+      pointers: 1,
+      program: 0,
+      layout: () => [6, 0, 3, type],
+      decode: (reader) => {
+        const out = [];
+        for (let n = reader.list(), p = reader.first; n > 0; n--, p += reader.step) out.push(type.$.decode(reader, p));
+        return out;
+      },
+    },
+  };
+}
+
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => (state = (state * 1103515245 + 12345) & 0x7fffffff) / 0x80000000;
+}
