@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use capstan_rpc::{BoxFuture, FromClient};
+use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -69,7 +70,6 @@ where
         async { Ok::<_, Infallible>(response) }
     });
     let exchange = http1::Builder::new()
-        .keep_alive(false)
         .timer(TokioTimer::new())
         .header_read_timeout(timeout)
         .serve_connection(TokioIo::new(stream), service)
@@ -102,7 +102,7 @@ impl<F> Site<F> {
                 "There is nothing at {path}. Cap'n Proto RPC over WebSocket is served at {}.\n",
                 self.path
             );
-            return (refuse(StatusCode::NOT_FOUND, text), None);
+            return (last(refuse(StatusCode::NOT_FOUND, text)), None);
         }
         match switch_protocols(&mut request) {
             Ok((response, upgrade)) => {
@@ -112,7 +112,15 @@ impl<F> Site<F> {
                     Some(Box::pin(run(upgrade, bootstrap, &self.options))),
                 )
             }
-            Err(refusal) => (refusal, None),
+            Err(refusal) => (last(refusal), None),
         }
     }
+}
+
+/// Nobody has a second request for a server of nothing but RPC.
+fn last(mut refusal: Response<String>) -> Response<String> {
+    refusal
+        .headers_mut()
+        .append(CONNECTION, HeaderValue::from_static("close"));
+    refusal
 }
