@@ -19,16 +19,6 @@ fn the_rpc_protocol() {
 }
 
 #[test]
-fn the_upload_example() {
-    let text = fs::read_to_string(repository().join("examples-web/upload/files.capnp")).unwrap();
-    check(
-        SourceFile::new("files.capnp", text),
-        &Options::rpc(),
-        "crates/rpc/tests/generated/files_capnp.rs",
-    );
-}
-
-#[test]
 fn the_tests_of_the_async_api() {
     let text =
         fs::read_to_string(repository().join("crates/rpc/tests/schemas/trial.capnp")).unwrap();
