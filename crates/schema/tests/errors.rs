@@ -86,8 +86,8 @@ fn ids() {
     assert_eq!(
         errors.unwrap_err().iter().map(describe).collect::<Vec<_>>(),
         [
-            "struct A {}: this file has no id (run 'capstan id' and put the line it prints at the \
-          top of the file)"
+            "struct A {}: this file has no id (run 'capstan id' and put what it prints, \
+          followed by ';', at the top)"
         ]
     );
     check(

@@ -125,7 +125,7 @@ impl Compiler<'_> {
                     self.complain(
                         index,
                         problem.hint(
-                            "run 'capstan id' and put the line it prints at the top of the file",
+                            "run 'capstan id' and put what it prints, followed by ';', at the top",
                         ),
                     );
                     // Never equal for two files, so that no errors follow from this one.
