@@ -260,6 +260,17 @@ fn far_pointers_are_read() {
     ];
     assert_eq!(read_data(&two_hops), b"abc");
 
+    // The tag's offset means nothing.
+    let tag_with_offset = [
+        common::segment(&[common::far_pointer(true, 0, 1)]),
+        common::segment(&[
+            common::far_pointer(false, 2, 1),
+            common::list_pointer(-9, ElementSize::Byte, 3),
+            0x0000_0000_0063_6261,
+        ]),
+    ];
+    assert_eq!(read_data(&tag_with_offset), b"abc");
+
     // Nothing forbids a far pointer into its own segment.
     let home = [common::segment(&[
         common::far_pointer(false, 2, 0),

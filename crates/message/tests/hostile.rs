@@ -198,11 +198,6 @@ fn landing_pads_that_are_none() {
     expect(not_far, ErrorKind::InvalidLandingPad, 1, 0);
     let three_hops = struct_error(&[&[far_pointer(true, 0, 1)], &[far_pointer(true, 0, 1), 0]]);
     expect(three_hops, ErrorKind::InvalidLandingPad, 1, 0);
-    let offset_in_tag = struct_error(&[
-        &[far_pointer(true, 0, 1)],
-        &[far_pointer(false, 0, 1), struct_pointer(1, 1, 0)],
-    ]);
-    expect(offset_in_tag, ErrorKind::InvalidLandingPad, 1, 0);
     let far_tag = struct_error(&[
         &[far_pointer(true, 0, 1)],
         &[far_pointer(false, 0, 1), far_pointer(false, 0, 1)],

@@ -34,14 +34,16 @@ pub(crate) struct Segments {
 }
 
 pub(crate) struct SegmentBuffer {
-    /// Front matter, then the words in use, then at most the spare room handed to a foreign encoder.
+    /// Front matter, then the words in use, then zeroes, or the spare room of a foreign encoder.
     pub(crate) bytes: Vec<u8>,
     /// Bytes in front of the segment's first word.
     pub(crate) front_bytes: usize,
     /// End of the words in use, counted like `bytes`.
     pub(crate) used_end: usize,
     /// `used_end` never passes this.
-    pub(crate) limit_end: usize,
+    limit_end: usize,
+    /// Whether someone else may have written behind the words in use.
+    spare_is_out: bool,
 }
 
 /// A byte position in a segment's buffer, front matter counted.
@@ -100,6 +102,7 @@ impl SegmentBuffer {
             front_bytes,
             used_end: front_bytes,
             limit_end: words.saturating_mul(WORD_BYTES).saturating_add(front_bytes),
+            spare_is_out: false,
         }
     }
 
@@ -121,32 +124,59 @@ impl SegmentBuffer {
     fn append(&mut self, words: usize, content: &[u8]) -> Option<usize> {
         let at = self.used_end;
         let end = words.checked_mul(WORD_BYTES)?.checked_add(at)?;
-        if end > self.limit_end {
-            return None;
+        if end > self.bytes.len() || self.spare_is_out {
+            return self.append_slowly(at, end, content);
         }
-        // Spare room that was handed out and not committed may hold anything.
-        self.bytes.truncate(at);
-        if end > self.bytes.capacity() {
-            self.bytes.try_reserve(end - at).ok()?;
+        // Zero already.
+        if !content.is_empty() {
+            self.bytes
+                .get_mut(at..at.checked_add(content.len())?)?
+                .copy_from_slice(content);
         }
-        self.bytes.extend_from_slice(content);
-        self.bytes.resize(end, 0);
         self.used_end = end;
         Some(at)
     }
 
-    /// Makes zeroed room behind the words in use.
-    pub(crate) fn spare(&mut self, bytes: usize) -> Option<()> {
-        let at = self.used_end;
-        let end = at.checked_add(bytes)?;
+    #[inline(never)]
+    fn append_slowly(&mut self, at: usize, end: usize, content: &[u8]) -> Option<usize> {
         if end > self.limit_end {
             return None;
         }
-        self.bytes.truncate(at);
+        self.take_spare_back();
         if end > self.bytes.capacity() {
-            self.bytes.try_reserve(bytes).ok()?;
+            self.bytes.try_reserve(end - self.bytes.len()).ok()?;
+        }
+        // What is copied in need not be zeroed first.
+        self.bytes.truncate(at);
+        self.bytes.extend_from_slice(content);
+        let ahead = end
+            .saturating_add(ZEROED_AHEAD_BYTES)
+            .min(self.bytes.capacity())
+            .min(self.limit_end);
+        self.bytes.resize(ahead.max(end), 0);
+        self.used_end = end;
+        Some(at)
+    }
+
+    fn take_spare_back(&mut self) {
+        if self.spare_is_out {
+            self.bytes.truncate(self.used_end);
+            self.spare_is_out = false;
+        }
+    }
+
+    /// Makes zeroed room behind the words in use.
+    pub(crate) fn spare(&mut self, bytes: usize) -> Option<()> {
+        let end = self.used_end.checked_add(bytes)?;
+        if end > self.limit_end {
+            return None;
+        }
+        self.take_spare_back();
+        if end > self.bytes.capacity() {
+            self.bytes.try_reserve(end - self.bytes.len()).ok()?;
         }
         self.bytes.resize(end, 0);
+        self.spare_is_out = true;
         Some(())
     }
 
@@ -158,14 +188,17 @@ impl SegmentBuffer {
     /// Makes the first `bytes` of the spare room part of the segment.
     pub(crate) fn commit(&mut self, bytes: usize) -> bool {
         let end = self.used_end.saturating_add(bytes);
-        let fits = end <= self.bytes.len() && end <= self.limit_end;
+        let fits = bytes == 0 || (self.spare_is_out && end <= self.bytes.len());
         if fits {
             self.used_end = end;
         }
-        self.bytes.truncate(self.used_end);
+        self.take_spare_back();
         fits
     }
 }
+
+/// Zeroing a little more than is asked for makes most allocations free of it.
+const ZEROED_AHEAD_BYTES: usize = 1024;
 
 impl<A: Allocator> BuilderArena<A> {
     /// An arena whose first segment exists and holds nothing but the root pointer.

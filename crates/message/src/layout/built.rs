@@ -68,7 +68,7 @@ impl DynArena {
                 else {
                     return Err(self.bad(pointer));
                 };
-                let tag = WirePointer::decode(self.word(pad.plus_words(1)));
+                let tag = WirePointer::decode(self.word(pad.plus_words(1))).without_offset();
                 // `examine` expects the place of the pointer, one word before an offset of zero.
                 let object = self.location(segment, word);
                 let virtual_pointer = Location {
@@ -218,10 +218,15 @@ impl DynArena {
 
     /// Makes `pointer` null and zeroes everything it led to: what was overwritten must not leave
     /// with the message, and zeroes pack well. The words themselves are not used again.
+    #[inline]
     pub(crate) fn clear(&mut self, pointer: Location) {
-        if self.word(pointer) == 0 {
-            return;
+        if self.word(pointer) != 0 {
+            self.clear_object(pointer);
         }
+    }
+
+    #[cold]
+    fn clear_object(&mut self, pointer: Location) {
         // Pointers still to clear, as runs: a struct's or list's, so the stack is as deep as the tree.
         let mut open = Vec::new();
         self.detach(pointer, &mut open);

@@ -108,22 +108,14 @@ impl<'a> PointerReader<'a> {
         else {
             return bad_pad("a double-far landing pad does not start with a far pointer");
         };
-        let tag = WirePointer::decode(segment.pointer(pad_word + 1, 0).wire);
-        match tag {
-            WirePointer::Struct {
-                offset_words: 0, ..
-            }
-            | WirePointer::List {
-                offset_words: 0, ..
-            } => Ok(Target {
+        match WirePointer::decode(segment.pointer(pad_word + 1, 0).wire).without_offset() {
+            tag @ (WirePointer::Struct { .. } | WirePointer::List { .. }) => Ok(Target {
                 segment: self.other_segment(object_segment)?,
                 start_word: i64::from(word),
                 wire: tag,
             }),
             WirePointer::Null => Ok(empty_struct(self.other_segment(object_segment)?, word)),
-            _ => {
-                bad_pad("a double-far landing pad's tag is no struct or list tag with offset zero")
-            }
+            _ => bad_pad("a double-far landing pad's tag is no struct or list tag"),
         }
     }
 

@@ -152,6 +152,27 @@ impl WirePointer {
         }
     }
 
+    /// What the second word of a double-far landing pad means: its offset ought to be zero and,
+    /// like other implementations, we do not look.
+    pub(crate) const fn without_offset(self) -> Self {
+        match self {
+            Self::Struct { size, .. } => Self::Struct {
+                offset_words: 0,
+                size,
+            },
+            Self::List {
+                element_size,
+                count,
+                ..
+            } => Self::List {
+                offset_words: 0,
+                element_size,
+                count,
+            },
+            other => other,
+        }
+    }
+
     /// The name used in error messages.
     pub(crate) const fn name(self) -> &'static str {
         match self {
