@@ -71,9 +71,11 @@ async function takeTurns(
   reporter: Reporter,
 ): Promise<Record<string, Series>> {
   const series: Record<string, Series> = {};
+  const order = Object.entries(contenders);
   // Round 0 warms up both sides and is not counted.
   for (let round = 0; round <= rounds; round += 1) {
-    for (const [name, run] of Object.entries(contenders)) {
+    // Whoever runs next to a disturbance is next to the other one in the other rounds.
+    for (const [name, run] of round % 2 === 0 ? order : order.toReversed()) {
       const started = performance.now();
       await run();
       const mbps = speed(bytes, (performance.now() - started) / 1000);

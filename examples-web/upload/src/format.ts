@@ -11,9 +11,10 @@ export function bytesText(bytes: number): string {
   return `${value.toFixed(digits)} ${units[unit] ?? ""}`;
 }
 
-/** What went wrong, with the causes behind it, as one sentence or more. */
+/** What went wrong, and what that came from where the message does not say it already. */
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const cause = error.cause === undefined ? "" : ` (${errorText(error.cause)})`;
-  return error.message + cause;
+  const message = error.message === "" ? error.name : error.message;
+  const cause = error.cause === undefined ? "" : errorText(error.cause);
+  return message.includes(cause) ? message : `${message} (${cause})`;
 }

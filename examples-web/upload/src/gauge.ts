@@ -3,12 +3,14 @@ export interface Level {
   /** Milliseconds on the page's clock. */
   readonly at: number;
   readonly windowBytes: number;
+  /** The largest call in flight; so much more than the window may be in flight, so that any call fits. */
+  readonly largestBytes: number;
   readonly inFlightBytes: number;
 }
 
 const SPAN_MS = 10_000;
 
-/** Draws bytes in flight against the window over the last ten seconds. */
+/** Draws bytes in flight against what may be over the last ten seconds. */
 export class Gauge {
   readonly #canvas: HTMLCanvasElement;
   #levels: Level[] = [];
@@ -52,7 +54,7 @@ export class Gauge {
 
     const last = this.#levels.at(-1);
     if (last === undefined) return;
-    const highest = Math.max(...this.#levels.map((level) => Math.max(level.windowBytes, level.inFlightBytes)), 1);
+    const highest = Math.max(...this.#levels.map((level) => Math.max(limit(level), level.inFlightBytes)), 1);
     const x = (level: Level) => width + ((level.at - last.at) / SPAN_MS) * width;
     const y = (bytes: number) => height - 1 - (bytes / (highest * 1.15)) * (height - 2);
     const trace = (bytesOf: (level: Level) => number) => {
@@ -74,6 +76,10 @@ export class Gauge {
     context.stroke(flight);
     context.strokeStyle = colour("--window");
     context.setLineDash([6, 4]);
-    context.stroke(trace((level) => level.windowBytes));
+    context.stroke(trace(limit));
   }
+}
+
+function limit({ windowBytes, largestBytes }: Level): number {
+  return windowBytes + largestBytes;
 }

@@ -52,8 +52,12 @@ export function showPage(): Page {
       () => false,
     );
     watching.stop();
-    if (complete) await transfer.compare(file).catch((error: unknown) => transfer.failed(errorText(error)));
-    await showServerUploads().catch(() => undefined);
+    if (complete) {
+      await transfer.compare(file).catch((error: unknown) => {
+        transfer.failed(`Sent, but “${file.name}” could not be compared with what the server has: ${errorText(error)}`);
+      });
+    }
+    await showProgressAtServer(transfer).catch(() => undefined);
   };
 
   element("cancel").addEventListener("click", () => current?.abort(new Error("cancelled")));
@@ -77,19 +81,23 @@ class Transfer {
     element("cancel").hidden = false;
     element("hashes").hidden = true;
     element("file-name").textContent = file.name;
-    element("server-has").textContent = "–";
+    for (const id of ["window", "largest", "in-flight", "server-has"]) element(id).textContent = "–";
+    element("amount").textContent = bytesText(file.size);
+    element("speed").textContent = "";
+    element<HTMLProgressElement>("progress").value = 0;
     this.#say("", "");
   }
 
   show(progress: Progress): void {
     const total = this.#file?.size ?? 0;
-    const { sentBytes, windowBytes, inFlightBytes } = progress;
+    const { sentBytes, windowBytes, largestBytes, inFlightBytes } = progress;
     const bar = element<HTMLProgressElement>("progress");
     bar.max = Math.max(total, 1);
     bar.value = sentBytes;
     element("amount").textContent = `${bytesText(sentBytes)} of ${bytesText(total)}`;
     element("speed").textContent = this.#speed(progress);
     element("window").textContent = bytesText(windowBytes);
+    element("largest").textContent = bytesText(largestBytes);
     element("in-flight").textContent = bytesText(inFlightBytes);
     element("gauge").ariaLabel = `${bytesText(inFlightBytes)} in flight, against a window of ${bytesText(windowBytes)}`;
     this.#gauge.add(progress);
@@ -147,16 +155,15 @@ class Transfer {
 
 /** Asks the server how much of the current file it has, until stopped. */
 function watchServer(transfer: Transfer): { stop(): void } {
-  const timer = setInterval(() => {
-    showServerUploads()
-      .then((uploads) => {
-        const ours = transfer.file && lastOf(uploads, transfer.file);
-        if (ours !== undefined) transfer.serverHas(ours.received);
-      })
-      // The upload itself says when the server is gone.
-      .catch(() => undefined);
-  }, ASK_SERVER_EVERY_MS);
+  // The upload itself says when the server is gone.
+  const timer = setInterval(() => void showProgressAtServer(transfer).catch(() => undefined), ASK_SERVER_EVERY_MS);
   return { stop: () => clearInterval(timer) };
+}
+
+async function showProgressAtServer(transfer: Transfer): Promise<void> {
+  const uploads = await showServerUploads();
+  const ours = transfer.file && lastOf(uploads, transfer.file);
+  if (ours !== undefined) transfer.serverHas(ours.received);
 }
 
 async function showServerUploads(): Promise<readonly ServerUpload[]> {

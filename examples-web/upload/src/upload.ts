@@ -1,6 +1,5 @@
 import { CapnpError, connect, streamStats, writable } from "capstan";
 import { Files } from "./files.capnp.js";
-import { errorText } from "./format.js";
 import type { Level } from "./gauge.js";
 
 /** How far an upload is, seen from the sending side. */
@@ -36,16 +35,18 @@ export async function upload(file: File, options: UploadOptions = {}): Promise<U
   const { sink } = files.create({ name: file.name, size: file.size });
 
   const started = performance.now();
+  let largestBytes = 0;
   const show = (inFlightBytes: number, sentBytes: number) => {
     const at = performance.now();
     const windowBytes = connection.stats().window;
-    options.onProgress?.({ at, windowBytes, inFlightBytes, sentBytes, elapsedMs: at - started });
+    options.onProgress?.({ at, windowBytes, largestBytes, inFlightBytes, sentBytes, elapsedMs: at - started });
   };
-  const look = () => {
+  const looking = setInterval(() => {
     const stream = streamStats(sink);
-    if (stream !== undefined) show(stream.inFlight, Math.min(file.size, stream.delivered + stream.inFlight));
-  };
-  const looking = setInterval(look, LOOK_EVERY_MS);
+    if (stream === undefined) return;
+    largestBytes = Math.max(largestBytes, stream.largest);
+    show(stream.inFlight, Math.min(file.size, stream.delivered + stream.inFlight));
+  }, LOOK_EVERY_MS);
   const giveUp = () => void connection.close();
   options.signal?.addEventListener("abort", giveUp);
   try {
@@ -62,7 +63,9 @@ export async function upload(file: File, options: UploadOptions = {}): Promise<U
     options.signal?.throwIfAborted();
     // pipeTo passes on the error of the side that failed, as that side made it.
     if (error instanceof CapnpError) throw new Error(`Sending “${file.name}” failed: ${error.message}`, { cause: error });
-    throw new Error(`“${file.name}” could not be read: ${errorText(error)}`, { cause: error });
+    // All that Chromium says of a file that is gone is "network error".
+    const text = `“${file.name}” could not be read: it may have been moved, changed or deleted since it was chosen`;
+    throw new Error(text, { cause: error });
   } finally {
     clearInterval(looking);
     options.signal?.removeEventListener("abort", giveUp);
