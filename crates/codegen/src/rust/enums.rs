@@ -4,7 +4,7 @@ use capstan_schema::node::{Enumerant, Node, NodeKind};
 
 use super::types::Context;
 use super::writer::{Writer, line, open};
-use super::{Error, escape_keyword};
+use super::{Error, escape_keyword, write_allow};
 use crate::names::pascal_case;
 
 pub(super) fn write_enum(
@@ -30,6 +30,7 @@ pub(super) fn write_enum(
     }
     w.close("}");
     w.blank();
+    write_allow(w, cx);
     open!(w, "impl ::core::convert::TryFrom<u16> for {name} {{");
     line!(w, "type Error = {message}::NotInSchema;");
     open!(
@@ -45,6 +46,7 @@ pub(super) fn write_enum(
     w.close("}");
     w.close("}");
     w.blank();
+    write_allow(w, cx);
     open!(w, "impl ::core::convert::From<{name}> for u16 {{");
     open!(w, "fn from(value: {name}) -> u16 {{");
     if enumerants.is_empty() {
@@ -55,6 +57,7 @@ pub(super) fn write_enum(
     w.close("}");
     w.close("}");
     w.blank();
+    write_allow(w, cx);
     open!(w, "impl {message}::traits::HasTypeId for {name} {{");
     line!(w, "const TYPE_ID: u64 = {:#018x};", node.id);
     w.close("}");

@@ -1,6 +1,7 @@
 //! Type parameters of nodes as type parameters of Rust items.
 
 use super::Error;
+use super::types::MESSAGE;
 
 /// One type parameter of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,16 +15,11 @@ pub(super) struct TypeParameter {
 #[derive(Debug, Default)]
 pub(super) struct Generics {
     parameters: Vec<TypeParameter>,
-    /// The trait that each parameter implements.
-    bound: String,
 }
 
 impl Generics {
-    pub(super) fn new(parameters: Vec<TypeParameter>, message_crate: &str) -> Self {
-        Self {
-            parameters,
-            bound: format!("{message_crate}::traits::Owned"),
-        }
+    pub(super) fn new(parameters: Vec<TypeParameter>) -> Self {
+        Self { parameters }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -98,7 +94,7 @@ impl Generics {
     fn bounded(&self) -> Vec<String> {
         self.parameters
             .iter()
-            .map(|parameter| format!("{}: {}", parameter.name, self.bound))
+            .map(|parameter| format!("{}: {MESSAGE}::traits::Owned", parameter.name))
             .collect()
     }
 }
@@ -132,8 +128,11 @@ mod tests {
             index: 0,
             name: "S".to_string(),
         };
-        let one = Generics::new(vec![parameter], "m");
-        assert_eq!(one.declaration(Some("'a")), "<'a, S: m::traits::Owned>");
+        let one = Generics::new(vec![parameter]);
+        assert_eq!(
+            one.declaration(Some("'a")),
+            "<'a, S: _capnp::traits::Owned>"
+        );
         assert_eq!(one.arguments_with(&one.fresh("S")), "<S_, S>");
         assert!(one.name(1, 1).is_err());
     }

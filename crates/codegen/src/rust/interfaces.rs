@@ -18,8 +18,9 @@ pub(super) fn write_interface(
 ) -> Result<(), Error> {
     w.doc(node.doc_comment.as_deref());
     open!(w, "pub mod {} {{", cx.scopes.name(node.id)?);
-    let generics = Generics::new(cx.scopes.type_parameters(node.id)?, cx.message());
-    let cx = cx.inside(&generics);
+    let generics = Generics::new(cx.scopes.type_parameters(node.id)?);
+    let cx = cx.inside(node.id, &generics);
+    cx.write_uses(w);
     let mut ancestors = Vec::new();
     collect_ancestors(cx, node, &mut ancestors)?;
     let methods: Vec<MethodNames<'_>> = methods
@@ -110,7 +111,7 @@ fn collect_ancestors(cx: Context<'_>, node: &Node, into: &mut Vec<Ancestor>) -> 
             path: cx.path(id)?,
             arguments,
         });
-        let generics = Generics::new(parameters, cx.message());
+        let generics = Generics::new(parameters);
         collect_ancestors(
             Context {
                 generics: &generics,

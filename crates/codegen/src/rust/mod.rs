@@ -100,7 +100,7 @@ pub fn generate(schema: &CompiledSchema, file_id: u64, options: &Options) -> Res
     let cx = Context {
         scopes: &scopes,
         file: file_id,
-        depth: 0,
+        at: file_id,
         generics: &none,
         options,
     };
@@ -112,18 +112,26 @@ pub fn generate(schema: &CompiledSchema, file_id: u64, options: &Options) -> Res
     );
     for nested in &file.nested_nodes {
         w.blank();
-        write_node(&mut w, cx, scopes.node(nested.id)?, true)?;
+        write_node(&mut w, cx, scopes.node(nested.id)?)?;
     }
     Ok(w.finish())
 }
 
 /// Lints that code written by a machine for every schema cannot heed.
-const ALLOW: &str = "#[allow(clippy::all, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, unreachable_pub, unused)]";
+const ALLOW: &str = "#[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, \
+    missing_debug_implementations, missing_docs, unreachable_pub, unused, unused_qualifications)]";
 
-/// A declared node with everything inside it. Modules at the top of a file say which lints they are exempt from.
-fn write_node(w: &mut Writer, cx: Context<'_>, node: &Node, top: bool) -> Result<(), Error> {
-    if top && !matches!(node.kind, NodeKind::Annotation { .. }) {
+/// Before an item at the top of a file: the lints that it and what is inside are exempt from.
+fn write_allow(w: &mut Writer, cx: Context<'_>) {
+    if cx.at == cx.file {
         line!(w, "{ALLOW}");
+    }
+}
+
+/// A declared node with everything inside it.
+fn write_node(w: &mut Writer, cx: Context<'_>, node: &Node) -> Result<(), Error> {
+    if !matches!(node.kind, NodeKind::Annotation { .. }) {
+        write_allow(w, cx);
     }
     match &node.kind {
         NodeKind::Struct(structure) => structs::write_struct(w, cx, node, structure),
@@ -146,7 +154,7 @@ fn write_node(w: &mut Writer, cx: Context<'_>, node: &Node, top: bool) -> Result
 fn write_nested(w: &mut Writer, cx: Context<'_>, node: &Node) -> Result<(), Error> {
     for nested in &node.nested_nodes {
         w.blank();
-        write_node(w, cx, cx.scopes.node(nested.id)?, false)?;
+        write_node(w, cx, cx.scopes.node(nested.id)?)?;
     }
     Ok(())
 }

@@ -81,47 +81,60 @@ impl<'a> Scopes<'a> {
         Ok(self.place(id)?.name.as_str())
     }
 
-    /// How code in a module `depth` levels below the module of `file` refers to the node.
-    pub(super) fn path(&self, id: u64, file: u64, depth: usize) -> Result<String, Error> {
-        let mut segments = Vec::new();
-        let mut at = id;
-        // A chain longer than there are nodes would be a circle.
-        for _ in 0..=self.nodes.len() {
-            let place = self.place(at)?;
-            if place.parent == 0 {
-                let prefix = if at == file {
-                    vec!["super"; depth].join("::")
-                } else {
-                    self.module_of_file(at, &place.name)
-                };
-                let prefix = if prefix.is_empty() {
-                    "self".to_string()
-                } else {
-                    prefix
-                };
-                segments.push(prefix);
-                segments.reverse();
-                return Ok(segments.join("::"));
+    /// How code in the module of the node `from` refers to the node `to`.
+    pub(super) fn path(&self, to: u64, from: u64) -> Result<String, Error> {
+        let (to, from) = (self.chain(to)?, self.chain(from)?);
+        let Some((file, inner)) = to.split_first() else {
+            return Ok(String::new());
+        };
+        let mut segments: Vec<&str> = Vec::new();
+        let mut rest = inner;
+        let module;
+        if from.first() == Some(file) {
+            let common = to
+                .iter()
+                .zip(&from)
+                .take_while(|(to, from)| to == from)
+                .count();
+            segments.resize(from.len().saturating_sub(common), "super");
+            rest = to.get(common..).unwrap_or_default();
+            if segments.is_empty() {
+                segments.push("self");
             }
-            segments.push(place.name.clone());
-            at = place.parent;
+        } else {
+            module = self.module_of_file(*file)?;
+            segments.push(&module);
         }
-        Err(Error::new(format!(
-            "the scopes of node {id:#018x} lead in a circle"
-        )))
+        for id in rest {
+            segments.push(self.name(*id)?);
+        }
+        Ok(segments.join("::"))
+    }
+
+    /// The node and those around it, the file first.
+    fn chain(&self, id: u64) -> Result<Vec<u64>, Error> {
+        let mut chain = Vec::new();
+        let mut at = id;
+        while at != 0 {
+            // A chain longer than there are nodes is a circle.
+            if chain.len() > self.nodes.len() {
+                return Err(Error::new(format!(
+                    "the scopes of node {id:#018x} lead in a circle"
+                )));
+            }
+            chain.push(at);
+            at = self.place(at)?.parent;
+        }
+        chain.reverse();
+        Ok(chain)
     }
 
     /// The type parameters of the node and of those around it, outermost first. A parameter that
     /// hides an outer one of the same name is renamed.
     pub(super) fn type_parameters(&self, id: u64) -> Result<Vec<TypeParameter>, Error> {
-        let mut chain = Vec::new();
-        let mut at = id;
-        while at != 0 && chain.len() <= self.nodes.len() {
-            chain.push(self.node(at)?);
-            at = self.place(at)?.parent;
-        }
         let mut parameters: Vec<TypeParameter> = Vec::new();
-        for node in chain.into_iter().rev() {
+        for id in self.chain(id)? {
+            let node = self.node(id)?;
             for (index, name) in (0..).zip(&node.parameters) {
                 let mut name = escape_keyword(pascal_case(name));
                 while parameters.iter().any(|parameter| parameter.name == name) {
@@ -137,11 +150,11 @@ impl<'a> Scopes<'a> {
         Ok(parameters)
     }
 
-    fn module_of_file(&self, id: u64, default_name: &str) -> String {
-        match self.options.file_modules.get(&id) {
+    fn module_of_file(&self, id: u64) -> Result<String, Error> {
+        Ok(match self.options.file_modules.get(&id) {
             Some(module) => module.clone(),
-            None => format!("{}::{default_name}", self.options.root_module),
-        }
+            None => format!("{}::{}", self.options.root_module, self.name(id)?),
+        })
     }
 
     fn place(&self, id: u64) -> Result<&Place, Error> {

@@ -18,8 +18,9 @@ pub(super) fn write_struct(
 ) -> Result<(), Error> {
     w.doc(node.doc_comment.as_deref());
     open!(w, "pub mod {} {{", cx.scopes.name(node.id)?);
-    let generics = Generics::new(cx.scopes.type_parameters(node.id)?, cx.message());
-    let cx = cx.inside(&generics);
+    let generics = Generics::new(cx.scopes.type_parameters(node.id)?);
+    let cx = cx.inside(node.id, &generics);
+    cx.write_uses(w);
     let template = template(cx, node, structure);
     if !structure.is_group {
         w.template(STRUCT, &template);
@@ -219,7 +220,7 @@ fn template(cx: Context<'_>, node: &Node, structure: &StructNode) -> Template {
     let when_generic = |text: String| if generic { text } else { String::new() };
     Template::new([
         ("$message", cx.message().to_string()),
-        ("$rpc", cx.options.rpc_crate.clone().unwrap_or_default()),
+        ("$rpc", cx.rpc("a pipeline").unwrap_or_default().to_string()),
         ("$decl_a", generics.declaration(Some("'a"))),
         ("$decl", generics.declaration(None)),
         ("$args_a", generics.arguments(Some("'a"))),

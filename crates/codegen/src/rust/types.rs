@@ -4,15 +4,21 @@ use capstan_schema::node::{AnyPointer, Binding, Brand, BrandBindings, Type};
 
 use super::generics::{Generics, angle_brackets};
 use super::scope::Scopes;
+use super::writer::{Writer, line};
 use super::{Error, Options};
+
+/// What modules call the message crate. No name in a schema begins with an underscore.
+pub(super) const MESSAGE: &str = "_capnp";
+/// What modules call the RPC crate.
+const RPC: &str = "_rpc";
 
 /// Where in the output we are.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) scopes: &'a Scopes<'a>,
+    /// The node in whose module we are; the file itself at the top.
+    pub(super) at: u64,
     pub(super) file: u64,
-    /// Modules between here and the file's own.
-    pub(super) depth: usize,
     /// The type parameters of the node being written, those of the nodes around it included.
     pub(super) generics: &'a Generics,
     pub(super) options: &'a Options,
@@ -20,27 +26,47 @@ pub(super) struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// The context inside the module of a node.
-    pub(super) fn inside(self, generics: &'a Generics) -> Self {
+    pub(super) fn inside(self, node: u64, generics: &'a Generics) -> Self {
         Self {
-            depth: self.depth + 1,
+            at: node,
             generics,
             ..self
         }
     }
 
-    pub(super) fn message(&self) -> &str {
-        &self.options.message_crate
+    /// The lines that every module begins with. At the top of a file they would meet those of
+    /// another file that is included beside it, so there the full paths are used.
+    pub(super) fn write_uses(&self, w: &mut Writer) {
+        line!(w, "use {} as {MESSAGE};", self.options.message_crate);
+        if let Some(rpc) = &self.options.rpc_crate {
+            line!(w, "use {rpc} as {RPC};");
+        }
+        w.blank();
     }
 
+    /// The message crate.
+    pub(super) fn message(&self) -> &str {
+        if self.at == self.file {
+            &self.options.message_crate
+        } else {
+            MESSAGE
+        }
+    }
+
+    /// The RPC crate.
     pub(super) fn rpc(&self, what: &str) -> Result<&str, Error> {
-        self.options.rpc_crate.as_deref().ok_or_else(|| {
-            Error::new(format!("{what} needs capstan-rpc, but this code was asked for with messages alone (see Options::rpc)"))
-        })
+        match &self.options.rpc_crate {
+            Some(rpc) if self.at == self.file => Ok(rpc),
+            Some(_) => Ok(RPC),
+            None => Err(Error::new(format!(
+                "{what} needs capstan-rpc, but this code was asked for with messages alone (see Options::rpc)"
+            ))),
+        }
     }
 
     /// The module of a node, or the enum itself.
     pub(super) fn path(&self, id: u64) -> Result<String, Error> {
-        self.scopes.path(id, self.file, self.depth)
+        self.scopes.path(id, self.at)
     }
 
     /// A type in a node's module, such as `Reader`, with the type arguments of the brand.

@@ -37,6 +37,11 @@ impl Writer {
         if self.out.ends_with("\n\n") {
             self.out.pop();
         }
+        if text == "}" && self.out.ends_with("{\n") {
+            self.out.pop();
+            self.out.push_str("}\n");
+            return;
+        }
         self.line(format_args!("{text}"));
     }
 
