@@ -11,6 +11,7 @@ mod modules;
 mod names;
 mod nodes;
 mod structs;
+mod suggest;
 mod values;
 
 use std::cell::{Cell, RefCell};
