@@ -62,7 +62,16 @@ pub(crate) enum CloseCode {
 /// Runs a connection to its end. `peer` names the other side in errors.
 pub(crate) async fn run<L: Link>(handle: ConnectionHandle, mut link: L, peer: String) {
     let mut batch = Vec::new();
-    let end = poll_fn(|cx| poll(&handle, &mut link, &mut batch, cx)).await;
+    let over_for_long = async {
+        handle.closed().await;
+        tokio::time::sleep(CLOSE_TIMEOUT).await;
+    };
+    let end = tokio::select! {
+        biased;
+        end = poll_fn(|cx| poll(&handle, &mut link, &mut batch, cx)) => end,
+        // A peer that reads nothing any more cannot be told.
+        () = over_for_long => return,
+    };
     match end {
         End::Over => {
             let reason = handle.closed().await;

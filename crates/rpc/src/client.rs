@@ -133,6 +133,15 @@ impl Client {
         self.hook.downcast_ref()
     }
 
+    /// Where it is, if it is anywhere yet.
+    pub(crate) fn location(&self) -> Option<&AttachedCap> {
+        match self.hook()? {
+            Hook::Attached(attached) => Some(attached),
+            Hook::Local(server) => server.attached.get(),
+            Hook::Null | Hook::Broken(_) => None,
+        }
+    }
+
     /// The runtime and the name there of this capability, to call it. A local object that has no
     /// runtime yet gets one of its own.
     pub(crate) fn target(&self) -> Result<&AttachedCap, Exception> {
@@ -201,10 +210,6 @@ impl LocalServer {
             let cap = runtime.host(self.id, Arc::clone(&self.dispatch));
             AttachedCap { runtime, cap }
         })
-    }
-
-    pub(crate) fn attached(&self) -> Option<&AttachedCap> {
-        self.attached.get()
     }
 }
 

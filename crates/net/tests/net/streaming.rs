@@ -283,3 +283,20 @@ async fn an_axum_route_can_be_an_rpc_server() {
         .unwrap();
     assert_eq!(echo(&connection.bootstrap(), "axum").await.unwrap(), "axum");
 }
+
+#[tokio::test(start_paused = true)]
+async fn closing_does_not_wait_for_ever_for_a_peer_that_reads_nothing() {
+    let (here, _there) = tokio::io::duplex(100);
+    let connection = tcp::attach(here, "the server", Options::default());
+    let call = connection
+        .bootstrap::<trial::Client>()
+        .hang_request()
+        .send();
+    // Time stands still until nothing else is left to happen.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    connection.close().await;
+    assert_eq!(
+        call.promise.await.err().unwrap().kind,
+        ErrorKind::Disconnected
+    );
+}

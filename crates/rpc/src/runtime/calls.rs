@@ -5,12 +5,12 @@ use std::sync::Arc;
 use capstan_message::capability::CapHandle;
 
 use super::effects::Effects;
-use super::objects::BARRIER_INTERFACE_ID;
+use super::objects::{BARRIER_INTERFACE_ID, HostedObject, Origin};
 use super::{Shared, State};
-use crate::client::{AttachedCap, Client, Hook, ServerId};
+use crate::client::{AttachedCap, Client, Hook, ServerId, attached_handle};
 use crate::error::Result;
 use crate::request::{CallHandle, StreamWait, StreamingSend, Waiter, admit};
-use crate::vat::{AnswerId, CallId, CapId, Exception, Outgoing};
+use crate::vat::{AnswerId, CallId, CapId, Exception, Outgoing, StreamStats};
 
 impl Shared {
     pub(crate) fn call(self: &Arc<Self>, target: CapId, mut params: Outgoing) -> Arc<CallHandle> {
@@ -95,61 +95,71 @@ impl Shared {
     /// Finds out what the capabilities of a message are called here. Runs before locking, since
     /// it may have to host objects.
     fn prepare(self: &Arc<Self>, outgoing: &mut Outgoing) -> CapTable {
-        let handles = outgoing.frame_mut().take_caps();
-        let entries = handles
-            .iter()
-            .map(|handle| self.entry(handle.as_ref()))
-            .collect();
+        self.table(outgoing.frame_mut().take_caps())
+    }
+
+    pub(super) fn table(self: &Arc<Self>, handles: Vec<Option<CapHandle>>) -> CapTable {
         CapTable {
-            entries,
-            _handles: handles,
+            entries: handles
+                .into_iter()
+                .map(|handle| self.entry(handle))
+                .collect(),
         }
     }
 
-    fn entry(self: &Arc<Self>, handle: Option<&CapHandle>) -> Entry {
+    fn entry(self: &Arc<Self>, handle: Option<CapHandle>) -> Entry {
         let Some(handle) = handle else {
             return Entry::Null;
         };
-        match handle.downcast_ref::<Hook>() {
-            Some(Hook::Null) => Entry::Null,
-            Some(Hook::Broken(error)) => Entry::Broken(error.clone()),
-            Some(Hook::Attached(attached)) => self.attached_entry(attached),
-            Some(Hook::Local(server)) => self.attached_entry(server.attach(|| Arc::clone(self))),
-            None => Entry::Broken(Exception::failed(
-                "a message carried a capability that does not come from this RPC implementation",
-            )),
+        let attached = match handle.downcast_ref::<Hook>() {
+            Some(Hook::Null) => return Entry::Null,
+            Some(Hook::Broken(error)) => return Entry::Broken(error.clone()),
+            Some(Hook::Attached(attached)) => attached,
+            Some(Hook::Local(server)) => server.attach(|| Arc::clone(self)),
+            None => {
+                return Entry::Broken(Exception::failed(
+                    "a message carried a capability that does not come from this RPC implementation",
+                ));
+            }
+        };
+        if Arc::ptr_eq(&attached.runtime, self) {
+            return Entry::Cap(attached.cap, handle);
+        }
+        // A capability of another runtime. If it stands there for one of ours, the way over there
+        // and back is cut short.
+        match attached.proxied() {
+            Some(client) if client.belongs_to(self) => self.entry(client.into_cap()),
+            _ => self.entry(Some(self.proxy(Client::from_cap(Some(handle))))),
         }
     }
 
-    fn attached_entry(self: &Arc<Self>, attached: &AttachedCap) -> Entry {
-        if Arc::ptr_eq(&attached.runtime, self) {
-            Entry::Cap(attached.cap)
-        } else {
-            Entry::Broken(Exception::failed(
-                "this capability belongs to another runtime; let all connections that exchange capabilities share one",
-            ))
-        }
+    /// An object here that passes its calls on.
+    fn proxy(self: &Arc<Self>, client: Client) -> CapHandle {
+        let cap = self.host_proxy(client);
+        attached_handle(Arc::clone(self), cap)
     }
 }
 
 /// The capabilities of a message that is about to be sent. Keeps them alive until the vat has
 /// references of its own.
-struct CapTable {
+pub(super) struct CapTable {
     entries: Vec<Entry>,
-    _handles: Vec<Option<CapHandle>>,
 }
 
 enum Entry {
     Null,
-    Cap(CapId),
+    Cap(
+        CapId,
+        #[allow(dead_code, reason = "keeps the reference alive")] CapHandle,
+    ),
     Broken(Exception),
 }
 
 impl CapTable {
-    fn retain(&self, state: &mut State) -> Vec<Option<CapId>> {
+    pub(super) fn retain(&self, state: &mut State) -> Vec<Option<CapId>> {
         let retain = |entry: &Entry| match entry {
             Entry::Null => None,
-            Entry::Cap(cap) => {
+            Entry::Cap(cap, _) => {
                 state.vat.retain(*cap);
                 Some(*cap)
             }
@@ -167,29 +177,71 @@ impl Client {
         }
     }
 
+    fn belongs_to(&self, runtime: &Arc<Shared>) -> bool {
+        self.location()
+            .is_some_and(|attached| Arc::ptr_eq(&attached.runtime, runtime))
+    }
+
+    /// What its streamed calls are doing; none when there were none.
+    #[must_use]
+    pub fn stream_stats(&self) -> Option<StreamStats> {
+        let attached = self.location()?;
+        attached
+            .runtime
+            .enter(|state, _| state.vat.stream_stats(attached.cap))
+    }
+
     /// Which object of this process this is, if it is one, once the promises on the way to it are
     /// resolved and the calls streamed to it before have been dealt with.
     pub(crate) async fn local_server(&self) -> Option<ServerId> {
-        let attached = match self.hook()? {
-            Hook::Attached(attached) => attached,
-            Hook::Local(server) => match server.attached() {
-                Some(attached) => attached,
-                None => return Some(server.id),
-            },
-            Hook::Null | Hook::Broken(_) => return None,
-        };
-        let runtime = &attached.runtime;
-        // A call goes wherever promises lead and waits for streamed ones, so its return means that
-        // both are done. How it ends does not matter: a broken stream is the business of its caller.
-        let barrier = runtime.call(attached.cap, Outgoing::call(BARRIER_INTERFACE_ID, 0, 0));
+        let mut client = self.clone();
+        loop {
+            let hook = client.hook()?;
+            let Some(attached) = client.location() else {
+                return match hook {
+                    Hook::Local(server) => Some(server.id),
+                    _ => None,
+                };
+            };
+            attached.settle().await;
+            match attached.hosted()?.origin {
+                Origin::Server(id) => return Some(id),
+                Origin::Proxy(ref behind) => {
+                    let behind = behind.clone();
+                    client = behind;
+                }
+            }
+        }
+    }
+}
+
+impl AttachedCap {
+    /// Waits until it is known where the capability leads and what was streamed there before has
+    /// been dealt with.
+    async fn settle(&self) {
+        // A call goes wherever promises lead and waits for streamed ones, so its return means
+        // both. How it ends does not matter: a broken stream is the business of its caller.
+        let barrier = self
+            .runtime
+            .call(self.cap, Outgoing::call(BARRIER_INTERFACE_ID, 0, 0));
         let _ = core::future::poll_fn(|cx| {
-            runtime.drive(cx);
+            self.runtime.drive(cx);
             barrier.poll(cx)
         })
         .await;
-        runtime.enter(|state, _| {
-            let object = state.vat.local_object(attached.cap)?;
-            Some(state.objects.get(&object)?.server)
+    }
+
+    fn hosted(&self) -> Option<Arc<HostedObject>> {
+        self.runtime.enter(|state, _| {
+            let object = state.vat.local_object(self.cap)?;
+            state.objects.get(&object).map(Arc::clone)
         })
+    }
+
+    fn proxied(&self) -> Option<Client> {
+        match &self.hosted()?.origin {
+            Origin::Proxy(client) => Some(client.clone()),
+            Origin::Server(_) => None,
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use futures_util::task::AtomicWaker;
 
 use super::{Runtime, State, lock};
-use crate::client::{Client, FromClient, Hook};
+use crate::client::{Client, FromClient};
 use crate::vat::{ConnectionId, ConnectionOptions, ConnectionStats, Exception, FlowControl};
 
 /// What a new connection offers and allows.
@@ -65,29 +65,10 @@ struct Inner {
 impl ConnectionHandle {
     pub(super) fn open(runtime: &Runtime, options: ConnectOptions) -> Self {
         let shared = &runtime.shared;
-        if let Some(bootstrap) = &options.bootstrap {
-            bootstrap.attach_to(shared);
-        }
+        let bootstrap = shared.table(vec![options.bootstrap.and_then(Client::into_cap)]);
         let state = Arc::new(ConnectionState::default());
         let id = shared.enter(|shared_state, now| {
-            let bootstrap = options
-                .bootstrap
-                .as_ref()
-                .map(|client| match client.hook() {
-                    Some(Hook::Attached(cap)) if Arc::ptr_eq(&cap.runtime, shared) => {
-                        shared_state.vat.retain(cap.cap);
-                        cap.cap
-                    }
-                    Some(Hook::Local(server)) => match server.attached() {
-                        Some(cap) if Arc::ptr_eq(&cap.runtime, shared) => {
-                            shared_state.vat.retain(cap.cap);
-                            cap.cap
-                        }
-                        _ => shared_state.vat.broken(foreign_bootstrap()),
-                    },
-                    Some(Hook::Broken(error)) => shared_state.vat.broken(error.clone()),
-                    _ => shared_state.vat.broken(foreign_bootstrap()),
-                });
+            let bootstrap = bootstrap.retain(shared_state).pop().flatten();
             let id = shared_state.vat.connect(
                 now,
                 ConnectionOptions {
@@ -310,8 +291,4 @@ impl ConnectionState {
             }
         }
     }
-}
-
-fn foreign_bootstrap() -> Exception {
-    Exception::failed("the bootstrap object belongs to another runtime than the connection")
 }

@@ -9,6 +9,7 @@ mod calls;
 mod connection;
 mod effects;
 mod objects;
+mod proxy;
 mod tasks;
 
 use core::task::Context;
@@ -23,10 +24,11 @@ use crate::BoxFuture;
 use crate::client::{Client, ServerId};
 use crate::request::Waiter;
 use crate::server::{Dispatch, FromServer};
-use crate::vat::{AnswerId, CallId, CapId, ConnectionId, ObjectId, ObjectOptions, Vat};
+use crate::vat::{AnswerId, CallId, CapId, ConnectionId, ObjectId, Vat};
 use connection::ConnectionState;
 use effects::Effects;
-use objects::{HostedObject, RunningCall};
+use objects::{HostedObject, Origin, RunningCall};
+use proxy::Proxy;
 use tasks::TaskSet;
 
 /// Starts tasks on whatever executor the program uses.
@@ -201,15 +203,20 @@ impl Shared {
 
     /// Hosts an object; the reference belongs to the caller.
     pub(crate) fn host(self: &Arc<Self>, id: ServerId, dispatch: Arc<dyn Dispatch>) -> CapId {
-        let options = ObjectOptions {
-            streaming_methods: dispatch.streaming_methods().into(),
-            concurrent: dispatch.concurrent(),
-        };
+        self.host_object(HostedObject::new(Origin::Server(id), dispatch))
+    }
+
+    /// Hosts an object that passes its calls on to a capability of another runtime.
+    fn host_proxy(self: &Arc<Self>, client: Client) -> CapId {
+        let dispatch = Arc::new(Proxy::new(client.clone()));
+        self.host_object(HostedObject::new(Origin::Proxy(client), dispatch))
+    }
+
+    fn host_object(self: &Arc<Self>, object: HostedObject) -> CapId {
+        let options = object.options();
         self.enter(|state, _| {
-            let (object, cap) = state.vat.add_object(options);
-            state
-                .objects
-                .insert(object, Arc::new(HostedObject::new(id, dispatch)));
+            let (id, cap) = state.vat.add_object(options);
+            state.objects.insert(id, Arc::new(object));
             cap
         })
     }

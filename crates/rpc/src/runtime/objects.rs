@@ -10,19 +10,26 @@ use futures_util::future::{AbortHandle, AbortRegistration, Abortable, Aborted};
 
 use super::{Shared, lock};
 use crate::BoxFuture;
-use crate::client::ServerId;
+use crate::client::{Client, ServerId};
 use crate::error::Result;
 use crate::server::{Dispatch, RawParams, RawResults, ResultsSlot};
-use crate::vat::{AnswerId, Exception};
+use crate::vat::{AnswerId, Exception, ObjectOptions};
 
 /// An object with the calls that were delivered to it and have not begun.
 ///
 /// Calls to one object begin in the order in which they were delivered, whatever thread runs
 /// them: at any time, at most one thread takes calls from the queue.
 pub(crate) struct HostedObject {
-    pub(crate) server: ServerId,
+    pub(super) origin: Origin,
     dispatch: Arc<dyn Dispatch>,
     mailbox: Mutex<Mailbox>,
+}
+
+/// What an object is.
+pub(super) enum Origin {
+    Server(ServerId),
+    /// It stands for a capability of another runtime.
+    Proxy(Client),
 }
 
 #[derive(Default)]
@@ -48,11 +55,18 @@ pub(super) enum RunningCall {
 }
 
 impl HostedObject {
-    pub(super) fn new(server: ServerId, dispatch: Arc<dyn Dispatch>) -> Self {
+    pub(super) fn new(origin: Origin, dispatch: Arc<dyn Dispatch>) -> Self {
         Self {
-            server,
+            origin,
             dispatch,
             mailbox: Mutex::default(),
+        }
+    }
+
+    pub(super) fn options(&self) -> ObjectOptions {
+        ObjectOptions {
+            streaming_methods: self.dispatch.streaming_methods().into(),
+            concurrent: self.dispatch.concurrent(),
         }
     }
 

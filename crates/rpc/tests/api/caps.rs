@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use capstan_rpc::{CapabilityServerSet, Error, FromClient, new_client};
+use capstan_rpc::{CapabilityServerSet, ConnectOptions, Error, FromClient, new_client};
 
-use crate::link::{join, runtime, settle};
+use crate::link::{join, join_runtimes, runtime, settle};
 use crate::server::{Ear, Observed, TrialServer, trial_client};
 use crate::trial_capnp::trial::{self, listener, louder};
 
@@ -166,25 +166,127 @@ async fn objects_can_be_called_without_any_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_connections_of_one_runtime_exchange_capabilities() {
+async fn capabilities_pass_from_one_connection_to_another() {
     let runtime = runtime();
-    let hub: trial::Client = runtime.new_client(TrialServer::new(&Arc::default()));
-    let (left, right) = (join(ONE_WAY, trial_client()), join(ONE_WAY, hub.clone()));
-    let error = notify(
-        &left.client.bootstrap(),
-        right.client.bootstrap::<trial::Client>().client.cast_to(),
-        "x",
-    )
-    .await;
-    assert!(error.is_err(), "the ends were made by different runtimes");
-    drop((left, right));
-
-    // Within one runtime it works.
-    let ear: listener::Client = runtime.new_client(Ear("the hub's ear"));
-    assert_eq!(
-        notify(&hub, ear, "x").await.unwrap(),
-        "the hub's ear heard x"
+    let observed = Arc::<Observed>::default();
+    let bootstrap = || -> trial::Client { new_client(TrialServer::new(&observed)) };
+    let left = join_runtimes(ONE_WAY, &runtime, ConnectOptions::default(), bootstrap());
+    let right = join_runtimes(ONE_WAY, &runtime, ConnectOptions::default(), bootstrap());
+    // The right server is given an object of the left server's, and calls it through us.
+    let listener = left.client.bootstrap::<trial::Client>().client.cast_to();
+    let error = notify(&right.client.bootstrap(), listener, "a word")
+        .await
+        .unwrap_err();
+    assert!(
+        error.reason.contains("Trial") && error.reason.contains("has no interface"),
+        "{error}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn capabilities_pass_from_one_runtime_to_another() {
+    // Calling an object makes it belong to a runtime of its own, and then it is sent elsewhere.
+    let ear: listener::Client = new_client(Ear("the ear"));
+    let mut request = ear.hear_request();
+    request.get().set_text("one");
+    request.send().promise.await.unwrap();
+    let link = join(ONE_WAY, trial_client());
+    let trial: trial::Client = link.client.bootstrap();
+    assert_eq!(
+        notify(&trial, ear.clone(), "two").await.unwrap(),
+        "the ear heard two"
+    );
+
+    // Results cross as well, with the capabilities in them.
+    let local = trial_client();
+    assert_eq!(
+        notify(&local, ear, "three").await.unwrap(),
+        "the ear heard three"
+    );
+    let other_side: trial::Client = join(ONE_WAY, local).client.bootstrap();
+    let next = other_side
+        .next_request()
+        .send()
+        .pipeline
+        .get_deep()
+        .get_inside()
+        .get_trial();
+    assert_eq!(
+        notify(&next, new_client(Ear("it")), "four").await.unwrap(),
+        "it heard four"
+    );
+}
+
+/// Gives out a listener, and tells whether it gets that one back.
+struct Recognizer {
+    set: CapabilityServerSet<Ear, listener::Client>,
+    ear: listener::Client,
+}
+
+impl trial::Server for Recognizer {
+    async fn next(
+        &self,
+        _params: trial::NextParams,
+        mut results: trial::NextResults,
+    ) -> Result<(), Error> {
+        results.get().set_trial(self.ear.client.cast_to());
+        Ok(())
+    }
+
+    async fn notify(
+        &self,
+        params: trial::NotifyParams,
+        mut results: trial::NotifyResults,
+    ) -> Result<(), Error> {
+        let ear = self
+            .set
+            .get_local_server(&params.get()?.get_listener()?)
+            .await;
+        results
+            .get()
+            .set_answer(ear.map_or("a stranger", |ear| ear.0));
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_set_knows_its_objects_wherever_they_have_been() {
+    for called_before in [false, true] {
+        let set = CapabilityServerSet::new();
+        let ear: listener::Client = set.new_client(Ear("mine"));
+        if called_before {
+            // Now it belongs to a runtime of its own, and the connection's has a proxy of it.
+            let mut request = ear.hear_request();
+            request.get().set_text("you");
+            request.send().promise.await.unwrap();
+        }
+        let link = join(
+            ONE_WAY,
+            new_client::<trial::Client, _>(Recognizer { set, ear }),
+        );
+        let trial: trial::Client = link.client.bootstrap();
+        let given: listener::Client = trial
+            .next_request()
+            .send()
+            .pipeline
+            .get_trial()
+            .client
+            .cast_to();
+        assert_eq!(
+            notify(&trial, given.clone(), "while it is promised")
+                .await
+                .unwrap(),
+            "mine"
+        );
+        assert_eq!(
+            notify(&trial, given, "when it is known").await.unwrap(),
+            "mine"
+        );
+        assert_eq!(
+            notify(&trial, new_client(Ear("mine")), "").await.unwrap(),
+            "a stranger"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -22,8 +22,25 @@ pub fn join(one_way: Duration, bootstrap: impl FromClient) -> Link {
 }
 
 pub fn join_with(one_way: Duration, client: ConnectOptions, server: ConnectOptions) -> Link {
-    let client = runtime().connect(client);
-    let server = runtime().connect(server);
+    connect(
+        one_way,
+        runtime().connect(client),
+        runtime().connect(server),
+    )
+}
+
+/// Connects a client that is in this runtime.
+pub fn join_runtimes(
+    one_way: Duration,
+    client: &Runtime,
+    options: ConnectOptions,
+    bootstrap: impl FromClient,
+) -> Link {
+    let server = runtime().connect(ConnectOptions::default().with_bootstrap(bootstrap));
+    connect(one_way, client.connect(options), server)
+}
+
+fn connect(one_way: Duration, client: ConnectionHandle, server: ConnectionHandle) -> Link {
     carry(client.clone(), server.clone(), one_way);
     carry(server.clone(), client.clone(), one_way);
     Link { client, server }
