@@ -70,7 +70,12 @@ impl Writer {
     /// code blocks as Rust, so the former move to the left and the latter become text.
     pub(super) fn doc(&mut self, comment: Option<&str>) {
         let mut in_block = false;
-        for line in comment.unwrap_or_default().lines() {
+        // Rust refuses a carriage return in a comment unless it ends a line.
+        let comment = comment
+            .unwrap_or_default()
+            .replace("\r\n", "\n")
+            .replace('\r', "\n");
+        for line in comment.lines() {
             let line = line.trim();
             if line.starts_with("```") {
                 in_block = !in_block;
@@ -147,7 +152,7 @@ mod tests {
     #[test]
     fn comments_hold_nothing_that_rustdoc_would_run() {
         let mut w = Writer::default();
-        w.doc(Some("Text.\n\n    indented()\n```\nfenced()\n"));
+        w.doc(Some("Text.\r\n\r    indented()\n```\nfenced()\n"));
         assert_eq!(
             w.finish(),
             "/// Text.\n///\n/// indented()\n/// ```text\n/// fenced()\n/// ```\n"
