@@ -91,6 +91,14 @@ impl Error {
         }))
     }
 
+    /// The same error at `to`, if it was found at `from`.
+    pub(crate) fn relocated(mut self, from: Position, to: Position) -> Self {
+        if self.0.position == Some(from) {
+            self.0.position = Some(to);
+        }
+        self
+    }
+
     /// The reason, to match on.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

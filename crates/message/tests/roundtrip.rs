@@ -246,6 +246,34 @@ proptest! {
     }
 }
 
+/// Depth is bounded by memory, not by the stack, when no nesting limit bounds it.
+#[test]
+fn as_deep_as_memory_allows() {
+    const DEPTH: u64 = 200_000;
+    let size = capstan_message::layout::StructSize {
+        data: 0,
+        pointers: 1,
+    };
+    let mut message = FrameBuilder::with_capacity_words(1);
+    let mut object = message.get_root_any().builder.init_struct(size);
+    for _ in 1..DEPTH {
+        object = object.get_pointer_field(0).init_struct(size);
+    }
+    assert_eq!(root(&message).total_size().unwrap().word_count, DEPTH);
+    let mut copy = FrameBuilder::with_capacity_words(1);
+    copy.get_root_any()
+        .builder
+        .copy_from(root(&message), true)
+        .unwrap();
+    assert_eq!(
+        root(&copy).total_size().unwrap().word_count,
+        DEPTH - 1,
+        "the last is empty when canonical"
+    );
+    copy.get_root_any().clear();
+    assert!(copy.segment_bytes().iter().all(|byte| *byte == 0));
+}
+
 /// Reads a message in every way; errors are fine.
 fn exercise<S: capstan_message::message::ReaderSegments>(message: &Reader<S>) {
     let Ok(root) = message.get_root_any() else {

@@ -413,11 +413,6 @@ impl ReaderArena for Segments {
         self.buffers.get(id as usize).map(SegmentBuffer::content)
     }
 
-    /// What we built ourselves needs no limit.
-    fn charge(&self, _words: usize) -> bool {
-        true
-    }
-
     fn cap(&self, index: u32) -> Option<&Option<CapHandle>> {
         self.caps.get(index as usize)
     }

@@ -4,4 +4,4 @@ mod build;
 mod read;
 
 pub(crate) use build::{BuilderArena, DynArena, Location, SegmentBuffer, near_pointer};
-pub(crate) use read::{NO_ARENA, ReadLimiter, ReaderArena};
+pub(crate) use read::{NO_ARENA, ReadLimiter, ReaderArena, UNLIMITED};

@@ -6,9 +6,6 @@ use crate::capability::{CapHandle, MaybeSend, MaybeSync};
 pub(crate) trait ReaderArena: MaybeSend + MaybeSync {
     fn segment(&self, id: u32) -> Option<&[u8]>;
 
-    /// Counts `words` against the traversal limit; `false` when it is exceeded.
-    fn charge(&self, words: usize) -> bool;
-
     /// `None` when the table has no such entry.
     fn cap(&self, index: u32) -> Option<&Option<CapHandle>>;
 }
@@ -22,10 +19,6 @@ pub(crate) static NO_ARENA: NoArena = NoArena;
 impl ReaderArena for NoArena {
     fn segment(&self, _id: u32) -> Option<&[u8]> {
         None
-    }
-
-    fn charge(&self, _words: usize) -> bool {
-        true
     }
 
     fn cap(&self, _index: u32) -> Option<&Option<CapHandle>> {
@@ -43,6 +36,11 @@ pub(crate) struct ReadLimiter {
     remaining_words: AtomicUsize,
 }
 
+/// For what we built ourselves.
+pub(crate) static UNLIMITED: ReadLimiter = ReadLimiter {
+    remaining_words: AtomicUsize::new(usize::MAX),
+};
+
 impl ReadLimiter {
     pub(crate) fn new(limit_in_words: Option<usize>) -> Self {
         Self {
@@ -50,6 +48,7 @@ impl ReadLimiter {
         }
     }
 
+    /// Counts `words` against the limit; `false` when it is exceeded.
     #[inline]
     pub(crate) fn charge(&self, words: usize) -> bool {
         let remaining = self.remaining_words.load(Relaxed);

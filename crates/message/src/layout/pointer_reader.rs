@@ -1,10 +1,10 @@
 use alloc::format;
 
 use super::list_reader::ListReader;
-use super::resolve::{SegmentRef, Target};
+use super::resolve::SegmentRef;
 use super::struct_reader::StructReader;
 use super::wire::{ElementSize, StructSize, WirePointer};
-use crate::arena::{NO_ARENA, ReaderArena};
+use crate::arena::{ReadLimiter, ReaderArena};
 use crate::capability::CapHandle;
 use crate::{Error, ErrorKind, MessageSize, Position, Result, WORD_BYTES, Word};
 
@@ -52,16 +52,21 @@ impl<'a> PointerReader<'a> {
     #[must_use]
     pub fn from_words(words: &'a [Word]) -> Self {
         let segment = SegmentRef {
-            arena: &NO_ARENA,
             bytes: words.as_flattened(),
-            id: 0,
+            ..SegmentRef::EMPTY
         };
         segment.pointer(0, i32::MAX)
     }
 
-    pub(crate) fn root(arena: &'a dyn ReaderArena, bytes: &'a [u8], nesting_limit: i32) -> Self {
+    pub(crate) fn root(
+        arena: &'a dyn ReaderArena,
+        limiter: &'a ReadLimiter,
+        bytes: &'a [u8],
+        nesting_limit: i32,
+    ) -> Self {
         SegmentRef {
             arena,
+            limiter,
             bytes,
             id: 0,
         }
@@ -95,12 +100,13 @@ impl<'a> PointerReader<'a> {
     /// # Errors
     /// For far pointers into nowhere and reserved kinds.
     pub fn kind(&self) -> Result<PointerKind> {
-        match self.resolve()?.wire {
+        match WirePointer::decode(self.wire) {
             WirePointer::Null => Ok(PointerKind::Null),
             WirePointer::Struct { .. } => Ok(PointerKind::Struct),
             WirePointer::List { .. } => Ok(PointerKind::List),
             WirePointer::Capability { .. } => Ok(PointerKind::Capability),
-            other => Err(self.wrong_kind("a struct, a list or a capability", other)),
+            WirePointer::Far { .. } => self.through_far(Self::kind),
+            WirePointer::Reserved => Err(self.wrong_kind("a struct, a list or a capability")),
         }
     }
 
@@ -110,27 +116,28 @@ impl<'a> PointerReader<'a> {
     /// When the pointer is bad or a limit is exceeded.
     #[inline]
     pub fn get_struct(&self, default: Option<&'a [Word]>) -> Result<StructReader<'a>> {
-        if self.wire == 0 {
-            return match default {
+        match WirePointer::decode(self.wire) {
+            WirePointer::Struct { offset_words, size } => self.near_struct(offset_words, size),
+            WirePointer::Null => match default {
                 Some(words) => self.default_value(words).get_struct(None),
                 None => Ok(StructReader::new_default()),
-            };
+            },
+            WirePointer::Far { .. } => self.through_far(|near| near.get_struct(None)),
+            _ => Err(self.wrong_kind("a struct")),
         }
-        let target = self.resolve()?;
-        let WirePointer::Struct { size, .. } = target.wire else {
-            return Err(self.wrong_kind("a struct", target.wire));
-        };
-        let (pointer_word, content) = self.object(&target, size.total())?;
-        let nesting_limit = self.enter()?;
-        let data = content
-            .get(..size.data as usize * WORD_BYTES)
-            .unwrap_or_default();
+    }
+
+    #[inline]
+    fn near_struct(&self, offset_words: i32, size: StructSize) -> Result<StructReader<'a>> {
+        let (start_word, content) = self.object(self.near_target(offset_words), size.total())?;
         Ok(StructReader {
-            segment: target.segment,
-            data,
-            pointers_word: pointer_word + u32::from(size.data),
+            segment: self.segment,
+            data: content
+                .get(..size.data as usize * WORD_BYTES)
+                .unwrap_or_default(),
+            pointers_word: start_word + u32::from(size.data),
             pointer_count: size.pointers,
-            nesting_limit,
+            nesting_limit: self.enter()?,
         })
     }
 
@@ -161,33 +168,43 @@ impl<'a> PointerReader<'a> {
     ///
     /// # Errors
     /// When the pointer is bad or a limit is exceeded.
+    #[inline]
     pub fn get_any_list(&self, default: Option<&'a [Word]>) -> Result<ListReader<'a>> {
-        if self.wire == 0 {
-            return match default {
+        match WirePointer::decode(self.wire) {
+            WirePointer::List {
+                offset_words,
+                element_size: ElementSize::InlineComposite,
+                count,
+            } => self.near_composite(offset_words, count),
+            WirePointer::List {
+                offset_words,
+                element_size,
+                count,
+            } => self.near_list(offset_words, element_size, count),
+            WirePointer::Null => match default {
                 Some(words) => self.default_value(words).get_any_list(None),
                 None => Ok(ListReader::new_default()),
-            };
+            },
+            WirePointer::Far { .. } => self.through_far(|near| near.get_any_list(None)),
+            _ => Err(self.wrong_kind("a list")),
         }
-        let target = self.resolve()?;
-        let WirePointer::List {
-            element_size,
-            count,
-            ..
-        } = target.wire
-        else {
-            return Err(self.wrong_kind("a list", target.wire));
-        };
-        if element_size == ElementSize::InlineComposite {
-            return self.inline_composite(&target, count);
-        }
+    }
+
+    fn near_list(
+        &self,
+        offset_words: i32,
+        element_size: ElementSize,
+        count: u32,
+    ) -> Result<ListReader<'a>> {
         let step_bits = element_size.step_bits();
         let bits = u64::from(count) * u64::from(step_bits);
-        let (start_word, content) = self.object(&target, bits.div_ceil(64) as u32)?;
+        let (start_word, content) =
+            self.object(self.near_target(offset_words), bits.div_ceil(64) as u32)?;
         if step_bits == 0 {
             self.charge(count)?;
         }
         Ok(ListReader {
-            segment: target.segment,
+            segment: self.segment,
             content: content.get(..bits.div_ceil(8) as usize).unwrap_or_default(),
             start_word,
             count,
@@ -199,10 +216,9 @@ impl<'a> PointerReader<'a> {
         })
     }
 
-    #[inline]
-    fn inline_composite(&self, target: &Target<'a>, word_count: u32) -> Result<ListReader<'a>> {
+    fn near_composite(&self, offset_words: i32, word_count: u32) -> Result<ListReader<'a>> {
         // The tag is not counted. 29 bits and one more word: no overflow.
-        let (tag_word, content) = self.object(target, word_count + 1)?;
+        let (tag_word, content) = self.object(self.near_target(offset_words), word_count + 1)?;
         let (tag, content) = content.split_at_checked(WORD_BYTES).unwrap_or_default();
         let tag = tag
             .first_chunk()
@@ -211,7 +227,6 @@ impl<'a> PointerReader<'a> {
         let count = tag as u32 >> 2;
         if tag & 3 != 0 {
             return Err(self.bad_tag(
-                target,
                 tag_word,
                 format!(
                     "the tag of an inline composite list is {}, not a struct tag",
@@ -225,7 +240,7 @@ impl<'a> PointerReader<'a> {
         };
         let step_words = size.total();
         if u64::from(count) * u64::from(step_words) > u64::from(word_count) {
-            return Err(self.bad_tag(target, tag_word, format!(
+            return Err(self.bad_tag(tag_word, format!(
                 "the tag claims {count} elements of {step_words} words in a list of {word_count} words"
             )));
         }
@@ -233,7 +248,7 @@ impl<'a> PointerReader<'a> {
             self.charge(count)?;
         }
         Ok(ListReader {
-            segment: target.segment,
+            segment: self.segment,
             content: content
                 .get(..count as usize * step_words as usize * WORD_BYTES)
                 .unwrap_or_default(),
@@ -286,26 +301,27 @@ impl<'a> PointerReader<'a> {
 
     #[inline]
     fn byte_list(&self, what: &'static str) -> Result<&'a [u8]> {
-        let target = self.resolve()?;
-        let WirePointer::List {
-            element_size,
-            count,
-            ..
-        } = target.wire
-        else {
-            return Err(self.wrong_kind(what, target.wire));
-        };
-        if element_size != ElementSize::Byte {
-            return Err(Error::at(
+        match WirePointer::decode(self.wire) {
+            WirePointer::List {
+                offset_words,
+                element_size: ElementSize::Byte,
+                count,
+            } => {
+                let words = count.div_ceil(WORD_BYTES as u32);
+                let (_, content) = self.object(self.near_target(offset_words), words)?;
+                Ok(content.get(..count as usize).unwrap_or_default())
+            }
+            WirePointer::Far { .. } => self.through_far(|near| near.byte_list(what)),
+            WirePointer::List { element_size, .. } => Err(Error::at(
                 ErrorKind::WrongElementSize,
                 self.position(),
                 format!(
-                    "expected {what}, which is a list of bytes, found a list of {element_size:?} elements"
+                    "expected {what}, which is a list of bytes, \
+                     found a list of {element_size:?} elements"
                 ),
-            ));
+            )),
+            _ => Err(self.wrong_kind(what)),
         }
-        let (_, content) = self.object(&target, count.div_ceil(WORD_BYTES as u32))?;
-        Ok(content.get(..count as usize).unwrap_or_default())
     }
 
     /// The capability; `None` when the pointer is null or the table's entry is.
@@ -336,7 +352,7 @@ impl<'a> PointerReader<'a> {
         match WirePointer::decode(self.wire) {
             WirePointer::Null => Ok(None),
             WirePointer::Capability { index } => Ok(Some(index)),
-            other => Err(self.wrong_kind("a capability", other)),
+            _ => Err(self.wrong_kind("a capability")),
         }
     }
 
@@ -356,24 +372,22 @@ impl<'a> PointerReader<'a> {
     }
 
     #[cold]
-    fn wrong_kind(&self, expected: &str, found: WirePointer) -> Error {
+    fn wrong_kind(&self, expected: &str) -> Error {
+        let found = WirePointer::decode(self.wire).name();
         Error::at(
             ErrorKind::WrongPointerKind,
             self.position(),
-            format!("expected {expected}, found {}", found.name()),
+            format!("expected {expected}, found {found}"),
         )
     }
 
     #[cold]
-    fn bad_tag(&self, target: &Target<'_>, word: u32, detail: alloc::string::String) -> Error {
-        Error::at(
-            ErrorKind::InvalidTag,
-            Position {
-                segment: target.segment.id,
-                word,
-            },
-            detail,
-        )
+    fn bad_tag(&self, word: u32, detail: alloc::string::String) -> Error {
+        let position = Position {
+            segment: self.segment.id,
+            word,
+        };
+        Error::at(ErrorKind::InvalidTag, position, detail)
     }
 }
 

@@ -3,29 +3,24 @@
 use alloc::format;
 
 use super::pointer_reader::PointerReader;
-use super::wire::{StructSize, WirePointer};
-use crate::arena::{NO_ARENA, ReaderArena};
+use super::wire::{EMPTY_STRUCT, WirePointer, with_offset};
+use crate::arena::{NO_ARENA, ReadLimiter, ReaderArena, UNLIMITED};
 use crate::{Error, ErrorKind, Position, Result, WORD_BYTES};
 
 /// One segment of a message, and the way to the others.
 #[derive(Clone, Copy)]
 pub(crate) struct SegmentRef<'a> {
     pub(crate) arena: &'a dyn ReaderArena,
+    /// The arena's, at hand because every pointer that is followed is charged.
+    pub(crate) limiter: &'a ReadLimiter,
     pub(crate) bytes: &'a [u8],
     pub(crate) id: u32,
-}
-
-/// An object found at the end of near, far or double-far pointers. Not bounds-checked yet.
-#[derive(Clone, Copy)]
-pub(crate) struct Target<'a> {
-    pub(crate) segment: SegmentRef<'a>,
-    pub(crate) start_word: i64,
-    pub(crate) wire: WirePointer,
 }
 
 impl<'a> SegmentRef<'a> {
     pub(crate) const EMPTY: Self = Self {
         arena: &NO_ARENA,
+        limiter: &UNLIMITED,
         bytes: &[],
         id: 0,
     };
@@ -51,33 +46,37 @@ impl<'a> SegmentRef<'a> {
 }
 
 impl<'a> PointerReader<'a> {
-    /// Follows far pointers. The offset inside `wire` is already applied to `start_word`.
-    #[inline]
-    pub(crate) fn resolve(&self) -> Result<Target<'a>> {
-        match WirePointer::decode(self.wire) {
-            WirePointer::Far {
-                double,
-                word,
-                segment,
-            } => self.follow_far(double, word, segment),
-            wire => Ok(Target {
-                segment: self.segment,
-                start_word: near_target(self.word, wire),
-                wire,
-            }),
-        }
+    /// Reads what a far pointer leads to, with `read` given a near pointer to the same object.
+    ///
+    /// Far pointers take this way round, so that near ones, which are nearly all, need no struct in
+    /// between to describe where they lead: building it would cost more than the reading.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn through_far<T>(
+        &self,
+        read: impl FnOnce(&PointerReader<'a>) -> Result<T>,
+    ) -> Result<T> {
+        let near = self.follow_far()?;
+        // The pointer made up for a double-far object stands nowhere: what is wrong with it is
+        // wrong with the one the reader can find.
+        read(&near).map_err(|error| error.relocated(near.position(), self.position()))
     }
 
-    #[cold]
-    fn follow_far(&self, double: bool, pad_word: u32, segment_id: u32) -> Result<Target<'a>> {
-        let segment = self.other_segment(segment_id)?;
-        let pad_words = if double { 2 } else { 1 };
-        let pad = Target {
-            segment,
-            start_word: i64::from(pad_word),
-            wire: WirePointer::Null,
+    /// A near pointer to what this far pointer leads to.
+    fn follow_far(&self) -> Result<PointerReader<'a>> {
+        let WirePointer::Far {
+            double,
+            word: pad_word,
+            segment: segment_id,
+        } = WirePointer::decode(self.wire)
+        else {
+            return Ok(*self);
         };
-        self.object(&pad, pad_words)?;
+        let segment = self.other_segment(segment_id)?;
+        let pad = PointerReader { segment, ..*self };
+        let pad_words = if double { 2 } else { 1 };
+        pad.object(i64::from(pad_word), pad_words)
+            .map_err(|error| error.relocated(pad.position(), self.position()))?;
 
         let bad_pad = |detail| {
             let position = Position {
@@ -86,45 +85,50 @@ impl<'a> PointerReader<'a> {
             };
             Err(Error::at(ErrorKind::InvalidLandingPad, position, detail))
         };
-        let first = WirePointer::decode(segment.pointer(pad_word, 0).wire);
+        let first = segment.pointer(pad_word, self.nesting_limit);
         if !double {
-            return match first {
+            return match WirePointer::decode(first.wire) {
                 WirePointer::Far { .. } => {
                     bad_pad("a far pointer's landing pad is another far pointer")
                 }
-                WirePointer::Null => Ok(empty_struct(segment, pad_word)),
-                wire => Ok(Target {
-                    segment,
-                    start_word: near_target(pad_word, wire),
-                    wire,
+                // A landing pad that is all zero is not null but a struct without content.
+                WirePointer::Null => Ok(PointerReader {
+                    wire: EMPTY_STRUCT,
+                    ..first
                 }),
+                _ => Ok(first),
             };
         }
         let WirePointer::Far {
             double: false,
             word,
             segment: object_segment,
-        } = first
+        } = WirePointer::decode(first.wire)
         else {
             return bad_pad("a double-far landing pad does not start with a far pointer");
         };
-        match WirePointer::decode(segment.pointer(pad_word + 1, 0).wire).without_offset() {
-            tag @ (WirePointer::Struct { .. } | WirePointer::List { .. }) => Ok(Target {
-                segment: self.other_segment(object_segment)?,
-                start_word: i64::from(word),
-                wire: tag,
-            }),
-            WirePointer::Null => Ok(empty_struct(self.other_segment(object_segment)?, word)),
-            _ => bad_pad("a double-far landing pad's tag is no struct or list tag"),
+        let tag = segment.pointer(pad_word + 1, 0).wire;
+        if tag & 2 != 0 {
+            return bad_pad("a double-far landing pad's tag is no struct or list tag");
         }
+        // As if the pointer stood where the object starts, one word before: the tag's own offset
+        // ought to be zero and, like other readers, we do not look.
+        let wire = with_offset(tag & !OFFSET_MASK, -1);
+        let segment = self.other_segment(object_segment)?;
+        Ok(PointerReader {
+            segment,
+            word,
+            wire,
+            nesting_limit: self.nesting_limit,
+        })
     }
 
     fn other_segment(&self, id: u32) -> Result<SegmentRef<'a>> {
         match self.segment.arena.segment(id) {
             Some(bytes) => Ok(SegmentRef {
-                arena: self.segment.arena,
                 bytes,
                 id,
+                ..self.segment
             }),
             None => Err(Error::at(
                 ErrorKind::UnknownSegment,
@@ -134,25 +138,30 @@ impl<'a> PointerReader<'a> {
         }
     }
 
-    /// The words of an object, charged and known to lie in their segment.
+    /// The words of an object in this pointer's segment, charged and known to lie in it.
     #[inline]
-    pub(super) fn object(&self, target: &Target<'a>, words: u32) -> Result<(u32, &'a [u8])> {
-        let bytes = target.segment.bytes;
+    pub(super) fn object(&self, start_word: i64, words: u32) -> Result<(u32, &'a [u8])> {
+        let bytes = self.segment.bytes;
         let segment_words = (bytes.len() / WORD_BYTES) as i64;
-        let end_word = target.start_word + i64::from(words);
-        if target.start_word < 0 || end_word > segment_words {
-            return Err(self.out_of_bounds(target, words));
+        let end_word = start_word + i64::from(words);
+        if start_word < 0 || end_word > segment_words {
+            return Err(self.out_of_bounds(start_word, words));
         }
-        let start = target.start_word as usize;
         // Both below the segment's length in bytes.
-        let content = bytes.get(start * WORD_BYTES..end_word as usize * WORD_BYTES);
+        let content = bytes.get(start_word as usize * WORD_BYTES..end_word as usize * WORD_BYTES);
         self.charge(words)?;
-        Ok((start as u32, content.unwrap_or_default()))
+        Ok((start_word as u32, content.unwrap_or_default()))
+    }
+
+    /// Where a near pointer leads to: a word of its segment, or not if it is damaged.
+    #[inline]
+    pub(super) fn near_target(&self, offset_words: i32) -> i64 {
+        i64::from(self.word) + 1 + i64::from(offset_words)
     }
 
     #[inline]
     pub(super) fn charge(&self, words: u32) -> Result<()> {
-        if self.segment.arena.charge(words as usize) {
+        if self.segment.limiter.charge(words as usize) {
             Ok(())
         } else {
             Err(self.traversal_exceeded())
@@ -169,14 +178,15 @@ impl<'a> PointerReader<'a> {
     }
 
     #[cold]
-    fn out_of_bounds(&self, target: &Target<'_>, words: u32) -> Error {
-        let segment_words = target.segment.bytes.len() / WORD_BYTES;
+    fn out_of_bounds(&self, start_word: i64, words: u32) -> Error {
+        let segment_words = self.segment.bytes.len() / WORD_BYTES;
         Error::at(
             ErrorKind::OutOfBounds,
             self.position(),
             format!(
-                "a pointer leads to {words} words from word {} on of segment {}, which has {segment_words} words",
-                target.start_word, target.segment.id
+                "a pointer leads to {words} words from word {start_word} on of segment {}, \
+                 which has {segment_words} words",
+                self.segment.id
             ),
         )
     }
@@ -202,25 +212,5 @@ impl<'a> PointerReader<'a> {
     }
 }
 
-/// An all-zero landing pad is not a null pointer but a struct without content.
-fn empty_struct(segment: SegmentRef<'_>, word: u32) -> Target<'_> {
-    let wire = WirePointer::Struct {
-        offset_words: 0,
-        size: StructSize::default(),
-    };
-    Target {
-        segment,
-        start_word: i64::from(word),
-        wire,
-    }
-}
-
-#[inline]
-fn near_target(pointer_word: u32, wire: WirePointer) -> i64 {
-    match wire {
-        WirePointer::Struct { offset_words, .. } | WirePointer::List { offset_words, .. } => {
-            i64::from(pointer_word) + 1 + i64::from(offset_words)
-        }
-        _ => 0,
-    }
-}
+/// The offset in the low half of a struct or list pointer.
+const OFFSET_MASK: u64 = 0xffff_fffc;

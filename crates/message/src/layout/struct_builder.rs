@@ -4,7 +4,7 @@ use super::primitive::PrimitiveElement;
 use super::resolve::SegmentRef;
 use super::struct_reader::StructReader;
 use super::wire::StructSize;
-use crate::arena::{DynArena, Location};
+use crate::arena::{DynArena, Location, UNLIMITED};
 use crate::{Result, WORD_BYTES};
 
 /// A struct under construction.
@@ -204,6 +204,7 @@ pub(crate) fn segment(arena: &DynArena, id: u32) -> SegmentRef<'_> {
     };
     SegmentRef {
         arena: &arena.segments,
+        limiter: &UNLIMITED,
         bytes,
         id,
     }

@@ -125,10 +125,6 @@ impl<S: ReaderSegments> ReaderArena for SegmentsArena<S> {
         self.segments.get_segment(id)
     }
 
-    fn charge(&self, words: usize) -> bool {
-        self.limiter.charge(words)
-    }
-
     fn cap(&self, index: u32) -> Option<&Option<CapHandle>> {
         self.caps.get(index as usize)
     }
@@ -165,9 +161,12 @@ impl<S: ReaderSegments> Reader<S> {
 
     fn root_pointer(&self) -> Result<PointerReader<'_>> {
         match self.arena.segments.get_segment(0) {
-            Some(bytes) if bytes.len() >= WORD_BYTES => {
-                Ok(PointerReader::root(&self.arena, bytes, self.nesting_limit))
-            }
+            Some(bytes) if bytes.len() >= WORD_BYTES => Ok(PointerReader::root(
+                &self.arena,
+                &self.arena.limiter,
+                bytes,
+                self.nesting_limit,
+            )),
             _ => Err(Error::at(
                 ErrorKind::EmptyMessage,
                 Position {
