@@ -116,9 +116,11 @@ export class CallState implements Pending {
   }
 }
 
-/** The client that was taken early and the one in the results are the same capability: one client is enough. */
+/**
+ * The client that was taken early and the one in the results are the same capability, so one client is enough; the early
+ * one, since somebody has it. If that somebody has released it already, the results' one must not live on unseen.
+ */
 function unify(value: object, names: readonly string[], early: ClientBase): void {
-  if (ClientBase.isReleased(early)) return;
   const parent = valueAt(value, names.slice(0, -1)) as Record<string, unknown> | undefined;
   const name = names.at(-1);
   if (parent === undefined || name === undefined) return;

@@ -327,3 +327,44 @@ describe("the end of a connection", () => {
     expect(await state(near.closed)).toBe("resolved");
   });
 });
+
+describe("ownership", () => {
+  test("a pipelined client that was released before the return takes the results' one with it", async () => {
+    const { tester, near, farSocket } = setUp();
+    await tester.echo();
+    farSocket.hold();
+    const call = tester.open({ name: "a" });
+    release(call.sink);
+    farSocket.pass();
+    const results = await call;
+    expect(() => clone(results.sink as ByteSink)).toThrow(/released/);
+    release(results.spare as ByteSink);
+    release(results.inner?.sink as ByteSink);
+    await turn();
+    // The bootstrap object is left.
+    expect(near.stats().imports).toBe(1);
+  });
+
+  test("results of a call that was given up leave nothing behind", async () => {
+    const { tester, near, farSocket } = setUp();
+    await tester.echo();
+    farSocket.hold();
+    const controller = new AbortController();
+    const call = tester.open({ name: "a" }, { signal: controller.signal });
+    controller.abort("no");
+    await expect(call).rejects.toBe("no");
+    farSocket.pass();
+    await turn();
+    expect(near.stats()).toMatchObject({ imports: 1, questions: 0 });
+  });
+
+  test("parameters' clients belong to the object that got them", async () => {
+    const server = new TestServer();
+    const { near } = connectPair(serve(Tester, server));
+    const tester = near.bootstrap(Tester);
+    const sink = serve(ByteSink, new TestSink());
+    const { sink: back } = await tester.same({ sink });
+    release(sink);
+    await expect(back?.end()).resolves.toEqual({ total: 0n });
+  });
+});

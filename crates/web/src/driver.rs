@@ -4,6 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use capstan_message::message::ReaderOptions;
+use capstan_message::serialize;
 use capstan_rpc::vat::{
     ConnectionId, ConnectionOptions, Event, Exception, ExceptionKind, Outgoing, Payload, Vat,
 };
@@ -318,8 +320,20 @@ impl Driver {
         self.vat.handle_disconnect(now_micros(), id, reason);
     }
 
-    fn on_frame(&mut self, id: ConnectionId, frame: Vec<u8>) {
-        self.vat.handle_message(now_micros(), id, frame);
+    fn on_frame(&mut self, id: ConnectionId, name: &str, frame: Vec<u8>) {
+        // Only the segment table is looked at here; the vat has limits of its own.
+        let table_only = ReaderOptions {
+            traversal_limit_in_words: None,
+            ..ReaderOptions::default()
+        };
+        match serialize::read_frame_from_slice(&frame, table_only) {
+            Ok(_) => self.vat.handle_message(now_micros(), id, frame),
+            Err(error) => {
+                let error = error.to_string();
+                let text = [name, " sent a frame that is not one message: ", &error].concat();
+                self.on_refused(id, CloseCode::Invalid, text);
+            }
+        }
     }
 
     fn on_refused(&mut self, id: ConnectionId, code: CloseCode, reason: String) {
@@ -353,7 +367,7 @@ fn on_arrival(id: ConnectionId, arrival: Arrival) {
             let length = bytes.length() as usize;
             if length <= limit {
                 let frame = copy_in(&bytes);
-                with(|driver| driver.on_frame(id, frame));
+                with(|driver| driver.on_frame(id, &name, frame));
             } else {
                 let text = too_big_text(&name, length, limit);
                 with(|driver| driver.on_refused(id, CloseCode::TooBig, text));
@@ -408,6 +422,7 @@ fn closed_text(name: &str, code: u16, reason: &str) -> String {
         1000 => "closed normally",
         1001 => "the other side is going away",
         1002 | 4002 => "the other side saw a protocol error",
+        1007 | 4007 => "a frame was no message for the other side",
         1003 | 4003 => "the other side does not take such frames",
         1005 => "closed without a code",
         1006 => "lost without a goodbye: the other side died or the network failed",

@@ -21,12 +21,14 @@ pub(crate) enum Arrival {
     },
 }
 
-/// The WebSocket close codes this side sends (RFC 6455, section 7.4.1).
+/// The WebSocket close codes this side sends (RFC 6455, section 7.4.1, and docs/framing.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CloseCode {
     Normal = 1000,
     ProtocolError = 1002,
     UnsupportedData = 1003,
+    /// A binary message that is not exactly one Cap'n Proto message.
+    Invalid = 1007,
     TooBig = 1009,
 }
 
