@@ -283,7 +283,7 @@ fn write_table(segments: &[&[u8]], out: &mut Vec<u8>) {
 
 /// The count and one size for each segment, four bytes each, in whole words.
 fn table_bytes(segments: usize) -> usize {
-    (segments / 2 + 1) * WORD_BYTES
+    (segments / 2 + 1).saturating_mul(WORD_BYTES)
 }
 
 /// The number of segments, within the limit.

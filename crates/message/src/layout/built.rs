@@ -133,7 +133,7 @@ impl DynArena {
     }
 
     fn require(&self, pointer: Location, object: Location, words: u32) -> Result<()> {
-        if self.contains(object, words as usize * WORD_BYTES) {
+        if self.contains(object, (words as usize).saturating_mul(WORD_BYTES)) {
             return Ok(());
         }
         Err(Error::at(
