@@ -122,11 +122,19 @@ impl<S> StreamLink<S> {
             return Ok(Some(frame.to_vec()));
         }
         // The length is only a claim: memory follows as bytes do.
-        let mut frame = Vec::with_capacity(length.min(MAX_RESERVED_BYTES));
-        frame.extend_from_slice(unused);
-        self.used = self.filled;
+        let frame = Vec::with_capacity(length.min(MAX_RESERVED_BYTES));
         self.partial = Some((frame, length));
         Ok(None)
+    }
+
+    /// Moves what the buffer has of a long message to where the rest of it is.
+    fn continue_partial(&mut self) {
+        if let Some((frame, length)) = &mut self.partial {
+            let unused = self.buffer.get(self.used..self.filled).unwrap_or_default();
+            let next = unused.get(..*length - frame.len()).unwrap_or(unused);
+            frame.extend_from_slice(next);
+            self.used += next.len();
+        }
     }
 
     fn skip_sent(&mut self, mut bytes: usize) {
@@ -143,39 +151,58 @@ impl<S> StreamLink<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> StreamLink<S> {
+    /// Reads into the buffer behind what is still unused there; 0 bytes are the end of the stream.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.buffer.copy_within(self.used..self.filled, 0);
+        self.filled -= self.used;
+        self.used = 0;
+        let mut room = self.buffer.get_mut(self.filled..).unwrap_or_default();
+        let bytes = ready!(pin!(self.stream.read_buf(&mut room)).poll(cx))?;
+        self.filled += bytes;
+        Poll::Ready(Ok(bytes))
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for StreamLink<S> {
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Vec<u8>>, LinkError>> {
         loop {
-            if let Some((frame, length)) = &mut self.partial {
-                let missing = *length - frame.len();
-                if missing == 0 {
-                    return Poll::Ready(Ok(self.partial.take().map(|(frame, _)| frame)));
+            self.continue_partial();
+            match &mut self.partial {
+                Some((frame, length)) => {
+                    let missing = *length - frame.len();
+                    if missing == 0 {
+                        return Poll::Ready(Ok(self.partial.take().map(|(frame, _)| frame)));
+                    }
+                    if missing > SMALL_READ_BYTES {
+                        if frame.capacity() == frame.len() {
+                            frame.reserve_exact(missing.min(frame.len().max(MAX_RESERVED_BYTES)));
+                        }
+                        let mut room = frame.limit(missing);
+                        if ready!(pin!(self.stream.read_buf(&mut room)).poll(cx))
+                            .map_err(LinkError::Io)?
+                            == 0
+                        {
+                            return Poll::Ready(Err(LinkError::Closed(CUT_OFF.to_string())));
+                        }
+                        continue;
+                    }
                 }
-                if frame.capacity() == frame.len() {
-                    frame.reserve_exact(missing.min(frame.len().max(MAX_RESERVED_BYTES)));
-                }
-                let mut room = frame.limit(missing);
-                match ready!(pin!(self.stream.read_buf(&mut room)).poll(cx)) {
-                    Ok(0) => return Poll::Ready(Err(LinkError::Closed(CUT_OFF.to_string()))),
-                    Ok(_) => continue,
-                    Err(error) => return Poll::Ready(Err(LinkError::Io(error))),
+                None => {
+                    if let Some(frame) = self.take_buffered()? {
+                        return Poll::Ready(Ok(Some(frame)));
+                    }
+                    if self.partial.is_some() {
+                        continue;
+                    }
                 }
             }
-            if let Some(frame) = self.take_buffered()? {
-                return Poll::Ready(Ok(Some(frame)));
-            }
-            if self.partial.is_some() {
-                continue;
-            }
-            self.buffer.copy_within(self.used..self.filled, 0);
-            self.filled -= self.used;
-            self.used = 0;
-            let mut room = self.buffer.get_mut(self.filled..).unwrap_or_default();
-            match ready!(pin!(self.stream.read_buf(&mut room)).poll(cx)) {
-                Ok(0) if self.filled == 0 => return Poll::Ready(Ok(None)),
-                Ok(0) => return Poll::Ready(Err(LinkError::Closed(CUT_OFF.to_string()))),
-                Ok(bytes) => self.filled += bytes,
-                Err(error) => return Poll::Ready(Err(LinkError::Io(error))),
+            if ready!(self.poll_fill(cx)).map_err(LinkError::Io)? == 0 {
+                return Poll::Ready(if self.partial.is_none() && self.filled == 0 {
+                    Ok(None)
+                } else {
+                    Err(LinkError::Closed(CUT_OFF.to_string()))
+                });
             }
         }
     }
@@ -218,7 +245,11 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for StreamLink<S> {
 }
 
 /// Small messages share a read of this many bytes; larger ones are read into their own allocation.
-const READ_BUFFER_BYTES: usize = 64 * 1024;
+const READ_BUFFER_BYTES: usize = 128 * 1024;
+
+/// What is missing of a long message is read into its own allocation if it is more than this;
+/// if less, more than just that may be there to be read.
+const SMALL_READ_BYTES: usize = 32 * 1024;
 
 /// As much is reserved for a message before its bytes are here.
 const MAX_RESERVED_BYTES: usize = 256 * 1024;
