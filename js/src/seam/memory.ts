@@ -5,7 +5,7 @@ export interface SeamExports {
   readonly memory: WebAssembly.Memory;
   seam_header(): number;
   seam_grow(minWords: number): void;
-  seam_commit(words: number): void;
+  seam_commit(words: number): number;
   seam_index_payload(payload: number, program: number): number;
   seam_message_room(bytes: number): number;
   seam_index_message(program: number, traversalLimitWords: number, nestingLimit: number): number;

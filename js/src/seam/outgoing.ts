@@ -1,3 +1,4 @@
+import { seam_failure } from "../../wasm/capstan_web.js";
 import { CapnpError } from "../errors.js";
 import type { StructDescriptor } from "./descriptor.js";
 import { refresh, headerWord, ROOM_ADDRESS, ROOM_WORDS, SLOT_ADDRESS, u8, view, wasm } from "./memory.js";
@@ -59,7 +60,7 @@ export function encodeContent(type: StructDescriptor, value: unknown, clients: o
     }
     const words = writer.words();
     learnSize(type, words);
-    wasm.seam_commit(words);
+    if (wasm.seam_commit(words) !== 0) throw new CapnpError("failed", `${type.$.name}: ${seam_failure()}`);
     clients.length = 0;
     for (const client of writer.clients) clients.push(client);
   } finally {

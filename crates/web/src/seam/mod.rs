@@ -86,14 +86,16 @@ pub fn seam_grow(min_words: u32) {
     });
 }
 
-/// The content is complete and took so many words of the room.
+/// The content is complete and took so many words of the room; 0 when that went well.
 #[wasm_bindgen]
-pub fn seam_commit(words: u32) {
-    driver::with(|driver| {
-        if let Some(outgoing) = driver.building() {
-            outgoing.frame_mut().commit_words(words as usize);
-        }
-    });
+pub fn seam_commit(words: u32) -> u32 {
+    driver::with(|driver| match driver.building() {
+        Some(outgoing) => match outgoing.frame_mut().commit_words(words as usize) {
+            Ok(()) => 0,
+            Err(error) => fail(error.to_string()),
+        },
+        None => fail("no message is under construction".to_owned()),
+    })
 }
 
 /// Takes in layout programs; returns how many there are now. Numbers count from 1 in the order of arrival.
