@@ -347,7 +347,7 @@ impl Vat {
             }
             Origin::Local(call) => {
                 let result = result.and_then(|(outgoing, caps)| {
-                    match Payload::of_return(outgoing.into_local()) {
+                    match outgoing.into_local().and_then(Payload::of_return) {
                         Ok(mut payload) => {
                             payload.caps = caps;
                             Ok(payload)

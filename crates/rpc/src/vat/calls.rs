@@ -342,7 +342,7 @@ impl Vat {
         let bytes = params.frame_bytes() as u64;
         let parsed = params
             .method()
-            .and_then(|method| Ok((method, Payload::of_call(params.into_local())?)));
+            .and_then(|method| Ok((method, Payload::of_call(params.into_local()?)?)));
         match parsed {
             Ok(((interface_id, method_id), mut payload)) => {
                 payload.caps = caps;

@@ -76,7 +76,7 @@ impl Outgoing {
         let mut call = self.get_call()?;
         call.set_question_id(question.0);
         wire::build_target(call.get_target()?, target);
-        Ok(self.frame.into_frame())
+        self.into_frame()
     }
 
     /// `no_finish_needed`: whether the answer is forgotten at once; only for results without capabilities.
@@ -90,12 +90,12 @@ impl Outgoing {
         let mut ret = self.get_return()?;
         ret.set_answer_id(answer);
         ret.set_no_finish_needed(no_finish_needed);
-        Ok(self.frame.into_frame())
+        self.into_frame()
     }
 
     /// The frame as it is, for a call that never leaves this vat.
-    pub(super) fn into_local(self) -> Vec<u8> {
-        self.frame.into_frame()
+    pub(super) fn into_local(self) -> crate::Result<Vec<u8>> {
+        self.into_frame()
     }
 
     pub(super) fn method(&mut self) -> crate::Result<(u64, u16)> {
@@ -117,6 +117,16 @@ impl Outgoing {
             frame,
             content_pointer_word,
             place,
+        }
+    }
+
+    /// Setters do not fail; what they had no room for shows here.
+    fn into_frame(self) -> crate::Result<Vec<u8>> {
+        match self.frame.error() {
+            Some(error) => Err(Exception::failed(format!(
+                "the message could not be built: {error}"
+            ))),
+            None => Ok(self.frame.into_frame()),
         }
     }
 
