@@ -1,6 +1,5 @@
 //! `capstan compile`.
 
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use capstan_codegen::{rust, typescript};
@@ -8,6 +7,7 @@ use capstan_schema::node::{CompiledSchema, RequestedFile};
 use clap::Args;
 
 use crate::disk::Disk;
+use crate::host::{Host, reason};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -68,8 +68,9 @@ impl std::str::FromStr for Output {
 }
 
 /// Compiles the files and writes the results; nothing is written unless everything worked.
-pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
+pub(crate) fn run(arguments: &Arguments, host: &dyn Host) -> Result<(), String> {
     let disk = Disk::new(
+        host,
         arguments.import_directories.clone(),
         arguments.source_prefixes.clone(),
     );
@@ -98,7 +99,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
         }
     }
     for (path, text) in written {
-        write(&path, &text)?;
+        write(host, &path, &text)?;
     }
     Ok(())
 }
@@ -159,12 +160,19 @@ fn place(directory: Option<&Path>, filename: &str, name: &str) -> PathBuf {
     }
 }
 
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    let failed = |error| format!("capstan: cannot write {}: {error}", path.display());
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).map_err(failed)?;
+fn write(host: &dyn Host, path: &Path, text: &str) -> Result<(), String> {
+    let failed = |error| {
+        format!(
+            "capstan: cannot write {}: {}",
+            path.display(),
+            reason(&error)
+        )
+    };
+    // The parent of a plain file name is the empty path: the current directory, which exists.
+    if let Some(parent) = path.parent().filter(|parent| *parent != Path::new("")) {
+        host.create_dir_all(parent).map_err(failed)?;
     }
-    fs::write(path, text).map_err(failed)
+    host.write(path, text.as_bytes()).map_err(failed)
 }
 
 #[cfg(test)]

@@ -2,13 +2,15 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use capstan_schema::{Files, SourceFile, resolve_path};
 
+use crate::host::{Host, reason};
+
 /// Finds files beside their importers and in the import directories.
-pub(crate) struct Disk {
+pub(crate) struct Disk<'a> {
+    host: &'a dyn Host,
     import_directories: Vec<PathBuf>,
     /// Taken off the paths of requested files to get their names.
     source_prefixes: Vec<String>,
@@ -18,9 +20,14 @@ pub(crate) struct Disk {
     unreadable: RefCell<Vec<String>>,
 }
 
-impl Disk {
-    pub(crate) fn new(import_directories: Vec<PathBuf>, source_prefixes: Vec<String>) -> Self {
+impl<'a> Disk<'a> {
+    pub(crate) fn new(
+        host: &'a dyn Host,
+        import_directories: Vec<PathBuf>,
+        source_prefixes: Vec<String>,
+    ) -> Self {
         Disk {
+            host,
             import_directories,
             source_prefixes,
             names: RefCell::default(),
@@ -30,8 +37,8 @@ impl Disk {
 
     /// A file named on the command line.
     pub(crate) fn requested(&self, path: &str) -> Result<SourceFile, String> {
-        let full = fs::canonicalize(path).map_err(|error| {
-            let mut report = format!("capstan: cannot read {path}: {error}");
+        let full = self.host.canonicalize(Path::new(path)).map_err(|error| {
+            let mut report = format!("capstan: cannot read {path}: {}", reason(&error));
             if !path.ends_with(".capnp") {
                 report.push_str("\n  help: name schema files, such as person.capnp");
             }
@@ -53,8 +60,13 @@ impl Disk {
     }
 
     fn load(&self, full: &Path, name: String) -> Result<SourceFile, String> {
-        let bytes = fs::read(full)
-            .map_err(|error| format!("capstan: cannot read {}: {error}", full.display()))?;
+        let bytes = self.host.read(full).map_err(|error| {
+            format!(
+                "capstan: cannot read {}: {}",
+                full.display(),
+                reason(&error)
+            )
+        })?;
         let text = String::from_utf8(bytes).map_err(|error| {
             let valid = error.utf8_error().valid_up_to();
             let before = error.as_bytes().get(..valid).unwrap_or(&[]);
@@ -77,23 +89,28 @@ impl Disk {
     fn locate(&self, importer: &str, path: &str) -> Option<(PathBuf, String)> {
         if let Some(inside) = path.strip_prefix('/') {
             let found = self.import_directories.iter().find_map(|directory| {
-                let full = fs::canonicalize(directory.join(inside)).ok()?;
-                full.is_file().then_some(full)
+                let full = self.host.canonicalize(&directory.join(inside)).ok()?;
+                self.host.is_file(&full).then_some(full)
             })?;
             return Some((found, inside.to_owned()));
         }
-        let full = fs::canonicalize(Path::new(importer).parent()?.join(path)).ok()?;
+        let full = self
+            .host
+            .canonicalize(&Path::new(importer).parent()?.join(path))
+            .ok()?;
         let name = self
             .names
             .borrow()
             .get(importer)
             .cloned()
             .unwrap_or_default();
-        full.is_file().then(|| (full, resolve_path(&name, path)))
+        self.host
+            .is_file(&full)
+            .then(|| (full, resolve_path(&name, path)))
     }
 }
 
-impl Files for Disk {
+impl Files for Disk<'_> {
     fn import(&self, importer: &str, path: &str) -> Option<SourceFile> {
         let (full, name) = self.locate(importer, path)?;
         match self.load(&full, name) {
@@ -107,6 +124,6 @@ impl Files for Disk {
 
     fn embed(&self, importer: &str, path: &str) -> Option<Vec<u8>> {
         let (full, _) = self.locate(importer, path)?;
-        fs::read(full).ok()
+        self.host.read(&full).ok()
     }
 }

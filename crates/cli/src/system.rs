@@ -1,0 +1,49 @@
+//! The machine itself.
+
+use std::fs;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use capstan_cli::Host;
+
+pub(crate) struct System;
+
+impl Host for System {
+    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
+        fs::canonicalize(path)
+    }
+
+    fn is_file(&self, path: &Path) -> bool {
+        path.is_file()
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        fs::read(path)
+    }
+
+    fn write(&self, path: &Path, contents: &[u8]) -> io::Result<()> {
+        fs::write(path, contents)
+    }
+
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        fs::create_dir_all(path)
+    }
+
+    fn random(&self) -> u64 {
+        // The standard library keys its hashers from the system's random numbers: enough here, where
+        // ids need to differ, not to be secret.
+        RandomState::new().hash_one(std::process::id())
+    }
+
+    // Whoever closed the other end of a pipe wants to hear no more, a failure to write included.
+
+    fn print(&self, text: &str) {
+        let _ = io::stdout().write_all(text.as_bytes());
+        let _ = io::stdout().flush();
+    }
+
+    fn report(&self, text: &str) {
+        let _ = io::stderr().write_all(text.as_bytes());
+    }
+}
