@@ -92,9 +92,17 @@ pub(crate) fn settle() {
     }
     while let Some(effect) = with(Driver::next_effect) {
         match effect {
-            Effect::Send { id, link, frame } => {
+            Effect::Send {
+                id,
+                link,
+                mut frame,
+            } => {
                 if let Err(error) = link.send(&frame) {
                     with(|driver| driver.on_send_failed(id, &error));
+                }
+                // The memory is used again at once; in a debug build a socket that goes on reading it shows.
+                if cfg!(debug_assertions) {
+                    frame.fill(0xAA);
                 }
             }
             Effect::Close { link, code, reason } => link.close(code, &reason),
