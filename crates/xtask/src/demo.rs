@@ -173,6 +173,8 @@ fn follow(
 ) -> Result<Outcome, Failure> {
     let mut gauge = Gauge::new();
     let (mut client_done, mut server_done) = (None, None);
+    // The server notices an upload's end before the client has said why; both belong in the message.
+    let mut partial: Option<(Instant, String)> = None;
     let mut last_sign = Instant::now();
     let result = loop {
         let event = match server.next(POLL) {
@@ -187,22 +189,32 @@ fn follow(
                 if let Some(progress) = Progress::parse(&report) {
                     gauge.show(&progress);
                 } else if let Some(error) = report.get("error") {
-                    break Err(Failure::new(format!("the client reports: {}", text(error))));
+                    let also = partial.map_or(String::new(), |(_, words)| format!("\n{words}"));
+                    break Err(Failure::new(format!(
+                        "the client reports: {}{also}",
+                        text(error)
+                    )));
                 } else if report.get("done").is_some() {
                     client_done = Some(report);
                 }
             }
             Some(Event::Server(report)) => match session::kind(&report) {
                 "upload_done" => server_done = Some(report),
-                "upload_partial" => break Err(Failure::new(session::sentence(&report))),
+                "upload_partial" => partial = Some((Instant::now(), session::sentence(&report))),
                 _ => {}
             },
             None if client_done.is_none() => {
                 if let Some(words) = ended_early() {
-                    break Err(Failure::new(words));
+                    let also = partial.map_or(String::new(), |(_, words)| format!("\n{words}"));
+                    break Err(Failure::new(format!("{words}{also}")));
                 }
             }
             None => {}
+        }
+        if let Some((at, words)) = &partial
+            && at.elapsed() > EXPLANATION_LIMIT
+        {
+            break Err(Failure::new(words.clone()));
         }
         if let (Some(client), Some(server)) = (&client_done, &server_done) {
             break Ok(Outcome {
@@ -259,6 +271,9 @@ const POLL: Duration = Duration::from_millis(200);
 
 /// Hashing a large file on a slow machine is silent for a while.
 const SILENCE_LIMIT: Duration = Duration::from_secs(120);
+
+/// How long a failed upload waits for the client's side of the story.
+const EXPLANATION_LIMIT: Duration = Duration::from_secs(3);
 
 /// The example's own files, wherever they are needed.
 fn example_dir() -> PathBuf {

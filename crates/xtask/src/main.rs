@@ -60,7 +60,7 @@ fn run(args: &[String]) -> Result<(), Failure> {
         "setup" => setup::everything(),
         "wasm" => match rest {
             [] => wasm::build_package(),
-            [flag] if flag == "--dev" => wasm::build(wasm::Mode::Dev),
+            [flag] if flag == "--dev" => wasm::build_dev(),
             _ => Err(Failure::new(
                 "`wasm` takes nothing but --dev; `cargo xtask help` shows the commands",
             )),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::process::Failure;
+use crate::steps;
 use crate::workspace;
 
 /// Links named after the wasm tools, all to pinned ones. First on `PATH` for every program we start.
@@ -23,6 +24,14 @@ pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
             "WASM_PACK_CACHE",
             workspace::generated("tools").join("cache"),
         );
+    // Some programs see a pipe of ours where the person sees a terminal, and the other way round.
+    if steps::is_terminal() {
+        command
+            .env("CARGO_TERM_COLOR", "always")
+            .env("FORCE_COLOR", "1");
+    } else {
+        command.env("NO_COLOR", "1").env_remove("FORCE_COLOR");
+    }
     // Cargo describes our own package in these; a Cargo or npm that we start must not take them for its own.
     for name in [
         "CARGO_MANIFEST_DIR",

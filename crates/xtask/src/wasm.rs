@@ -12,7 +12,7 @@ use crate::tools;
 use crate::workspace;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
+enum Mode {
     /// Quick to build: no link-time optimization, no wasm-opt.
     Dev,
     /// What ships.
@@ -21,13 +21,21 @@ pub(crate) enum Mode {
 
 /// The release build, the npm package around it, and the tarball.
 pub(crate) fn build_package() -> Result<(), Failure> {
+    setup::for_wasm()?;
+    let _lock = workspace::lock()?;
     build(Mode::Release)?;
     package::assemble()
 }
 
-/// The wasm module and its JavaScript glue, skipped when nothing it is made from has changed.
-pub(crate) fn build(mode: Mode) -> Result<(), Failure> {
+/// The development build: the module and its glue alone.
+pub(crate) fn build_dev() -> Result<(), Failure> {
     setup::for_wasm()?;
+    let _lock = workspace::lock()?;
+    build(Mode::Dev)
+}
+
+/// The wasm module and its JavaScript glue, skipped when nothing it is made from has changed.
+fn build(mode: Mode) -> Result<(), Failure> {
     let out_dir = glue_dir();
     let stamp = inputs(mode)?;
     if stamp.is_current() && out_dir.join(WASM_FILE).is_file() {

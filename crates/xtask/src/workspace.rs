@@ -1,5 +1,6 @@
 //! Where things are in the repository, and which versions its lock files pin.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -84,6 +85,19 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     std::fs::copy(from, to).map(|_| ()).map_err(failed)
+}
+
+/// Held while things below `target` and `js/wasm` are being made, so that two runs do not mix their halves.
+pub(crate) fn lock() -> Result<File, Failure> {
+    let path = generated("capstan.lock");
+    let failed =
+        |error: std::io::Error| Failure::new(format!("cannot lock {}: {error}", path.display()));
+    let file = File::create(&path).map_err(failed)?;
+    if file.try_lock().is_err() {
+        crate::steps::say("waiting for another build in this checkout");
+        file.lock().map_err(failed)?;
+    }
+    Ok(file)
 }
 
 /// The version and checksum lines of a crate in Cargo.lock: changes exactly when the pinned crate does.

@@ -140,6 +140,7 @@ fn made_up_file() -> Result<PathBuf, Failure> {
 pub(crate) fn build_page() -> Result<PathBuf, Failure> {
     let example = example_dir();
     let out_dir = page_dir();
+    let _lock = workspace::lock()?;
     let mut stamp = Stamp::new("demo-page")
         .files(&package::dir().join("dist"))?
         .files(&package::dir().join("wasm"))?
