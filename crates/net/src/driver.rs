@@ -25,8 +25,8 @@ pub(crate) trait Link: Unpin + Send {
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>>;
 
     /// Says goodbye, with the reason where the protocol has room for one, and waits for the peer
-    /// to do the same.
-    fn finish(self, goodbye: Goodbye) -> impl Future<Output = ()> + Send;
+    /// to do the same. Without a reason, the peer has said it and is answered.
+    fn finish(self, goodbye: Option<Goodbye>) -> impl Future<Output = ()> + Send;
 }
 
 /// Why a link is of no more use.
@@ -80,14 +80,8 @@ pub(crate) async fn run<L: Link>(handle: ConnectionHandle, mut link: L, peer: St
             } else {
                 CloseCode::Protocol
             };
-            say_goodbye(
-                link,
-                Goodbye {
-                    code,
-                    text: reason.reason,
-                },
-            )
-            .await;
+            let text = reason.reason;
+            say_goodbye(link, Some(Goodbye { code, text })).await;
         }
         End::Failed(LinkError::Io(error)) => {
             tracing::debug!(peer, %error, "connection lost");
@@ -99,6 +93,7 @@ pub(crate) async fn run<L: Link>(handle: ConnectionHandle, mut link: L, peer: St
         End::Failed(LinkError::Closed(how)) => {
             tracing::debug!(peer, how, "connection closed by the peer");
             handle.disconnected(Error::disconnected(format!("{peer} {how}")));
+            say_goodbye(link, None).await;
         }
         End::Failed(LinkError::Violation(goodbye)) => {
             tracing::warn!(peer, reason = goodbye.text, "connection refused to go on");
@@ -106,14 +101,14 @@ pub(crate) async fn run<L: Link>(handle: ConnectionHandle, mut link: L, peer: St
             let farewell = async {
                 // What the RPC layer has to say about it goes first.
                 poll_fn(|cx| poll_send(&handle, &mut link, &mut batch, cx)).await;
-                link.finish(goodbye).await;
+                link.finish(Some(goodbye)).await;
             };
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, farewell).await;
         }
     }
 }
 
-async fn say_goodbye<L: Link>(link: L, goodbye: Goodbye) {
+async fn say_goodbye<L: Link>(link: L, goodbye: Option<Goodbye>) {
     // A peer that does not answer has had its chance.
     let _ = tokio::time::timeout(CLOSE_TIMEOUT, link.finish(goodbye)).await;
 }

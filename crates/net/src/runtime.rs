@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 
 /// A runtime on the tokio runtime that this is called in. Connections that exchange capabilities
-/// have to share one, by way of [`Options::runtime`](crate::Options::runtime).
+/// have to share one, by way of [`Options::with_runtime`](crate::Options::with_runtime).
 ///
 /// # Panics
 /// Outside of a tokio runtime.

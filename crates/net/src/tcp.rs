@@ -234,9 +234,11 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for StreamLink<S> {
             .map_err(LinkError::Io)
     }
 
-    async fn finish(mut self, _goodbye: Goodbye) {
-        if poll_fn(|cx| self.poll_flush(cx)).await.is_err() || self.stream.shutdown().await.is_err()
-        {
+    async fn finish(mut self, goodbye: Option<Goodbye>) {
+        if goodbye.is_some() && poll_fn(|cx| self.poll_flush(cx)).await.is_err() {
+            return;
+        }
+        if self.stream.shutdown().await.is_err() {
             return;
         }
         // Closing with unread bytes would reset the connection, and the peer might lose our last words.

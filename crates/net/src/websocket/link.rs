@@ -73,15 +73,20 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for WebSocketLink<S> {
             .map_err(link_error)
     }
 
-    async fn finish(mut self, goodbye: Goodbye) {
-        let frame = CloseFrame {
-            code: wire_code(goodbye.code),
-            reason: fitting(&goodbye.text).as_ref().into(),
+    async fn finish(mut self, goodbye: Option<Goodbye>) {
+        let said = match goodbye {
+            Some(goodbye) => {
+                let code = wire_code(goodbye.code);
+                let reason = fitting(&goodbye.text).as_ref().into();
+                let frame = CloseFrame { code, reason };
+                self.socket.send(Message::Close(Some(frame))).await
+            }
+            // The answer to the peer's close frame is waiting to be sent.
+            None => self.socket.flush().await,
         };
-        if self.socket.send(Message::Close(Some(frame))).await.is_err() {
-            return;
+        if said.is_ok() {
+            while let Some(Ok(_)) = self.socket.next().await {}
         }
-        while let Some(Ok(_)) = self.socket.next().await {}
     }
 }
 

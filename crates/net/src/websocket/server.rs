@@ -109,7 +109,12 @@ impl<F> Site<F> {
                 let bootstrap = (self.bootstrap)(peer).into_client();
                 (
                     response,
-                    Some(Box::pin(run(upgrade, bootstrap, &self.options))),
+                    Some(Box::pin(run(
+                        upgrade,
+                        bootstrap,
+                        &self.options,
+                        peer.to_string(),
+                    ))),
                 )
             }
             Err(refusal) => (last(refusal), None),

@@ -1,6 +1,6 @@
 //! From an HTTP request to an RPC connection, for any server built on hyper.
 
-use capstan_rpc::{Client, ConnectionHandle, FromClient};
+use capstan_rpc::{BoxFuture, Client, ConnectionHandle, FromClient};
 use http::header::{
     CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
     SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -44,15 +44,11 @@ pub fn upgrade<B, C: FromClient>(
     request: &mut Request<B>,
     bootstrap: C,
     options: &Options,
-) -> Result<
-    (
-        Response<String>,
-        impl Future<Output = ()> + Send + use<B, C>,
-    ),
-    Response<String>,
-> {
+) -> Result<(Response<String>, BoxFuture<()>), Response<String>> {
     let (response, upgrade) = switch_protocols(request)?;
-    Ok((response, run(upgrade, bootstrap.into_client(), options)))
+    let peer = "the client".to_string();
+    let connection = run(upgrade, bootstrap.into_client(), options, peer);
+    Ok((response, Box::pin(connection)))
 }
 
 /// The response to a proper request, and the promise of the socket.
@@ -74,19 +70,25 @@ pub(super) fn run(
     upgrade: OnUpgrade,
     bootstrap: Client,
     options: &Options,
+    peer: String,
 ) -> impl Future<Output = ()> + Send + use<> {
     let handle = options.runtime().connect(options.connect(Some(bootstrap)));
-    run_upgraded(upgrade, handle, options.max_message_bytes)
+    run_upgraded(upgrade, handle, options.max_message_bytes, peer)
 }
 
-async fn run_upgraded(upgrade: OnUpgrade, handle: ConnectionHandle, max_message_bytes: usize) {
+async fn run_upgraded(
+    upgrade: OnUpgrade,
+    handle: ConnectionHandle,
+    max_message_bytes: usize,
+    peer: String,
+) {
     match upgrade.await {
         Ok(upgraded) => {
             let config = Some(config(max_message_bytes));
             let socket =
                 WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, config)
                     .await;
-            driver::run(handle, WebSocketLink::new(socket), "the client".to_string()).await;
+            driver::run(handle, WebSocketLink::new(socket), peer).await;
         }
         Err(error) => tracing::debug!(%error, "connection ended in its handshake"),
     }

@@ -2,7 +2,11 @@
 
 use capstan_net::{Options, tcp, websocket};
 use capstan_rpc::{Error, ErrorKind, new_client};
+use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::server::{BOTH, Ear, Server, Upload, echo, shared_bootstrap};
 use crate::trial_capnp::{streaming_byte_sink, trial};
@@ -248,6 +252,25 @@ async fn dropping_a_connection_ends_it_at_the_server_too() {
         assert!(!server.uploads.recv().await.unwrap().ended);
         drop(opened);
     }
+}
+
+#[tokio::test]
+async fn a_closing_handshake_is_answered() {
+    let server = Server::start(crate::server::Network::WebSocket).await;
+    let url = format!("ws://{}/rpc", server.address);
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    let frame = CloseFrame {
+        code: CloseCode::Normal,
+        reason: "going home".into(),
+    };
+    socket.close(Some(frame)).await.unwrap();
+    // Without the answer a browser would report an unclean end.
+    let answer = socket.next().await.unwrap().unwrap();
+    assert!(
+        matches!(&answer, Message::Close(Some(frame)) if frame.code == CloseCode::Normal),
+        "{answer:?}"
+    );
+    assert!(socket.next().await.is_none());
 }
 
 #[tokio::test]

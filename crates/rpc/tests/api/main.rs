@@ -12,6 +12,7 @@
 
 mod calls;
 mod caps;
+mod chaos;
 mod link;
 mod seeds;
 mod server;
