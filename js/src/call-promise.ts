@@ -53,7 +53,7 @@ export class CallState implements Pending {
       this.#promise = new Promise(executor);
     } else {
       this.#promise = new Class(executor);
-      (this.#promise as unknown as WithState)[STATE] = this;
+      Object.defineProperty(this.#promise, STATE, { value: this });
     }
     return this.#promise;
   }

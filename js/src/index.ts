@@ -5,6 +5,7 @@ export { accept, Connection, type ConnectionOptions } from "./connection.js";
 export { CapnpError, type ErrorKind } from "./errors.js";
 export { init, type InitSource } from "./init.js";
 export { decode, encode, type Limits } from "./message.js";
+export type { EnumDescriptor, InterfaceDescriptor, StructDescriptor } from "./seam/descriptor.js";
 export { serve } from "./serve.js";
 export type {
   Awaitable,

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { CapnpError, clone, release, serve } from "../src/node.js";
 import { state, turn } from "./sockets.js";
@@ -329,6 +331,20 @@ describe("the end of a connection", () => {
 });
 
 describe("ownership", () => {
+  test("clients that nobody holds any more are released once they are collected", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const { tester, near } = setUp();
+    for (let i = 0; i < 5; i++) void tester.open({ name: "a" }).sink;
+    await tester.echo();
+    expect(near.stats().imports).toBe(1 + 5 * 3);
+    for (let i = 0; i < 50 && near.stats().imports > 1; i++) {
+      collect();
+      await turn();
+    }
+    expect(near.stats().imports).toBe(1);
+  });
+
   test("a pipelined client that was released before the return takes the results' one with it", async () => {
     const { tester, near, farSocket } = setUp();
     await tester.echo();
