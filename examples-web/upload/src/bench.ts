@@ -3,6 +3,7 @@ import { reportFailures, speed } from "./auto.js";
 import { Files } from "./files.capnp.js";
 import { errorText } from "./format.js";
 import { Reporter } from "./report.js";
+import { WINDOW_BYTES } from "./upload.js";
 
 export interface BenchOptions {
   /** Per round. */
@@ -11,6 +12,7 @@ export interface BenchOptions {
   readonly chunkBytes?: number | undefined;
   /** Of each contender; they take turns. */
   readonly rounds?: number | undefined;
+  readonly windowBytes?: number | undefined;
 }
 
 interface Series {
@@ -40,7 +42,7 @@ export async function runBench(options: BenchOptions): Promise<void> {
     const data = noise(bytes);
     const file = new File([data], "bench");
     const bare = await BareSocket.open();
-    await using connection = await connect(address("/rpc"));
+    await using connection = await connect(address("/rpc"), { flowControl: { fixed: options.windowBytes ?? WINDOW_BYTES } });
     const files = connection.bootstrap(Files);
     const contenders: Record<string, Contender> = {
       bare: () => bare.sendAll(piecesOf(data, chunkBytes)),

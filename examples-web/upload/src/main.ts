@@ -10,7 +10,7 @@ const number = (name: string): number | undefined => {
 
 const page = showPage();
 if (query.has("bench")) {
-  void runBench({ bytes: number("bytes"), chunkBytes: number("chunk"), rounds: number("rounds") });
+  void runBench({ bytes: number("bytes"), chunkBytes: number("chunk"), rounds: number("rounds"), windowBytes: number("window") });
 } else if (query.has("auto")) {
   void runAuto(page, number("chunk"));
 }

@@ -27,10 +27,16 @@ export interface UploadOptions {
 
 const LOOK_EVERY_MS = 100;
 
+/**
+ * What may be in flight. Between a page and its network there is another process, and half a millisecond even on
+ * one machine: with the default of 64 KiB the page would mostly wait for acknowledgements.
+ */
+export const WINDOW_BYTES = 256 << 10;
+
 /** Sends a file to the server that the page came from. */
 export async function upload(file: File, options: UploadOptions = {}): Promise<Uploaded> {
   const address = new URL("/rpc", location.href.replace(/^http/, "ws"));
-  await using connection = await connect(address.href);
+  await using connection = await connect(address.href, { flowControl: { fixed: WINDOW_BYTES } });
   const files = connection.bootstrap(Files);
   const { sink } = files.create({ name: file.name, size: file.size });
 

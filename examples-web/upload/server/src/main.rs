@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::serve::ListenerExt;
 use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -88,6 +89,12 @@ async fn run(options: Options) -> Result<(), String> {
             None => std::future::pending().await,
         }
     };
+    // Acknowledgements are small, and every one of them lets the sender go on.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            eprintln!("cannot set TCP_NODELAY: {error}");
+        }
+    });
     // The kernel queues connections from here on.
     print_line(&format!("listening http://{address}"));
     tokio::select! {
