@@ -22,8 +22,11 @@ pub(crate) fn tarball() -> PathBuf {
 /// Puts the package together from what js/wasm, js/src and pkg-template hold, and packs it.
 pub(crate) fn assemble() -> Result<(), Failure> {
     let root = workspace::root();
-    let stamp = Stamp::new("package")
-        .files(&wasm::glue_dir())?
+    let mut stamp = Stamp::new("package");
+    for module in wasm::MODULES {
+        stamp = stamp.files(&module.glue_dir())?;
+    }
+    let stamp = stamp
         .files(&root.join("js/src"))?
         .files(&root.join("js/tsconfig.json"))?
         .files(&root.join("js/tsconfig.build.json"))?
@@ -53,7 +56,9 @@ fn fill() -> Result<(), Failure> {
         "compiling js/src",
         tools::node_program("typescript/bin/tsc").args(["-p", "js/tsconfig.build.json"]),
     )?;
-    workspace::copy(&wasm::glue_dir(), &package.join("wasm"))?;
+    for module in wasm::MODULES {
+        workspace::copy(&module.glue_dir(), &package.join(module.dir))?;
+    }
     for name in ["LICENSE-MIT", "LICENSE-APACHE", "CHANGELOG.md"] {
         let file = root.join(name);
         if file.is_file() {
@@ -77,16 +82,23 @@ fn pack() -> Result<(), Failure> {
     workspace::copy(&destination.join(name), &tarball())
 }
 
-/// What a browser has to load, as it is and compressed the way servers send it.
+/// What a browser has to load, and what `npx capstan` does: as it is, and compressed the way servers send it.
 fn report_size() -> Result<(), Failure> {
-    let wasm = dir().join("wasm").join(wasm::WASM_FILE);
-    let raw = std::fs::metadata(&wasm)
-        .map_err(|error| Failure::new(format!("cannot read {}: {error}", wasm.display())))?
-        .len();
+    let mut parts = Vec::new();
+    for (what, module) in [("wasm", &wasm::RUNTIME), ("compiler wasm", &wasm::COMPILER)] {
+        let file = dir().join(module.dir).join(module.wasm_file());
+        let raw = std::fs::metadata(&file)
+            .map_err(|error| Failure::new(format!("cannot read {}: {error}", file.display())))?
+            .len();
+        parts.push(format!(
+            "{what} {} ({} brotli)",
+            bytes(raw),
+            bytes(brotli(&[file])?)
+        ));
+    }
     say(&format!(
-        "size: wasm {} ({} brotli), JavaScript {} brotli, tarball {}",
-        bytes(raw),
-        bytes(brotli(&[wasm])?),
+        "size: {}, JavaScript {} brotli, tarball {}",
+        parts.join(", "),
         bytes(brotli(&javascript(&dir())?)?),
         bytes(std::fs::metadata(tarball()).map_or(0, |meta| meta.len())),
     ));

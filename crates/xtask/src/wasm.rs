@@ -1,4 +1,5 @@
-//! crates/web through wasm-pack into js/wasm, where the TypeScript sources import it from.
+//! crates/web and crates/compiler through wasm-pack into js/wasm and js/wasm-compiler, where the TypeScript sources
+//! import them from.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -19,6 +20,36 @@ enum Mode {
     Release,
 }
 
+/// A crate of ours that becomes a WebAssembly module with JavaScript glue around it.
+pub(crate) struct Module {
+    /// Its directory in crates/.
+    crate_name: &'static str,
+    /// What the names of its files begin with.
+    name: &'static str,
+    /// The profile of its release build.
+    profile: &'static str,
+    /// The directory its files have in the package, and below js/ while they are worked on.
+    pub(crate) dir: &'static str,
+}
+
+/// Messages and RPC.
+pub(crate) const RUNTIME: Module = Module {
+    crate_name: "web",
+    name: "capstan_web",
+    profile: "wasm-release",
+    dir: "wasm",
+};
+
+/// `npx capstan`.
+pub(crate) const COMPILER: Module = Module {
+    crate_name: "compiler",
+    name: "capstan_compiler",
+    profile: "wasm-compiler",
+    dir: "wasm-compiler",
+};
+
+pub(crate) const MODULES: [&Module; 2] = [&RUNTIME, &COMPILER];
+
 /// The release build, the npm package around it, and the tarball.
 pub(crate) fn build_package() -> Result<(), Failure> {
     setup::for_wasm()?;
@@ -27,74 +58,87 @@ pub(crate) fn build_package() -> Result<(), Failure> {
     package::assemble()
 }
 
-/// The development build: the module and its glue alone.
+/// The development build: the modules and their glue alone.
 pub(crate) fn build_dev() -> Result<(), Failure> {
     setup::for_wasm()?;
     let _lock = workspace::lock()?;
     build(Mode::Dev)
 }
 
-/// The wasm module and its JavaScript glue, skipped when nothing it is made from has changed.
+/// The wasm modules and their JavaScript glue, each skipped when nothing it is made from has changed.
 fn build(mode: Mode) -> Result<(), Failure> {
-    let out_dir = glue_dir();
-    let stamp = inputs(mode)?;
-    if stamp.is_current() && out_dir.join(WASM_FILE).is_file() {
-        say(&format!("wasm ({mode:?}): unchanged"));
-        return Ok(());
-    }
-    // Into a directory aside: a failed or interrupted build leaves the last good one in place.
-    let fresh = workspace::generated("wasm-pack");
-    workspace::remove_dir(&fresh)?;
-    timed(
-        &format!("wasm ({mode:?}): wasm-pack build crates/web"),
-        || {
-            let mut wasm_pack = tools::command(tools::bin_dir().join("wasm-pack"));
-            wasm_pack
-                .args(["--log-level", "warn", "build", "crates/web"])
-                .args([
-                    "--mode",
-                    "no-install",
-                    "--target",
-                    "web",
-                    "--no-pack",
-                    "--no-gitignore",
-                ])
-                .args(["--out-name", OUT_NAME, "--out-dir"])
-                .arg(&fresh)
-                .args(match mode {
-                    Mode::Dev => ["--dev", "--no-opt"].as_slice(),
-                    Mode::Release => ["--profile", "wasm-release"].as_slice(),
-                });
-            process::run("wasm-pack build", &mut wasm_pack)
-        },
-    )?;
-    workspace::remove_dir(&out_dir)?;
-    workspace::copy(&fresh, &out_dir)?;
-    stamp.keep()
+    MODULES
+        .into_iter()
+        .try_for_each(|module| module.build(mode))
 }
 
-/// Where the glue lives while it is being worked on; the package gets a copy.
-pub(crate) fn glue_dir() -> PathBuf {
-    workspace::root().join("js/wasm")
-}
-
-fn inputs(mode: Mode) -> Result<Stamp, Failure> {
-    let root = workspace::root();
-    let mut stamp = Stamp::new("wasm")
-        .text(&format!("{mode:?}"))
-        .files(&root.join("Cargo.toml"))?
-        .files(&root.join("Cargo.lock"))?
-        .files(&root.join("package-lock.json"))?
-        .files(&root.join("rust-toolchain.toml"))?;
-    for name in with_dependencies("web")? {
-        let dir = root.join("crates").join(name);
-        stamp = stamp
-            .files(&dir.join("Cargo.toml"))?
-            .files(&dir.join("build.rs"))?
-            .files(&dir.join("src"))?
-            .files(&dir.join("capnp"))?;
+impl Module {
+    /// Where the glue lives while it is being worked on; the package gets a copy.
+    pub(crate) fn glue_dir(&self) -> PathBuf {
+        workspace::root().join("js").join(self.dir)
     }
-    Ok(stamp)
+
+    pub(crate) fn wasm_file(&self) -> String {
+        format!("{}_bg.wasm", self.name)
+    }
+
+    fn build(&self, mode: Mode) -> Result<(), Failure> {
+        let out_dir = self.glue_dir();
+        let stamp = self.inputs(mode)?;
+        if stamp.is_current() && out_dir.join(self.wasm_file()).is_file() {
+            say(&format!("{} ({mode:?}): unchanged", self.dir));
+            return Ok(());
+        }
+        // Into a directory aside: a failed or interrupted build leaves the last good one in place.
+        let fresh = workspace::generated("wasm-pack").join(self.dir);
+        workspace::remove_dir(&fresh)?;
+        let crate_dir = format!("crates/{}", self.crate_name);
+        timed(
+            &format!("{} ({mode:?}): wasm-pack build {crate_dir}", self.dir),
+            || {
+                let mut wasm_pack = tools::command(tools::bin_dir().join("wasm-pack"));
+                wasm_pack
+                    .args(["--log-level", "warn", "build", &crate_dir])
+                    .args([
+                        "--mode",
+                        "no-install",
+                        "--target",
+                        "web",
+                        "--no-pack",
+                        "--no-gitignore",
+                    ])
+                    .args(["--out-name", self.name, "--out-dir"])
+                    .arg(&fresh)
+                    .args(match mode {
+                        Mode::Dev => ["--dev", "--no-opt"],
+                        Mode::Release => ["--profile", self.profile],
+                    });
+                process::run("wasm-pack build", &mut wasm_pack)
+            },
+        )?;
+        workspace::remove_dir(&out_dir)?;
+        workspace::copy(&fresh, &out_dir)?;
+        stamp.keep()
+    }
+
+    fn inputs(&self, mode: Mode) -> Result<Stamp, Failure> {
+        let root = workspace::root();
+        let mut stamp = Stamp::new(self.dir)
+            .text(&format!("{mode:?}"))
+            .files(&root.join("Cargo.toml"))?
+            .files(&root.join("Cargo.lock"))?
+            .files(&root.join("package-lock.json"))?
+            .files(&root.join("rust-toolchain.toml"))?;
+        for name in with_dependencies(self.crate_name)? {
+            let dir = root.join("crates").join(name);
+            stamp = stamp
+                .files(&dir.join("Cargo.toml"))?
+                .files(&dir.join("build.rs"))?
+                .files(&dir.join("src"))?
+                .files(&dir.join("capnp"))?;
+        }
+        Ok(stamp)
+    }
 }
 
 /// A crate of ours and all of ours it is built from, as directory names.
@@ -121,9 +165,6 @@ fn our_dependencies(manifest: &str) -> Vec<String> {
         .map(str::to_owned)
         .collect()
 }
-
-const OUT_NAME: &str = "capstan_web";
-pub(crate) const WASM_FILE: &str = "capstan_web_bg.wasm";
 
 #[cfg(test)]
 mod tests {

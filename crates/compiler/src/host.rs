@@ -1,0 +1,116 @@
+//! A [`Host`] made of JavaScript functions.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use capstan_cli::Host;
+use wasm_bindgen::prelude::{JsCast, JsValue, wasm_bindgen};
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = "\
+/** What the command needs of the machine. What throws, throws errors with the `code` of the system's error, such as `ENOENT`. */
+export interface Host {
+  canonicalize(path: string): string;
+  isFile(path: string): boolean;
+  read(path: string): Uint8Array;
+  write(path: string, contents: Uint8Array): void;
+  createDirectories(path: string): void;
+  random(): bigint;
+  print(text: string): void;
+  report(text: string): void;
+}
+";
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(typescript_type = "Host")]
+    pub type JsHost;
+
+    #[wasm_bindgen(method, catch)]
+    fn canonicalize(this: &JsHost, path: &str) -> Result<String, JsValue>;
+    #[wasm_bindgen(method, js_name = isFile)]
+    fn is_file(this: &JsHost, path: &str) -> bool;
+    #[wasm_bindgen(method, catch)]
+    fn read(this: &JsHost, path: &str) -> Result<Vec<u8>, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn write(this: &JsHost, path: &str, contents: &[u8]) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch, js_name = createDirectories)]
+    fn create_directories(this: &JsHost, path: &str) -> Result<(), JsValue>;
+    #[wasm_bindgen(method)]
+    fn random(this: &JsHost) -> u64;
+    #[wasm_bindgen(method)]
+    fn print(this: &JsHost, text: &str);
+    #[wasm_bindgen(method)]
+    fn report(this: &JsHost, text: &str);
+
+    /// An error of the system as JavaScript throws it.
+    type SystemError;
+    #[wasm_bindgen(method, getter)]
+    fn code(this: &SystemError) -> Option<String>;
+    #[wasm_bindgen(method, getter)]
+    fn message(this: &SystemError) -> Option<String>;
+
+    #[wasm_bindgen(js_namespace = console)]
+    pub(crate) fn error(text: &str);
+}
+
+pub(crate) struct Outside<'a>(pub(crate) &'a JsHost);
+
+impl Host for Outside<'_> {
+    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
+        let full = self.0.canonicalize(text(path)?).map_err(failure)?;
+        Ok(PathBuf::from(full))
+    }
+
+    fn is_file(&self, path: &Path) -> bool {
+        text(path).is_ok_and(|path| self.0.is_file(path))
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.0.read(text(path)?).map_err(failure)
+    }
+
+    fn write(&self, path: &Path, contents: &[u8]) -> io::Result<()> {
+        self.0.write(text(path)?, contents).map_err(failure)
+    }
+
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.0.create_directories(text(path)?).map_err(failure)
+    }
+
+    fn random(&self) -> u64 {
+        self.0.random()
+    }
+
+    fn print(&self, text: &str) {
+        self.0.print(text);
+    }
+
+    fn report(&self, text: &str) {
+        self.0.report(text);
+    }
+}
+
+/// Paths come from JavaScript strings and from schemas, so they are Unicode.
+fn text(path: &Path) -> io::Result<&str> {
+    path.to_str()
+        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidFilename))
+}
+
+/// What was thrown, by the kinds that the command has words for.
+fn failure(thrown: JsValue) -> io::Error {
+    let error: &SystemError = thrown.unchecked_ref();
+    let message = error.message().unwrap_or_default();
+    let kind = match error.code().unwrap_or_default().as_str() {
+        "ENOENT" => io::ErrorKind::NotFound,
+        "EACCES" | "EPERM" => io::ErrorKind::PermissionDenied,
+        "EISDIR" => io::ErrorKind::IsADirectory,
+        "ENOTDIR" => io::ErrorKind::NotADirectory,
+        "EEXIST" => io::ErrorKind::AlreadyExists,
+        "EROFS" => io::ErrorKind::ReadOnlyFilesystem,
+        "ENOSPC" => io::ErrorKind::StorageFull,
+        "ENAMETOOLONG" => io::ErrorKind::InvalidFilename,
+        _ => io::ErrorKind::Other,
+    };
+    io::Error::new(kind, message)
+}
