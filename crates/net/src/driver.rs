@@ -96,7 +96,11 @@ pub(crate) async fn run<L: Link>(handle: ConnectionHandle, mut link: L, peer: St
             say_goodbye(link, None).await;
         }
         End::Failed(LinkError::Violation(goodbye)) => {
-            tracing::warn!(peer, reason = goodbye.text, "connection refused to go on");
+            tracing::warn!(
+                peer,
+                reason = goodbye.text,
+                "the peer sent what it must not send"
+            );
             handle.close(Error::failed(goodbye.text.clone()));
             let farewell = async {
                 // What the RPC layer has to say about it goes first.

@@ -162,8 +162,7 @@ impl Shared {
     pub(crate) fn enter<T>(self: &Arc<Self>, change: impl FnOnce(&mut State, u64) -> T) -> T {
         let (result, effects) = self.change(change);
         if let Some(objects) = effects.carry_out() {
-            let runtime = Arc::clone(self);
-            self.spawn(Box::pin(async move { runtime.run_objects(objects) }));
+            self.spawn_run(objects);
         }
         result
     }
@@ -187,10 +186,27 @@ impl Shared {
         (result, effects)
     }
 
-    fn spawn(&self, task: BoxFuture<()>) {
+    fn spawn_run(self: &Arc<Self>, objects: Vec<Arc<HostedObject>>) {
+        let runtime = Arc::downgrade(self);
+        self.spawn(async move {
+            if let Some(runtime) = runtime.upgrade() {
+                runtime.run_objects(objects);
+            }
+        });
+    }
+
+    /// Tasks hold their runtime weakly. An executor keeps it alive until they are done; without
+    /// one they are done for when nobody is left to wait for them.
+    fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + MaybeSend + 'static) {
         match &self.executor {
-            Executor::Given(spawn) => spawn.spawn(task),
-            Executor::Pollers(tasks) => tasks.spawn(task),
+            Executor::Given(spawn) => {
+                let runtime = Arc::clone(self);
+                spawn.spawn(Box::pin(async move {
+                    task.await;
+                    drop(runtime);
+                }));
+            }
+            Executor::Pollers(tasks) => tasks.spawn(Box::pin(task)),
         }
     }
 

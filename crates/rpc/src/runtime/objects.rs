@@ -4,7 +4,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use futures_util::future::{AbortHandle, AbortRegistration, Abortable, Aborted};
 
@@ -113,7 +113,7 @@ impl Shared {
         } = delivery;
         let (results, slot) = RawResults::new();
         let answering = Answering {
-            runtime: Arc::clone(self),
+            runtime: Arc::downgrade(self),
             answer: Some(answer),
             slot: Some(slot),
         };
@@ -137,9 +137,7 @@ impl Shared {
             Ok(Begun::Done(result)) => answering.finish(result),
             Ok(Begun::Waits(method)) => match self.become_task(answer) {
                 Some(registration) => {
-                    self.spawn(Box::pin(
-                        answering.run(Abortable::new(method, registration)),
-                    ));
+                    self.spawn(answering.run(Abortable::new(method, registration)));
                     None
                 }
                 None => {
@@ -171,7 +169,7 @@ enum Begun {
 
 /// The duty to answer a call, once.
 struct Answering {
-    runtime: Arc<Shared>,
+    runtime: Weak<Shared>,
     answer: Option<AnswerId>,
     slot: Option<Arc<ResultsSlot>>,
 }
@@ -183,22 +181,27 @@ impl Answering {
             Ok(Err(Aborted)) => Err(canceled()),
             Err(Panicked) => Err(panicked()),
         };
-        let runtime = Arc::clone(&self.runtime);
-        if let Some(objects) = self.finish(result) {
+        if let Some(runtime) = self.runtime.upgrade()
+            && let Some(objects) = self.finish(result)
+        {
             runtime.run_objects(objects);
         }
     }
 
     /// Answers. The objects it returns have to be run.
     fn finish(mut self, result: Result<()>) -> Option<Vec<Arc<HostedObject>>> {
-        self.answer(result)
+        let runtime = self.runtime.upgrade()?;
+        self.answer(&runtime, result)
     }
 
-    fn answer(&mut self, result: Result<()>) -> Option<Vec<Arc<HostedObject>>> {
+    fn answer(
+        &mut self,
+        runtime: &Arc<Shared>,
+        result: Result<()>,
+    ) -> Option<Vec<Arc<HostedObject>>> {
         let answer = self.answer.take()?;
         let slot = self.slot.take();
         let results = result.and_then(|()| slot.map_or_else(|| Err(dropped()), ResultsSlot::take));
-        let runtime = Arc::clone(&self.runtime);
         runtime.answer(answer, results).carry_out()
     }
 }
@@ -206,10 +209,10 @@ impl Answering {
 impl Drop for Answering {
     /// The executor dropped the task, as it does when it shuts down.
     fn drop(&mut self) {
-        if let Some(objects) = self.answer(Err(dropped())) {
-            let runtime = Arc::clone(&self.runtime);
-            self.runtime
-                .spawn(Box::pin(async move { runtime.run_objects(objects) }));
+        if let Some(runtime) = self.runtime.upgrade()
+            && let Some(objects) = self.answer(&runtime, Err(dropped()))
+        {
+            runtime.spawn_run(objects);
         }
     }
 }

@@ -166,6 +166,28 @@ async fn objects_can_be_called_without_any_connection() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn objects_without_a_connection_are_dropped_with_their_last_client() {
+    let observed = Arc::<Observed>::default();
+    let trial: trial::Client = new_client(TrialServer::new(&observed));
+    let next = trial.next_request().send().promise.await.unwrap();
+    assert_eq!(observed.alive(), 3);
+    drop(trial.hang_request().send());
+    let mut hanging = trial.hang_request().send().promise;
+    assert!(
+        tokio::time::timeout(Duration::from_secs(1), &mut hanging)
+            .await
+            .is_err()
+    );
+    assert_eq!(observed.hanging(), 1);
+    drop((trial, next, hanging));
+    assert_eq!(
+        (observed.alive(), observed.hanging()),
+        (0, 0),
+        "though nobody is left to drive them"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn capabilities_pass_from_one_connection_to_another() {
     let runtime = runtime();
     let observed = Arc::<Observed>::default();

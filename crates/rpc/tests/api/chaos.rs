@@ -39,6 +39,23 @@ async fn calls_drops_and_streams_from_many_threads_leave_nothing_behind() {
     panic!("something was left behind: {left}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_same_without_a_connection() {
+    let observed = Arc::<Observed>::default();
+    let trial: trial::Client = new_client(TrialServer::new(&observed));
+    let tasks: Vec<_> = (1..=TASKS)
+        .map(|seed| tokio::spawn(act(seed, trial.clone())))
+        .collect();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    // What was dropped unanswered goes on while someone waits for something.
+    let last = trial.echo_request().send();
+    last.promise.await.unwrap();
+    drop(trial);
+    assert_eq!(observed.hanging(), 0);
+}
+
 async fn act(seed: u64, trial: trial::Client) -> Result<(), Error> {
     let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut kept = vec![trial.clone()];
