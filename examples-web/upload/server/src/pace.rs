@@ -43,3 +43,30 @@ impl Pace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // The clock is paused and moves by what is slept, so the machine's speed does not matter.
+    #[tokio::test(start_paused = true)]
+    async fn a_pace_holds_an_upload_back() {
+        let pace = Pace::default();
+        let started = Instant::now();
+        let mut due = started;
+        pace.take(1_000_000, &mut due).await;
+        assert_eq!(started.elapsed(), Duration::ZERO);
+
+        pace.set(Some(1000));
+        for _ in 0..10 {
+            pace.take(500, &mut due).await;
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        assert!((4.9..5.1).contains(&seconds), "{seconds}");
+
+        pace.set(None);
+        let before = Instant::now();
+        pace.take(1_000_000, &mut due).await;
+        assert_eq!(before.elapsed(), Duration::ZERO);
+    }
+}
