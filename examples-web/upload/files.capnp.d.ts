@@ -122,10 +122,6 @@ export declare namespace Files {
       handle?: Files.Handle | undefined;
       into?: ByteSink | undefined;
     }
-    interface Pipeline {
-      readonly handle: Files.Handle;
-      readonly into: ByteSink;
-    }
   }
   interface read$Results {
   }

@@ -105,7 +105,6 @@ const Files$read$Params = /* @__PURE__ */ $.struct({
   encode: encode$Files$read$Params,
   decode: decode$Files$read$Params,
   layout: () => [$.CAP, 0, $.CAP, 1],
-  pipeline: () => [{ name: "handle", pointer: 0, iface: () => Files$Handle }, { name: "into", pointer: 1, iface: () => ByteSink }],
 });
 
 const Files$read$Results = /* @__PURE__ */ $.struct({

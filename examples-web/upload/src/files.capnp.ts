@@ -122,10 +122,6 @@ export declare namespace Files {
       handle?: Files.Handle | undefined;
       into?: ByteSink | undefined;
     }
-    interface Pipeline {
-      readonly handle: Files.Handle;
-      readonly into: ByteSink;
-    }
   }
   interface read$Results {
   }
@@ -238,7 +234,6 @@ const Files$read$Params: $.StructDescriptor<Files.read$Params, Files.read$Params
   encode: encode$Files$read$Params,
   decode: decode$Files$read$Params,
   layout: () => [$.CAP, 0, $.CAP, 1],
-  pipeline: () => [{ name: "handle", pointer: 0, iface: () => Files$Handle }, { name: "into", pointer: 1, iface: () => ByteSink }],
 });
 
 const Files$read$Results: $.StructDescriptor<Files.read$Results, Files.read$Results.Input> = /* @__PURE__ */ $.struct({
