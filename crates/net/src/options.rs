@@ -8,7 +8,8 @@ use capstan_rpc::{Client, ConnectOptions, FromClient, Runtime};
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The runtime that the connections belong to. By default each `connect` and each `serve`
-    /// makes one of its own; connections that exchange capabilities have to share one.
+    /// makes one of its own. Capabilities pass from one runtime to another by proxy; connections
+    /// that exchange many do better to share one.
     pub runtime: Option<Runtime>,
     /// What a server that we connect to gets when it asks for *our* bootstrap object. A server's
     /// own is given to `serve`.

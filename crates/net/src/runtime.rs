@@ -8,8 +8,8 @@ use capstan_rpc::{BoxFuture, Runtime};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 
-/// A runtime on the tokio runtime that this is called in. Connections that exchange capabilities
-/// have to share one, by way of [`Options::with_runtime`](crate::Options::with_runtime).
+/// A runtime on the tokio runtime that this is called in. Connections share it by way of
+/// [`Options::with_runtime`](crate::Options::with_runtime).
 ///
 /// # Panics
 /// Outside of a tokio runtime.
