@@ -161,18 +161,21 @@ fn place(directory: Option<&Path>, filename: &str, name: &str) -> PathBuf {
 }
 
 fn write(host: &dyn Host, path: &Path, text: &str) -> Result<(), String> {
-    let failed = |error| {
+    // The parent of a plain file name is the empty path: the current directory, which exists.
+    if let Some(parent) = path.parent().filter(|parent| *parent != Path::new("")) {
+        host.create_dir_all(parent).map_err(|error| {
+            let directory = parent.display();
+            let reason = reason(&error);
+            format!("capstan: cannot create the directory {directory}: {reason}")
+        })?;
+    }
+    host.write(path, text.as_bytes()).map_err(|error| {
         format!(
             "capstan: cannot write {}: {}",
             path.display(),
             reason(&error)
         )
-    };
-    // The parent of a plain file name is the empty path: the current directory, which exists.
-    if let Some(parent) = path.parent().filter(|parent| *parent != Path::new("")) {
-        host.create_dir_all(parent).map_err(failed)?;
-    }
-    host.write(path, text.as_bytes()).map_err(failed)
+    })
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub(crate) fn reason(error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied => "permission denied",
         io::ErrorKind::IsADirectory => "it is a directory",
         io::ErrorKind::NotADirectory => "a part of its path is not a directory",
-        io::ErrorKind::AlreadyExists => "something else has that name",
+        io::ErrorKind::AlreadyExists => "a file has that name",
         io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only",
         io::ErrorKind::StorageFull => "the file system is full",
         io::ErrorKind::InvalidFilename => {
