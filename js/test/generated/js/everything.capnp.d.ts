@@ -362,7 +362,7 @@ export declare namespace A {
   }
 }
 
-export interface Base {
+export interface Base extends $.Client {
   readonly [$.interfaces]: { readonly "everything.capnp:Base": true };
   ping(params?: Base.ping$Params.Input, options?: $.CallOptions): $.CallPromise<Base.ping$Results>;
 }

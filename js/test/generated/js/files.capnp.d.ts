@@ -2,7 +2,7 @@
 
 import * as $ from "capstan/codegen/v1";
 
-export interface ByteSink {
+export interface ByteSink extends $.Client {
   readonly [$.interfaces]: { readonly "files.capnp:ByteSink": true };
   write(params?: ByteSink.write$Params.Input, options?: $.CallOptions): Promise<void>;
   end(params?: ByteSink.end$Params.Input, options?: $.CallOptions): $.CallPromise<ByteSink.end$Results>;
@@ -37,7 +37,7 @@ export declare namespace ByteSink {
   }
 }
 
-export interface Files {
+export interface Files extends $.Client {
   readonly [$.interfaces]: { readonly "files.capnp:Files": true };
   create(params?: Files.create$Params.Input, options?: $.CallOptions): $.CallPromise<Files.create$Results, Files.create$Results.Pipeline>;
   list(params?: Files.list$Params.Input, options?: $.CallOptions): $.CallPromise<Files.list$Results>;
@@ -60,7 +60,7 @@ export declare namespace Files {
       size?: number | bigint | undefined;
     }
   }
-  interface Handle {
+  interface Handle extends $.Client {
     readonly [$.interfaces]: { readonly "files.capnp:Files.Handle": true };
   }
   namespace Handle {
