@@ -353,6 +353,9 @@ describe("hostile messages", () => {
     const huge = message("0000000000000100", "0100000007000000", "fcffff7f00000000");
     const type = ListOf(Point);
     expect(() => decode(type, huge)).toThrow(/limit/i);
+    // Five million within the traversal limit, each of which would become an object of 20 numbers.
+    const million = message("0000000000000100", "0100000007000000", hex32(5_000_000 << 2) + "00000000");
+    expect(() => decode(ListOf({ $: { ...Point.$, dataWords: 20, program: 0 } }), million)).toThrow(/huge/);
     expect(() => decode(type, message("0000000000000100", "01000000f8ffffff", "0000000000000000"))).toThrow(CapnpError);
   });
 

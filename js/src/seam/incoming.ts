@@ -8,6 +8,7 @@ import {
   POOL_UTF16_UNITS,
   refresh,
   TABLE_ADDRESS,
+  TABLE_ENTRIES,
   u32,
   u8,
   view,
@@ -40,7 +41,7 @@ export function decodeContent<Out>(type: StructDescriptor<Out>, payload: number,
   const status = wasm.seam_index_payload(payload, programOf(type));
   if (status !== 0) throw damaged(type);
   reader.clientAt = client;
-  return takeIndexed(type);
+  return takeIndexed(type, 0);
 }
 
 /** As `decodeContent`, for a whole message by itself. */
@@ -52,22 +53,27 @@ export function decodeMessage<Out>(type: StructDescriptor<Out>, message: Uint8Ar
   const words = limits?.traversalLimitWords ?? 8 * 1024 * 1024;
   const status = wasm.seam_index_message(program, Math.min(words, 0xffffffff), limits?.nestingLimit ?? 64);
   if (status !== 0) throw damaged(type);
-  const value = takeIndexed(type);
-  if (message.length > LARGE_MESSAGE_BYTES) wasm.seam_release();
-  return value;
+  return takeIndexed(type, message.length);
 }
 
-function takeIndexed<Out>(type: StructDescriptor<Out>): Out {
+/** `copiedBytes` is how much of the message lies in the seam's own memory. */
+function takeIndexed<Out>(type: StructDescriptor<Out>, copiedBytes: number): Out {
   refresh();
-  const bytes = headerWord(POOL_BYTES);
-  const start = headerWord(POOL_ADDRESS);
-  const pool = bytes === 0 ? "" : bytes < SHORT_POOL && headerWord(POOL_UTF16_UNITS) === bytes ? ascii(start, bytes) : utf8.decode(u8.subarray(start, start + bytes));
-  reader.begin(view, u8, u32, headerWord(TABLE_ADDRESS) >>> 2, pool);
+  const poolBytes = headerWord(POOL_BYTES);
+  reader.begin(view, u8, u32, headerWord(TABLE_ADDRESS) >>> 2, text(headerWord(POOL_ADDRESS), poolBytes));
+  const costBytes = copiedBytes + poolBytes + headerWord(TABLE_ENTRIES) * 4;
   try {
     return type.$.decode(reader, reader.next());
   } finally {
     reader.end();
+    if (costBytes > LARGE_MESSAGE_BYTES) wasm.seam_release();
   }
+}
+
+function text(start: number, length: number): string {
+  if (length === 0) return "";
+  if (length < SHORT_POOL && headerWord(POOL_UTF16_UNITS) === length) return ascii(start, length);
+  return utf8.decode(u8.subarray(start, start + length));
 }
 
 function damaged(type: StructDescriptor): CapnpError {

@@ -38,6 +38,7 @@ export const ROOM_ADDRESS = 0;
 export const ROOM_WORDS = 1;
 export const SLOT_ADDRESS = 2;
 export const TABLE_ADDRESS = 4;
+export const TABLE_ENTRIES = 5;
 export const POOL_ADDRESS = 6;
 export const POOL_BYTES = 7;
 export const POOL_UTF16_UNITS = 8;

@@ -6,8 +6,8 @@ import { type ClientCheck, OUT_OF_ROOM, Writer } from "./writer.js";
 
 /** Words reserved for the first message of a type. */
 const FIRST_HINT_WORDS = 32;
-/** A single huge message does not make every later one reserve as much. */
-const MAX_HINT_WORDS = 16 * 1024;
+/** A single huge message does not make every later one reserve as much. Chunks of 1 MiB are within. */
+const MAX_HINT_WORDS = 160 * 1024;
 
 /** Writers at hand: one, unless a getter of an object being encoded makes a call itself. */
 const idle: Writer[] = [];

@@ -312,7 +312,9 @@ impl Walk<'_> {
             return self.put(list.step_bits() / 8);
         }
         if found_bytes == 0 {
-            // All defaults: one struct of zeros stands for every element.
+            // All defaults: one struct of zeros stands for every element. JavaScript makes an object
+            // of each all the same, out of next to nothing in the message.
+            self.charge(u64::from(list.len()) * (data_bytes as u64 / 8))?;
             let zeros = self.copy_extended(&[], data_bytes)?;
             self.put_copy(zeros)?;
             return self.put(0);

@@ -187,7 +187,10 @@ fn index_content(content: any_pointer::Reader<'_>, program: u32, caps: usize) ->
             });
             0
         }
-        Err(error) => fail(error.to_string()),
+        Err(error) => {
+            SEAM.with_borrow_mut(|seam| seam.index.shrink(KEPT_BYTES));
+            fail(error.to_string())
+        }
     }
 }
 
