@@ -3,7 +3,7 @@
 import * as $ from "capstan/codegen/v1";
 
 /** Takes one file, piece by piece. */
-export interface ByteSink {
+export interface ByteSink extends $.Client {
   readonly [$.interfaces]: { readonly "files.capnp:ByteSink": true };
   /** The next piece. */
   write(params?: ByteSink.write$Params.Input, options?: $.CallOptions): Promise<void>;
@@ -40,7 +40,7 @@ export declare namespace ByteSink {
   }
 }
 
-export interface Files {
+export interface Files extends $.Client {
   readonly [$.interfaces]: { readonly "files.capnp:Files": true };
   /** Starts a new file of `size` bytes, which go to `sink`. */
   create(params?: Files.create$Params.Input, options?: $.CallOptions): $.CallPromise<Files.create$Results, Files.create$Results.Pipeline>;
@@ -67,7 +67,7 @@ export declare namespace Files {
     }
   }
   /** Stands for one file; only the server that made it can tell which. */
-  interface Handle {
+  interface Handle extends $.Client {
     readonly [$.interfaces]: { readonly "files.capnp:Files.Handle": true };
   }
   namespace Handle {

@@ -12,6 +12,7 @@ export type {
   CallContext,
   CallOptions,
   CallPromise,
+  Client,
   ConnectionStats,
   StreamStats,
   WebSocketLike,

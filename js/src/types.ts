@@ -12,6 +12,11 @@ export interface CallOptions {
 /** A promise of a call's results that carries clients for the capabilities in them, usable at once. */
 export type CallPromise<Results, Pipeline = unknown> = Promise<Results> & Pipeline;
 
+/** What every client has besides the methods of its interface: `using` releases it. */
+export interface Client {
+  [Symbol.dispose](): void;
+}
+
 export type Awaitable<T> = T | PromiseLike<T>;
 
 /** What a method of a served object gets besides its parameters. */

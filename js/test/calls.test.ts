@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { CapnpError, clone, release, serve } from "../src/node.js";
 import { state, turn } from "./sockets.js";
 import { connectPair, TestServer, TestSink } from "./support.js";
-import { ByteSink, Child, Tester } from "./testing.capnp.js";
+import { ByteSink, Child, Tester } from "./generated/testing.capnp.js";
 
 function setUp(): ReturnType<typeof connectPair> & { server: TestServer; tester: Tester } {
   const server = new TestServer();

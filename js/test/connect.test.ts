@@ -6,7 +6,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { accept, CapnpError, connect, serve } from "../src/node.js";
 import { turn } from "./sockets.js";
 import { TestServer } from "./support.js";
-import { Tester } from "./testing.capnp.js";
+import { Tester } from "./generated/testing.capnp.js";
 
 const cleanUps: (() => void)[] = [];
 afterEach(() => {

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { accept, CapnpError, serve } from "../src/node.js";
 import { type PairSocket, socketPair, turn } from "./sockets.js";
 import { connectPair, TestServer, TestSink } from "./support.js";
-import { ByteSink, Tester } from "./testing.capnp.js";
+import { ByteSink, Tester } from "./generated/testing.capnp.js";
 
 /** Numbers that only depend on the seed (xorshift32). */
 function randomFrom(seed: number): (below: number) => number {

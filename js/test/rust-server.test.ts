@@ -4,7 +4,7 @@ import { WebSocket } from "ws";
 import { CapnpError, connect, type Connection, type ConnectOptions, serve, streamStats, writable } from "../src/node.js";
 import { ByteSink, Files } from "./generated/files.capnp.js";
 import { TestSink } from "./support.js";
-import { Tester } from "./testing.capnp.js";
+import { Tester } from "./generated/testing.capnp.js";
 import { UploadServer } from "./upload-server.js";
 
 /* Against a Rust server in another process, over real sockets. */

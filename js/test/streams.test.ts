@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { CapnpError, type ConnectionOptions, serve, streamStats } from "../src/node.js";
 import { state, turn } from "./sockets.js";
 import { connectPair, TestServer, TestSink } from "./support.js";
-import { ByteSink, Tester } from "./testing.capnp.js";
+import { ByteSink, Tester } from "./generated/testing.capnp.js";
 
 function setUp(options: ConnectionOptions = {}): ReturnType<typeof connectPair> & { far: object; mine: TestSink; sink: ByteSink } {
   const mine = new TestSink();

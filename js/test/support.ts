@@ -1,7 +1,7 @@
 import { afterEach } from "vitest";
 import { accept, CapnpError, type Connection, type ConnectionOptions, init, serve } from "../src/node.js";
 import { type PairSocket, socketPair } from "./sockets.js";
-import { ByteSink, Tester } from "./testing.capnp.js";
+import { ByteSink, Tester } from "./generated/testing.capnp.js";
 
 await init();
 

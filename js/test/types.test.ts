@@ -13,7 +13,7 @@ import {
   streamStats,
   writable,
 } from "../src/index.js";
-import { ByteSink, type LineSink, Tester, type Twofold } from "./testing.capnp.js";
+import { ByteSink, type LineSink, Tester, type Twofold } from "./generated/testing.capnp.js";
 
 /* What the type checker has to say; `tsc` fails when one of these is wrong. Nothing here runs. */
 
@@ -64,6 +64,8 @@ describe("types", () => {
   test("of functions over clients", () => {
     never(() => {
       expectTypeOf(clone(sink)).toEqualTypeOf<ByteSink>();
+      expectTypeOf(sink).toExtend<Disposable>();
+      expectTypeOf(connection).toExtend<Disposable & AsyncDisposable>();
       expectTypeOf(release(sink)).toEqualTypeOf<void>();
       expectTypeOf(streamStats(sink)).toEqualTypeOf<StreamStats | undefined>();
     });

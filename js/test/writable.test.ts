@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { serve, writable } from "../src/node.js";
 import { state, turn } from "./sockets.js";
 import { connectPair, TestSink } from "./support.js";
-import { ByteSink, LineSink, Tester, Twofold } from "./testing.capnp.js";
+import { ByteSink, LineSink, Tester, Twofold } from "./generated/testing.capnp.js";
 
 function setUp(window?: number): ReturnType<typeof connectPair> & { mine: TestSink; sink: ByteSink } {
   const mine = new TestSink();

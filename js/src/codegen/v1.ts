@@ -35,4 +35,4 @@ export { decodeAny, encodeAny } from "../seam/any.js";
 export type { AnyPointer, AnyPointerInput } from "../seam/any.js";
 export type { Reader } from "../seam/reader.js";
 export type { Writer } from "../seam/writer.js";
-export type { Awaitable, CallContext, CallOptions, CallPromise } from "../types.js";
+export type { Awaitable, CallContext, CallOptions, CallPromise, Client } from "../types.js";

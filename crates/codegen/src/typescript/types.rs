@@ -306,7 +306,11 @@ fn client_type(
     keyword: &str,
 ) -> Result<String, Error> {
     let name = names.own(node.id)?;
-    let extends = extended(names, node.id, superclasses, "")?;
+    let extends = if superclasses.is_empty() {
+        " extends $.Client".to_owned()
+    } else {
+        extended(names, node.id, superclasses, "")?
+    };
     let mut out = format!("{keyword}interface {name}{extends} {{\n");
     let mut kinds = Vec::new();
     interface_names(names, node, &mut kinds)?;
