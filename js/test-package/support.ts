@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { copyFile, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { type Browser, chromium } from "playwright-core";
 
 /** What the test runner made before these tests started. */
@@ -12,6 +13,7 @@ export const made = {
   tarball: () => setting("CAPSTAN_TARBALL"),
   page: () => setting("CAPSTAN_PAGE"),
   server: () => setting("CAPSTAN_UPLOAD_SERVER"),
+  cli: () => setting("CAPSTAN_CLI"),
   chromium: () => setting("CAPSTAN_CHROMIUM"),
 };
 
@@ -100,11 +102,16 @@ export class Project {
   }
 
   static async create(files: Record<string, string>, packages: readonly string[] = []): Promise<Project> {
-    const dir = await realpath(await mkdtemp(join(tmpdir(), "capstan-project-")));
-    const project = new Project(dir);
-    await project.write({ "package.json": JSON.stringify({ name: "project", private: true, type: "module" }), ...files });
-    await copyFile(join(repository, ".npmrc"), join(dir, ".npmrc"));
+    const project = await Project.empty({ "package.json": JSON.stringify({ name: "project", private: true, type: "module" }), ...files });
     await project.run("npm", "install", "--prefer-offline", "--no-audit", "--no-fund", made.tarball(), ...packages);
+    return project;
+  }
+
+  /** The same without a package.json and without the tarball. */
+  static async empty(files: Record<string, string>): Promise<Project> {
+    const project = new Project(await realpath(await mkdtemp(join(tmpdir(), "capstan-project-"))));
+    await project.write(files);
+    await project.take(".npmrc", ".npmrc");
     return project;
   }
 
@@ -119,23 +126,41 @@ export class Project {
 
   /** Runs a program in the project; fails with all it said unless it succeeds. */
   async run(program: string, ...args: string[]): Promise<string> {
-    const { status, output } = await this.attempt(program, ...args);
-    if (status !== 0) throw new Error(`${program} ${args.join(" ")} ended with ${status}:\n${output}`);
-    return output;
+    return succeeded([program, ...args].join(" "), await this.attempt(program, ...args));
   }
 
-  async attempt(program: string, ...args: string[]): Promise<{ status: number | null; output: string }> {
-    const child = spawn(program, args, { cwd: this.dir, stdio: ["ignore", "pipe", "pipe"] });
-    let output = "";
-    child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
-    child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
-    const [status] = (await once(child, "close")) as [number | null];
-    return { status, output };
+  /** The same for a line as one types it. */
+  async shell(line: string, environment: Record<string, string> = {}): Promise<string> {
+    return succeeded(line, await ended(spawn("sh", ["-c", line], { cwd: this.dir, stdio, env: { ...process.env, ...environment } })));
+  }
+
+  attempt(program: string, ...args: string[]): Promise<Outcome> {
+    return ended(spawn(program, args, { cwd: this.dir, stdio }));
   }
 
   remove(): Promise<void> {
     return rm(this.dir, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+interface Outcome {
+  readonly status: number | null;
+  readonly output: string;
+}
+
+const stdio: ["ignore", "pipe", "pipe"] = ["ignore", "pipe", "pipe"];
+
+function succeeded(line: string, { status, output }: Outcome): string {
+  if (status !== 0) throw new Error(`${line} ended with ${status}:\n${output}`);
+  return output;
+}
+
+async function ended(child: ChildProcessByStdio<null, Readable, Readable>): Promise<Outcome> {
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  const [status] = (await once(child, "close")) as [number | null];
+  return { status, output };
 }
 
 /** The version of a package that the repository's lock file pins. */

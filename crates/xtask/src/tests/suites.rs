@@ -54,6 +54,11 @@ pub(super) const ALL: &[Step] = &[
         about: "the packed tarball in Chromium, Vite projects and Node",
         run: || vitest("package", "js/test-package/vitest.config.ts"),
     },
+    Step {
+        name: "readme",
+        about: "README.md followed word by word, in Node and Chromium",
+        run: || vitest("readme", "js/test-readme/vitest.config.ts"),
+    },
 ];
 
 /// A command that is one test in itself.
@@ -77,6 +82,8 @@ fn clippy() -> Result<Counts, Failure> {
                 "--quiet",
                 "--package",
                 "capstan-web",
+                "--package",
+                "capstan-compiler",
                 "--package",
                 "tests-wasm",
             ])
@@ -104,8 +111,13 @@ fn build() -> Result<Counts, Failure> {
     demo::build_page()?;
     // The tests' server is the debug one: it is compiled already, and nothing here measures speed.
     check(
-        "building the example's server",
-        tools::cargo().args(["build", "--quiet", "--package", "upload-server"]),
+        "building the example's server and the native command",
+        tools::cargo().args(["build", "--quiet"]).args([
+            "--package",
+            "upload-server",
+            "--package",
+            "capstan-cli",
+        ]),
     )
 }
 
@@ -114,6 +126,7 @@ fn types() -> Result<Counts, Failure> {
     for project in [
         "js/tsconfig.json",
         "js/test-package/tsconfig.json",
+        "js/test-readme/tsconfig.json",
         "examples-web/upload/tsconfig.json",
     ] {
         if workspace::root().join(project).is_file() {
@@ -142,6 +155,10 @@ fn vitest(name: &str, config: &str) -> Result<Counts, Failure> {
         .env("CAPSTAN_PACKAGE", package::dir())
         .env("CAPSTAN_TARBALL", package::tarball())
         .env("CAPSTAN_PAGE", demo::page_dir())
+        .env(
+            "CAPSTAN_CLI",
+            workspace::cargo_output("debug").join("capstan"),
+        )
         .env(
             "CAPSTAN_UPLOAD_SERVER",
             workspace::cargo_output("debug").join("upload-server"),

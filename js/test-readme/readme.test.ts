@@ -1,0 +1,127 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openBrowser, pinned, Project, repository, UploadServer } from "../test-package/support.js";
+import { follow, freePort, Server } from "./newcomer.js";
+import { captured, commandsOf, Readme, replaced } from "./readme.js";
+
+const readme = new Readme();
+const ADDRESS = "127.0.0.1:8080";
+
+describe("README.md, followed in an empty directory", () => {
+  const [schema] = readme.take("A file upload", "capnp", 1) as [string];
+  const [client, byHand] = readme.take("The client, in a browser or in Node", "js", 2) as [string, string];
+  const [rust] = readme.take("The server, in Rust", "rust", 1) as [string];
+  const [steps] = readme.take("Putting it together", "sh", 1) as [string];
+  const printed = captured(client, /console\.log\(.*\/\/.* (\d+n)$/m, "comment saying what the client prints");
+
+  let port: number;
+  let project: Project;
+  let server: Server;
+
+  const local = (text: string): string => replaced(text, ADDRESS, `127.0.0.1:${port}`);
+
+  beforeAll(async () => {
+    port = await freePort();
+    project = await Project.empty({
+      [captured(readme.text, /one schema, `(.*?)`/, "name of the schema's file")]: schema,
+      "client.js": local(client),
+    });
+    await follow(project, commandsOf(steps));
+    await project.write({ "src/main.rs": local(rust) });
+    server = await Server.start(project, port);
+  });
+
+  afterAll(async () => {
+    await server?.stop();
+    await project?.remove();
+  });
+
+  test("the client in Node prints what the README says", async () => {
+    const output = await project.run("node", "client.js");
+    expect(output.split("\n")).toContain(printed);
+    await expect.poll(() => server.printed).toContain(captured(client, /new File\(\[.*\], "(.*?)"\)/, "name of the file it sends"));
+  });
+
+  test("the lines for writing by hand work in place of the stream", async () => {
+    const sink = "const { sink } = ";
+    const beginning = captured(client, new RegExp(`^([^]*?${sink}.*\n)`), "line that makes the sink");
+    const chunks = [new Uint8Array(70_000), new Uint8Array(1), new Uint8Array(200_000)];
+    const program = [
+      local(beginning),
+      `const chunks = [${chunks.map((chunk) => `new Uint8Array(${chunk.length})`)}];`,
+      byHand,
+      "console.log(total);",
+      "await conn.close();",
+    ];
+    await project.write({ "by-hand.js": program.join("\n") });
+    const output = await project.run("node", "by-hand.js");
+    expect(output.split("\n")).toContain("270001n");
+  });
+
+  test("the client satisfies strict TypeScript with the generated types", async () => {
+    await project.run("npm", "install", "--prefer-offline", "--no-audit", "--no-fund", await pinned("typescript"));
+    // A wrong name must be refused, or the right ones prove nothing.
+    const wrong = replaced(client, "files.create(", "files.crate(");
+    await project.write({ "client.mts": client, "wrong.mts": wrong });
+    for (const module of [["nodenext"], ["esnext", "--moduleResolution", "bundler"]]) {
+      const options = ["--noEmit", "--strict", "--target", "es2022", "--lib", "es2023,dom,esnext.disposable", "--types", "", "--module", ...module];
+      await project.run("npx", "tsc", ...options, "client.mts");
+      const { output } = await project.attempt("npx", "tsc", ...options, "wrong.mts");
+      expect(output).toContain("'crate' does not exist");
+    }
+  });
+
+  describe("in Chromium, bundled by Vite", () => {
+    let pages: UploadServer;
+    let browser: Browser;
+
+    beforeAll(async () => {
+      await project.run("npm", "install", "--prefer-offline", "--no-audit", "--no-fund", await pinned("vite"));
+      await project.write({
+        "index.html": `<!doctype html><html lang="en"><title>client</title><link rel="icon" href="data:,"><script type="module" src="/client.js"></script></html>`,
+      });
+      await project.run("npx", "vite", "build");
+      // Any server of static files would do; the example's is at hand.
+      pages = await UploadServer.start(join(project.dir, "dist"));
+      browser = await openBrowser();
+    });
+
+    afterAll(async () => {
+      await browser?.close();
+      await pages?.stop();
+    });
+
+    test("the same client prints the same", async () => {
+      const page = await browser.newPage();
+      const said: string[] = [];
+      page.on("pageerror", (error) => said.push(String(error)));
+      page.on("console", (message) => said.push(message.text()));
+      // The debugging protocol has no words for a bigint: it arrives as undefined.
+      await page.addInitScript(() => {
+        const { log } = console;
+        console.log = (...values: unknown[]) => log(...values.map((value) => (typeof value === "bigint" ? `${value}n` : value)));
+      });
+      await page.goto(`${pages.url}/`);
+      await expect.poll(() => said, { timeout: 30_000 }).not.toEqual([]);
+      expect(said).toEqual([printed]);
+      await page.close();
+    });
+  });
+});
+
+describe("README.md's commands", () => {
+  readme.take("Capstan", "sh", 1);
+
+  test("each npm script it names is there", () => {
+    const { scripts } = JSON.parse(readFileSync(join(repository, "package.json"), "utf8")) as { scripts: Record<string, string> };
+    const named = [...readme.text.matchAll(/npm (?:run ([\w:]+)|(test)\b)/g)].map(([, run, test]) => run ?? test);
+    expect(named).toEqual(expect.arrayContaining(["demo", "test"]));
+    for (const name of named) expect(Object.keys(scripts)).toContain(name);
+  });
+
+  test("no code block is without a test", () => {
+    expect(readme.untested()).toBe("");
+  });
+});
