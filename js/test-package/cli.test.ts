@@ -1,0 +1,180 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { text } from "node:stream/consumers";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { made, Project, repository } from "./support.js";
+
+type Files = Readonly<Record<string, string | Uint8Array>>;
+
+interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Every file there is afterwards. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+const ID = "@0xd4c9a1b7e6f20853;";
+
+describe("`npx capstan` from the tarball", () => {
+  let project: Project;
+
+  beforeAll(async () => {
+    project = await Project.create({});
+  });
+
+  afterAll(async () => {
+    await project?.remove();
+  });
+
+  /** Runs the command among these files, as installed by npm and as built natively, and expects no difference. */
+  async function capstan(files: Files, ...args: string[]): Promise<Outcome> {
+    const native = await runAmong(files, made.cli(), args);
+    // What `npx capstan` starts, without the second that npx takes to find it.
+    const installed = await runAmong(files, join(project.dir, "node_modules/.bin/capstan"), args);
+    expect(installed).toEqual(native);
+    return installed;
+  }
+
+  async function runAmong(files: Files, program: string, args: readonly string[]): Promise<Outcome> {
+    // The same directory for both: its name shows in some messages.
+    const dir = join(project.dir, "here");
+    for (const [path, content] of Object.entries(files)) {
+      await mkdir(dirname(join(dir, path)), { recursive: true });
+      await writeFile(join(dir, path), content);
+    }
+    await mkdir(dir, { recursive: true });
+    // npm speaks on stderr of settings it does not know.
+    const env = { ...process.env, npm_config_loglevel: "error" };
+    const child = spawn(program, args, { cwd: dir, stdio: ["ignore", "pipe", "pipe"], env });
+    const [stdout, stderr, [status]] = await Promise.all([
+      text(child.stdout),
+      text(child.stderr),
+      once(child, "close") as Promise<[number | null]>,
+    ]);
+    const outcome = { status, stdout, stderr, files: await tree(dir) };
+    await rm(dir, { recursive: true });
+    return outcome;
+  }
+
+  test("writes TypeScript beside the schema, unless told otherwise", async () => {
+    const { status, stdout, stderr, files } = await capstan(
+      { "src/a.capnp": `${ID} struct A { x @0 :Text; }` },
+      "compile",
+      "src/a.capnp",
+    );
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "", stderr: "" });
+    expect(Object.keys(files)).toEqual(["src/a.capnp", "src/a.capnp.ts"]);
+    expect(files["src/a.capnp.ts"]).toContain("export interface A");
+  });
+
+  test("writes every language, where it is told to", async () => {
+    const schema = await readFile(join(repository, "examples-web/upload/files.capnp"));
+    const { status, files } = await capstan({ "sub/files.capnp": schema }, "compile", "-orust:gen", "-o", "js:gen", "-o", "ts", "sub/files.capnp");
+    expect(status).toBe(0);
+    expect(files["gen/sub/files_capnp.rs"]).toContain("pub mod byte_sink");
+    for (const name of ["gen/sub/files.capnp.js", "gen/sub/files.capnp.d.ts", "sub/files.capnp.ts"]) expect(files[name]).toContain("ByteSink");
+    const { files: shorter } = await capstan({ "sub/files.capnp": schema }, "compile", "--src-prefix=sub", "sub/files.capnp");
+    expect(Object.keys(shorter)).toContain("files.capnp.ts");
+  });
+
+  test("finds imports beside the file, in import directories and built in", async () => {
+    const main = `${ID} using B = import "../b.capnp"; using C = import "/lib/c.capnp"; using Cxx = import "/capnp/c++.capnp";
+      $Cxx.namespace("x"); struct A { b @0 :B.B; c @1 :C.C; }`;
+    const files = {
+      "x/a.capnp": main,
+      "b.capnp": "@0xd4c9a1b7e6f20854; struct B {}",
+      "imports/lib/c.capnp": "@0xd4c9a1b7e6f20855; struct C {}",
+    };
+    expect(await capstan(files, "compile", "-Iimports", "x/a.capnp")).toMatchObject({ status: 0, stderr: "" });
+    const { status, stderr } = await capstan(files, "compile", "x/a.capnp");
+    expect(status).toBe(1);
+    expect(stderr).toContain('cannot find the file "/lib/c.capnp"');
+  });
+
+  test("shows errors with their place, and writes nothing", async () => {
+    const broken = `${ID}\nstruct A {\n  x @0 :Strin;\n  y @1 :Textt;\n}\n`;
+    const outcome = await capstan({ "a.capnp": broken, "b.capnp": "@0xd4c9a1b7e6f20854; struct B {}" }, "compile", "b.capnp", "a.capnp");
+    expect(outcome).toMatchObject({
+      status: 1,
+      stdout: "",
+      stderr:
+        "a.capnp:3:9-14: error: 'Strin' is not defined\n  x @0 :Strin;\n        ^~~~~\n" +
+        "a.capnp:4:9-14: error: 'Textt' is not defined\n  y @1 :Textt;\n        ^~~~~\n  help: did you mean 'Text'?\n",
+    });
+    expect(Object.keys(outcome.files)).toEqual(["a.capnp", "b.capnp"]);
+  });
+
+  test("says why a file cannot be read or written", async () => {
+    const notText = Buffer.from([...Buffer.from(`${ID}\n# `), 0xff, 0x0a]);
+    const { status, stderr } = await capstan({ "a.capnp": notText, "dir.capnp/x": "" }, "compile", "missing.capnp", "dir.capnp", "a.capnp", "a.capnp/");
+    expect(status).toBe(1);
+    expect(stderr).toContain("capstan: cannot read missing.capnp: there is no such file or directory\n");
+    expect(stderr).toMatch(/^capstan: cannot read .*\/here\/dir\.capnp: it is a directory$/m);
+    expect(stderr).toContain("a.capnp:2:1: error: this line is not valid UTF-8");
+    expect(stderr).toContain("capstan: cannot read a.capnp/: a part of its path is not a directory\n");
+
+    const taken = { "a.capnp": ID, "a.capnp.ts/x": "", out: "" };
+    expect((await capstan(taken, "compile", "a.capnp")).stderr).toBe("capstan: cannot write a.capnp.ts: it is a directory\n");
+    expect((await capstan(taken, "compile", "-ots:out", "a.capnp")).stderr).toBe("capstan: cannot create the directory out: a file has that name\n");
+  });
+
+  test("answers --help and --version, and explains a wrong command line", async () => {
+    const version = ((await readPackage(project)) as { version: string }).version;
+    expect(await capstan({}, "--version")).toMatchObject({ status: 0, stdout: `capstan ${version}\n`, stderr: "" });
+    expect((await capstan({}, "compile", "--help")).stdout).toContain("Usage: capstan compile");
+    const { status, stdout, stderr } = await capstan({}, "compile", "-ogo", "a.capnp");
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toContain("'go' is not one of rust, ts and js");
+  });
+
+  test("makes ids that schemas can use", async () => {
+    const ids = [await runAmong({}, "npx", ["capstan", "id"]), await runAmong({}, "npx", ["capstan", "id"])];
+    for (const { status, stdout, stderr } of ids) {
+      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+      expect(stdout).toMatch(/^@0x[89a-f][0-9a-f]{15}\n$/);
+      expect(await capstan({ "a.capnp": `${stdout.trim()};` }, "compile", "a.capnp")).toMatchObject({ status: 0 });
+    }
+    expect(ids[0]?.stdout).not.toBe(ids[1]?.stdout);
+  });
+
+  test("gives up in words where a schema is too deep, as the native command does", async () => {
+    const nested = `${ID} struct A { x @0 :${"List(".repeat(5000)}`;
+    const { status, stderr } = await capstan({ "a.capnp": nested }, "compile", "a.capnp");
+    expect(status).toBe(1);
+    expect(stderr).toContain("a.capnp:1:");
+    const deep = `${ID} ${Array.from({ length: 60 }, (_, i) => `struct A${i} {`).join("")}${"}".repeat(60)}`;
+    expect(await capstan({ "a.capnp": deep }, "compile", "a.capnp")).toMatchObject({ status: 0, stderr: "" });
+  });
+
+  test("what it writes works in Node with nothing else installed", async () => {
+    await project.write({
+      "person.capnp": `${ID} using import "phone.capnp".Phone; struct Person { name @0 :Text; born @1 :UInt64; phones @2 :List(Phone); }`,
+      "phone.capnp": `@0xd4c9a1b7e6f20854; struct Phone { number @0 :Text; kind @1 :Kind = work; enum Kind { home @0; work @1; } }`,
+      "use.mjs": `
+        import { decode, encode, init } from "capstan";
+        import { Person } from "./person.capnp.js";
+        await init();
+        const bytes = encode(Person, { name: "Ada", born: 1815, phones: [{ number: "555" }, { number: "777", kind: "home" }] });
+        const { name, born, phones } = decode(Person, bytes);
+        console.log(name, born, phones.map(({ number, kind }) => number + " " + kind).join(", "));
+      `,
+    });
+    await project.run("npx", "capstan", "compile", "-ojs", "person.capnp", "phone.capnp");
+    expect(await project.run("node", "use.mjs")).toBe("Ada 1815n 555 work, 777 home\n");
+  });
+});
+
+/** The content of every file below `dir`, by path. */
+async function tree(dir: string): Promise<Record<string, string>> {
+  const found = await readdir(dir, { recursive: true, withFileTypes: true });
+  const paths = found.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const contents = await Promise.all(paths.sort().map(async (path) => [path.slice(dir.length + 1), await readFile(path, "latin1")] as const));
+  return Object.fromEntries(contents);
+}
+
+async function readPackage(project: Project): Promise<unknown> {
+  return JSON.parse(await readFile(join(project.dir, "node_modules/capstan/package.json"), "utf8")) as unknown;
+}
