@@ -315,6 +315,33 @@ describe("the end of a connection", () => {
     expect((await near.closed).reason).toContain("connect again");
   });
 
+  test("comes when the other side sends more than maxMessageBytes, and the reason says what to do", async () => {
+    const { near, nearSocket } = connectPair(serve(Tester, new TestServer()), { maxMessageBytes: 1000 });
+    const error = await failure(near.bootstrap(Tester).echo({ text: "x".repeat(2000) }));
+    expect(error.reason).toMatch(/more than the limit of 1000; raise maxMessageBytes/);
+    expect(nearSocket.closedWith).toMatchObject({ code: 1009 });
+  });
+
+  test("comes when the socket cannot send", async () => {
+    const { near, tester, nearSocket } = setUp();
+    await tester.echo();
+    nearSocket.readyState = 2;
+    expect(await failure(tester.echo())).toMatchObject({ kind: "disconnected", reason: expect.stringContaining("the socket is closed") as string });
+    expect((await near.closed).reason).toContain("could not send");
+  });
+
+  test("by a socket that refuses standard codes, as browsers' do, has codes of its own", async () => {
+    const { near, nearSocket } = setUp();
+    const close = nearSocket.close.bind(nearSocket);
+    nearSocket.close = (code, reason) => {
+      if (code !== 1000 && (code ?? 0) < 3000) throw new DOMException("not allowed", "InvalidAccessError");
+      close(code, reason);
+    };
+    nearSocket.receive("text");
+    expect((await near.closed).reason).toContain("text frame");
+    expect(nearSocket.closedWith).toMatchObject({ code: 4003 });
+  });
+
   test("forgets the socket", async () => {
     const { near, nearSocket } = setUp();
     expect(nearSocket.listenerCount("message")).toBe(1);

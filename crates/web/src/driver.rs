@@ -59,6 +59,8 @@ struct Attached {
     max_message_bytes: usize,
     /// Why this side ends the connection, where that is more than the vat can know.
     close_code: Option<CloseCode>,
+    /// What the socket said went wrong, for the close that follows.
+    last_error: Option<String>,
 }
 
 /// One thing to do while the driver is not borrowed.
@@ -139,6 +141,7 @@ pub(crate) fn attach(
                 name,
                 max_message_bytes,
                 close_code: None,
+                last_error: None,
             };
             with(|driver| driver.connections.push(attached));
             settle();
@@ -356,7 +359,9 @@ impl Driver {
             return;
         };
         attached.close_code = Some(CloseCode::Normal);
-        let text = closed_text(&attached.name, code, reason);
+        // The socket's own words say more than a code that stands for not knowing.
+        let error = attached.last_error.take().filter(|_| reason.is_empty());
+        let text = closed_text(&attached.name, code, error.as_deref().unwrap_or(reason));
         self.vat
             .handle_disconnect(now_micros(), id, Exception::disconnected(text));
     }
@@ -385,6 +390,11 @@ fn on_arrival(id: ConnectionId, arrival: Arrival) {
             let text = text_frame_text(&name);
             with(|driver| driver.on_refused(id, CloseCode::UnsupportedData, text));
         }
+        Arrival::Error(message) => with(|driver| {
+            if let Some(attached) = driver.attached(id) {
+                attached.last_error = Some(message);
+            }
+        }),
         Arrival::Closed { code, reason } => with(|driver| driver.on_closed(id, code, &reason)),
     }
     settle();

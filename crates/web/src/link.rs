@@ -15,6 +15,8 @@ pub(crate) enum Arrival {
     Frame(Uint8Array),
     /// A text message: never part of the protocol.
     Text,
+    /// What went wrong, told shortly before the close; browsers do not tell.
+    Error(String),
     Closed {
         code: u16,
         reason: String,
@@ -39,6 +41,7 @@ pub(crate) struct Link {
     copies: bool,
     on_message: Closure<dyn Fn(MessageEvent)>,
     on_close: Closure<dyn Fn(CloseEvent)>,
+    on_error: Closure<dyn Fn(JsValue)>,
 }
 
 impl Link {
@@ -61,6 +64,14 @@ impl Link {
                 });
             })
         };
+        let on_error = {
+            let arrived = arrived.clone();
+            Closure::<dyn Fn(JsValue)>::new(move |event: JsValue| {
+                if let Some(message) = message_of(&event) {
+                    arrived(Arrival::Error(message));
+                }
+            })
+        };
         let on_close = Closure::<dyn Fn(CloseEvent)>::new(move |event: CloseEvent| {
             arrived(Arrival::Closed {
                 code: event.code(),
@@ -73,6 +84,7 @@ impl Link {
             copies,
             on_message,
             on_close,
+            on_error,
         };
         link.listen(true)?;
         Ok(link)
@@ -108,10 +120,10 @@ impl Link {
     }
 
     fn listen(&self, on: bool) -> Result<(), JsValue> {
-        // An error is always followed by a close, which carries as much as may be known.
-        let listeners: [(&str, &Function); 2] = [
+        let listeners: [(&str, &Function); 3] = [
             ("message", self.on_message.as_ref().unchecked_ref()),
             ("close", self.on_close.as_ref().unchecked_ref()),
+            ("error", self.on_error.as_ref().unchecked_ref()),
         ];
         let is_target = Reflect::get(&self.socket, &"addEventListener".into())?.is_function();
         for (name, listener) in listeners {
@@ -135,14 +147,17 @@ impl Link {
 }
 
 /// What a person can read of something that JavaScript threw.
-pub(crate) fn describe(error: &JsValue) -> String {
-    if let Some(text) = error.as_string() {
-        return text;
-    }
-    Reflect::get(error, &"message".into())
-        .ok()
-        .and_then(|message| message.as_string())
+fn describe(error: &JsValue) -> String {
+    error
+        .as_string()
+        .or_else(|| message_of(error))
         .unwrap_or_else(|| "no message".to_owned())
+}
+
+/// The `message` of an error or of an error event, if it says anything.
+fn message_of(object: &JsValue) -> Option<String> {
+    let message = Reflect::get(object, &"message".into()).ok()?.as_string()?;
+    (!message.is_empty()).then_some(message)
 }
 
 /// The longest beginning of `text` that is no longer than `limit_bytes` and ends between characters.
