@@ -33,10 +33,15 @@ const cases = {
   ],
 };
 
+// Far and double-far pointers.
+cases.listsInSegments = cases.lists;
+cases.newInSegments = cases.new;
+
 const schema = new URL("schemas/everything.capnp", import.meta.url).pathname;
 const golden = {};
 for (const [name, [type, text]] of Object.entries(cases)) {
-  const bytes = execFileSync("capnp", ["encode", schema, type], { input: `${text}\n`, stdio: ["pipe", "pipe", "inherit"] });
+  const flags = name.endsWith("InSegments") ? ["--segment-size=2"] : [];
+  const bytes = execFileSync("capnp", ["encode", ...flags, schema, type], { input: `${text}\n`, stdio: ["pipe", "pipe", "inherit"] });
   golden[name] = bytes.toString("hex");
 }
 writeFileSync(new URL("golden.json", import.meta.url), `${JSON.stringify(golden, undefined, 2)}\n`);

@@ -1,6 +1,9 @@
 import { expect, test, describe } from "vitest";
 import { CapnpError, decode, encode, init } from "../src/node.js";
 import type { StructDescriptor } from "../src/seam/descriptor.js";
+import { headerWord, refresh, ROOM_ADDRESS, SLOT_ADDRESS, u8, view, wasm } from "../src/seam/memory.js";
+import { encodeContent } from "../src/seam/outgoing.js";
+import * as glue from "../wasm/capstan_web.js";
 import {
   Clash,
   Colour,
@@ -91,7 +94,8 @@ const lists: Lists = {
 };
 const noLists = Object.fromEntries(Object.keys(lists).map((key) => [key, []])) as unknown as Lists;
 
-type Case = Record<keyof typeof golden, [StructDescriptor, object]>;
+type Golden = Exclude<keyof typeof golden, `${string}InSegments`>;
+type Case = Record<Golden, [StructDescriptor, object]>;
 const cases: Case = {
   scalars: [Scalars, scalars],
   noScalars: [Scalars, noScalars],
@@ -156,13 +160,81 @@ const cases: Case = {
 
 describe.each(Object.entries(cases))("%s", (name, [type, value]) => {
   test("as the C++ tool wrote it, is read", () => {
-    expect(decode(type, bytesOf(golden[name as keyof typeof golden]))).toEqual(value);
+    expect(decode(type, bytesOf(golden[name as Golden]))).toEqual(value);
   });
 
   test("survives a round trip", () => {
     const bytes = encode(type, value);
     expect(bytes.length % 8).toBe(0);
     expect(decode(type, bytes)).toEqual(value);
+  });
+});
+
+test.each(["lists", "new"] as const)("%s in many segments are read", (name) => {
+  const bytes = bytesOf(golden[`${name}InSegments`]);
+  expect(bytes[0]).toBeGreaterThan(3);
+  expect(decode(cases[name][0], bytes)).toEqual(cases[name][1]);
+});
+
+describe("messages under construction in wasm", () => {
+  /** Encodes into a frame of wasm's, and gives back what was written there, as a message of its own. */
+  function inFrame(type: StructDescriptor, value: unknown, hint: number): Uint8Array {
+    glue.call_begin(0, 0, 0, hint);
+    try {
+      encodeContent(type, value, []);
+      // Asks where things are now: the content's pointer, and the room behind what was committed.
+      wasm.seam_grow(0);
+      refresh();
+      const slot = headerWord(SLOT_ADDRESS);
+      const start = slot + 8 + (view.getInt32(slot, true) >> 2) * 8;
+      const words = hexOf(u8.slice(start, headerWord(ROOM_ADDRESS)));
+      return message(`00000000${hexOf(u8.slice(slot + 4, slot + 8))}`, ...(words.match(/.{16}/g) ?? []));
+    } finally {
+      glue.build_abort();
+    }
+  }
+
+  test("hold what was given", () => {
+    expect(decode(Lists, inFrame(Lists, lists, 1000))).toEqual(lists);
+  });
+
+  test("grow when the first room is too small", () => {
+    const texts = Array.from({ length: 5000 }, (_, i) => `text ${i}`);
+    expect(decode(Lists, inFrame(Lists, { texts }, 1)).texts).toEqual(texts);
+  });
+
+  test("survive memory that grows under them", () => {
+    let grown = 0;
+    const value = {
+      label: "before",
+      get x(): number {
+        // The views are over a buffer that is gone.
+        if (grown++ === 0) wasm.memory.grow(1);
+        return 5;
+      },
+      y: 6,
+    };
+    expect(decode(Point, inFrame(Point, value, 4))).toEqual(point(5, 6, "before"));
+    expect(grown).toBe(2);
+  });
+
+  test("may be begun by a getter of one that is being encoded", () => {
+    const i64s = new Array<bigint>(1000).fill(7n);
+    let inner: Uint8Array = new Uint8Array(0);
+    const value = {
+      x: 1,
+      get label(): string {
+        inner = inFrame(Lists, { i64s }, 1);
+        return "outer";
+      },
+    };
+    expect(decode(Point, inFrame(Point, value, 64))).toEqual(point(1, 0, "outer"));
+    expect(decode(Lists, inner).i64s).toEqual(i64s);
+  });
+
+  test("are refused by name when a value does not fit, and can be abandoned", () => {
+    expect(() => inFrame(Point, { x: "one" }, 8)).toThrow(/Point: x: expected a number/);
+    expect(() => inFrame(Point, { label: "ok" }, 8)).not.toThrow();
   });
 });
 

@@ -56,6 +56,9 @@ pub(super) enum IndexError {
         position: capstan_message::Position,
         index: u32,
     },
+    UntypedCapability {
+        position: capstan_message::Position,
+    },
     TooMuchWork,
 }
 
@@ -233,8 +236,8 @@ impl Walk<'_> {
             return self.put(0);
         }
         let mut copy = message::Builder::new_default();
-        // The vat's table is of no use to the copy, but its pointers must not dangle.
-        copy.set_root::<any_pointer::Owned>(any_pointer::Reader::new(pointer))?;
+        copy.set_root::<any_pointer::Owned>(any_pointer::Reader::new(pointer))
+            .map_err(untyped_error)?;
         let framed = serialize::write_message_to_vec(&copy)?;
         let words = framed.len() / capstan_message::WORD_BYTES;
         self.charge(words as u64)?;
@@ -368,6 +371,16 @@ fn utf16_units(bytes: &[u8]) -> usize {
         .sum()
 }
 
+/// The copy has no table of capabilities, so the first capability in it is where copying ends.
+fn untyped_error(error: capstan_message::Error) -> IndexError {
+    match (error.kind(), error.position()) {
+        (capstan_message::ErrorKind::UnknownCapability, Some(position)) => {
+            IndexError::UntypedCapability { position }
+        }
+        _ => IndexError::Message(error),
+    }
+}
+
 impl From<capstan_message::Error> for IndexError {
     fn from(error: capstan_message::Error) -> Self {
         Self::Message(error)
@@ -389,6 +402,11 @@ impl fmt::Display for IndexError {
             Self::UnknownCapability { position, index } => write!(
                 f,
                 "a pointer names capability {index}, which the message's table does not have (segment {}, word {})",
+                position.segment, position.word
+            ),
+            Self::UntypedCapability { position } => write!(
+                f,
+                "an AnyPointer leads to a capability, which needs a type to become a client (segment {}, word {})",
                 position.segment, position.word
             ),
             Self::TooMuchWork => f.write_str(
