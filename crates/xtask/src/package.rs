@@ -31,8 +31,10 @@ pub(crate) fn assemble() -> Result<(), Failure> {
         .files(&root.join("js/tsconfig.json"))?
         .files(&root.join("js/tsconfig.build.json"))?
         .files(&root.join("pkg-template"))?
-        .files(&root.join("package-lock.json"))?
-        .files(&root.join("README.md"))?;
+        .files(&root.join("package-lock.json"))?;
+    let stamp = FROM_ROOT
+        .iter()
+        .try_fold(stamp, |stamp, name| stamp.files(&root.join(name)))?;
     if stamp.is_current() && tarball().is_file() && dir().join("package.json").is_file() {
         say("npm package: unchanged");
     } else {
@@ -59,13 +61,9 @@ fn fill() -> Result<(), Failure> {
     for module in wasm::MODULES {
         workspace::copy(&module.glue_dir(), &package.join(module.dir))?;
     }
-    for name in ["LICENSE-MIT", "LICENSE-APACHE", "CHANGELOG.md"] {
-        let file = root.join(name);
-        if file.is_file() {
-            workspace::copy(&file, &package.join(name))?;
-        }
-    }
-    Ok(())
+    FROM_ROOT
+        .iter()
+        .try_for_each(|name| workspace::copy(&root.join(name), &package.join(name)))
 }
 
 fn pack() -> Result<(), Failure> {
@@ -137,5 +135,8 @@ fn brotli(files: &[PathBuf]) -> Result<u64, Failure> {
         ))
     })
 }
+
+/// Files that belong to the repository and to the package alike.
+const FROM_ROOT: [&str; 3] = ["README.md", "LICENSE-MIT", "LICENSE-APACHE"];
 
 const NAME: &str = "capstan";

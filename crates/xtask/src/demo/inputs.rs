@@ -34,6 +34,8 @@ pub(super) fn parse(args: &[String]) -> Result<Options, Failure> {
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         match arg.as_str() {
+            // What npm takes away before a script's arguments and `cargo xtask` passes on.
+            "--" => {}
             "--open" => options.open = true,
             "--client" => options.client = client(rest.next().map(String::as_str))?,
             other if other.starts_with("--client=") => {
