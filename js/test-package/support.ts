@@ -14,7 +14,6 @@ export const made = {
   page: () => setting("CAPSTAN_PAGE"),
   server: () => setting("CAPSTAN_UPLOAD_SERVER"),
   cli: () => setting("CAPSTAN_CLI"),
-  cli: () => setting("CAPSTAN_CLI"),
   chromium: () => setting("CAPSTAN_CHROMIUM"),
 };
 
