@@ -1,3 +1,5 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+
 /** The second argument of every method of a client. */
 export interface CallOptions {
   /**

@@ -21,13 +21,19 @@ const ENVIRONMENT = {
   npm_config_prefer_offline: "true",
 };
 
+/** The last lines, which the tests run themselves, to see what is printed. */
+const RUN = ["cargo run &", "node client.js"];
+
 /** Does what a shell block says, in an empty directory that becomes a Node project and a Rust package. */
 export async function follow(project: Project, commands: readonly Command[]): Promise<void> {
-  await project.run("cargo", "init", "--quiet", "--vcs", "none", "--name", CRATE);
-  // The versions that the other tests use, which are downloaded already.
-  await copyFile(join(repository, "Cargo.lock"), join(project.dir, "Cargo.lock"));
-  for (const { line, writes } of commands) {
+  const run = commands.slice(-RUN.length).map(({ line }) => line);
+  if (run.join() !== RUN.join()) throw new Error(`README.md: the last commands should be ${RUN.join(", ")}; they are ${run.join(", ")}`);
+  for (const { line, writes } of commands.slice(0, -RUN.length)) {
     await project.shell(await here(line), ENVIRONMENT);
+    if (line === "cargo init") {
+      // The versions that the other tests use, which are downloaded already.
+      await copyFile(join(repository, "Cargo.lock"), join(project.dir, "Cargo.lock"));
+    }
     for (const file of writes) {
       await access(join(project.dir, file)).catch(() => {
         throw new Error(`README.md says that \`${line}\` writes ${file}; it did not`);
@@ -40,7 +46,8 @@ export async function follow(project: Project, commands: readonly Command[]): Pr
 async function here(line: string): Promise<string> {
   const tarball = "path/to/capstan/target/npm/capstan-0.1.0.tgz";
   if (line.startsWith("npm install ")) return line.replace(tarball, made.tarball());
-  if (line.startsWith("npx capstan ")) return line;
+  if (line.startsWith("npx capstan ") || line.startsWith("npm init ") || line.startsWith("npm pkg ")) return line;
+  if (line === "cargo init") return `cargo init --quiet --vcs none --name ${CRATE}`;
   if (line.startsWith("cargo add --path ")) return `${line.replace("path/to/capstan", repository)} --offline`;
   const added = /^cargo add ([\w-]+)/.exec(line)?.[1];
   if (added !== undefined) return `${line.replace(added, `${added}@${await locked(added)}`)} --offline`;

@@ -296,6 +296,8 @@ describe("input", () => {
   });
 
   test.each([
+    [Scalars, new Uint8Array(3), /Scalars: value: expected an object with the fields by name, got an object \(Uint8Array\)/],
+    [Scalars, [1], /expected an object with the fields by name, got an array/],
     [Scalars, { u8: 256 }, /Scalars: u8: expected an integer from 0 to 255, got 256/],
     [Scalars, { i16: 1.5 }, /i16: expected an integer from -32768 to 32767, got 1.5/],
     [Scalars, { u32: -1 }, /u32: .*got -1/],
@@ -312,6 +314,7 @@ describe("input", () => {
     [Lists, { structs: [undefined] }, /structs: expected an object, got undefined/],
     [Lists, { texts: [1] }, /texts: expected a string, got 1/],
     [Shape, { which: "triangle" }, /which: expected the name of a union member, got the string "triangle"/],
+    [Shape, { circle: 5 }, /circle: the union it belongs to needs `which: "circle"` beside it/],
     [Shape, { style: 4 }, /style: expected an object/],
     [Shape, 4, /value: expected an object, got 4/],
     [Files.$.methods[2]!.params(), { into: {} }, /into: a client of files.capnp:ByteSink can only be sent over a connection/],
@@ -348,6 +351,47 @@ describe("input", () => {
       expect(decode(Point, encode(Point, { label: text })).label).toBe(expected);
     }
   });
+});
+
+test("random values survive a round trip", () => {
+  const random = seeded(4711);
+  const below = (n: number): number => Math.floor(random() * n);
+  const some = <T>(make: () => T): T[] => Array.from({ length: below(4) }, make);
+  const text = (): string => ["", "ascii", "grüße", "🜁🜂", "a".repeat(below(200))][below(5)] ?? "";
+  const data = (): Uint8Array => Uint8Array.from({ length: below(40) }, () => below(256));
+  const colour = (): Colour => (["red", "green", "blue", 3 + below(100)] as const)[below(4)] ?? "red";
+  const double = (): number => [0, -1.5, 1e300, Number.MIN_VALUE, Number.NEGATIVE_INFINITY][below(5)] ?? 0;
+  const signed = (bits: number): number => Math.floor((random() - 0.5) * 2 ** bits);
+  const i64 = (): bigint => BigInt.asIntN(64, (BigInt(below(2 ** 32)) << 32n) | BigInt(below(2 ** 32)));
+  const u64 = (): bigint => BigInt.asUintN(64, i64());
+  const makePoint = (): Point => ({ x: double(), y: double(), label: text() });
+  const makeScalars = (): Scalars => ({
+    b: random() < 0.5, i8: signed(8), i16: signed(16), i32: signed(32), i64: i64(), u8: below(256), u16: below(65536),
+    u32: below(2 ** 32), u64: u64(), f32: Math.fround(random()), f64: double(), colour: colour(),
+  });
+  const makeLists = (): Lists => ({
+    voids: some(() => undefined), bools: some(() => random() < 0.5), i8s: some(() => signed(8)), i16s: some(() => signed(16)),
+    i32s: some(() => signed(32)), i64s: some(i64), u8s: some(() => below(256)), u16s: some(() => below(65536)),
+    u32s: some(() => below(2 ** 32)), u64s: some(u64), f32s: some(() => Math.fround(random())), f64s: some(double), colours: some(colour),
+    texts: some(text), datas: some(data), structs: some(makePoint), matrix: some(() => some(() => signed(32))), grid: some(() => some(makePoint)),
+  });
+  const makeDefaults = (): Defaults => ({ ...makeScalars(), text: text(), data: data() });
+  const makeShape = (depth: number): Shape => {
+    const pens = [{ which: "solid" }, { which: "dashed", dashed: some(() => below(256)) }, { which: 2 + below(9) }] as const;
+    const members = [
+      { which: "circle", circle: double() }, { which: "polygon", polygon: some(makePoint) }, { which: "none" },
+      { which: "box", box: { width: double(), height: double(), note: text() } }, { which: "corner", corner: random() < 0.5 ? makePoint() : undefined },
+      { which: 6 + below(9) }, { which: "inner", inner: depth === 0 ? undefined : makeShape(depth - 1) },
+    ] as const;
+    const style = { colour: colour(), pen: pens[below(3)] ?? pens[0] };
+    return { name: text(), style, after: text(), ...(members[below(7)] ?? members[0]) };
+  };
+  for (let round = 0; round < 300; round++) {
+    const values: [StructDescriptor, object][] = [
+      [Scalars, makeScalars()], [Defaults, makeDefaults()], [Lists, makeLists()], [Shape, makeShape(5)],
+    ];
+    for (const [type, value] of values) expect(decode(type, encode(type, value))).toEqual(value);
+  }
 });
 
 describe("names", () => {

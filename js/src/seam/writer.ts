@@ -133,6 +133,15 @@ export class Writer {
     this.u16(address, value, field);
   }
 
+  /** A union without a tag must be without a member too. */
+  untagged(value: object, members: readonly string[]): void {
+    for (const member of members) {
+      if ((value as Record<string, unknown>)[member] != null) {
+        throw new TypeError(`${member}: the union it belongs to needs \`which: ${JSON.stringify(member)}\` beside it`);
+      }
+    }
+  }
+
   // ---- defaults: stored values are the difference to the default ----
 
   xor8(address: number, bits: number): void {
@@ -196,6 +205,8 @@ export class Writer {
   /** Allocates a struct and points at it; returns where its data section is. */
   struct(pointer: number, dataWords: number, pointers: number, value: unknown, field: string): number {
     if (typeof value !== "object" || value === null) throw wrong(field, "an object", value);
+    // An object without any of the fields is an empty message; these are never meant as one.
+    if (ArrayBuffer.isView(value) || Array.isArray(value)) throw wrong(field, "an object with the fields by name", value);
     const target = this.#allocate(dataWords + pointers);
     // A struct without content points at offset -1, so that it is not mistaken for null.
     const offset = dataWords + pointers === 0 ? -4 : (target - pointer - 8) >> 1;
