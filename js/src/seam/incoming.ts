@@ -46,8 +46,9 @@ export function decodeContent<Out>(type: StructDescriptor<Out>, payload: number,
 
 /** As `decodeContent`, for a whole message by itself. */
 export function decodeMessage<Out>(type: StructDescriptor<Out>, message: Uint8Array, limits: Limits | undefined): Out {
-  const program = programOf(type);
+  // First, because this is what says clearly that wasm is not loaded yet.
   const room = wasm.seam_message_room(message.length);
+  const program = programOf(type);
   refresh();
   u8.set(message, room);
   const words = limits?.traversalLimitWords ?? 8 * 1024 * 1024;

@@ -920,6 +920,7 @@ function encode$Shape(w: $.Writer, p: number, o: Shape.Input): void {
   if ((x = o.after) != null) w.text(p + 48, x, "after");
   switch (o.which) {
     case void 0:
+      w.untagged(o, ["circle", "polygon", "box", "inner", "corner"]);
       break;
     case "circle":
       if ((x = o.circle) != null) w.f64(p, x, "circle");
@@ -1006,6 +1007,7 @@ function encode$Shape$style$pen(w: $.Writer, p: number, o: Shape.style.pen.Input
   let x;
   switch (o.which) {
     case void 0:
+      w.untagged(o, ["dashed"]);
       break;
     case "solid":
       break;
@@ -1145,6 +1147,7 @@ function encode$Clash(w: $.Writer, p: number, o: Clash.Input): void {
   if ((x = o.toString_) != null) w.text(p + 24, x, "toString_");
   switch (o.which) {
     case void 0:
+      w.untagged(o, ["other"]);
       break;
     case "which_":
       break;

@@ -6,7 +6,7 @@ use capstan_schema::node::{Field, Node, NodeKind, StructNode};
 
 use super::Error;
 use super::doc::indented;
-use super::fields::{at, decode_field, encode_field, function, list_name, needs_place};
+use super::fields::{at, decode_field, encode_field, function, is_void, list_name, needs_place};
 use super::names::{Names, field_name, in_code_order};
 
 /// The functions of a node and of everything inside it.
@@ -117,7 +117,17 @@ fn union_encoder(
     fields: &[&Field],
 ) -> Result<String, Error> {
     let tag_at = at(structure.discriminant_offset * 2);
-    let mut out = String::from("switch (o.which) {\n  case void 0:\n    break;\n");
+    let valued: Vec<String> = fields
+        .iter()
+        .filter(|field| field.discriminant.is_some() && !is_void(field))
+        .map(|field| format!("{:?}", field_name(&field.name, structure)))
+        .collect();
+    let mut out = String::from("switch (o.which) {\n  case void 0:\n");
+    if !valued.is_empty() {
+        // A member without its name would be lost without a word.
+        let _ = writeln!(out, "    w.untagged(o, [{}]);", valued.join(", "));
+    }
+    out.push_str("    break;\n");
     for field in fields {
         let Some(tag) = field.discriminant else {
             continue;

@@ -355,6 +355,10 @@ pub(super) fn needs_place(field: &Field) -> bool {
     )
 }
 
+pub(super) fn is_void(field: &Field) -> bool {
+    matches!(&field.kind, FieldKind::Slot { ty: Type::Void, .. })
+}
+
 /// A struct's function, of this module or of another's descriptor.
 pub(super) fn function(names: &Names<'_>, which: &str, id: u64) -> Result<String, Error> {
     if names.is_local(id)? {

@@ -441,6 +441,7 @@ function encode$Shape(w, p, o) {
   if ((x = o.after) != null) w.text(p + 48, x, "after");
   switch (o.which) {
     case void 0:
+      w.untagged(o, ["circle", "polygon", "box", "inner", "corner"]);
       break;
     case "circle":
       if ((x = o.circle) != null) w.f64(p, x, "circle");
@@ -527,6 +528,7 @@ function encode$Shape$style$pen(w, p, o) {
   let x;
   switch (o.which) {
     case void 0:
+      w.untagged(o, ["dashed"]);
       break;
     case "solid":
       break;
@@ -666,6 +668,7 @@ function encode$Clash(w, p, o) {
   if ((x = o.toString_) != null) w.text(p + 24, x, "toString_");
   switch (o.which) {
     case void 0:
+      w.untagged(o, ["other"]);
       break;
     case "which_":
       break;
