@@ -44,4 +44,6 @@ for (const [name, [type, text]] of Object.entries(cases)) {
   const bytes = execFileSync("capnp", ["encode", ...flags, schema, type], { input: `${text}\n`, stdio: ["pipe", "pipe", "inherit"] });
   golden[name] = bytes.toString("hex");
 }
+const cwd = new URL("schemas/", import.meta.url);
+golden.request = execFileSync("capnp", ["compile", "-o-", "files.capnp"], { cwd }).toString("hex");
 writeFileSync(new URL("golden.json", import.meta.url), `${JSON.stringify(golden, undefined, 2)}\n`);

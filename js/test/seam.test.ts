@@ -21,7 +21,8 @@ import {
   Scalars,
   Shape,
 } from "./generated/everything.capnp.js";
-import { Files } from "./generated/files.capnp.js";
+import { CodeGeneratorRequest, type Node } from "./generated/capnp/schema.capnp.js";
+import { ByteSink, Files } from "./generated/files.capnp.js";
 import golden from "./golden.json" with { type: "json" };
 
 await init();
@@ -94,7 +95,7 @@ const lists: Lists = {
 };
 const noLists = Object.fromEntries(Object.keys(lists).map((key) => [key, []])) as unknown as Lists;
 
-type Golden = Exclude<keyof typeof golden, `${string}InSegments`>;
+type Golden = Exclude<keyof typeof golden, `${string}InSegments` | "request">;
 type Case = Record<Golden, [StructDescriptor, object]>;
 const cases: Case = {
   scalars: [Scalars, scalars],
@@ -174,6 +175,30 @@ test.each(["lists", "new"] as const)("%s in many segments are read", (name) => {
   const bytes = bytesOf(golden[`${name}InSegments`]);
   expect(bytes[0]).toBeGreaterThan(3);
   expect(decode(cases[name][0], bytes)).toEqual(cases[name][1]);
+});
+
+test("what the C++ compiler says about a schema is read, and agrees with what was generated", () => {
+  const { nodes, requestedFiles } = decode(CodeGeneratorRequest, bytesOf(golden.request));
+  expect(requestedFiles.map((file) => file.filename)).toEqual(["files.capnp"]);
+  const node = (id: bigint): Node => {
+    const found = nodes.find((each) => each.id === id);
+    if (!found) throw new Error(`there is no node ${id}`);
+    return found;
+  };
+  for (const { $: info } of [Files, ByteSink]) {
+    const described = node(info.id);
+    expect(described.displayName).toBe(info.name);
+    if (described.which !== "interface") throw new Error("it is an interface");
+    expect(described.interface.methods.map((method) => method.name)).toEqual(info.methods.map((method) => method.schemaName));
+    info.methods.forEach((method, i) => {
+      const params = node(described.interface.methods[i]?.paramStructType ?? 0n);
+      const { id, name, dataWords, pointers } = method.params().$;
+      expect([params.id, params.displayName]).toEqual([id, name]);
+      expect(params).toMatchObject({ which: "struct", struct: { dataWordCount: dataWords, pointerCount: pointers } });
+    });
+  }
+  const again = decode(CodeGeneratorRequest, encode(CodeGeneratorRequest, { nodes, requestedFiles }));
+  expect(again.nodes).toEqual(nodes);
 });
 
 describe("messages under construction in wasm", () => {

@@ -113,12 +113,31 @@ pub fn generate(
         file.display_name
     );
     let imports = names.imports(schema, file_id, options);
-    // Whatever is not marked as exported stays inside.
-    let end = "export {};\n";
+    let module = |parts: &[&str]| {
+        let body = parts.concat();
+        // Without an export it would be a script, and an import that nothing uses is a warning.
+        let imports = if body.contains('$') {
+            format!("{imports}\n")
+        } else {
+            String::new()
+        };
+        let end = if body.contains("export ") {
+            ""
+        } else {
+            "export {};\n"
+        };
+        format!("{header}{imports}{body}{end}")
+    };
+    // In declarations, whatever is not marked as exported stays inside only when this says so.
+    let closed = if declarations.is_empty() {
+        ""
+    } else {
+        "export {};\n"
+    };
     Ok(Generated {
-        ts: format!("{header}{imports}\n{types}{ts_code}"),
-        js: format!("{header}{imports}\n{js_code}"),
-        dts: format!("{header}{imports}\n{types}{declarations}{end}"),
+        ts: module(&[&types, &ts_code]),
+        js: module(&[&js_code]),
+        dts: module(&[&types, &declarations, closed]),
     })
 }
 

@@ -76,6 +76,11 @@ const RESERVED: &[&str] = &[
     "yield",
 ];
 
+/// Types that TypeScript has without declaring them, sorted.
+const PREDEFINED: &[&str] = &[
+    "any", "bigint", "boolean", "never", "number", "object", "string", "symbol", "unknown",
+];
+
 /// A node's file and its names from the outermost in.
 #[derive(Debug)]
 struct Place {
@@ -152,7 +157,7 @@ impl<'s> Names<'s> {
             NodeKind::Struct(structure) => {
                 for field in &structure.fields {
                     if let FieldKind::Group { id } = field.kind {
-                        self.place(id, file, &path, field.name.clone())?;
+                        self.place(id, file, &path, group_name(&field.name))?;
                     }
                 }
             }
@@ -455,6 +460,15 @@ fn type_name(name: &str) -> String {
     }
 }
 
+/// Groups are types of their own, named like their fields: but not like one of the language's.
+fn group_name(name: &str) -> String {
+    if PREDEFINED.binary_search(&name).is_ok() {
+        format!("{name}_")
+    } else {
+        type_name(name)
+    }
+}
+
 /// `../other.capnp` becomes `../other.capnp.js`, and `other.capnp` `./other.capnp.js`.
 fn module_path(import: &str, options: &Options) -> String {
     let stem = import.trim_start_matches('/');
@@ -473,7 +487,11 @@ mod tests {
 
     #[test]
     fn lists_of_words_are_sorted_where_they_are_searched() {
-        assert!(RESERVED.is_sorted());
+        assert!(RESERVED.is_sorted() && PREDEFINED.is_sorted());
+        assert_eq!(
+            [group_name("enum"), group_name("string"), group_name("type")],
+            ["enum_", "string_", "type"]
+        );
         assert_eq!(type_name("default"), "default_");
         assert_eq!(member("then"), "then_");
         assert_eq!(member("name"), "name");
