@@ -83,16 +83,15 @@ function cases(): Record<string, Case> {
 }
 
 function nanoseconds(work: () => unknown): number {
-  const start = performance.now();
-  let warmUps = 0;
-  for (; performance.now() - start < 150; warmUps++) work();
-  const perRound = Math.max(1, Math.floor(warmUps / 15));
-  const rounds: number[] = [];
-  for (let round = 0; round < 25; round++) {
+  const round = (calls: number): number => {
     const before = performance.now();
-    for (let i = 0; i < perRound; i++) work();
-    rounds.push((performance.now() - before) / perRound);
-  }
+    for (let i = 0; i < calls; i++) work();
+    return performance.now() - before;
+  };
+  // Warms up, and finds how many calls take 4 ms: browsers' clocks tick every tenth of one.
+  let calls = 1;
+  while (Math.min(round(calls), round(calls), round(calls)) < 4) calls *= 2;
+  const rounds = Array.from({ length: 25 }, () => round(calls) / calls);
   rounds.sort((a, b) => a - b);
   // The lower quartile: other work on the machine only ever adds.
   return Math.round((rounds[6] ?? 0) * 1e6);
