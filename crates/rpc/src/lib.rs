@@ -7,6 +7,8 @@
 //!
 //! Whoever uses generated code needs no other crate: the message layer is at [`message`].
 #![forbid(unsafe_code)]
+// Where there are no threads, servers need not be `Send`; the same code shares them by `Arc` everywhere.
+#![cfg_attr(target_arch = "wasm32", allow(clippy::arc_with_non_send_sync))]
 
 pub mod vat;
 
@@ -29,8 +31,8 @@ pub use pipeline::{AnyPipeline, FromTypelessPipeline, Pipelined};
 pub use request::{Promise, RemotePromise, Request, Response, StreamingRequest, StreamingSend};
 pub use runtime::{ConnectOptions, ConnectionHandle, Runtime, Spawn};
 pub use server::{
-    Dispatch, FromServer, Params, RawParams, RawResults, Results, new_client, unimplemented_default,
-    unimplemented_interface, unimplemented_method,
+    Dispatch, FromServer, Params, RawParams, RawResults, Results, new_client,
+    unimplemented_default, unimplemented_interface, unimplemented_method,
 };
 pub use server_set::CapabilityServerSet;
 pub use vat::{Exception as Error, ExceptionKind as ErrorKind};
