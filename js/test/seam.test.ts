@@ -1,5 +1,7 @@
+import { runInNewContext } from "node:vm";
 import { expect, test, describe } from "vitest";
 import { CapnpError, decode, encode, init } from "../src/node.js";
+import { AnyPointer } from "../src/seam/any.js";
 import type { StructDescriptor } from "../src/seam/descriptor.js";
 import { headerWord, refresh, ROOM_ADDRESS, SLOT_ADDRESS, u8, view, wasm } from "../src/seam/memory.js";
 import { encodeContent } from "../src/seam/outgoing.js";
@@ -350,6 +352,14 @@ describe("input", () => {
     expect(hexOf(encode(Scalars, {}))).toBe(golden.noScalars);
   });
 
+  test("takes byte arrays of other realms, and no other views", () => {
+    const foreign = runInNewContext("Uint8Array.of(1, 2, 3)") as Uint8Array;
+    expect(foreign).not.toBeInstanceOf(Uint8Array);
+    expect(decode(Defaults, encode(Defaults, { data: foreign })).data).toEqual(Uint8Array.of(1, 2, 3));
+    expect(decode(Defaults, encode(Defaults, { data: Buffer.from("abc") })).data).toEqual(Uint8Array.of(97, 98, 99));
+    expect(() => encode(Defaults, { data: Uint16Array.of(1) as unknown as Uint8Array })).toThrow(/data: expected a Uint8Array/);
+  });
+
   test("with a getter that encodes too is encoded right", () => {
     const value = {
       name: "outer",
@@ -445,6 +455,16 @@ describe("AnyPointer", () => {
     const again = decode(Holder, encode(Holder, { any, point: point(4) }));
     expect(again.any && decode(Point, again.any.message)).toEqual(point(1, 2, "three"));
     expect(again.point).toEqual(point(4));
+  });
+
+  test("is one segment whatever its size, and refused when it is not", () => {
+    const value = { f64s: Array.from({ length: 30_000 }, (_, i) => i / 3), texts: ["t"] };
+    const { any } = decode(Holder, encode(Holder, { any: { type: Lists, value } }));
+    const again = decode(Holder, encode(Holder, { any })).any;
+    expect(again && decode(Lists, again.message)).toMatchObject(value);
+    for (const hex of [golden.listsInSegments, golden.lists.slice(0, 32), "00", ""]) {
+      expect(() => encode(Holder, { any: new AnyPointer(bytesOf(hex)) })).toThrow(/any: the message of an AnyPointer must have/);
+    }
   });
 });
 

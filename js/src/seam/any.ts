@@ -25,12 +25,20 @@ export interface AnyStruct {
 }
 
 export function encodeAny(writer: Writer, pointer: number, value: AnyPointerInput, field: string): void {
-  if (value instanceof AnyPointer) return writer.embed(pointer, value.message.subarray(8));
+  if (value instanceof AnyPointer) return writer.embed(pointer, onlySegment(value.message, field));
   if (typeof value !== "object" || value === null || !("type" in value)) {
     throw wrong(field, "an AnyPointer or an object with `type` and `value`", value);
   }
   const { dataWords, pointers, encode } = value.type.$;
   encode(writer, writer.struct(pointer, dataWords, pointers, value.value, field), value.value);
+}
+
+function onlySegment(message: Uint8Array, field: string): Uint8Array {
+  const table = new DataView(message.buffer, message.byteOffset, message.byteLength);
+  if (message.length < 16 || table.getUint32(0, true) !== 0 || table.getUint32(4, true) * 8 + 8 !== message.length) {
+    throw new TypeError(`${field}: the message of an AnyPointer must have exactly one segment, its table in front`);
+  }
+  return message.subarray(8);
 }
 
 export function decodeAny(reader: Reader): AnyPointer | undefined {

@@ -186,7 +186,7 @@ export class Writer {
   }
 
   data(pointer: number, value: Uint8Array, field: string): void {
-    if (!(value instanceof Uint8Array)) throw wrong(field, "a Uint8Array", value);
+    if (!(value instanceof Uint8Array || isForeignBytes(value))) throw wrong(field, "a Uint8Array", value);
     const length = value.length;
     if (this.#next + length > this.#end) this.#outgrown(length);
     this.bytes.set(value, this.#next);
@@ -345,7 +345,6 @@ export class Writer {
    * root must be the segment's first word, and what it points at must be in the same segment.
    */
   embed(pointer: number, segment: Uint8Array): void {
-    if (segment.length < 8) return;
     const target = this.#allocate((segment.length - 8) >>> 3);
     this.bytes.set(segment.subarray(8), target);
     const root = new DataView(segment.buffer, segment.byteOffset, 8);
@@ -411,6 +410,11 @@ function ordinalOf(value: string | number, type: EnumDescriptor, field: string):
 /** The error for a value of the wrong type or out of range. */
 export function wrong(field: string, expected: string, value: unknown): TypeError {
   return new TypeError(`${field}: expected ${expected}, got ${describe(value)}`);
+}
+
+/** A Uint8Array of another frame, worker context or test environment. */
+function isForeignBytes(value: unknown): value is Uint8Array {
+  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === "[object Uint8Array]";
 }
 
 function describe(value: unknown): string {

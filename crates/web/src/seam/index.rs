@@ -20,9 +20,8 @@
 
 use std::fmt;
 
-use capstan_message::any_pointer;
 use capstan_message::layout::{ElementSize, ListReader, PointerReader, StructReader};
-use capstan_message::{message, serialize};
+use capstan_message::{FrameBuilder, any_pointer};
 
 use super::program::{Element, ListElement, Op, Programs, StructProgram};
 
@@ -235,10 +234,13 @@ impl Walk<'_> {
             self.put(0)?;
             return self.put(0);
         }
-        let mut copy = message::Builder::new_default();
+        let mut copy = FrameBuilder::with_capacity_words(64);
         copy.set_root::<any_pointer::Owned>(any_pointer::Reader::new(pointer))
             .map_err(untyped_error)?;
-        let framed = serialize::write_message_to_vec(&copy)?;
+        if let Some(error) = copy.error() {
+            return Err(untyped_error(error.clone()));
+        }
+        let framed = copy.into_frame();
         let words = framed.len() / capstan_message::WORD_BYTES;
         self.charge(words as u64)?;
         let offset = self.index.copies.len();
