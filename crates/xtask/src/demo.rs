@@ -31,27 +31,43 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     let page = inputs::build_page()?;
     let server_program = inputs::build_server()?;
 
-    let mut server = Server::start(&server_program, &page, Some(&file))?;
     if options.open {
-        return keep_open(&server);
+        return keep_open(&Server::start(&server_program, &page, Some(&file))?);
     }
     println!();
+    send(options.client, &server_program, &page, &file)
+}
+
+/// The demo with one client, from the server's start to the comparison of the hashes.
+fn send(client: Client, server_program: &Path, page: &Path, file: &Path) -> Result<(), Failure> {
+    let mut server = Server::start(server_program, page, Some(file))?;
     say(&format!("server: {}", server.url));
-    say(&format!("file: {}", describe(&file)));
-    let outcome = match options.client {
+    say(&format!("file: {}", describe(file)));
+    let outcome = match client {
         Client::Chromium => {
-            let mut browser =
-                Browser::open(&setup::say_browser()?, &format!("{}/?auto=1", server.url))?;
+            let url = format!("{}/?auto=1", server.url);
+            let mut browser = Browser::open(&setup::say_browser()?, &url)?;
             follow(&mut server, || browser.ended_early())
         }
         Client::Node => {
             say("client: Node.js");
-            let mut client = NodeClient::start(&server, &file)?;
+            let mut client = NodeClient::start(&server, file)?;
             follow(&mut server, || client.ended_early())
         }
     };
     server.end();
     outcome?.conclude()
+}
+
+/// For the tests: the demo as a person runs it, with each client, on the server they have compiled already.
+pub(crate) fn rehearse(server_program: &Path) -> Vec<Result<(), Failure>> {
+    [Client::Chromium, Client::Node]
+        .into_iter()
+        .map(|client| {
+            let file = inputs::file_to_send(None)?;
+            send(client, server_program, &page_dir(), &file)
+        })
+        .collect()
 }
 
 /// The page's own speed test: bare WebSocket frames and streamed calls, in turns, against the same server.

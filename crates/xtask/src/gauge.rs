@@ -42,7 +42,7 @@ impl Progress {
     /// At most `columns` wide, down to where only the bar could still give way.
     fn bar_and_figures(&self, columns: usize) -> (String, String) {
         let figures = format!(
-            "{:>5.1} %  {:>9}  {:>6.1} MB/s  in flight {} of a {} window",
+            "{:>5.1} %  {:>9}  {:>6.1} MB/s  in flight {:>9} of a {} window",
             self.fraction() * 100.0,
             bytes(self.sent),
             self.megabytes_per_second,
@@ -118,7 +118,7 @@ fn terminal_columns() -> usize {
         .and_then(|output| String::from_utf8(output.stdout).ok())
         .and_then(|text| text.split_whitespace().nth(1)?.parse().ok())
         .filter(|columns| *columns > 0)
-        .unwrap_or(100)
+        .unwrap_or(120)
 }
 
 const MOST_BAR_CELLS: usize = 30;
@@ -144,7 +144,7 @@ mod tests {
         assert!(line.contains("32.0 MiB"), "{line}");
         assert!(line.contains("212.3 MB/s"), "{line}");
         assert!(
-            line.contains("in flight 64.1 KiB of a 128.0 KiB window"),
+            line.contains("in flight  64.1 KiB of a 128.0 KiB window"),
             "{line}"
         );
         assert_eq!(line.matches('█').count(), MOST_BAR_CELLS / 2);

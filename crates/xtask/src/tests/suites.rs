@@ -55,6 +55,11 @@ pub(super) const ALL: &[Step] = &[
         run: || vitest("package", "js/test-package/vitest.config.ts"),
     },
     Step {
+        name: "demo",
+        about: "the demo, with Chromium and with Node",
+        run: rehearse_demo,
+    },
+    Step {
         name: "readme",
         about: "README.md followed word by word, in Node and Chromium",
         run: || vitest("readme", "js/test-readme/vitest.config.ts"),
@@ -177,6 +182,21 @@ fn vitest(name: &str, config: &str) -> Result<Counts, Failure> {
         failed: number("numFailedTests"),
     };
     Ok(counts.with_status(status.success()))
+}
+
+fn rehearse_demo() -> Result<Counts, Failure> {
+    let server = workspace::cargo_output("debug").join("upload-server");
+    let mut counts = Counts::default();
+    for result in demo::rehearse(&server) {
+        counts.add(match result {
+            Ok(()) => Counts::success(),
+            Err(failure) => {
+                eprintln!("demo: {failure}");
+                Counts::failure()
+            }
+        });
+    }
+    Ok(counts)
 }
 
 fn wasm_pack_test() -> Result<Counts, Failure> {
