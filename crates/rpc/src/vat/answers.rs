@@ -1,7 +1,10 @@
 //! Calls that this vat has to answer, a peer's or its own.
 
-use super::calls::Purpose;
-use super::caps::{CapKind, Queued, protocol_error};
+use std::collections::BTreeMap;
+
+use super::calls::{NO_CAPABILITY, Purpose};
+use super::caps::{CapKind, protocol_error};
+use super::promises::{Place, Queued, SourceOf};
 use super::wire::{self, Descriptor};
 use super::{
     AnswerId, CallId, CapId, ConnectionId, Event, Exception, ExportId, Outgoing, Payload,
@@ -12,8 +15,10 @@ use super::{
 pub(super) struct Answer {
     origin: Origin,
     state: State,
-    /// What peers want from the results before there are any.
-    promised: Vec<(Box<[PipelineOp]>, CapId)>,
+    /// What peers want from the results before there are any. Not counted: they say when they go.
+    promised: BTreeMap<Box<[PipelineOp]>, CapId>,
+    /// Given up before it was at its object, by a peer that expects it to get there all the same.
+    deliver_first: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,15 +36,17 @@ enum Origin {
 
 #[derive(Debug)]
 enum State {
-    /// Not at its object yet; in an object's queue when `invocation` is there, else in a promise.
+    /// Not at its object yet. What it waits in, a promise or an object, is held.
     Waiting {
-        object: Option<CapId>,
+        place: Option<Place>,
         invocation: Option<Invocation>,
     },
     /// `object` is held until it returns.
     Running {
         object: CapId,
         streaming: bool,
+        /// The driver was told that nobody wants it.
+        canceled: bool,
     },
     Forwarded(CallId),
     /// Kept for those who pipeline on it, until the peer's Finish. Results without capabilities are not.
@@ -48,6 +55,9 @@ enum State {
         exports: Vec<ExportId>,
     },
 }
+
+/// The results of a call, with the references in them, or its failure.
+type Returning = Result<(Outgoing, Vec<Option<CapId>>), Exception>;
 
 #[derive(Debug)]
 pub(super) struct Invocation {
@@ -67,6 +77,7 @@ impl Vat {
     ) {
         self.now_micros = now_micros;
         self.return_now(answer, Ok((results, caps)));
+        self.run_tasks();
     }
 
     /// Answers a call with a failure. When it was a streamed one, every later call of its object
@@ -74,6 +85,7 @@ impl Vat {
     pub fn return_exception(&mut self, now_micros: u64, answer: AnswerId, exception: Exception) {
         self.now_micros = now_micros;
         self.return_now(answer, Err(exception));
+        self.run_tasks();
     }
 
     // ---- on the way in ----
@@ -111,79 +123,82 @@ impl Vat {
         AnswerId(self.answers.insert(Answer {
             origin,
             state: State::Waiting {
-                object: None,
+                place: None,
                 invocation: None,
             },
-            promised: Vec::new(),
+            promised: BTreeMap::new(),
+            deliver_first: false,
         }))
     }
 
     /// Brings a call to the capability it is for.
-    pub(super) fn deliver(
-        &mut self,
-        answer: AnswerId,
-        target: CapId,
-        interface_id: u64,
-        method_id: u16,
-        params: Payload,
-    ) {
-        if self.answers.get(answer.0).is_none() {
-            // It was cancelled while it waited in a promise.
-            self.release_all(params.caps);
-            return;
-        }
-        let target = self.resolve(target);
-        match self.caps.get_mut(target.0).map(|cap| &mut cap.kind) {
+    pub(super) fn deliver(&mut self, answer: AnswerId, target: CapId, call: Invocation) {
+        let target = self.shorten(target);
+        match self.kind(target) {
             None => {
-                self.release_all(params.caps);
-                self.return_now(
-                    answer,
-                    Err(Exception::failed("the capability was released")),
-                );
+                self.release_all(call.params.caps);
+                let error = Exception::failed("the capability was released");
+                self.return_now(answer, Err(error));
             }
             Some(CapKind::Broken(exception)) => {
                 let exception = exception.clone();
-                self.release_all(params.caps);
+                self.release_all(call.params.caps);
                 self.return_now(answer, Err(exception));
             }
             Some(CapKind::Local(_)) => {
-                self.retain_cap(target);
-                if let Some(entry) = self.answers.get_mut(answer.0) {
-                    entry.state = State::Waiting {
-                        object: Some(target),
-                        invocation: Some(Invocation {
-                            interface_id,
-                            method_id,
-                            params,
-                        }),
-                    };
-                }
-                self.call_object(target, answer);
+                let place = Place {
+                    at: target,
+                    turn: self.next_turn(),
+                };
+                self.wait(answer, place, call);
+                self.call_object(place, answer);
             }
-            Some(CapKind::Promise { queue, .. }) => {
-                queue.push_back(Queued::Received {
-                    answer,
-                    interface_id,
-                    method_id,
-                    params,
-                });
-                self.retain_cap(target);
+            Some(CapKind::Promise(_)) => {
+                let place = self.enqueue(target, Queued::Received(answer));
+                self.wait(answer, place, call);
             }
             Some(CapKind::Import { .. } | CapKind::Answer { .. } | CapKind::Resolved(_)) => {
-                self.forward(answer, target, interface_id, method_id, params);
+                self.forward(answer, target, call);
+                self.on_delivered(answer);
             }
         }
     }
 
+    fn wait(&mut self, answer: AnswerId, place: Place, call: Invocation) {
+        self.retain_cap(place.at);
+        if let Some(entry) = self.answers.get_mut(answer.0) {
+            entry.state = State::Waiting {
+                place: Some(place),
+                invocation: Some(call),
+            };
+        }
+    }
+
+    /// A call goes on from a promise, unless it was given up in the meantime.
+    pub(super) fn dispatch_received(&mut self, turn: u64, answer: AnswerId) {
+        let Some(Answer {
+            state: State::Waiting { place, invocation },
+            ..
+        }) = self.answers.get_mut(answer.0)
+        else {
+            return;
+        };
+        let Some(Place { at, .. }) = place.take_if(|place| place.turn == turn) else {
+            return;
+        };
+        if let Some(call) = invocation.take() {
+            self.deliver(answer, at, call);
+        }
+        self.release_cap(at);
+    }
+
     /// Passes a call on to another vat.
-    fn forward(
-        &mut self,
-        answer: AnswerId,
-        target: CapId,
-        interface_id: u64,
-        method_id: u16,
-        params: Payload,
-    ) {
+    fn forward(&mut self, answer: AnswerId, target: CapId, call: Invocation) {
+        let Invocation {
+            interface_id,
+            method_id,
+            params,
+        } = call;
         let outgoing = Outgoing::call(interface_id, method_id, params.size_words());
         match self.copy_payload(params, outgoing) {
             Ok((outgoing, caps)) => {
@@ -194,6 +209,16 @@ impl Vat {
                 self.route(call, target, outgoing, caps);
             }
             Err(exception) => self.return_now(answer, Err(exception)),
+        }
+    }
+
+    /// A call is where it should be. It may have been given up before.
+    pub(super) fn on_delivered(&mut self, answer: AnswerId) {
+        if let Some(entry) = self.answers.get_mut(answer.0)
+            && !entry.is_wanted()
+        {
+            entry.deliver_first = false;
+            self.cancel_answer(answer);
         }
     }
 
@@ -236,11 +261,15 @@ impl Vat {
     pub(super) fn mark_running(&mut self, answer: AnswerId, streaming: bool) {
         if let Some(entry) = self.answers.get_mut(answer.0)
             && let State::Waiting {
-                object: Some(object),
+                place: Some(Place { at: object, .. }),
                 ..
             } = entry.state
         {
-            entry.state = State::Running { object, streaming };
+            entry.state = State::Running {
+                object,
+                streaming,
+                canceled: false,
+            };
         }
     }
 
@@ -260,8 +289,11 @@ impl Vat {
                 "the results this was pipelined on are not kept any more",
             ));
         };
-        match self.answers.get(answer.0).map(|answer| &answer.state) {
-            Some(State::Returned { results, .. }) => {
+        let Some(entry) = self.answers.get(answer.0) else {
+            return self.broken(Exception::failed("the call this was pipelined on is over"));
+        };
+        match &entry.state {
+            State::Returned { results, .. } => {
                 match results
                     .as_ref()
                     .map(|results| results.as_ref().and_then(|results| results.cap_at(path)))
@@ -274,39 +306,23 @@ impl Vat {
                     }
                 }
             }
-            Some(_) => {
-                if let Some(cap) = self.find_promised(answer, path) {
+            _ => {
+                // Two calls pipelined on the same path go through one promise, in order.
+                if let Some(cap) = entry.promised.get(path).copied() {
                     return self.retain_cap(cap);
                 }
-                let cap = self.new_promise();
+                let cap = self.new_promise(SourceOf::Answer(answer), path.into());
                 if let Some(entry) = self.answers.get_mut(answer.0) {
-                    entry.promised.push((path.into(), cap));
+                    entry.promised.insert(path.into(), cap);
                 }
                 cap
             }
-            None => self.broken(Exception::failed("the call this was pipelined on is over")),
         }
-    }
-
-    /// Two calls pipelined on the same path go through one promise, in order.
-    fn find_promised(&self, answer: AnswerId, path: &[PipelineOp]) -> Option<CapId> {
-        let entry = self.answers.get(answer.0)?;
-        let found = entry.promised.iter().find(|(other, _)| **other == *path)?;
-        self.caps.get(found.1.0).map(|_| found.1)
     }
 
     // ---- on the way back ----
 
-    /// Fails a call that its object never saw.
-    pub(super) fn return_exception_now(&mut self, answer: AnswerId, exception: Exception) {
-        self.return_now(answer, Err(exception));
-    }
-
-    fn return_now(
-        &mut self,
-        answer: AnswerId,
-        result: Result<(Outgoing, Vec<Option<CapId>>), Exception>,
-    ) {
+    pub(super) fn return_now(&mut self, answer: AnswerId, result: Returning) {
         let Some(entry) = self.answers.get_mut(answer.0) else {
             if let Ok((_, caps)) = result {
                 self.release_all(caps);
@@ -346,40 +362,48 @@ impl Vat {
                 self.forget_remote(answer, connection, id);
             }
             Origin::Local(call) => {
-                let result = result.and_then(|(outgoing, caps)| {
-                    match outgoing.into_local().and_then(Payload::of_return) {
-                        Ok(mut payload) => {
-                            payload.caps = caps;
-                            Ok(payload)
-                        }
-                        Err(error) => {
-                            self.release_all(caps);
-                            Err(error)
-                        }
-                    }
-                });
                 self.answers.remove(answer.0);
+                let result = result.and_then(|results| self.keep_results(results));
                 self.complete(call, result);
             }
             Origin::Orphan => self.drop_results(answer, result),
         }
         match state {
-            State::Running { object, streaming } => {
+            State::Running {
+                object, streaming, ..
+            } => {
                 if streaming {
                     self.on_stream_returned(object, answer, failure);
                 }
                 self.release_cap(object);
             }
-            State::Waiting {
-                object: Some(object),
-                invocation,
-            } => {
+            State::Waiting { place, invocation } => {
+                if let Some(place) = place {
+                    self.leave_queue(place);
+                    self.release_cap(place.at);
+                }
                 if let Some(invocation) = invocation {
                     self.release_all(invocation.params.caps);
                 }
-                self.release_cap(object);
             }
-            State::Waiting { object: None, .. } | State::Forwarded(_) | State::Returned { .. } => {}
+            State::Forwarded(_) | State::Returned { .. } => {}
+        }
+    }
+
+    /// Results that stay in this vat.
+    fn keep_results(
+        &mut self,
+        (outgoing, caps): (Outgoing, Vec<Option<CapId>>),
+    ) -> Result<Payload, Exception> {
+        match outgoing.into_local().and_then(Payload::of_return) {
+            Ok(mut payload) => {
+                payload.caps = caps;
+                Ok(payload)
+            }
+            Err(error) => {
+                self.release_all(caps);
+                Err(error)
+            }
         }
     }
 
@@ -388,7 +412,7 @@ impl Vat {
         answer: AnswerId,
         connection: ConnectionId,
         id: u32,
-        result: Result<(Outgoing, Vec<Option<CapId>>), Exception>,
+        result: Returning,
     ) {
         let sent = result.and_then(|(outgoing, caps)| {
             let descriptors: Vec<Descriptor> = caps
@@ -485,16 +509,35 @@ impl Vat {
         self.settle_promised(answer);
     }
 
-    fn drop_results(
-        &mut self,
-        answer: AnswerId,
-        result: Result<(Outgoing, Vec<Option<CapId>>), Exception>,
-    ) {
-        if let Ok((_, caps)) = result {
-            self.release_all(caps);
+    /// Whoever asked is gone; calls that were pipelined on the results still go where they lead.
+    fn drop_results(&mut self, answer: AnswerId, result: Returning) {
+        let promised = self
+            .answers
+            .get(answer.0)
+            .is_some_and(|entry| !entry.promised.is_empty());
+        let results = match result {
+            Ok(results) if promised => self.keep_results(results).map(Some),
+            Ok((_, caps)) => {
+                self.release_all(caps);
+                Ok(None)
+            }
+            Err(exception) => Err(exception),
+        };
+        if let Some(entry) = self.answers.get_mut(answer.0) {
+            entry.state = State::Returned {
+                results,
+                exports: Vec::new(),
+            };
         }
-        self.fail_promised(answer, canceled());
-        self.answers.remove(answer.0);
+        self.settle_promised(answer);
+        if let Some(Answer {
+            state: State::Returned { mut results, .. },
+            ..
+        }) = self.answers.remove(answer.0)
+            && let Some(results) = take_results(&mut results)
+        {
+            self.release_all(results.caps);
+        }
     }
 
     /// The peer may use this question id again.
@@ -515,6 +558,7 @@ impl Vat {
         connection: ConnectionId,
         id: u32,
         release_result_caps: bool,
+        deliver_first: bool,
     ) {
         let Some(answer) = self
             .connections
@@ -549,8 +593,19 @@ impl Vat {
                 id,
                 finished: true,
             };
+            entry.deliver_first = deliver_first;
         }
         self.cancel_answer(answer);
+    }
+
+    /// Nobody waits any more for what was promised from these results.
+    pub(super) fn on_promised_released(&mut self, answer: AnswerId, path: &[PipelineOp]) {
+        if let Some(entry) = self.answers.get_mut(answer.0) {
+            entry.promised.remove(path);
+            if !entry.is_wanted() {
+                self.cancel_answer(answer);
+            }
+        }
     }
 
     /// The connection is gone, and with it whoever asked.
@@ -559,28 +614,56 @@ impl Vat {
             return;
         };
         entry.origin = Origin::Orphan;
-        if let State::Returned { results, .. } = &mut entry.state {
-            let results = take_results(results);
-            self.answers.remove(answer.0);
-            if let Some(results) = results {
-                self.release_all(results.caps);
+        entry.deliver_first = false;
+        match &mut entry.state {
+            State::Returned { results, .. } => {
+                let results = take_results(results);
+                self.answers.remove(answer.0);
+                if let Some(results) = results {
+                    self.release_all(results.caps);
+                }
             }
-            return;
+            // Even when other calls wait for it: they may wait for each other in a circle.
+            State::Waiting { .. } => self.return_now(answer, Err(canceled())),
+            State::Running { .. } | State::Forwarded(_) => self.cancel_answer(answer),
         }
-        self.cancel_answer(answer);
     }
 
-    /// Nobody wants this answer any more: tells whoever works on it, or ends it when nobody does.
+    /// Whoever asked does not want this answer any more: unless it is needed for calls that were
+    /// pipelined on it, tells whoever works on it, or ends it when nobody does.
     pub(super) fn cancel_answer(&mut self, answer: AnswerId) {
-        match self.answers.get(answer.0).map(|answer| &answer.state) {
-            Some(State::Running { .. }) => self.events.push_back(Event::Canceled { answer }),
-            Some(State::Forwarded(call)) => {
+        let Some(entry) = self.answers.get_mut(answer.0) else {
+            return;
+        };
+        if !entry.promised.is_empty() {
+            return;
+        }
+        match &mut entry.state {
+            State::Running { canceled, .. } => {
+                if !*canceled {
+                    *canceled = true;
+                    self.events.push_back(Event::Canceled { answer });
+                }
+            }
+            State::Forwarded(call) => {
                 let call = *call;
                 self.return_now(answer, Err(canceled()));
                 self.abandon(call);
             }
-            Some(State::Waiting { .. }) => self.return_now(answer, Err(canceled())),
-            Some(State::Returned { .. }) | None => {}
+            State::Waiting { .. } if entry.deliver_first => {}
+            State::Waiting { .. } => self.return_now(answer, Err(canceled())),
+            State::Returned { .. } => {}
+        }
+    }
+}
+
+impl Answer {
+    fn is_wanted(&self) -> bool {
+        match self.origin {
+            Origin::Remote { finished, .. } => !finished,
+            // Its call says when.
+            Origin::Local(_) => true,
+            Origin::Orphan => false,
         }
     }
 }
@@ -588,8 +671,6 @@ impl Vat {
 fn take_results(results: &mut Result<Option<Payload>, Exception>) -> Option<Payload> {
     results.as_mut().ok().and_then(Option::take)
 }
-
-const NO_CAPABILITY: &str = "the results have no capability there";
 
 fn canceled() -> Exception {
     Exception::failed("the call was canceled")

@@ -1,6 +1,11 @@
-//! Calls that leave this vat's driver: made, sent, pipelined on, given up and returned.
+//! Calls that this vat makes, for its driver or for its peers: sent, pipelined on, given up.
 
-use super::caps::{CapKind, Queued, protocol_error, wire_index};
+use std::collections::BTreeMap;
+
+use super::answers::Invocation;
+use super::caps::{CapKind, wire_index};
+use super::promises::{Place, Queued, SourceOf};
+use super::tasks::Task;
 use super::wire::{self, Descriptor, Target};
 use super::{
     Admission, AnswerId, CallId, CapId, ConnectionId, Event, Exception, ExportId, Outgoing,
@@ -10,16 +15,25 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) purpose: Purpose,
-    route: Route,
-    /// Capabilities that stand for parts of the results. Not counted.
-    pipelined: Vec<(Box<[PipelineOp]>, CapId)>,
+    pub(super) route: Route,
+    /// What it says, while it waits in a promise.
+    parked: Option<Box<Parked>>,
+    /// Capabilities that stand for parts of the results. Not counted: they say when they go.
+    pub(super) pipelined: BTreeMap<Box<[PipelineOp]>, CapId>,
     /// Held until the call returns, so that dropping a client does not cut off its calls.
-    target: Option<CapId>,
+    pub(super) target: Option<CapId>,
     /// The stream whose failure is this call's failure too.
-    stream: Option<StreamId>,
+    pub(super) stream: Option<StreamId>,
     /// For a streamed call, what it counts for in its stream.
-    bytes: u64,
+    pub(super) bytes: u64,
     param_exports: Vec<ExportId>,
+}
+
+#[derive(Debug)]
+struct Parked {
+    place: Place,
+    params: Outgoing,
+    caps: Vec<Option<CapId>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +49,7 @@ pub(super) enum Purpose {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Route {
+pub(super) enum Route {
     /// In a promise.
     Queued,
     Remote {
@@ -59,7 +73,7 @@ impl Vat {
         caps: Vec<Option<CapId>>,
     ) -> CallId {
         self.now_micros = now_micros;
-        let target = self.resolve(target);
+        let target = self.shorten(target);
         let stream = self.caps.get(target.0).and_then(|cap| cap.stream);
         let call = self.new_call(Purpose::Driver, target, stream);
         match stream.and_then(|stream| self.stream_error(stream)) {
@@ -69,6 +83,7 @@ impl Vat {
             }
             None => self.route(call, target, params, caps),
         }
+        self.run_tasks();
         call
     }
 
@@ -82,7 +97,18 @@ impl Vat {
         caps: Vec<Option<CapId>>,
     ) -> Result<Admission, Exception> {
         self.now_micros = now_micros;
-        let target = self.resolve(target);
+        let admission = self.stream(target, params, caps);
+        self.run_tasks();
+        admission
+    }
+
+    fn stream(
+        &mut self,
+        target: CapId,
+        params: Outgoing,
+        caps: Vec<Option<CapId>>,
+    ) -> Result<Admission, Exception> {
+        let target = self.shorten(target);
         let stream = self.stream_of(target);
         if let Err(error) = self.admit(stream, params.frame_bytes() as u64) {
             self.release_all(caps);
@@ -108,7 +134,8 @@ impl Vat {
     }
 
     /// The capability that the pointer at `path` in the results will be, usable at once. One
-    /// reference. Of a call that is over it is a broken one: take it from the results.
+    /// reference. Of a call whose [`Event::Return`] was taken it is a broken one: take it from the
+    /// results.
     pub fn pipeline(&mut self, call: CallId, path: &[PipelineOp]) -> CapId {
         let path: Box<[PipelineOp]> = path
             .iter()
@@ -116,10 +143,11 @@ impl Vat {
             .filter(|op| *op != PipelineOp::Noop)
             .collect();
         let Some(entry) = self.calls.get(call.0) else {
-            return self.broken(Exception::failed(
-                "the call has returned; take the capability from its results",
-            ));
+            return self.pipeline_on_returned(call, &path);
         };
+        if let Some(cap) = entry.pipelined.get(&path).copied() {
+            return self.retain_cap(cap);
+        }
         let cap = match entry.route {
             Route::Remote {
                 finished: false, ..
@@ -128,12 +156,36 @@ impl Vat {
                 path: path.clone(),
                 used: false,
             }),
-            _ => self.new_promise(),
+            _ => self.new_promise(SourceOf::Call(call), path.clone()),
         };
         if let Some(entry) = self.calls.get_mut(call.0) {
-            entry.pipelined.push((path, cap));
+            entry.pipelined.insert(path, cap);
         }
         cap
+    }
+
+    /// Some calls are over as soon as they are made, which their driver has yet to hear.
+    fn pipeline_on_returned(&mut self, call: CallId, path: &[PipelineOp]) -> CapId {
+        let result = self.events.iter().rev().find_map(|event| match event {
+            Event::Return {
+                call: returned,
+                result,
+            } if *returned == call => Some(result),
+            _ => None,
+        });
+        let cap = match result {
+            Some(Ok(payload)) => payload
+                .cap_at(path)
+                .ok_or_else(|| Exception::failed(NO_CAPABILITY)),
+            Some(Err(exception)) => Err(exception.clone()),
+            None => Err(Exception::failed(
+                "the call has returned; take the capability from its results",
+            )),
+        };
+        match cap {
+            Ok(cap) => self.retain_cap(cap),
+            Err(exception) => self.broken(exception),
+        }
     }
 
     /// The driver has no more use for an ordinary call's results: it is cancelled, unless someone
@@ -161,6 +213,7 @@ impl Vat {
             }
             Purpose::Abandoned | Purpose::Forward(_) => {}
         }
+        self.run_tasks();
     }
 
     // ---- on the way out ----
@@ -178,7 +231,8 @@ impl Vat {
         CallId(self.calls.insert(Call {
             purpose,
             route: Route::Queued,
-            pipelined: Vec::new(),
+            parked: None,
+            pipelined: BTreeMap::new(),
             target: Some(target),
             stream,
             bytes: 0,
@@ -194,20 +248,6 @@ impl Vat {
         params: Outgoing,
         caps: Vec<Option<CapId>>,
     ) {
-        let unwanted = self
-            .calls
-            .get(call.0)
-            .is_none_or(|c| c.purpose == Purpose::Abandoned && c.pipelined.is_empty());
-        if unwanted {
-            self.release_all(caps);
-            self.complete(
-                call,
-                Err(Exception::failed(
-                    "the call was canceled before it was sent",
-                )),
-            );
-            return;
-        }
         match self.caps.get_mut(target.0).map(|cap| &mut cap.kind) {
             None => {
                 self.release_all(caps);
@@ -261,10 +301,17 @@ impl Vat {
                 }
             }
             Some(CapKind::Local(_)) => self.route_locally(call, target, params, caps),
-            Some(CapKind::Promise { queue, .. }) => {
+            Some(CapKind::Promise(_)) => {
                 let bytes = params.frame_bytes() as u64;
-                queue.push_back(Queued::Made { call, params, caps });
-                self.retain_cap(target);
+                let place = self.enqueue(target, Queued::Made(call));
+                if let Some(entry) = self.calls.get_mut(call.0) {
+                    entry.route = Route::Queued;
+                    entry.parked = Some(Box::new(Parked {
+                        place,
+                        params,
+                        caps,
+                    }));
+                }
                 self.count(call, bytes);
             }
             // `target` is resolved.
@@ -351,7 +398,12 @@ impl Vat {
                     entry.route = Route::Local(answer);
                 }
                 self.count(call, bytes);
-                self.deliver(answer, target, interface_id, method_id, payload);
+                let call = Invocation {
+                    interface_id,
+                    method_id,
+                    params: payload,
+                };
+                self.deliver(answer, target, call);
             }
             Err(error) => {
                 self.release_all(caps);
@@ -369,7 +421,7 @@ impl Vat {
             let Some(entry) = self.caps.get_mut(cap.0) else {
                 continue;
             };
-            let went = core::mem::replace(
+            let was = core::mem::replace(
                 &mut entry.kind,
                 CapKind::Answer {
                     call,
@@ -377,239 +429,37 @@ impl Vat {
                     used: false,
                 },
             );
-            let CapKind::Promise { queue, .. } = went else {
-                continue;
-            };
-            for queued in queue {
-                match queued {
-                    Queued::Made { call, params, caps } => self.route(call, cap, params, caps),
-                    Queued::Received {
-                        answer,
-                        interface_id,
-                        method_id,
-                        params,
-                    } => {
-                        self.deliver(answer, cap, interface_id, method_id, params);
-                    }
+            if let CapKind::Promise(promise) = was {
+                for (turn, queued) in promise.queue {
+                    self.spawn(Task::Dispatch(turn, queued));
                 }
-                self.release_cap(cap);
             }
         }
     }
 
-    /// Counts a streamed call as in flight; once, even when it first waited in a promise.
-    fn count(&mut self, call: CallId, bytes: u64) {
+    /// A call goes on from a promise, unless it was given up in the meantime.
+    pub(super) fn dispatch_made(&mut self, turn: u64, call: CallId) {
         let Some(entry) = self.calls.get_mut(call.0) else {
             return;
         };
-        if matches!(entry.purpose, Purpose::Streamed { .. })
-            && entry.bytes == 0
-            && let Some(slot) = entry
-                .stream
-                .and_then(|stream| self.streams.get_mut(stream.0))
-        {
-            entry.bytes = bytes;
-            slot.flow.on_sent(bytes);
-        }
-    }
-
-    fn admit(&mut self, stream: StreamId, bytes: u64) -> Result<(), Exception> {
-        let Some(slot) = self.streams.get_mut(stream.0) else {
-            return Ok(());
-        };
-        if let Some(error) = slot.flow.error() {
-            return Err(error.clone());
-        }
-        let limit = slot
-            .connection
-            .and_then(|id| self.connections.get(id.0))
-            .map_or(
-                super::ConnectionOptions::default().stream_backlog_bytes,
-                |c| c.options.stream_backlog_bytes,
-            );
-        let in_flight_bytes = slot.flow.stats().in_flight_bytes;
-        // One call is always let through, whatever its size.
-        if in_flight_bytes == 0 || in_flight_bytes.saturating_add(bytes) <= limit {
-            return Ok(());
-        }
-        let error = Exception::overloaded(format!(
-            "more than {limit} bytes of streamed calls are unacknowledged; wait for each streamed call's promise before making the next call"
-        ));
-        slot.flow.fail(error.clone());
-        Err(error)
-    }
-
-    fn stream_error(&self, stream: StreamId) -> Option<Exception> {
-        self.streams
-            .get(stream.0)
-            .and_then(|slot| slot.flow.error().cloned())
-    }
-
-    // ---- on the way back ----
-
-    /// A Return arrived for this question.
-    pub(super) fn on_return(
-        &mut self,
-        connection: ConnectionId,
-        question: u32,
-        no_finish_needed: bool,
-        release_param_caps: bool,
-        result: Result<ReturnedPayload, Exception>,
-    ) -> Result<(), Exception> {
-        let call = self
-            .connections
-            .get_mut(connection.0)
-            .and_then(|table| table.questions.get(question as usize).copied())
-            .ok_or_else(|| {
-                protocol_error(format_args!(
-                    "it answered question {question}, which was not asked"
-                ))
-            })?;
-        let finished = matches!(
-            self.calls.get(call.0).map(|c| c.route),
-            Some(Route::Remote { finished: true, .. })
-        );
-        // After an early Finish the peer lets go of the capabilities in the results itself.
-        let result = match result {
-            Ok(_) if finished => Err(Exception::failed("the call was canceled")),
-            Ok(ReturnedPayload {
-                mut payload,
-                descriptors,
-            }) => {
-                for descriptor in &descriptors {
-                    payload.caps.push(self.understand(connection, descriptor)?);
-                }
-                Ok(payload)
-            }
-            Err(exception) => Err(exception),
-        };
-        if release_param_caps {
-            self.release_param_exports(call, connection);
-        }
-        self.settle_pipelined(call, &result, Some((connection, question)));
-        if !finished && !no_finish_needed {
-            self.transmit(connection, wire::finish(QuestionId(question), false));
-        }
-        if let Some(table) = self.connections.get_mut(connection.0) {
-            table.questions.try_remove(question as usize);
-        }
-        self.complete(call, result);
-        Ok(())
-    }
-
-    /// The call is over, with this result.
-    pub(super) fn complete(&mut self, call: CallId, result: Result<Payload, Exception>) {
-        self.settle_pipelined(call, &result, None);
-        let Some(entry) = self.calls.get_mut(call.0) else {
-            self.release_result(result);
+        let (Some(parked), Some(target)) = (
+            entry.parked.take_if(|parked| parked.place.turn == turn),
+            entry.target,
+        ) else {
             return;
         };
-        entry.route = Route::Over;
-        let (purpose, stream, bytes, target) = (
-            entry.purpose,
-            entry.stream,
-            entry.bytes,
-            entry.target.take(),
-        );
-        match purpose {
-            Purpose::Streamed { waiting } => {
-                let outcome = result.as_ref().map(|_| ()).map_err(Clone::clone);
-                self.release_result(result);
-                if let Some(stream) = stream {
-                    if let Some(slot) = self.streams.get_mut(stream.0) {
-                        slot.flow.on_returned(bytes, outcome);
-                    }
-                    self.wake_stream(stream);
-                }
-                if !waiting {
-                    self.forget(call);
-                }
-            }
-            Purpose::Driver => {
-                let result = match stream.and_then(|stream| self.stream_error(stream)) {
-                    Some(error) if result.is_ok() => {
-                        self.release_result(result);
-                        Err(error)
-                    }
-                    _ => result,
-                };
-                self.forget(call);
-                self.events.push_back(Event::Return { call, result });
-            }
-            Purpose::Abandoned => {
-                self.release_result(result);
-                self.forget(call);
-            }
-            Purpose::Forward(answer) => {
-                self.forget(call);
-                self.return_forwarded(answer, result);
-            }
-        }
-        if let Some(target) = target {
-            self.release_cap(target);
-        }
+        let target = self.shorten(target);
+        self.route(call, target, parked.params, parked.caps);
     }
 
-    fn settle_pipelined(
-        &mut self,
-        call: CallId,
-        result: &Result<Payload, Exception>,
-        question: Option<(ConnectionId, u32)>,
-    ) {
-        let Some(entry) = self.calls.get_mut(call.0) else {
-            return;
-        };
-        for (path, cap) in core::mem::take(&mut entry.pipelined) {
-            if self.caps.get(cap.0).is_none() {
-                continue;
-            }
-            let to = match result {
-                Ok(payload) => match payload.cap_at(&path) {
-                    Some(to) => self.retain_cap(to),
-                    None => self.broken(Exception::failed("the results have no capability there")),
-                },
-                Err(exception) => self.broken(exception.clone()),
-            };
-            match question {
-                Some((connection, question)) => {
-                    self.settle(
-                        cap,
-                        to,
-                        connection,
-                        Target::Promised {
-                            question,
-                            path: path.to_vec(),
-                        },
-                    );
-                }
-                None => self.resolve_to(cap, to),
-            }
-        }
-    }
-
-    /// Ends the waiting of those for whom there is room now, or never will be.
-    pub(super) fn wake_stream(&mut self, stream: StreamId) {
-        while let Some(slot) = self.streams.get_mut(stream.0)
-            && let Some(call) = slot.flow.poll_ready()
-        {
-            let result = slot.flow.error().cloned().map_or(Ok(()), Err);
-            self.events.push_back(Event::StreamReady { call, result });
-            let Some(entry) = self.calls.get_mut(call.0) else {
-                continue;
-            };
-            entry.purpose = Purpose::Streamed { waiting: false };
-            if entry.route == Route::Over {
-                self.forget(call);
-            }
-        }
-    }
+    // ---- given up ----
 
     /// A capability that was pipelined on this call is gone.
-    pub(super) fn on_pipelined_released(&mut self, call: CallId, cap: CapId) {
+    pub(super) fn on_pipelined_released(&mut self, call: CallId, path: &[PipelineOp]) {
         let Some(entry) = self.calls.get_mut(call.0) else {
             return;
         };
-        entry.pipelined.retain(|(_, pipelined)| *pipelined != cap);
+        entry.pipelined.remove(path);
         self.cancel_if_unwanted(call);
     }
 
@@ -642,11 +492,18 @@ impl Vat {
                 let answer = *answer;
                 self.cancel_answer(answer);
             }
-            Route::Remote { .. } | Route::Queued | Route::Over => {}
+            Route::Queued => {
+                if let Some(parked) = entry.parked.take() {
+                    self.leave_queue(parked.place);
+                    self.release_all(parked.caps);
+                    self.complete(call, Err(Exception::failed("the call was canceled")));
+                }
+            }
+            Route::Remote { .. } | Route::Over => {}
         }
     }
 
-    fn release_param_exports(&mut self, call: CallId, connection: ConnectionId) {
+    pub(super) fn release_param_exports(&mut self, call: CallId, connection: ConnectionId) {
         let Some(entry) = self.calls.get_mut(call.0) else {
             return;
         };
@@ -656,7 +513,7 @@ impl Vat {
         }
     }
 
-    fn forget(&mut self, call: CallId) {
+    pub(super) fn forget(&mut self, call: CallId) {
         if let Some(Call {
             stream: Some(stream),
             ..
@@ -666,7 +523,7 @@ impl Vat {
         }
     }
 
-    fn release_result(&mut self, result: Result<Payload, Exception>) {
+    pub(super) fn release_result(&mut self, result: Result<Payload, Exception>) {
         if let Ok(payload) = result {
             self.release_all(payload.caps);
         }
@@ -704,7 +561,8 @@ impl Vat {
         let call = CallId(self.calls.insert(Call {
             purpose: Purpose::Abandoned,
             route: Route::Queued,
-            pipelined: Vec::new(),
+            parked: None,
+            pipelined: BTreeMap::new(),
             target: None,
             stream: None,
             bytes: 0,
@@ -723,8 +581,4 @@ impl Vat {
     }
 }
 
-/// Results that arrived, before their capabilities are understood.
-pub(super) struct ReturnedPayload {
-    pub(super) payload: Payload,
-    pub(super) descriptors: Vec<Descriptor>,
-}
+pub(super) const NO_CAPABILITY: &str = "the results have no capability there";

@@ -1,14 +1,12 @@
-//! The capability table: what each id stands for, references, and how promises come true.
-
-use std::collections::VecDeque;
+//! The capability table: what each id stands for, its references, and its names on the wire.
 
 use super::connection::{Export, Import};
-use super::flow::{FlowControl, Stream};
 use super::objects::Object;
-use super::wire::{self, Descriptor, Target};
+use super::promises::{Promise, SourceOf};
+use super::tasks::Task;
+use super::wire::{self, Descriptor};
 use super::{
-    AnswerId, CallId, CapId, ConnectionId, EmbargoId, Event, Exception, ImportId, ObjectId,
-    Outgoing, Payload, PipelineOp, StreamId, Vat,
+    CallId, CapId, ConnectionId, Event, Exception, ImportId, ObjectId, PipelineOp, StreamId, Vat,
 };
 
 #[derive(Debug)]
@@ -35,40 +33,8 @@ pub(super) enum CapKind {
         path: Box<[PipelineOp]>,
         used: bool,
     },
-    /// Calls wait here until it is known where they go. With `held`, that is known already, and
-    /// they wait for calls that went another way.
-    Promise {
-        queue: VecDeque<Queued>,
-        held: Option<CapId>,
-    },
+    Promise(Promise),
     Resolved(CapId),
-}
-
-/// A call that waits in a promise. Each holds a reference to the promise.
-#[derive(Debug)]
-pub(super) enum Queued {
-    /// Made here.
-    Made {
-        call: CallId,
-        params: Outgoing,
-        caps: Vec<Option<CapId>>,
-    },
-    /// Made by a peer.
-    Received {
-        answer: AnswerId,
-        interface_id: u64,
-        method_id: u16,
-        params: Payload,
-    },
-}
-
-#[derive(Debug)]
-pub(super) struct StreamSlot {
-    pub(super) flow: Stream,
-    /// Whose streams are counted together; none for streams that stay in this vat.
-    pub(super) connection: Option<ConnectionId>,
-    /// Capabilities and calls that refer to it.
-    refs: u32,
 }
 
 impl Vat {
@@ -78,13 +44,6 @@ impl Vat {
             kind,
             stream: None,
         }))
-    }
-
-    pub(super) fn new_promise(&mut self) -> CapId {
-        self.new_cap(CapKind::Promise {
-            queue: VecDeque::new(),
-            held: None,
-        })
     }
 
     /// Where this capability leads as far as is known.
@@ -97,6 +56,23 @@ impl Vat {
             cap = *to;
         }
         cap
+    }
+
+    /// Like [`resolve`](Self::resolve), and lets each step of the way lead to its end from now on.
+    pub(super) fn shorten(&mut self, cap: CapId) -> CapId {
+        let end = self.resolve(cap);
+        let mut at = cap;
+        while let Some(Cap {
+            kind: CapKind::Resolved(to),
+            ..
+        }) = self.caps.get_mut(at.0)
+            && *to != end
+        {
+            at = core::mem::replace(to, end);
+            self.retain_cap(end);
+            self.release_cap(at);
+        }
+        end
     }
 
     pub(super) fn kind(&self, cap: CapId) -> Option<&CapKind> {
@@ -116,37 +92,44 @@ impl Vat {
         }
     }
 
-    /// Lets one reference go, and whatever only it held. A loop and not recursion: chains of
-    /// promises can be long.
+    /// Lets one reference go; what only it held goes later.
     pub(super) fn release_cap(&mut self, cap: CapId) {
-        let mut next = Some(cap);
-        while let Some(cap) = next.take() {
-            let Some(entry) = self.caps.get_mut(cap.0) else {
-                return;
-            };
-            entry.refs = entry.refs.saturating_sub(1);
-            if entry.refs > 0 {
-                return;
-            }
-            let Some(entry) = self.caps.remove(cap.0) else {
-                return;
-            };
-            if let Some(stream) = entry.stream {
-                self.release_stream(stream);
-            }
-            match entry.kind {
-                CapKind::Broken(_) => {}
-                CapKind::Local(_) => self.events.push_back(Event::ObjectReleased {
-                    object: ObjectId(cap.0),
-                }),
-                CapKind::Import {
-                    connection, import, ..
-                } => self.release_import(connection, import),
-                CapKind::Answer { call, .. } => self.on_pipelined_released(call, cap),
-                // Its queue is empty: each queued call holds a reference.
-                CapKind::Promise { held, .. } => next = held,
-                CapKind::Resolved(to) => next = Some(to),
-            }
+        let Some(entry) = self.caps.get_mut(cap.0) else {
+            return;
+        };
+        entry.refs = entry.refs.saturating_sub(1);
+        if entry.refs == 0 {
+            self.spawn(Task::Drop(cap));
+        }
+    }
+
+    /// Lets go of a capability, unless someone has taken a reference again.
+    pub(super) fn drop_cap(&mut self, cap: CapId) {
+        if self.caps.get(cap.0).is_none_or(|entry| entry.refs > 0) {
+            return;
+        }
+        let Some(entry) = self.caps.remove(cap.0) else {
+            return;
+        };
+        if let Some(stream) = entry.stream {
+            self.release_stream(stream);
+        }
+        match entry.kind {
+            CapKind::Broken(_) => {}
+            CapKind::Local(_) => self.events.push_back(Event::ObjectReleased {
+                object: ObjectId(cap.0),
+            }),
+            CapKind::Import {
+                connection, import, ..
+            } => self.release_import(connection, import),
+            CapKind::Answer { call, path, .. } => self.on_pipelined_released(call, &path),
+            // Nothing waits in it: what waits holds a reference. Nor is it under embargo.
+            CapKind::Promise(promise) => match promise.source.map(|from| (from.of, from.path)) {
+                Some((SourceOf::Call(call), path)) => self.on_pipelined_released(call, &path),
+                Some((SourceOf::Answer(answer), path)) => self.on_promised_released(answer, &path),
+                None => {}
+            },
+            CapKind::Resolved(to) => self.release_cap(to),
         }
     }
 
@@ -161,112 +144,12 @@ impl Vat {
         self.transmit(connection, wire::release(import, entry.remote_refs));
     }
 
-    // ---- promises ----
-
-    /// Makes `cap` stand for `to`, whose reference is taken over, and sends on what waited.
-    pub(super) fn resolve_to(&mut self, cap: CapId, to: CapId) {
-        let to = if self.resolve(to) == cap {
-            self.release_cap(to);
-            self.new_cap(CapKind::Broken(Exception::failed(
-                "a promise was resolved to itself",
-            )))
-        } else {
-            to
-        };
-        let end = self.resolve(to);
-        let Some(entry) = self.caps.get_mut(cap.0) else {
-            self.release_cap(to);
-            return;
-        };
-        let old = core::mem::replace(&mut entry.kind, CapKind::Resolved(to));
-        if let Some(stream) = entry.stream.take() {
-            self.move_stream(stream, end);
-        }
-        if let CapKind::Promise { queue, held } = old {
-            if let Some(held) = held {
-                self.release_cap(held);
-            }
-            for queued in queue {
-                match queued {
-                    Queued::Made { call, params, caps } => self.route(call, end, params, caps),
-                    Queued::Received {
-                        answer,
-                        interface_id,
-                        method_id,
-                        params,
-                    } => {
-                        self.deliver(answer, end, interface_id, method_id, params);
-                    }
-                }
-                self.release_cap(cap);
-            }
-        }
-    }
-
-    /// Like [`resolve_to`](Self::resolve_to) for a promise that the peer of `connection` made true.
-    /// `via` is how calls reached it so far. When calls went out that way and the way from now on
-    /// does not lead through the same connection, later ones have to wait until the peer has sent
-    /// the earlier ones back, or they would overtake them.
-    pub(super) fn settle(&mut self, cap: CapId, to: CapId, connection: ConnectionId, via: Target) {
-        let used = match self.kind(cap) {
-            Some(CapKind::Answer { used, .. } | CapKind::Import { used, .. }) => *used,
-            _ => false,
-        };
-        let end = self.resolve(to);
-        let same_way = match self.kind(end) {
-            Some(CapKind::Import {
-                connection: other, ..
-            }) => *other == connection,
-            Some(CapKind::Answer { call, .. }) => {
-                self.connection_of_call(*call) == Some(connection)
-            }
-            Some(CapKind::Broken(_)) | None => true,
-            Some(CapKind::Local(_) | CapKind::Promise { .. } | CapKind::Resolved(_)) => false,
-        };
-        if !used || same_way {
-            self.resolve_to(cap, to);
-            return;
-        }
-        let Some(embargo) = self
-            .connections
-            .get_mut(connection.0)
-            .map(|c| c.embargoes.insert(cap))
-        else {
-            self.resolve_to(cap, to);
-            return;
-        };
-        if let Some(entry) = self.caps.get_mut(cap.0) {
-            entry.kind = CapKind::Promise {
-                queue: VecDeque::new(),
-                held: Some(to),
-            };
-        }
-        self.transmit(
-            connection,
-            wire::disembargo_ask(&via, EmbargoId(wire_index(embargo))),
-        );
-    }
-
-    /// The peer has sent back every call that went before the embargo.
-    pub(super) fn lift_embargo(&mut self, cap: CapId) {
-        let Some(Cap {
-            kind: CapKind::Promise { held, .. },
-            ..
-        }) = self.caps.get_mut(cap.0)
-        else {
-            return;
-        };
-        if let Some(to) = held.take() {
-            self.resolve_to(cap, to);
-        }
-    }
-
     // ---- naming capabilities to a peer, and understanding its names ----
 
     /// How to name `cap` in a message on `connection`. What has to be exported is, with one more
     /// reference on the peer's account.
     pub(super) fn describe(&mut self, connection: ConnectionId, cap: Option<CapId>) -> Descriptor {
-        let Some(cap) = cap.map(|cap| self.resolve(cap)) else {
+        let Some(cap) = cap.map(|cap| self.shorten(cap)) else {
             return Descriptor::None;
         };
         match self.kind(cap) {
@@ -322,6 +205,25 @@ impl Vat {
                 Ok(Some(self.promised(connection, *question, path)))
             }
         }
+    }
+
+    /// The same for a whole table; when one is wrong, none is kept.
+    pub(super) fn understand_all(
+        &mut self,
+        connection: ConnectionId,
+        descriptors: &[Descriptor],
+    ) -> Result<Vec<Option<CapId>>, Exception> {
+        let mut caps = Vec::with_capacity(descriptors.len());
+        for descriptor in descriptors {
+            match self.understand(connection, descriptor) {
+                Ok(cap) => caps.push(cap),
+                Err(error) => {
+                    self.release_all(caps);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(caps)
     }
 
     fn import(&mut self, connection: ConnectionId, import: ImportId) -> CapId {
@@ -389,89 +291,6 @@ impl Vat {
             self.release_cap(cap);
         }
         Ok(())
-    }
-
-    // ---- streams ----
-
-    /// The stream of calls to `cap`, which is resolved; a new one if there was none.
-    pub(super) fn stream_of(&mut self, cap: CapId) -> StreamId {
-        if let Some(stream) = self.caps.get(cap.0).and_then(|cap| cap.stream) {
-            return stream;
-        }
-        let connection = self.connection_of_cap(cap);
-        let control = self.flow_control_of(connection);
-        let stream = StreamId(self.streams.insert(StreamSlot {
-            flow: Stream::new(control),
-            connection,
-            refs: 0,
-        }));
-        self.attach_stream(stream, cap);
-        stream
-    }
-
-    pub(super) fn retain_stream(&mut self, stream: StreamId) {
-        if let Some(slot) = self.streams.get_mut(stream.0) {
-            slot.refs += 1;
-        }
-    }
-
-    pub(super) fn release_stream(&mut self, stream: StreamId) {
-        let Some(slot) = self.streams.get_mut(stream.0) else {
-            return;
-        };
-        slot.refs = slot.refs.saturating_sub(1);
-        if slot.refs == 0 {
-            self.streams.remove(stream.0);
-        }
-    }
-
-    pub(super) fn connection_of_cap(&self, cap: CapId) -> Option<ConnectionId> {
-        match self.kind(cap)? {
-            CapKind::Import { connection, .. } => Some(*connection),
-            CapKind::Answer { call, .. } => self.connection_of_call(*call),
-            _ => None,
-        }
-    }
-
-    fn attach_stream(&mut self, stream: StreamId, cap: CapId) {
-        if let Some(entry) = self.caps.get_mut(cap.0) {
-            entry.stream = Some(stream);
-            self.retain_stream(stream);
-        }
-    }
-
-    /// Takes a promise's stream along to what it turned out to be, with the promise's reference.
-    fn move_stream(&mut self, stream: StreamId, to: CapId) {
-        match self.caps.get(to.0).and_then(|cap| cap.stream) {
-            Some(existing) => {
-                // Two promises led to one object: what failed one of them fails the object.
-                let error = self
-                    .streams
-                    .get(stream.0)
-                    .and_then(|slot| slot.flow.error().cloned());
-                if let (Some(error), Some(slot)) = (error, self.streams.get_mut(existing.0)) {
-                    slot.flow.fail(error);
-                }
-            }
-            None => {
-                let connection = self.connection_of_cap(to);
-                let control = self.flow_control_of(connection);
-                if let Some(slot) = self.streams.get_mut(stream.0) {
-                    slot.connection = connection.or(slot.connection);
-                    slot.flow.set_control(control);
-                }
-                self.attach_stream(stream, to);
-            }
-        }
-        self.release_stream(stream);
-    }
-
-    fn flow_control_of(&self, connection: Option<ConnectionId>) -> FlowControl {
-        connection
-            .and_then(|id| self.connections.get(id.0))
-            .map_or(FlowControl::DEFAULT, |connection| {
-                connection.options.flow_control
-            })
     }
 }
 

@@ -50,6 +50,19 @@ pub struct ConnectionStats {
     pub queued_bytes: usize,
 }
 
+/// How many things a vat keeps, over all its connections. All zero when nothing leaks and all is let go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VatStats {
+    pub connections: usize,
+    /// Capabilities that the driver, the tables or waiting calls hold.
+    pub capabilities: usize,
+    /// Calls made and not returned.
+    pub calls: usize,
+    /// Calls to be answered, or answered and not finished by the peer.
+    pub answers: usize,
+    pub streams: usize,
+}
+
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) options: ConnectionOptions,

@@ -19,13 +19,17 @@ mod ids;
 mod objects;
 mod outgoing;
 mod payload;
+mod promises;
 mod receive;
+mod returns;
 mod slots;
+mod streams;
+mod tasks;
 mod wire;
 
 use std::collections::VecDeque;
 
-pub use connection::{ConnectionOptions, ConnectionStats};
+pub use connection::{ConnectionOptions, ConnectionStats, VatStats};
 pub use event::{Event, IncomingCall};
 pub use exception::{Exception, ExceptionKind};
 pub use flow::{FlowControl, StreamStats};
@@ -36,13 +40,15 @@ pub use payload::{FrameSegments, Payload};
 
 use answers::Answer;
 use calls::Call;
-use caps::{Cap, CapKind, StreamSlot};
+use caps::{Cap, CapKind};
 use connection::Connection;
 use receive::Ending;
 use slots::Slots;
+use streams::StreamSlot;
+use tasks::{Task, Tasks};
 
 /// One step from results to a capability in them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PipelineOp {
     Noop,
     /// Follow this pointer of the struct.
@@ -69,6 +75,9 @@ pub struct Vat {
     events: VecDeque<Event>,
     transmit_ready: VecDeque<ConnectionId>,
     now_micros: u64,
+    tasks: Tasks,
+    /// The last place that was given out in any queue.
+    turns: u64,
 }
 
 impl Vat {
@@ -115,6 +124,7 @@ impl Vat {
                 self.disconnect(connection, reason);
             }
         }
+        self.run_tasks();
     }
 
     /// The network has lost the connection.
@@ -126,6 +136,7 @@ impl Vat {
     ) {
         self.now_micros = now_micros;
         self.disconnect(connection, reason);
+        self.run_tasks();
     }
 
     /// Ends the connection: the peer is sent an Abort with this reason, all calls fail with it, and
@@ -134,6 +145,7 @@ impl Vat {
         self.now_micros = now_micros;
         self.transmit(connection, wire::abort(&reason));
         self.disconnect(connection, reason);
+        self.run_tasks();
     }
 
     /// The next frame to send, segment table included. After [`Event::Closed`] the frames that are
@@ -194,19 +206,14 @@ impl Vat {
         Some(stats)
     }
 
-    /// Sets the flow control of every stream of this connection, present and future.
-    pub fn set_flow_control(&mut self, connection: ConnectionId, flow_control: FlowControl) {
-        if let Some(table) = self.connections.get_mut(connection.0) {
-            table.options.flow_control = flow_control;
-        }
-        let streams: Vec<StreamId> = self.streams.keys().map(StreamId).collect();
-        for stream in streams {
-            if let Some(slot) = self.streams.get_mut(stream.0)
-                && slot.connection == Some(connection)
-            {
-                slot.flow.set_control(flow_control);
-                self.wake_stream(stream);
-            }
+    /// How much this vat keeps, over all connections.
+    pub fn stats(&self) -> VatStats {
+        VatStats {
+            connections: self.connections.len(),
+            capabilities: self.caps.len(),
+            calls: self.calls.len(),
+            answers: self.answers.len(),
+            streams: self.streams.len(),
         }
     }
 
@@ -221,17 +228,12 @@ impl Vat {
     pub fn release(&mut self, now_micros: u64, cap: CapId) {
         self.now_micros = now_micros;
         self.release_cap(cap);
+        self.run_tasks();
     }
 
     /// A capability whose every call fails so. One reference.
     pub fn broken(&mut self, exception: Exception) -> CapId {
         self.new_cap(CapKind::Broken(exception))
-    }
-
-    /// What the streamed calls to this capability are doing; `None` when there were none.
-    pub fn stream_stats(&self, cap: CapId) -> Option<StreamStats> {
-        let stream = self.caps.get(self.resolve(cap).0)?.stream?;
-        Some(self.streams.get(stream.0)?.flow.stats())
     }
 
     // ---- inside ----
@@ -279,7 +281,9 @@ impl Vat {
                 cap.kind = CapKind::Broken(reason.clone());
             }
         }
-        for answer in answers.into_values() {
+        let mut answers: Vec<(u32, AnswerId)> = answers.into_iter().collect();
+        answers.sort_unstable_by_key(|(id, _)| *id);
+        for (_, answer) in answers {
             self.orphan(answer);
         }
         for (_, call) in questions {
@@ -294,6 +298,6 @@ impl Vat {
         if let Some(bootstrap) = bootstrap {
             self.release_cap(bootstrap);
         }
-        self.events.push_back(Event::Closed { connection, reason });
+        self.spawn(Task::Tell(Event::Closed { connection, reason }));
     }
 }

@@ -1,9 +1,10 @@
 //! Objects that this vat hosts, and the order in which their calls are delivered.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::caps::CapKind;
+use super::promises::Place;
 use super::{AnswerId, CapId, Event, Exception, IncomingCall, ObjectId, Vat};
 
 /// What a hosted object promises about itself.
@@ -21,7 +22,8 @@ pub(super) struct Object {
     options: ObjectOptions,
     /// The streamed call that is running; later calls wait for it.
     streaming: Option<AnswerId>,
-    queue: VecDeque<AnswerId>,
+    /// By turn.
+    queue: BTreeMap<u64, AnswerId>,
     /// The failure of a streamed call: the failure of every later call too.
     broken: Option<Exception>,
 }
@@ -31,9 +33,13 @@ impl Object {
         Self {
             options,
             streaming: None,
-            queue: VecDeque::new(),
+            queue: BTreeMap::new(),
             broken: None,
         }
+    }
+
+    pub(super) fn leave_queue(&mut self, turn: u64) {
+        self.queue.remove(&turn);
     }
 }
 
@@ -51,15 +57,15 @@ impl Vat {
     }
 
     /// Delivers a call whose answer holds it, now or after the streamed call that is running.
-    pub(super) fn call_object(&mut self, cap: CapId, answer: AnswerId) {
-        let Some(object) = self.object_mut(cap) else {
+    pub(super) fn call_object(&mut self, place: Place, answer: AnswerId) {
+        let Some(object) = self.object_mut(place.at) else {
             return;
         };
         if object.streaming.is_some() || !object.queue.is_empty() {
-            object.queue.push_back(answer);
+            object.queue.insert(place.turn, answer);
             return;
         }
-        self.start(cap, answer);
+        self.start(place.at, answer);
     }
 
     /// A streamed call of this object returned.
@@ -79,7 +85,7 @@ impl Vat {
         }
         while let Some(object) = self.object_mut(cap)
             && object.streaming.is_none()
-            && let Some(next) = object.queue.pop_front()
+            && let Some((_, next)) = object.queue.pop_first()
         {
             self.start(cap, next);
         }
@@ -94,7 +100,7 @@ impl Vat {
         };
         if let Some(broken) = object.broken.clone() {
             self.release_all(call.params.caps);
-            self.return_exception_now(answer, broken);
+            self.return_now(answer, Err(broken));
             return;
         }
         let streaming = object
@@ -112,6 +118,7 @@ impl Vat {
             method_id: call.method_id,
             params: call.params,
         }));
+        self.on_delivered(answer);
     }
 
     fn object_mut(&mut self, cap: CapId) -> Option<&mut Object> {

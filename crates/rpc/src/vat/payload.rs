@@ -68,6 +68,10 @@ impl Payload {
 
     /// Which of [`caps`](Self::caps) the pointer at `path` leads to; `None` where there is no capability.
     pub fn cap_at(&self, path: &[PipelineOp]) -> Option<CapId> {
+        *self.caps.get(self.cap_index_at(path)?)?
+    }
+
+    pub(super) fn cap_index_at(&self, path: &[PipelineOp]) -> Option<usize> {
         let mut at = self.content().ok()?;
         for op in path {
             if let PipelineOp::GetPointerField(index) = op {
@@ -77,8 +81,7 @@ impl Payload {
         if at.kind().ok()? != PointerKind::Capability {
             return None;
         }
-        let index = at.reader.capability_index().ok()??;
-        *self.caps.get(index as usize)?
+        Some(at.reader.capability_index().ok()?? as usize)
     }
 
     /// Copies the content into a message of our own, which may number the capabilities anew: the

@@ -2,9 +2,11 @@
 
 use capstan_message::message;
 
-use super::calls::ReturnedPayload;
+use super::answers::Invocation;
 use super::caps::{CapKind, protocol_error};
+use super::connection::Import;
 use super::payload::FrameSegments;
+use super::returns::ReturnedPayload;
 use super::wire::{
     self, Descriptor, DisembargoContext, Incoming, PayloadPlace, Returned, Target, Unimplemented,
 };
@@ -100,8 +102,9 @@ impl Vat {
             Incoming::Finish {
                 answer,
                 release_result_caps,
+                deliver_first,
             } => {
-                self.on_finish(connection, answer, release_result_caps);
+                self.on_finish(connection, answer, release_result_caps, deliver_first);
                 Ok(())
             }
             Incoming::Resolve { promise, to } => self.on_resolve(connection, promise, to),
@@ -125,11 +128,11 @@ impl Vat {
                 self.retain_cap(bootstrap);
                 let mut results = super::Outgoing::results(1);
                 results.content()?.builder.set_capability_index(0);
-                self.return_results(self.now_micros, answer, results, vec![Some(bootstrap)]);
+                self.return_now(answer, Ok((results, vec![Some(bootstrap)])));
             }
             None => {
                 let exception = Exception::unimplemented("this vat offers no bootstrap object");
-                self.return_exception(self.now_micros, answer, exception);
+                self.return_now(answer, Err(exception));
             }
         }
         Ok(())
@@ -145,14 +148,30 @@ impl Vat {
         method_id: u16,
     ) -> Result<(), Ending> {
         let descriptors = descriptors(&message, PayloadPlace::Params)?;
-        let answer = self.new_remote_answer(connection, id)?;
-        let mut caps = Vec::with_capacity(descriptors.len());
-        for descriptor in &descriptors {
-            caps.push(self.understand(connection, descriptor)?);
-        }
-        let params = Payload::new(message, PayloadPlace::Params, caps);
+        // Before the call has an answer, so that it cannot name its own results.
         let target = self.target(connection, target)?;
-        self.deliver(answer, target, interface_id, method_id, params);
+        let understood = self
+            .understand_all(connection, &descriptors)
+            .and_then(|caps| match self.new_remote_answer(connection, id) {
+                Ok(answer) => Ok((answer, caps)),
+                Err(error) => {
+                    self.release_all(caps);
+                    Err(error)
+                }
+            });
+        let (answer, caps) = match understood {
+            Ok(understood) => understood,
+            Err(error) => {
+                self.release_cap(target);
+                return Err(error.into());
+            }
+        };
+        let call = Invocation {
+            interface_id,
+            method_id,
+            params: Payload::new(message, PayloadPlace::Params, caps),
+        };
+        self.deliver(answer, target, call);
         self.release_cap(target);
         Ok(())
     }
@@ -174,6 +193,17 @@ impl Vat {
         promise: ImportId,
         to: Result<Descriptor, Exception>,
     ) -> Result<(), Ending> {
+        let known = self
+            .connections
+            .get(connection.0)
+            .and_then(|c| c.imports.get(&promise))
+            .map(|import| (import.cap, import.remote_refs));
+        if let Ok(descriptor) = &to
+            && self.rename_import(connection, promise, descriptor)
+        {
+            return Ok(());
+        }
+        let to_us = to.as_ref().is_ok_and(Descriptor::is_receivers);
         let to = match to {
             Ok(descriptor) => match self.understand(connection, &descriptor)? {
                 Some(cap) => cap,
@@ -181,12 +211,7 @@ impl Vat {
             },
             Err(exception) => self.broken(exception),
         };
-        let known = self
-            .connections
-            .get(connection.0)
-            .and_then(|c| c.imports.get(&promise))
-            .map(|import| import.cap);
-        let Some(cap) = known else {
+        let Some((cap, refs)) = known else {
             // We released the promise while the peer resolved it.
             self.release_cap(to);
             return Ok(());
@@ -199,15 +224,49 @@ impl Vat {
             ))
             .into());
         }
-        self.settle(cap, to, connection, Target::Imported(promise.0));
-        if let Some(import) = self
-            .connections
-            .get_mut(connection.0)
-            .and_then(|c| c.imports.remove(&promise))
-        {
-            self.transmit(connection, wire::release(promise, import.remote_refs));
+        self.settle(cap, to, connection, Target::Imported(promise.0), to_us);
+        if let Some(table) = self.connections.get_mut(connection.0) {
+            table.imports.remove(&promise);
         }
+        self.transmit(connection, wire::release(promise, refs));
         Ok(())
+    }
+
+    /// Lets the import of a promise name what the promise turned out to be, when that is something
+    /// new of the same peer's: a peer that resolves promises to promises for ever makes no chain.
+    fn rename_import(
+        &mut self,
+        connection: ConnectionId,
+        promise: ImportId,
+        to: &Descriptor,
+    ) -> bool {
+        let (Descriptor::SenderHosted(id) | Descriptor::SenderPromise(id)) = to else {
+            return false;
+        };
+        let id = ImportId(*id);
+        let Some(table) = self.connections.get_mut(connection.0) else {
+            return false;
+        };
+        if table.imports.contains_key(&id) {
+            return false;
+        }
+        let Some(old) = table.imports.remove(&promise) else {
+            return false;
+        };
+        table.imports.insert(
+            id,
+            Import {
+                cap: old.cap,
+                remote_refs: 1,
+            },
+        );
+        if let Some(CapKind::Import { import, .. }) =
+            self.caps.get_mut(old.cap.0).map(|cap| &mut cap.kind)
+        {
+            *import = id;
+        }
+        self.transmit(connection, wire::release(promise, old.remote_refs));
+        true
     }
 
     fn on_disembargo(
@@ -220,23 +279,28 @@ impl Vat {
         match context {
             DisembargoContext::SenderLoopback(embargo) => {
                 let target = self.target(connection, target)?;
-                let end = self.resolve(target);
-                let import = match self.kind(end) {
+                // What was the sender's own when it was told may be something else by now. What
+                // never led anywhere else never was.
+                let ours = match self.kind(target) {
                     Some(CapKind::Import {
-                        connection: other,
-                        import,
-                        ..
-                    }) if *other == connection => Some(*import),
-                    _ => None,
+                        connection: other, ..
+                    }) => *other != connection,
+                    Some(CapKind::Answer { call, .. }) => {
+                        self.open_question(*call, connection).is_none()
+                    }
+                    Some(CapKind::Promise(_) | CapKind::Resolved(_)) => false,
+                    Some(CapKind::Local(_) | CapKind::Broken(_)) | None => true,
                 };
+                if !ours {
+                    self.pass_disembargo(connection, embargo, target);
+                }
                 self.release_cap(target);
-                let Some(import) = import else {
+                if ours {
                     return Err(protocol_error(format_args!(
                         "its Disembargo names a capability that does not lead back to it"
                     ))
                     .into());
-                };
-                self.transmit(connection, wire::disembargo_answer(import, embargo));
+                }
                 Ok(())
             }
             DisembargoContext::ReceiverLoopback(embargo) => {
@@ -272,6 +336,16 @@ impl Vat {
             }
             Unimplemented::Resolve { cap: Some(export) } => {
                 let _ = self.release_export(connection, *export, 1);
+            }
+            Unimplemented::Disembargo { embargo } => {
+                // It keeps no order; waiting for it would not end.
+                let held = self
+                    .connections
+                    .get_mut(connection.0)
+                    .and_then(|c| c.embargoes.try_remove(*embargo as usize));
+                if let Some(cap) = held {
+                    self.lift_embargo(cap);
+                }
             }
             Unimplemented::Resolve { cap: None } | Unimplemented::Other => {}
         }

@@ -33,6 +33,8 @@ pub(super) enum Incoming {
     Finish {
         answer: u32,
         release_result_caps: bool,
+        /// From a peer whose users rely on calls being delivered even when they are given up at once.
+        deliver_first: bool,
     },
     Resolve {
         promise: ImportId,
@@ -56,6 +58,7 @@ pub(super) enum Unimplemented {
     Call { question: u32 },
     Bootstrap { question: u32 },
     Resolve { cap: Option<u32> },
+    Disembargo { embargo: u32 },
     Other,
 }
 
@@ -147,6 +150,7 @@ pub(super) fn parse(root: message::Reader<'_>) -> Parsed<Incoming> {
             Incoming::Finish {
                 answer: finish.get_question_id(),
                 release_result_caps: finish.get_release_result_caps(),
+                deliver_first: finish.get_require_early_cancellation_workaround(),
             }
         }
         message::Resolve(resolution) => {
@@ -230,6 +234,12 @@ fn parse_unimplemented(original: message::Reader<'_>) -> Parsed<Unimplemented> {
                 },
                 _ => None,
             },
+        },
+        Ok(message::Disembargo(disembargo)) => match disembargo?.get_context().which() {
+            Ok(disembargo::context::SenderLoopback(embargo)) => {
+                Unimplemented::Disembargo { embargo }
+            }
+            _ => Unimplemented::Other,
         },
         _ => Unimplemented::Other,
     })
@@ -333,13 +343,10 @@ pub(super) fn disembargo_ask(target: &Target, embargo: EmbargoId) -> Vec<u8> {
     })
 }
 
-pub(super) fn disembargo_answer(import: ImportId, embargo: u32) -> Vec<u8> {
+pub(super) fn disembargo_answer(target: &Target, embargo: u32) -> Vec<u8> {
     build(|message| {
         let mut disembargo = message.init_disembargo();
-        build_target(
-            disembargo.reborrow().init_target(),
-            &Target::Imported(import.0),
-        );
+        build_target(disembargo.reborrow().init_target(), target);
         disembargo.init_context().set_receiver_loopback(embargo);
     })
 }
@@ -375,6 +382,11 @@ pub(super) fn build_descriptor(mut builder: cap_descriptor::Builder<'_>, descrip
 }
 
 impl Descriptor {
+    /// Whether it is the receiver's own.
+    pub(super) fn is_receivers(&self) -> bool {
+        matches!(self, Self::ReceiverHosted(_) | Self::ReceiverAnswer { .. })
+    }
+
     pub(super) fn exported(&self) -> Option<ExportId> {
         match self {
             Self::SenderHosted(id) | Self::SenderPromise(id) => Some(ExportId(*id)),

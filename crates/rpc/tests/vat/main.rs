@@ -10,4 +10,5 @@ mod bench;
 mod calls;
 mod caps;
 mod hostile;
+mod random;
 mod streams;
