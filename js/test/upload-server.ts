@@ -1,7 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
@@ -29,8 +27,8 @@ export class UploadServer {
   static async start(...options: string[]): Promise<UploadServer> {
     const program =
       process.env["CAPSTAN_UPLOAD_SERVER"] ?? join(import.meta.dirname, "../../target/debug/upload-server");
-    const assets = mkdtempSync(join(tmpdir(), "capstan-assets-"));
-    writeFileSync(join(assets, "index.html"), "");
+    // It wants a page to serve; these tests only speak RPC to it.
+    const assets = join(import.meta.dirname, "../../examples-web/upload");
     const child = spawn(program, ["--port", "0", "--assets", assets, ...options], { stdio: ["ignore", "pipe", "inherit"] });
     const lines = createInterface({ input: child.stdout });
     const [first] = (await Promise.race([
