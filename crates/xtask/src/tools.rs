@@ -84,14 +84,18 @@ pub(crate) fn chromium() -> Result<Option<PathBuf>, Failure> {
             )))
         };
     }
-    let installed = find(&[
+    Ok(installed_chromium())
+}
+
+fn installed_chromium() -> Option<PathBuf> {
+    let on_path = find(&[
         "chromium",
         "chromium-browser",
         "google-chrome",
         "google-chrome-stable",
     ]);
     let on_mac = Path::new("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome");
-    Ok(installed.or_else(|| on_mac.is_file().then(|| on_mac.to_path_buf())))
+    on_path.or_else(|| on_mac.is_file().then(|| on_mac.to_path_buf()))
 }
 
 /// The WebDriver server for it: `CHROMEDRIVER`, beside the browser, or what is installed.
@@ -106,6 +110,33 @@ pub(crate) fn chromedriver() -> Result<Option<PathBuf>, Failure> {
     Ok(beside.or_else(|| find(&["chromedriver"])))
 }
 
+/// A browser that `driver` can drive: ours, or else an installed one of the driver's version, since a driver takes no other.
+pub(crate) fn browser_for(driver: &Path) -> Result<PathBuf, Failure> {
+    let wanted = major_version(&version_of(driver));
+    let ours = chromium()?;
+    let candidates = ours.clone().into_iter().chain(installed_chromium());
+    candidates
+        .into_iter()
+        .find(|browser| major_version(&version_of(browser)) == wanted)
+        .ok_or_else(|| {
+            let found = ours.map_or_else(
+                || "no browser".to_owned(),
+                |browser| format!("{} ({})", browser.display(), version_of(&browser)),
+            );
+            Failure::new(format!(
+                "{} is {}, which does not fit {found}; set CHROMEDRIVER to the one that belongs to the browser",
+                driver.display(),
+                version_of(driver)
+            ))
+        })
+}
+
+/// The first number of a version with dots, wherever it stands in the text.
+fn major_version(text: &str) -> Option<u32> {
+    text.split_whitespace()
+        .find_map(|word| word.split_once('.')?.0.parse().ok())
+}
+
 /// What `program --version` says, on one line.
 pub(crate) fn version_of(program: &Path) -> String {
     let output = Command::new(program).arg("--version").output();
@@ -114,4 +145,18 @@ pub(crate) fn version_of(program: &Path) -> String {
         .and_then(|output| String::from_utf8(output.stdout).ok())
         .and_then(|text| text.lines().next().map(|line| line.trim().to_owned()))
         .unwrap_or_else(|| "version unknown".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_found_in_what_programs_say() {
+        let chromium = "Chromium 156.0.8078.79 built on Debian GNU/Linux 12 (bookworm)";
+        let driver = "ChromeDriver 156.0.8078.79 (3d0f7c1a-refs/branch-heads/8078@{#1})";
+        assert_eq!(major_version(chromium), Some(156));
+        assert_eq!(major_version(driver), Some(156));
+        assert_eq!(major_version("version unknown"), None);
+    }
 }

@@ -202,8 +202,7 @@ fn rehearse_demo() -> Result<Counts, Failure> {
 fn wasm_pack_test() -> Result<Counts, Failure> {
     let driver = tools::chromedriver()?
         .ok_or_else(|| Failure::new("no chromedriver found; run `cargo xtask setup`"))?;
-    let browser = tools::chromium()?
-        .ok_or_else(|| Failure::new("no Chromium found; run `cargo xtask setup`"))?;
+    let browser = tools::browser_for(&driver)?;
     let capabilities = workspace::generated("tests").join("webdriver.json");
     workspace::write(
         &capabilities,
