@@ -40,8 +40,8 @@ struct Options {
     /// Directory that uploads are written to.
     #[arg(long)]
     save: Option<PathBuf>,
-    /// Bytes of memory for uploads that can be read back.
-    #[arg(long, default_value_t = 256 << 20)]
+    /// Bytes of memory for uploads that can be read back; larger files are taken and not kept.
+    #[arg(long, default_value_t = 32 << 20)]
     keep: u64,
     /// Also serve Files over TCP (no WebSocket) on this port of the loopback address.
     #[arg(long)]
