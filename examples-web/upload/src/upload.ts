@@ -29,9 +29,10 @@ const LOOK_EVERY_MS = 100;
 
 /**
  * What may be in flight. Between a page and its network there is another process, and half a millisecond even on
- * one machine: with the default of 64 KiB the page would mostly wait for acknowledgements.
+ * one machine: with the default of 64 KiB the page would mostly wait for acknowledgements, and with 256 KiB
+ * still sometimes.
  */
-export const WINDOW_BYTES = 256 << 10;
+export const WINDOW_BYTES = 1 << 20;
 
 /** Sends a file to the server that the page came from. */
 export async function upload(file: File, options: UploadOptions = {}): Promise<Uploaded> {
