@@ -18,6 +18,7 @@ const ASK_SERVER_EVERY_MS = 250;
 /** Brings the page to life. */
 export function showPage(): Page {
   const transfer = new Transfer();
+  const picker = element<HTMLInputElement>("picker");
   let current: AbortController | undefined;
 
   const send: Page["send"] = async (file, options = {}) => {
@@ -43,8 +44,10 @@ export function showPage(): Page {
     }
   };
 
+  let isBusy = false;
   const sendAndCompare = async (file: File) => {
-    if (current !== undefined) return;
+    if (isBusy) return;
+    isBusy = picker.disabled = true;
     const watching = watchServer(transfer);
     // A failure is on the page already.
     const complete = await send(file).then(
@@ -58,10 +61,11 @@ export function showPage(): Page {
       });
     }
     await showProgressAtServer(transfer).catch(() => undefined);
+    isBusy = picker.disabled = false;
   };
 
   element("cancel").addEventListener("click", () => current?.abort(new Error("cancelled")));
-  takeFiles((file) => void sendAndCompare(file));
+  takeFiles(picker, (file) => void sendAndCompare(file));
   connectSlider();
   showServerUploads().catch(() => undefined);
   return { send };
@@ -188,8 +192,7 @@ function lastOf(uploads: readonly ServerUpload[], file: File): ServerUpload | un
   return uploads.findLast(({ name, size }) => name === file.name && size === file.size);
 }
 
-function takeFiles(take: (file: File) => void): void {
-  const picker = element<HTMLInputElement>("picker");
+function takeFiles(picker: HTMLInputElement, take: (file: File) => void): void {
   picker.addEventListener("change", () => {
     const file = picker.files?.[0];
     if (file !== undefined) take(file);
