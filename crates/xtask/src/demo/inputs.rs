@@ -70,7 +70,7 @@ fn client(name: Option<&str>) -> Result<Client, Failure> {
 
 /// The page's query for a bench run; sizes can be given to look closer.
 pub(super) fn bench_query(args: &[String]) -> Result<String, Failure> {
-    let (mut bytes, mut chunk, mut rounds) = (128 << 20, 64 << 10, 5_u64);
+    let (mut bytes, mut chunk, mut rounds) = (128 << 20, 128 << 10, 5_u64);
     for pair in args.chunks(2) {
         let (name, value) = match pair {
             [name, value] => (name.as_str(), value.parse::<u64>().ok()),
