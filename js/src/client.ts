@@ -1,6 +1,6 @@
 import * as glue from "../wasm/capstan_web.js";
 import { type BoundMethod, bindMethods, call, stream } from "./call.js";
-import { CapnpError } from "./errors.js";
+import { CapnpError, ERROR_KINDS } from "./errors.js";
 import { requireInit } from "./init.js";
 import type { InterfaceDescriptor, InterfaceInfo } from "./seam/descriptor.js";
 import { readPairs } from "./report.js";
@@ -85,7 +85,7 @@ export function brokenClient(type: InterfaceDescriptor, error: CapnpError): obje
 }
 
 export function brokenCap(error: CapnpError): number {
-  return glue.broken_cap(["failed", "overloaded", "disconnected", "unimplemented"].indexOf(error.kind), error.reason);
+  return glue.broken_cap(ERROR_KINDS.indexOf(error.kind), error.reason);
 }
 
 /** What the encoder asks about a value in a capability field. */

@@ -79,7 +79,8 @@ export class Connection {
 
   /** Ends the connection; calls that have not returned are rejected. Resolves like `closed`. */
   close(reason = "the connection was closed by this side"): Promise<CapnpError> {
-    glue.close_connection(this.#id, reason);
+    // As an event listener it is given an event, which wasm could not take for a string.
+    glue.close_connection(this.#id, String(reason));
     return this.closed;
   }
 

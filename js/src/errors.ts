@@ -24,16 +24,18 @@ export class CapnpError extends Error {
   constructor(kind: ErrorKind, reason: string, options: { trace?: string | undefined; cause?: unknown } = {}) {
     super(reason, "cause" in options ? { cause: options.cause } : undefined);
     this.kind = kind;
-    this.reason = reason;
+    this.reason = this.message;
     this.trace = options.trace;
   }
 }
 
-/** What a person can read of something that was thrown. */
+/**
+ * What a person can read of something that was thrown. Always a string, whatever an error says its message is: wasm-bindgen
+ * takes the length of what it is given for a string's, and anything else would damage wasm's memory.
+ */
 export function messageOf(thrown: unknown): string {
-  if (thrown instanceof Error) return thrown.message !== "" ? thrown.message : thrown.name;
   try {
-    return String(thrown);
+    return String(thrown instanceof Error ? thrown.message || thrown.name : thrown);
   } catch {
     return "something that cannot be shown was thrown";
   }

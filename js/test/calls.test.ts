@@ -53,6 +53,25 @@ describe("calls", () => {
     await expect(tester.echo({ text: "still there" })).resolves.toEqual({ text: "still there" });
   });
 
+  test.each([
+    ["a number for a message", Object.assign(new Error("x"), { message: 5 }), "5"],
+    ["no message and no name", Object.assign(new Error("x"), { message: undefined, name: undefined }), "undefined"],
+    ["a CapnpError without a reason", new CapnpError("failed", undefined as unknown as string), ""],
+    ["an object that cannot be shown", { toString: null, valueOf: null }, "cannot be shown"],
+    ["nothing", undefined, "undefined"],
+  ])("that throw %s reject all the same", async (_name, thrown, reason) => {
+    const { near } = connectPair(
+      serve(Tester, {
+        echo() {
+          throw thrown;
+        },
+      }),
+    );
+    expect((await failure(near.bootstrap(Tester).echo())).reason).toContain(reason);
+    const { sink } = near.bootstrap(Tester).open({ name: "a" }, { signal: AbortSignal.abort(thrown) });
+    expect((await failure(sink.end())).reason).toBeTypeOf("string");
+  });
+
   test("to a method the object lacks are unimplemented, by name", async () => {
     const pair = connectPair(serve(Tester, {}));
     const error = await failure(pair.near.bootstrap(Tester).echo({ text: "?" }));
@@ -348,6 +367,11 @@ describe("the end of a connection", () => {
     await near.close();
     expect(nearSocket.listenerCount("message")).toBe(0);
     expect(nearSocket.listenerCount("close")).toBe(0);
+  });
+
+  test("comes even when close() is given something else than a reason", async () => {
+    const { near } = setUp();
+    expect((await near.close(new Event("click") as unknown as string)).reason).toContain("Event");
   });
 
   test("comes with `await using`", async () => {
