@@ -192,6 +192,14 @@ impl Vat {
         self.release_cap(at);
     }
 
+    /// The promise or object that a call waits in.
+    pub(super) fn place_of_answer(&self, answer: AnswerId) -> Option<CapId> {
+        match &self.answers.get(answer.0)?.state {
+            State::Waiting { place, .. } => Some(place.as_ref()?.at),
+            _ => None,
+        }
+    }
+
     /// Passes a call on to another vat.
     fn forward(&mut self, answer: AnswerId, target: CapId, call: Invocation) {
         let Invocation {
@@ -237,16 +245,17 @@ impl Vat {
     /// Copies a payload into `outgoing`, references included.
     fn copy_payload(
         &mut self,
-        mut payload: Payload,
+        payload: Payload,
         mut outgoing: Outgoing,
     ) -> Result<(Outgoing, Vec<Option<CapId>>), Exception> {
+        let references = payload.caps.clone();
         let copied = payload.copy_into(&mut outgoing);
         if let Ok(caps) = &copied {
             for cap in caps.iter().flatten() {
                 self.retain_cap(*cap);
             }
         }
-        self.release_all(payload.caps);
+        self.release_all(references);
         Ok((outgoing, copied?))
     }
 

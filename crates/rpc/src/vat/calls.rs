@@ -452,6 +452,12 @@ impl Vat {
         self.route(call, target, parked.params, parked.caps);
     }
 
+    /// The promise that a call waits in.
+    pub(super) fn place_of_call(&self, call: CallId) -> Option<CapId> {
+        let parked = self.calls.get(call.0)?.parked.as_ref()?;
+        Some(parked.place.at)
+    }
+
     // ---- given up ----
 
     /// A capability that was pipelined on this call is gone.

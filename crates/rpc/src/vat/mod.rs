@@ -12,6 +12,7 @@ mod answers;
 mod calls;
 mod caps;
 mod connection;
+mod echo;
 mod event;
 mod exception;
 mod flow;

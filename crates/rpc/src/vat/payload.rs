@@ -40,7 +40,7 @@ impl Payload {
     /// The params of a call that never left this vat.
     pub(super) fn of_call(frame: Vec<u8>) -> crate::Result<Self> {
         Ok(Self::new(
-            parse_frame(frame)?,
+            parse_own_frame(frame)?,
             PayloadPlace::Params,
             Vec::new(),
         ))
@@ -49,7 +49,7 @@ impl Payload {
     /// The results in a frame of our own making.
     pub(super) fn of_return(frame: Vec<u8>) -> crate::Result<Self> {
         Ok(Self::new(
-            parse_frame(frame)?,
+            parse_own_frame(frame)?,
             PayloadPlace::Results,
             Vec::new(),
         ))
@@ -85,20 +85,18 @@ impl Payload {
     }
 
     /// Copies the content into a message of our own, which may number the capabilities anew: the
-    /// list says which they are. References stay with the payload.
-    pub(super) fn copy_into(
-        &mut self,
-        outgoing: &mut Outgoing,
-    ) -> crate::Result<Vec<Option<CapId>>> {
+    /// list says which they are. References stay as they are.
+    pub(super) fn copy_into(self, outgoing: &mut Outgoing) -> crate::Result<Vec<Option<CapId>>> {
+        let mut message = read_once(self.message);
         let marked = self
             .caps
             .iter()
             .map(|cap| cap.map(|cap| Arc::new(Marker(cap)) as CapHandle));
-        let marked = marked.collect();
-        self.message.set_caps(marked);
-        outgoing
-            .content()?
-            .set_as::<any_pointer::Owned>(self.content()?)?;
+        message.set_caps(marked.collect());
+        let content = self
+            .place
+            .content(message.get_root::<rpc_capnp::message::Reader<'_>>()?)?;
+        outgoing.content()?.set_as::<any_pointer::Owned>(content)?;
         let copied = outgoing.frame_mut().take_caps();
         Ok(copied
             .into_iter()
@@ -120,6 +118,26 @@ impl Capability for Marker {}
 
 pub(super) fn parse_frame(frame: Vec<u8>) -> crate::Result<message::Reader<FrameSegments>> {
     Ok(serialize::read_frame(frame, ReaderOptions::default())?)
+}
+
+/// A frame of our own making, which may be looked into any number of times.
+fn parse_own_frame(frame: Vec<u8>) -> crate::Result<message::Reader<FrameSegments>> {
+    let options = ReaderOptions {
+        traversal_limit_in_words: None,
+        ..ReaderOptions::default()
+    };
+    Ok(serialize::read_frame(frame, options)?)
+}
+
+/// The same message with just enough of a budget to copy it once. Pointers that overlap would make
+/// the copy of a small message large.
+pub(super) fn read_once(message: message::Reader<FrameSegments>) -> message::Reader<FrameSegments> {
+    let words = message.size_in_words();
+    let options = ReaderOptions {
+        traversal_limit_in_words: Some(words.saturating_mul(2).saturating_add(1024)),
+        ..ReaderOptions::default()
+    };
+    message::Reader::new(message.into_segments(), options)
 }
 
 impl core::fmt::Debug for Payload {

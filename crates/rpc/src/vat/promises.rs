@@ -94,6 +94,10 @@ impl Vat {
         let mut end = self.shorten(to);
         if end == cap {
             end = self.broken(Exception::failed("a promise was resolved to itself"));
+        } else if self.waits_for(end, cap) {
+            end = self.broken(Exception::failed(
+                "a promise was resolved to the results of a call that waits for it",
+            ));
         } else {
             self.retain_cap(end);
         }
@@ -114,6 +118,33 @@ impl Vat {
                 self.release_cap(held);
             }
         }
+    }
+
+    /// Whether what waits in `cap` would wait for ever in `end`, because that is part of the results
+    /// of a call that waits in `cap` itself, or for one that does. Peers can tie such knots.
+    fn waits_for(&self, end: CapId, cap: CapId) -> bool {
+        let mut at = end;
+        for _ in 0..KNOT_STEPS {
+            let Some(CapKind::Promise(Promise {
+                source: Some(source),
+                ..
+            })) = self.kind(at)
+            else {
+                return false;
+            };
+            let place = match source.of {
+                SourceOf::Call(call) => self.place_of_call(call),
+                SourceOf::Answer(answer) => self.place_of_answer(answer),
+            };
+            match place {
+                Some(place) => at = self.resolve(place),
+                None => return false,
+            }
+            if at == cap {
+                return true;
+            }
+        }
+        false
     }
 
     /// Like [`resolve_to`](Self::resolve_to) for a promise that the peer of `connection` made true.
@@ -216,6 +247,9 @@ impl Vat {
         self.transmit(connection, wire::disembargo_answer(&target, embargo));
     }
 }
+
+/// How far to look for knots. A larger one is left tied.
+const KNOT_STEPS: usize = 10_000;
 
 /// The peer knows its embargo by the number; where it led is gone.
 const NO_TARGET: Target = Target::Imported(0);

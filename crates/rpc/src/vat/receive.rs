@@ -10,7 +10,7 @@ use super::returns::ReturnedPayload;
 use super::wire::{
     self, Descriptor, DisembargoContext, Incoming, PayloadPlace, Returned, Target, Unimplemented,
 };
-use super::{CapId, ConnectionId, Exception, ImportId, Payload, Vat};
+use super::{CapId, ConnectionId, Exception, ImportId, Payload, Vat, echo};
 use crate::rpc_capnp;
 
 /// Why a connection has to end: what to tell the peer, if it listens still.
@@ -52,11 +52,7 @@ impl Vat {
                 results_to_caller: false,
                 ..
             }
-            | Incoming::Other => {
-                let reply = wire::unimplemented(root(&message)?)?;
-                self.transmit(connection, reply);
-                Ok(())
-            }
+            | Incoming::Other => self.send_back(connection, &message),
             Incoming::Call {
                 answer,
                 target,
@@ -317,12 +313,20 @@ impl Vat {
                 self.lift_embargo(cap);
                 Ok(())
             }
-            DisembargoContext::Unsupported => {
-                let reply = wire::unimplemented(root(&message)?)?;
-                self.transmit(connection, reply);
-                Ok(())
-            }
+            DisembargoContext::Unsupported => self.send_back(connection, &message),
         }
+    }
+
+    fn send_back(
+        &mut self,
+        connection: ConnectionId,
+        message: &message::Reader<FrameSegments>,
+    ) -> Result<(), Ending> {
+        let frame = echo::unimplemented(message).ok_or_else(|| {
+            Exception::unimplemented("the peer sent a message of a kind this vat does not know")
+        })?;
+        self.transmit(connection, frame);
+        Ok(())
     }
 
     /// The peer does not know a kind of message that we sent: what it held is let go.
@@ -361,6 +365,6 @@ fn descriptors(
     place: PayloadPlace,
 ) -> Result<Vec<Descriptor>, Ending> {
     root(message)
-        .and_then(|root| wire::parse_cap_table(place.payload(root)?))
+        .and_then(|root| wire::parse_cap_table(place.payload(root)?, message.size_in_words()))
         .map_err(malformed)
 }

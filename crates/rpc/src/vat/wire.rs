@@ -192,8 +192,19 @@ pub(super) fn parse(root: message::Reader<'_>) -> Parsed<Incoming> {
     })
 }
 
-pub(super) fn parse_cap_table(payload: payload::Reader<'_>) -> Parsed<Vec<Descriptor>> {
+/// `message_words` is the size of the message that it is in.
+pub(super) fn parse_cap_table(
+    payload: payload::Reader<'_>,
+    message_words: usize,
+) -> Parsed<Vec<Descriptor>> {
     let table = payload.get_cap_table()?;
+    // A list of structs without content takes no room, whatever its length.
+    if table.len() as usize > message_words {
+        return Err(Exception::failed(format!(
+            "a cap table of {} entries in a message of {message_words} words",
+            table.len()
+        )));
+    }
     let mut descriptors = Vec::with_capacity(table.len() as usize);
     for descriptor in table.iter() {
         descriptors.push(parse_descriptor(descriptor)?);
@@ -262,7 +273,14 @@ fn parse_target(target: message_target::Reader<'_>) -> Parsed<Target> {
 
 fn parse_promised_answer(answer: promised_answer::Reader<'_>) -> Parsed<(u32, Vec<PipelineOp>)> {
     let mut path = Vec::new();
-    for op in answer.get_transform()?.iter() {
+    let transform = answer.get_transform()?;
+    if transform.len() > MAX_TRANSFORM_STEPS {
+        return Err(Exception::failed(format!(
+            "a transform of {} steps, and no message is nested that deep",
+            transform.len()
+        )));
+    }
+    for op in transform.iter() {
         match op.which() {
             Ok(promised_answer::op::Noop(())) => {}
             Ok(promised_answer::op::GetPointerField(index)) => {
@@ -277,6 +295,9 @@ fn parse_promised_answer(answer: promised_answer::Reader<'_>) -> Parsed<(u32, Ve
     }
     Ok((answer.get_question_id(), path))
 }
+
+/// Twice what the nesting limit of messages lets a transform reach.
+const MAX_TRANSFORM_STEPS: u32 = 128;
 
 fn parse_exception(reader: exception::Reader<'_>) -> Parsed<Exception> {
     Ok(Exception {
@@ -349,15 +370,6 @@ pub(super) fn disembargo_answer(target: &Target, embargo: u32) -> Vec<u8> {
         build_target(disembargo.reborrow().init_target(), target);
         disembargo.init_context().set_receiver_loopback(embargo);
     })
-}
-
-/// Sends back a message that this vat cannot handle.
-pub(super) fn unimplemented(original: message::Reader<'_>) -> Parsed<Vec<u8>> {
-    let mut builder = FrameBuilder::with_capacity_words(32);
-    builder
-        .init_root::<message::Builder<'_>>()
-        .set_unimplemented(original)?;
-    Ok(builder.into_frame())
 }
 
 pub(super) fn build_target(mut builder: message_target::Builder<'_>, target: &Target) {

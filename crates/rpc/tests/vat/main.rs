@@ -7,8 +7,10 @@
 )]
 
 mod bench;
+mod by_hand;
 mod calls;
 mod caps;
+mod fuzz;
 mod hostile;
 mod random;
 mod streams;

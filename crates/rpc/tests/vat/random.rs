@@ -39,7 +39,7 @@ fn connections_that_are_lost() {
     });
 }
 
-fn for_each_seed(first: u64, count: u64, run: impl Fn(u64)) {
+pub fn for_each_seed(first: u64, count: u64, run: impl Fn(u64)) {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
     let seeds = match number("CAPSTAN_SEED") {
         // A number belongs to the test that printed it.
@@ -596,8 +596,10 @@ impl World {
                 let hosted = hosted.expect("an object is released once");
                 assert_eq!(hosted.running, 0, "an object lives while it is called");
                 let held = &self.drivers[at].refs;
+                // One that leads home by way of another vat is lost with the connection.
                 assert!(
-                    !held.iter().any(|held| held.object == hosted.uid),
+                    self.faults == Faults::Disconnects
+                        || !held.iter().any(|held| held.object == hosted.uid),
                     "an object lives while a reference to it is held"
                 );
             }
@@ -772,7 +774,6 @@ fn allowed(error: &Exception, faults: Faults) {
         "thrown",
         "the results have no capability there",
         "the results this was pipelined on are not kept",
-        "a promise was resolved to itself",
         "the call was canceled",
         "the peer canceled the call",
     ];
