@@ -1,3 +1,4 @@
+import { isBuffer, isDetached } from "./buffers.js";
 import { type BoundMethod, bindMethods } from "./call.js";
 import { ClientBase, release, shortName, theClient } from "./client.js";
 import type { CallOptions } from "./types.js";
@@ -67,7 +68,7 @@ export function writable<C extends object>(
   result.catch(() => {});
 
   let signal: AbortSignal | undefined;
-  // An abort of the stream ends the waiting for room, which a stuck object might never give.
+  // An abort of the stream ends the waiting, for room or for the end, which a stuck object might never give.
   const send = (chunk: unknown): Promise<unknown> => (methods[write] as AnyMethod).call(sink, { [field]: chunk }, { signal });
 
   const writeChunk = async (chunk: unknown): Promise<void> => {
@@ -76,7 +77,10 @@ export function writable<C extends object>(
       return;
     }
     const bytes = toBytes(chunk);
-    for (let start = 0; start < bytes.length; start += PIECE_BYTES) {
+    const { length } = bytes;
+    for (let start = 0; start < length; start += PIECE_BYTES) {
+      // Otherwise the rest would be missing over there without anybody knowing.
+      if (bytes.length !== length) throw transferred();
       await send(bytes.subarray(start, start + PIECE_BYTES));
     }
   };
@@ -97,7 +101,7 @@ export function writable<C extends object>(
       },
       async close() {
         try {
-          settle.resolve(end === undefined ? undefined : await (methods[end] as AnyMethod).call(sink));
+          settle.resolve(end === undefined ? undefined : await (methods[end] as AnyMethod).call(sink, {}, { signal }));
         } catch (error) {
           settle.reject(error);
           throw error;
@@ -147,7 +151,9 @@ function inferMethods(
       );
     }
   } else if (options.end !== null) {
-    end = named(options.end).name;
+    const ending = named(options.end);
+    if (ending.streaming) throw new TypeError(`writable(): ${ending.label} is a streaming method; the ending one has to return`);
+    end = ending.name;
   }
   return { write: write.name, end, field: soleField.name, isData: soleField.kind === "data" };
 }
@@ -162,10 +168,17 @@ function theOnly(methods: readonly BoundMethod[], name: string): BoundMethod {
 }
 
 function toBytes(chunk: unknown): Uint8Array {
-  if (chunk instanceof Uint8Array) return chunk;
-  if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-  if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk);
+  const view = ArrayBuffer.isView(chunk) ? chunk : undefined;
+  const buffer = view === undefined ? chunk : view.buffer;
+  if (isBuffer(buffer)) {
+    if (isDetached(buffer)) throw transferred();
+    return view === undefined ? new Uint8Array(buffer) : new Uint8Array(buffer, view.byteOffset, view.byteLength);
+  }
   throw new TypeError(
     `a chunk must be a Uint8Array, got ${typeof chunk === "string" ? "a string; encode it with a TextEncoder" : typeof chunk}`,
   );
+}
+
+function transferred(): TypeError {
+  return new TypeError("the chunk's buffer was transferred away before it was written; transfer a copy, or wait for write()");
 }

@@ -352,6 +352,13 @@ describe("input", () => {
     expect(hexOf(encode(Scalars, {}))).toBe(golden.noScalars);
   });
 
+  test("refuses bytes that were transferred away, which would read as none", () => {
+    const data = Uint8Array.of(1, 2, 3);
+    structuredClone(data.buffer, { transfer: [data.buffer] });
+    expect(() => encode(Defaults, { data })).toThrow(/data: its buffer was transferred away/);
+    expect(decode(Defaults, encode(Defaults, { data: new Uint8Array(0) })).data).toEqual(new Uint8Array(0));
+  });
+
   test("takes byte arrays of other realms, and no other views", () => {
     const foreign = runInNewContext("Uint8Array.of(1, 2, 3)") as Uint8Array;
     expect(foreign).not.toBeInstanceOf(Uint8Array);

@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { serve, writable } from "../src/node.js";
 import { state, turn } from "./sockets.js";
@@ -102,6 +103,40 @@ describe("writable(sink)", () => {
     await aborted;
   });
 
+  test("abort() does not wait for an end that never comes", async () => {
+    const { sink, near, farSocket } = setUp();
+    const writer = writable(sink).getWriter();
+    await writer.write(bytes(10));
+    await turn();
+    farSocket.hold();
+    const closing = writer.close();
+    expect(await state(closing)).toBe("pending");
+    const aborting = writer.abort("enough");
+    await expect(closing).rejects.toBe("enough");
+    await expect(aborting).rejects.toBe("enough");
+    farSocket.pass();
+    await turn();
+    expect(near.stats()).toMatchObject({ questions: 0, imports: 0 });
+  });
+
+  test.each([
+    ["while it waits in the stream", 2, 10],
+    ["while its pieces are sent", 1, 300_000],
+  ])("fails rather than lose a chunk that is transferred away %s", async (_when, nth, length) => {
+    const { sink, mine } = setUp(1);
+    const stream = writable(sink);
+    const writer = stream.getWriter();
+    const chunks = [bytes(300_000), bytes(10)].slice(0, nth);
+    const writes = chunks.map((chunk) => writer.write(chunk));
+    const last = chunks.at(-1) as Uint8Array<ArrayBuffer>;
+    expect(last.length).toBe(length);
+    await Promise.resolve();
+    structuredClone(last.buffer, { transfer: [last.buffer] });
+    await expect(writes.at(-1)).rejects.toThrow(/transferred away/);
+    await expect(stream.result).rejects.toThrow(/transferred away/);
+    expect(mine.ended).toBe(false);
+  });
+
   test("a source that fails drops the capability, and pipeTo rejects with the source's error", async () => {
     const { sink, mine, near } = setUp();
     let pulls = 0;
@@ -122,7 +157,12 @@ describe("writable(sink)", () => {
     const writer = (writable(sink) as WritableStream<unknown>).getWriter();
     await writer.write(bytes(8).buffer);
     await writer.write(new DataView(new ArrayBuffer(4)));
-    expect(mine.bytes).toBe(12);
+    await writer.write(new SharedArrayBuffer(4));
+    await writer.write(new Uint8Array(new SharedArrayBuffer(4)));
+    await writer.write(runInNewContext("new ArrayBuffer(4)"));
+    await writer.write(runInNewContext("new Uint16Array(2)"));
+    await writer.write(new ArrayBuffer(0));
+    expect(mine.bytes).toBe(28);
     await expect(writer.write("text")).rejects.toThrow(/Uint8Array.*TextEncoder/);
   });
 
@@ -152,6 +192,7 @@ describe("writable(sink)", () => {
     expect(() => writable(near.bootstrap(Twofold), { write: "right", end: "finish" })).toThrow(/exactly one parameter/);
     expect(() => writable(near.bootstrap(Twofold), { write: "finish" })).toThrow(/not a streaming method/);
     expect(() => writable(near.bootstrap(Twofold), { write: "up" })).toThrow(/no method up/);
+    expect(() => writable(near.bootstrap(Twofold), { write: "left", end: "right" })).toThrow(/right is a streaming method/);
     expect(() => writable(near.bootstrap(Tester))).toThrow(/no streaming method/);
     expect(() => writable({} as ByteSink)).toThrow(/wants a client/);
   });

@@ -1,3 +1,4 @@
+import { isDetached } from "../buffers.js";
 import type { EnumDescriptor, InterfaceDescriptor } from "./descriptor.js";
 
 /**
@@ -188,6 +189,7 @@ export class Writer {
   data(pointer: number, value: Uint8Array, field: string): void {
     if (!(value instanceof Uint8Array || isForeignBytes(value))) throw wrong(field, "a Uint8Array", value);
     const length = value.length;
+    if (length === 0 && isDetached(value.buffer)) throw new TypeError(`${field}: its buffer was transferred away; transfer a copy`);
     if (this.#next + length > this.#end) this.#outgrown(length);
     this.bytes.set(value, this.#next);
     this.#blob(pointer, length);

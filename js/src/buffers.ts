@@ -1,0 +1,16 @@
+/** An ArrayBuffer or SharedArrayBuffer, also of another frame, worker or test environment. */
+export function isBuffer(value: unknown): value is ArrayBufferLike {
+  const tag = Object.prototype.toString.call(value);
+  return tag === "[object ArrayBuffer]" || tag === "[object SharedArrayBuffer]";
+}
+
+/** Whether a buffer's bytes were transferred to somebody else. */
+export function isDetached(buffer: ArrayBufferLike): boolean {
+  if (buffer.byteLength > 0) return false;
+  try {
+    // Of a buffer that is only empty, an array can be made.
+    return new Uint8Array(buffer).length > 0;
+  } catch {
+    return true;
+  }
+}
