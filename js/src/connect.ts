@@ -3,12 +3,13 @@ import { CapnpError, messageOf } from "./errors.js";
 import { init } from "./init.js";
 import { platform } from "./platform.js";
 import { ignoreErrors, listen, type SocketListener, unlisten } from "./socket.js";
+import { startTimer } from "./timer.js";
 import type { WebSocketLike } from "./types.js";
 
 export interface ConnectOptions extends ConnectionOptions {
   /** Gives up connecting when aborted; the connection, once there, does not mind it. */
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds to wait for the connection; 30 seconds by default. */
+  /** Milliseconds to wait for the connection; 30 seconds by default, `Infinity` for as long as it takes. */
   readonly timeout?: number | undefined;
 }
 
@@ -28,7 +29,7 @@ export async function connect(url: string | URL, options: ConnectOptions = {}): 
   signal?.throwIfAborted();
   let socket: WebSocketLike;
   try {
-    socket = platform.openSocket(address, { maxMessageBytes, timeout });
+    socket = platform.openSocket(address, { maxMessageBytes });
   } catch (error) {
     throw cannotConnect(address, messageOf(error), error);
   }
@@ -67,11 +68,11 @@ function opened<T>(
       socket.close();
       reject(signal?.reason);
     };
-    const timer = setTimeout(() => {
+    const timer = startTimer(timeout, () => {
       cleanUp();
       socket.close();
       reject(cannotConnect(address, `no answer within ${timeout} ms; is the server reachable and does it speak WebSocket there?`));
-    }, timeout);
+    });
     const cleanUp = (): void => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", onAbort);

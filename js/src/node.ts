@@ -5,8 +5,7 @@ import { setPlatform } from "./platform.js";
 
 setPlatform({
   wasm: () => readFile(new URL("../wasm/capstan_web_bg.wasm", import.meta.url)),
-  openSocket: (url, { maxMessageBytes, timeout }) =>
-    new WebSocket(url, { maxPayload: maxMessageBytes, handshakeTimeout: timeout, perMessageDeflate: false }),
+  openSocket: (url, { maxMessageBytes }) => new WebSocket(url, { maxPayload: maxMessageBytes, perMessageDeflate: false }),
   resolve: (url) => new URL(url),
 });
 

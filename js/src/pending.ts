@@ -1,6 +1,7 @@
 import * as glue from "../wasm/capstan_web.js";
 import { CapnpError, ERROR_KINDS } from "./errors.js";
 import { discardPayload } from "./payload.js";
+import { startTimer } from "./timer.js";
 import type { CallOptions } from "./types.js";
 
 /* The calls that wait for something of the vat's. Resolvers stay here; only integers cross into wasm. */
@@ -70,13 +71,10 @@ export function giveUpOn(options: CallOptions, label: string, giveUp: (reason: u
     giveUp(signal?.reason);
   };
   signal?.addEventListener("abort", onAbort);
-  const timer =
-    timeout === undefined
-      ? undefined
-      : setTimeout(() => {
-          cleanUp();
-          giveUp(new DOMException(`${label} took longer than ${timeout} ms`, "TimeoutError"));
-        }, timeout);
+  const timer = startTimer(timeout, () => {
+    cleanUp();
+    giveUp(new DOMException(`${label} took longer than ${timeout} ms`, "TimeoutError"));
+  });
   const cleanUp = (): void => {
     signal?.removeEventListener("abort", onAbort);
     clearTimeout(timer);

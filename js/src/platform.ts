@@ -6,7 +6,7 @@ export interface Platform {
   /** Where the WebAssembly is; undefined leaves it to the module beside which it lies. */
   wasm(): Promise<InitInput> | undefined;
   /** Begins to open a socket. */
-  openSocket(url: string, options: { readonly maxMessageBytes: number; readonly timeout: number }): WebSocketLike;
+  openSocket(url: string, options: { readonly maxMessageBytes: number }): WebSocketLike;
   /** Makes an address absolute; throws when that is impossible. */
   resolve(url: string): URL;
 }

@@ -7,7 +7,7 @@ export interface CallOptions {
    * working on it; of a streamed call only the waiting ends, since a call missing from a stream would be a hole in the data.
    */
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds after which the call is given up, as if aborted with a `TimeoutError`. */
+  /** Milliseconds after which the call is given up, as if aborted with a `TimeoutError`; `Infinity` means never. */
   readonly timeout?: number | undefined;
 }
 

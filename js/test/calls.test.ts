@@ -124,6 +124,17 @@ describe("calls", () => {
     expect(server.canceled).toEqual(["never"]);
   });
 
+  test.each([Infinity, 2 ** 40, undefined])("with a timeout of %s wait for as long as it takes", async (timeout) => {
+    const { tester, farSocket } = setUp();
+    farSocket.hold();
+    const call = tester.echo({ text: "x" }, { timeout });
+    // A timer that takes such a time for none at all ends within this one.
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(await state(call)).toBe("pending");
+    farSocket.pass();
+    await expect(call).resolves.toEqual({ text: "x" });
+  });
+
   test("of an inherited method work, and the name `then` is escaped", async () => {
     const server = Object.assign(new TestServer(), { extra: () => ({ number: 4 }) });
     const { near } = connectPair(serve(Child, server));

@@ -58,7 +58,7 @@ describe("connect", () => {
 
   test("takes http addresses and URL objects for WebSocket ones", async () => {
     const host = await listen((socket) => void accept(socket, { bootstrap: serve(Tester, new TestServer()) }));
-    const connection = await connect(new URL(`http://${host}/rpc#there`));
+    const connection = await connect(new URL(`http://${host}/rpc#there`), { timeout: Infinity });
     await expect(connection.bootstrap(Tester).echo({ text: "x" })).resolves.toEqual({ text: "x" });
     await connection.close();
   });
