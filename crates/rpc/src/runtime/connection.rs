@@ -76,6 +76,7 @@ impl ConnectionHandle {
                     flow_control: FlowControl::Fixed(options.window_bytes),
                     max_message_bytes: options.max_message_bytes,
                     stream_backlog_bytes: options.stream_backlog_bytes,
+                    ..ConnectionOptions::default()
                 },
             );
             shared_state.connections.insert(id, Arc::clone(&state));

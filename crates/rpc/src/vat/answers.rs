@@ -19,6 +19,8 @@ pub(super) struct Answer {
     promised: BTreeMap<Box<[PipelineOp]>, CapId>,
     /// Given up before it was at its object, by a peer that expects it to get there all the same.
     deliver_first: bool,
+    /// What the frame of the call counts for among its connection's, until it is answered.
+    held_bytes: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +97,7 @@ impl Vat {
         &mut self,
         connection: ConnectionId,
         id: u32,
+        frame_bytes: usize,
     ) -> Result<AnswerId, Exception> {
         let Some(table) = self.connections.get(connection.0) else {
             return Err(Exception::disconnected("the connection is closed"));
@@ -104,6 +107,20 @@ impl Vat {
                 "it used question id {id} again before it was finished"
             )));
         }
+        let held_bytes = table.held_bytes.saturating_add(frame_bytes);
+        let limits = &table.options;
+        if table.answers.len() >= limits.max_answers {
+            return Err(Exception::overloaded(format!(
+                "more than {} calls of the peer are unanswered or unfinished; make fewer at a time",
+                limits.max_answers
+            )));
+        }
+        if held_bytes > limits.max_held_bytes {
+            return Err(Exception::overloaded(format!(
+                "more than {} bytes of the peer's calls are unanswered; make fewer or smaller ones at a time",
+                limits.max_held_bytes
+            )));
+        }
         let answer = self.new_answer(Origin::Remote {
             connection,
             id,
@@ -111,6 +128,10 @@ impl Vat {
         });
         if let Some(table) = self.connections.get_mut(connection.0) {
             table.answers.insert(id, answer);
+            table.held_bytes = held_bytes;
+        }
+        if let Some(entry) = self.answers.get_mut(answer.0) {
+            entry.held_bytes = frame_bytes;
         }
         Ok(answer)
     }
@@ -128,6 +149,7 @@ impl Vat {
             },
             promised: BTreeMap::new(),
             deliver_first: false,
+            held_bytes: 0,
         }))
     }
 
@@ -354,6 +376,12 @@ impl Vat {
             return;
         }
         let origin = entry.origin;
+        let held_bytes = core::mem::take(&mut entry.held_bytes);
+        if let Origin::Remote { connection, .. } = origin
+            && let Some(table) = self.connections.get_mut(connection.0)
+        {
+            table.held_bytes = table.held_bytes.saturating_sub(held_bytes);
+        }
         let failure = result.as_ref().err().cloned();
         match origin {
             Origin::Remote {

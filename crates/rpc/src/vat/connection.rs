@@ -18,6 +18,14 @@ pub struct ConnectionOptions {
     /// A streamed call that would leave more than this in flight is refused as overloaded, and its
     /// stream with it: its caller does not wait for its promises. Default: 16 MiB.
     pub stream_backlog_bytes: u64,
+    /// A peer with more calls that are unanswered or unfinished is disconnected as overloading us.
+    /// Default: 262,144.
+    pub max_answers: usize,
+    /// The same for the bytes of calls that are unanswered. Default: 512 MiB.
+    pub max_held_bytes: usize,
+    /// The same when more than this waits to be sent and the peer still sends: it does not read.
+    /// Default: 512 MiB.
+    pub max_queued_bytes: usize,
 }
 
 impl Default for ConnectionOptions {
@@ -27,6 +35,9 @@ impl Default for ConnectionOptions {
             flow_control: FlowControl::DEFAULT,
             max_message_bytes: 64 << 20,
             stream_backlog_bytes: 16 << 20,
+            max_answers: 1 << 18,
+            max_held_bytes: 512 << 20,
+            max_queued_bytes: 512 << 20,
         }
     }
 }
@@ -67,6 +78,9 @@ pub struct VatStats {
 pub(super) struct Connection {
     pub(super) options: ConnectionOptions,
     pub(super) outbound: VecDeque<Vec<u8>>,
+    pub(super) outbound_bytes: usize,
+    /// The frames of the calls in `answers` that were not answered.
+    pub(super) held_bytes: usize,
     /// Whether `poll_transmit_ready` has yet to name this connection.
     pub(super) announced: bool,
     /// Over: nothing is read any more, `outbound` may still drain.
@@ -101,6 +115,8 @@ impl Connection {
         Self {
             options,
             outbound: VecDeque::new(),
+            outbound_bytes: 0,
+            held_bytes: 0,
             announced: false,
             closed: false,
             questions: Slab::new(),

@@ -105,10 +105,15 @@ impl Vat {
             return;
         };
         let limit = table.options.max_message_bytes;
+        let queued_limit = table.options.max_queued_bytes;
         let received = if frame.len() > limit {
             Err(Ending::Abort(Exception::failed(format!(
                 "the peer sent a message of {} bytes, and the limit is {limit}; send less at a time or raise the limit",
                 frame.len()
+            ))))
+        } else if table.outbound_bytes > queued_limit {
+            Err(Ending::Abort(Exception::overloaded(format!(
+                "more than {queued_limit} bytes wait to be sent to the peer, which goes on sending; read what comes back, or ask for less at a time"
             ))))
         } else {
             self.receive(connection, frame)
@@ -154,7 +159,9 @@ impl Vat {
     pub fn poll_transmit(&mut self, connection: ConnectionId) -> Option<Vec<u8>> {
         let table = self.connections.get_mut(connection.0)?;
         let frame = table.outbound.pop_front();
-        if frame.is_none() {
+        if let Some(frame) = &frame {
+            table.outbound_bytes -= frame.len();
+        } else {
             table.announced = false;
             if table.closed {
                 self.connections.remove(connection.0);
@@ -190,7 +197,7 @@ impl Vat {
             imports: table.imports.len(),
             exports: table.exports.len(),
             queued_frames: table.outbound.len(),
-            queued_bytes: table.outbound.iter().map(Vec::len).sum(),
+            queued_bytes: table.outbound_bytes,
             ..ConnectionStats::default()
         };
         for slot in self
@@ -247,6 +254,7 @@ impl Vat {
         else {
             return;
         };
+        table.outbound_bytes += frame.len();
         table.outbound.push_back(frame);
         if !table.announced {
             table.announced = true;

@@ -114,7 +114,7 @@ impl Vat {
     }
 
     fn on_bootstrap(&mut self, connection: ConnectionId, id: u32) -> Result<(), Ending> {
-        let answer = self.new_remote_answer(connection, id)?;
+        let answer = self.new_remote_answer(connection, id, 0)?;
         let bootstrap = self
             .connections
             .get(connection.0)
@@ -144,17 +144,20 @@ impl Vat {
         method_id: u16,
     ) -> Result<(), Ending> {
         let descriptors = descriptors(&message, PayloadPlace::Params)?;
+        let frame_bytes = message.size_in_words() * capstan_message::WORD_BYTES;
         // Before the call has an answer, so that it cannot name its own results.
         let target = self.target(connection, target)?;
         let understood = self
             .understand_all(connection, &descriptors)
-            .and_then(|caps| match self.new_remote_answer(connection, id) {
-                Ok(answer) => Ok((answer, caps)),
-                Err(error) => {
-                    self.release_all(caps);
-                    Err(error)
-                }
-            });
+            .and_then(
+                |caps| match self.new_remote_answer(connection, id, frame_bytes) {
+                    Ok(answer) => Ok((answer, caps)),
+                    Err(error) => {
+                        self.release_all(caps);
+                        Err(error)
+                    }
+                },
+            );
         let (answer, caps) = match understood {
             Ok(understood) => understood,
             Err(error) => {

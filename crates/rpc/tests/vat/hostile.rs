@@ -2,7 +2,7 @@
 
 use capstan_message::message::FrameBuilder;
 use capstan_rpc::rpc_capnp::message;
-use capstan_rpc::vat::{ConnectionOptions, Event};
+use capstan_rpc::vat::{ConnectionOptions, Event, ExceptionKind, Vat};
 
 use crate::bench::{END, Pair, pair, params, plain, sink, text};
 
@@ -139,6 +139,113 @@ fn a_message_over_the_limit() {
         matches!(&events[..], [Event::Closed { reason, .. }] if reason.reason.contains("limit is 1000")),
         "{events:?}"
     );
+}
+
+/// Two vats, of which the first overdoes it as `act` says and hears from the second that it does.
+fn expect_overload(served: ConnectionOptions, words: &str, act: impl Fn(&mut Pair)) {
+    let mut pair = plain();
+    pair.net.settle();
+    let (_, bootstrap) = pair.net.vats[1].add_object(sink());
+    let served = ConnectionOptions {
+        bootstrap: Some(bootstrap),
+        ..served
+    };
+    let other = pair.net.link((0, Default::default()), (1, served));
+    let client = pair.net.vats[0].bootstrap(0, other.0);
+    let first = core::mem::replace(&mut pair.client, client);
+    let first_ends = core::mem::replace(&mut pair.ends, other);
+    act(&mut pair);
+    pair.net.settle();
+    for vat in [0, 1] {
+        let events = pair.net.events(vat);
+        assert!(
+            events.iter().any(|event| matches!(
+                event,
+                Event::Closed { reason, connection }
+                    if reason.kind == ExceptionKind::Overloaded
+                        && reason.reason.contains(words)
+                        && *connection == [other.0, other.1][vat]
+            )),
+            "vat {vat}: {events:?}"
+        );
+    }
+    // The first connection of the same vats does not notice.
+    pair.net.call(0, first, END, "still there?", None);
+    pair.net.settle();
+    assert_eq!(text(&pair.net.only_call(1).params), "still there?");
+    assert_eq!(pair.net.stats((0, first_ends.0)).questions, 1);
+}
+
+#[test]
+fn more_calls_at_a_time_than_allowed() {
+    let served = ConnectionOptions {
+        max_answers: 10,
+        ..ConnectionOptions::default()
+    };
+    expect_overload(served, "more than 10 calls", |pair| {
+        for _ in 0..11 {
+            pair.net.call(0, pair.client, END, "", None);
+        }
+    });
+}
+
+#[test]
+fn more_bytes_of_calls_at_a_time_than_allowed() {
+    let served = ConnectionOptions {
+        max_held_bytes: 10_000,
+        ..ConnectionOptions::default()
+    };
+    expect_overload(served.clone(), "more than 10000 bytes", |pair| {
+        for _ in 0..10 {
+            pair.net.call(0, pair.client, END, &"x".repeat(1000), None);
+        }
+    });
+    // One after another they are welcome.
+    let mut pair = pair(Default::default(), Default::default());
+    pair.net.settle();
+    let (_, bootstrap) = pair.net.vats[1].add_object(Default::default());
+    let served = ConnectionOptions {
+        bootstrap: Some(bootstrap),
+        ..served
+    };
+    let ends = pair.net.link((0, Default::default()), (1, served));
+    let client = pair.net.vats[0].bootstrap(0, ends.0);
+    for _ in 0..20 {
+        pair.net.call(0, client, END, &"x".repeat(1000), None);
+        pair.net.settle();
+        let incoming = pair.net.only_call(1);
+        pair.net.answer(1, incoming.answer, "", None);
+        pair.net.settle();
+        assert!(pair.net.only_return(0).1.is_ok());
+    }
+}
+
+/// Nothing that the server has to say is fetched by its network, as when the peer does not read.
+#[test]
+fn a_peer_that_calls_and_does_not_read() {
+    let mut vat = Vat::new();
+    let (_, bootstrap) = vat.add_object(Default::default());
+    let served = ConnectionOptions {
+        bootstrap: Some(bootstrap),
+        max_queued_bytes: 10_000,
+        ..ConnectionOptions::default()
+    };
+    let connection = vat.connect(0, served);
+    let mut question = 0;
+    let reason = loop {
+        assert!(question < 1000, "nothing stops it");
+        vat.handle_message(
+            0,
+            connection,
+            frame(|message| message.init_bootstrap().set_question_id(question)),
+        );
+        question += 1;
+        if let Some(Event::Closed { reason, .. }) = vat.poll_event() {
+            break reason;
+        }
+    };
+    assert_eq!(reason.kind, ExceptionKind::Overloaded);
+    assert!(reason.reason.contains("goes on sending"), "{reason}");
 }
 
 #[test]
