@@ -352,6 +352,26 @@ describe("the end of a connection", () => {
     expect(nearSocket.closedWith).toMatchObject({ code: 1009 });
   });
 
+  test.each([["a Blob", new Blob(["x"])], ["nothing", undefined], ["an object", {}]])(
+    "comes when the socket gives %s instead of bytes, and the reason says what to do",
+    async (_name, data) => {
+      const { near, nearSocket } = setUp();
+      nearSocket.receive(data);
+      expect((await near.closed).reason).toMatch(/no ArrayBuffer; use a socket that heeds binaryType/);
+      expect(nearSocket.closedWith).toMatchObject({ code: 1003 });
+    },
+  );
+
+  test.each([["a Uint8Array", (bytes: ArrayBuffer) => new Uint8Array(bytes)], ["a Buffer", (bytes: ArrayBuffer) => Buffer.from(bytes)]])(
+    "does not come when the socket gives %s instead of an ArrayBuffer",
+    async (_name, wrap) => {
+      const { tester, nearSocket } = setUp();
+      const receive = nearSocket.receive.bind(nearSocket);
+      nearSocket.receive = (data) => receive(wrap(data as ArrayBuffer));
+      await expect(tester.echo({ text: "x" })).resolves.toEqual({ text: "x" });
+    },
+  );
+
   test("comes when the socket cannot send", async () => {
     const { near, tester, nearSocket } = setUp();
     await tester.echo();

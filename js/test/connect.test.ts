@@ -159,7 +159,7 @@ describe("a peer that misbehaves", () => {
 
   test("with a message over the limit ends the connection", async () => {
     const { reason, code } = await provoke((socket) => socket.send(Buffer.alloc(5000)), { maxMessageBytes: 4096 });
-    expect(reason.reason).toMatch(/Max payload size exceeded/);
+    expect(reason.reason).toMatch(/longer than maxMessageBytes; raise that.*Max payload size exceeded/);
     expect(code).toBe(1009);
   });
 

@@ -331,7 +331,7 @@ impl Driver {
         self.vat.handle_disconnect(now_micros(), id, reason);
     }
 
-    fn on_frame(&mut self, id: ConnectionId, name: &str, frame: Vec<u8>) {
+    fn on_frame(&mut self, id: ConnectionId, frame: Vec<u8>) {
         // Only the segment table is looked at here; the vat has limits of its own.
         let table_only = ReaderOptions {
             traversal_limit_in_words: None,
@@ -341,17 +341,26 @@ impl Driver {
             Ok(_) => self.vat.handle_message(now_micros(), id, frame),
             Err(error) => {
                 let error = error.to_string();
-                let text = [name, " sent a frame that is not one message: ", &error].concat();
-                self.on_refused(id, CloseCode::Invalid, text);
+                self.on_refused(id, CloseCode::Invalid, |name| {
+                    [name, " sent a frame that is not one message: ", &error].concat()
+                });
             }
         }
     }
 
-    fn on_refused(&mut self, id: ConnectionId, code: CloseCode, reason: String) {
-        if let Some(attached) = self.attached(id) {
-            attached.close_code = Some(code);
-        }
-        self.vat.close(now_micros(), id, Exception::failed(reason));
+    /// Ends a connection because of what arrived; `reason` is given the other side's name.
+    fn on_refused(
+        &mut self,
+        id: ConnectionId,
+        code: CloseCode,
+        reason: impl FnOnce(&str) -> String,
+    ) {
+        let Some(attached) = self.attached(id) else {
+            return;
+        };
+        attached.close_code = Some(code);
+        let reason = Exception::failed(reason(&attached.name));
+        self.vat.close(now_micros(), id, reason);
     }
 
     fn on_closed(&mut self, id: ConnectionId, code: u16, reason: &str) {
@@ -368,27 +377,29 @@ impl Driver {
 }
 
 fn on_arrival(id: ConnectionId, arrival: Arrival) {
-    // Looked up first: the bytes of a message that is too long are never copied.
-    let Some((name, limit)) = with(|driver| {
-        let attached = driver.attached(id)?;
-        Some((attached.name.clone(), attached.max_message_bytes))
-    }) else {
-        return;
-    };
     match arrival {
         Arrival::Frame(bytes) => {
+            // Asked for first: the bytes of a message that is too long are never copied.
+            let Some(limit) = with(|driver| Some(driver.attached(id)?.max_message_bytes)) else {
+                return;
+            };
             let length = bytes.length() as usize;
             if length <= limit {
                 let frame = copy_in(&bytes);
-                with(|driver| driver.on_frame(id, &name, frame));
+                with(|driver| driver.on_frame(id, frame));
             } else {
-                let text = too_big_text(&name, length, limit);
-                with(|driver| driver.on_refused(id, CloseCode::TooBig, text));
+                with(|driver| {
+                    driver.on_refused(id, CloseCode::TooBig, |name| {
+                        too_big_text(name, length, limit)
+                    });
+                });
             }
         }
         Arrival::Text => {
-            let text = text_frame_text(&name);
-            with(|driver| driver.on_refused(id, CloseCode::UnsupportedData, text));
+            with(|driver| driver.on_refused(id, CloseCode::UnsupportedData, text_frame_text));
+        }
+        Arrival::Unreadable => {
+            with(|driver| driver.on_refused(id, CloseCode::UnsupportedData, unreadable_text));
         }
         Arrival::Error(message) => with(|driver| {
             if let Some(attached) = driver.attached(id) {
@@ -422,6 +433,16 @@ fn text_frame_text(name: &str) -> String {
     .concat()
 }
 
+fn unreadable_text(name: &str) -> String {
+    [
+        "the socket to ",
+        name,
+        " gave a message that is no ArrayBuffer; use a socket that heeds \
+         binaryType = \"arraybuffer\", or has an array of bytes in `data`",
+    ]
+    .concat()
+}
+
 fn too_big_text(name: &str, length: usize, limit: usize) -> String {
     let (length, limit) = (length.to_string(), limit.to_string());
     [
@@ -437,6 +458,10 @@ fn too_big_text(name: &str, length: usize, limit: usize) -> String {
 
 fn closed_text(name: &str, code: u16, reason: &str) -> String {
     let meaning = match code {
+        // What the `ws` package says of the limit it was given.
+        1006 | 1009 if reason == "Max payload size exceeded" => {
+            "it sent a message longer than maxMessageBytes; raise that or let it send less at once"
+        }
         1000 => "closed normally",
         1001 => "the other side is going away",
         1002 | 4002 => "the other side saw a protocol error",
@@ -473,5 +498,7 @@ mod tests {
              or the network failed (WebSocket code 1006); connect again to go on"
         );
         assert!(closed_text("x", 4003, "no text").contains("code 4003, \"no text\""));
+        let too_long = closed_text("x", 1006, "Max payload size exceeded");
+        assert!(too_long.contains("raise that"), "{too_long}");
     }
 }

@@ -15,6 +15,8 @@ pub(crate) enum Arrival {
     Frame(Uint8Array),
     /// A text message: never part of the protocol.
     Text,
+    /// Neither text nor bytes, for instance a Blob.
+    Unreadable,
     /// What went wrong, told shortly before the close; browsers do not tell.
     Error(String),
     Closed {
@@ -60,7 +62,7 @@ impl Link {
                 arrived(if data.is_string() {
                     Arrival::Text
                 } else {
-                    Arrival::Frame(Uint8Array::new(&data))
+                    bytes_of(&data).map_or(Arrival::Unreadable, Arrival::Frame)
                 });
             })
         };
@@ -144,6 +146,17 @@ impl Link {
         }
         Ok(())
     }
+}
+
+fn bytes_of(data: &JsValue) -> Option<Uint8Array> {
+    let bytes = Uint8Array::new(data);
+    // Of whatever is no bytes JavaScript makes an array without any. Looked at only then, because
+    // asking for a property costs as much as taking a short message in.
+    let has_bytes = || {
+        Reflect::get(data, &"byteLength".into())
+            .is_ok_and(|byte_length| byte_length.as_f64().is_some())
+    };
+    (bytes.length() > 0 || has_bytes()).then_some(bytes)
 }
 
 /// What a person can read of something that JavaScript threw.
