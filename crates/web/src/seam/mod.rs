@@ -56,6 +56,15 @@ struct Seam {
     failure: String,
 }
 
+impl Seam {
+    fn release(&mut self) {
+        if self.message.capacity() > KEPT_BYTES {
+            self.message = Vec::new();
+        }
+        self.index.shrink(KEPT_BYTES);
+    }
+}
+
 /// Makes room for at least `min_words` words of content in a message under construction and says
 /// in the header where it is.
 pub(crate) fn publish_room(outgoing: &mut Outgoing, min_words: usize) {
@@ -125,7 +134,7 @@ pub fn seam_index_payload(payload: u32, program: u32) -> u32 {
 #[wasm_bindgen]
 pub fn seam_message_room(bytes: u32) -> u32 {
     SEAM.with_borrow_mut(|seam| {
-        seam.message.clear();
+        // What is there already is overwritten anyway: only what is new has to be zeroed.
         seam.message.resize(bytes as usize, 0);
         address_of(&seam.message)
     })
@@ -147,20 +156,20 @@ pub fn seam_index_message(program: u32, traversal_limit_words: u32, nesting_limi
         },
         Err(error) => fail(error.to_string()),
     };
-    // The table points into it: it stays where it is until the next message.
-    SEAM.with_borrow_mut(|seam| seam.message = message);
+    // The table points into it: it stays where it is until the next message, unless there is no table.
+    SEAM.with_borrow_mut(|seam| {
+        seam.message = message;
+        if status != 0 {
+            seam.release();
+        }
+    });
     status
 }
 
 /// JavaScript has built its object. Memory of a large message is given back.
 #[wasm_bindgen]
 pub fn seam_release() {
-    SEAM.with_borrow_mut(|seam| {
-        if seam.message.capacity() > KEPT_BYTES {
-            seam.message = Vec::new();
-        }
-        seam.index.shrink(KEPT_BYTES);
-    });
+    SEAM.with_borrow_mut(Seam::release);
 }
 
 /// Why the last message could not be taken in.
@@ -210,4 +219,18 @@ fn set_header(word: usize, value: u32) {
 /// Where JavaScript finds these bytes.
 fn address_of(bytes: &[u8]) -> u32 {
     bytes.as_ptr() as usize as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_message_that_is_refused_is_not_kept() {
+        seam_message_room(10 << 20);
+        let (no_program, limit) = (1, 1 << 20);
+        assert_eq!(seam_index_message(no_program, limit, 64), 1);
+        assert!(!seam_failure().is_empty());
+        SEAM.with_borrow(|seam| assert!(seam.message.capacity() <= KEPT_BYTES));
+    }
 }
