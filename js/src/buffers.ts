@@ -1,4 +1,12 @@
-/** An ArrayBuffer or SharedArrayBuffer, also of another frame, worker or test environment. */
+/** A Uint8Array, also of another frame, worker or test environment. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return (
+    value instanceof Uint8Array ||
+    (ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === "[object Uint8Array]")
+  );
+}
+
+/** An ArrayBuffer or SharedArrayBuffer, likewise. */
 export function isBuffer(value: unknown): value is ArrayBufferLike {
   const tag = Object.prototype.toString.call(value);
   return tag === "[object ArrayBuffer]" || tag === "[object SharedArrayBuffer]";

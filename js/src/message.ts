@@ -1,7 +1,8 @@
+import { isBytes } from "./buffers.js";
 import { decodeMessage, type Limits } from "./seam/incoming.js";
 import type { StructDescriptor } from "./seam/descriptor.js";
 import { inType, learnSize, sizeHint } from "./seam/outgoing.js";
-import { OUT_OF_ROOM, Writer } from "./seam/writer.js";
+import { OUT_OF_ROOM, Writer, wrong } from "./seam/writer.js";
 
 export type { Limits } from "./seam/incoming.js";
 
@@ -34,9 +35,10 @@ export function encode<In>(type: StructDescriptor<unknown, In>, value: In): Uint
  * Decodes the message in `bytes`, segment table in front, to a plain object. Everything is copied out
  * of `bytes`.
  *
- * @throws CapnpError saying what is wrong with the message and where.
+ * @throws CapnpError saying what is wrong with the message and where; TypeError for what is no bytes.
  */
 export function decode<Out>(type: StructDescriptor<Out>, bytes: Uint8Array, limits?: Limits): Out {
+  if (!isBytes(bytes)) throw wrong("decode()", "a Uint8Array (of an ArrayBuffer, new Uint8Array(buffer) makes one)", bytes);
   return decodeMessage(type, bytes, limits);
 }
 

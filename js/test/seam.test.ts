@@ -352,6 +352,13 @@ describe("input", () => {
     expect(hexOf(encode(Scalars, {}))).toBe(golden.noScalars);
   });
 
+  test.each([new ArrayBuffer(16), "AAAA", null, [0, 0], new DataView(new ArrayBuffer(16))])(
+    "decodes bytes only and says how to get them, given %o",
+    (odd) => {
+      expect(() => decode(Defaults, odd as unknown as Uint8Array)).toThrow(/decode\(\): expected a Uint8Array.*new Uint8Array\(buffer\)/);
+    },
+  );
+
   test("refuses bytes that were transferred away, which would read as none", () => {
     const data = Uint8Array.of(1, 2, 3);
     structuredClone(data.buffer, { transfer: [data.buffer] });

@@ -1,4 +1,4 @@
-import { isDetached } from "../buffers.js";
+import { isBytes, isDetached } from "../buffers.js";
 import type { EnumDescriptor, InterfaceDescriptor } from "./descriptor.js";
 
 /**
@@ -187,7 +187,7 @@ export class Writer {
   }
 
   data(pointer: number, value: Uint8Array, field: string): void {
-    if (!(value instanceof Uint8Array || isForeignBytes(value))) throw wrong(field, "a Uint8Array", value);
+    if (!isBytes(value)) throw wrong(field, "a Uint8Array", value);
     const length = value.length;
     if (length === 0 && isDetached(value.buffer)) throw new TypeError(`${field}: its buffer was transferred away; transfer a copy`);
     if (this.#next + length > this.#end) this.#outgrown(length);
@@ -412,11 +412,6 @@ function ordinalOf(value: string | number, type: EnumDescriptor, field: string):
 /** The error for a value of the wrong type or out of range. */
 export function wrong(field: string, expected: string, value: unknown): TypeError {
   return new TypeError(`${field}: expected ${expected}, got ${describe(value)}`);
-}
-
-/** A Uint8Array of another frame, worker context or test environment. */
-function isForeignBytes(value: unknown): value is Uint8Array {
-  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === "[object Uint8Array]";
 }
 
 function describe(value: unknown): string {
