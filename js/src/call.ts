@@ -9,6 +9,7 @@ import type { CallOptions } from "./types.js";
 
 const STREAM_READY = 0xffffffff;
 const STREAM_FAILED = 0xfffffffe;
+
 /** A method as the hot paths want it. */
 export interface BoundMethod extends MethodDescriptor {
   readonly interfaceHigh: number;
@@ -22,8 +23,19 @@ export interface BoundMethod extends MethodDescriptor {
 /** Clients met by the encoder; used again by every call. */
 const met: object[] = [];
 
+const bound = new WeakMap<InterfaceInfo, readonly BoundMethod[]>();
+
 /** The methods of an interface, those of its ancestors included. */
-export function bindMethods(info: InterfaceInfo): BoundMethod[] {
+export function methodsOf(info: InterfaceInfo): readonly BoundMethod[] {
+  let methods = bound.get(info);
+  if (methods === undefined) {
+    methods = bindMethods(info);
+    bound.set(info, methods);
+  }
+  return methods;
+}
+
+function bindMethods(info: InterfaceInfo): BoundMethod[] {
   const methods: BoundMethod[] = [];
   const seen = new Set<InterfaceInfo>();
   const visit = (each: InterfaceInfo): void => {

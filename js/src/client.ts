@@ -1,5 +1,5 @@
 import * as glue from "../wasm/capstan_web.js";
-import { type BoundMethod, bindMethods, call, stream } from "./call.js";
+import { type BoundMethod, methodsOf, call, stream } from "./call.js";
 import { CapnpError, ERROR_KINDS } from "./errors.js";
 import { requireInit } from "./init.js";
 import type { InterfaceDescriptor, InterfaceInfo } from "./seam/descriptor.js";
@@ -142,7 +142,7 @@ export function shortName(displayName: string): string {
 function makeClass(info: InterfaceInfo): ClientClass {
   const Class = class extends ClientBase {};
   Object.defineProperty(Class, "name", { value: shortName(info.name) });
-  for (const method of bindMethods(info)) {
+  for (const method of methodsOf(info)) {
     Object.defineProperty(Class.prototype, method.name, {
       value: makeMethod(method),
       writable: true,

@@ -1,5 +1,5 @@
 import * as glue from "../wasm/capstan_web.js";
-import { type BoundMethod, bindMethods, sendResults } from "./call.js";
+import { type BoundMethod, methodsOf, sendResults } from "./call.js";
 import { makeClient } from "./client.js";
 import { CapnpError, ERROR_KINDS, messageOf } from "./errors.js";
 import { requireInit } from "./init.js";
@@ -57,7 +57,7 @@ export function serve<Client, Server extends object>(
   implementation: Partial<Server>,
 ): Client {
   requireInit("serve");
-  const methods = bindMethods(type.$);
+  const methods = methodsOf(type.$);
   const streaming = methods.filter((method) => method.streaming);
   writeList(streaming.flatMap((method) => [method.interfaceHigh, method.interfaceLow, method.ordinal]));
   const cap = glue.add_object(streaming.length);

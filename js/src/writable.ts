@@ -1,5 +1,5 @@
 import { isBuffer, isDetached } from "./buffers.js";
-import { type BoundMethod, bindMethods } from "./call.js";
+import { type BoundMethod, methodsOf } from "./call.js";
 import { ClientBase, release, shortName, theClient } from "./client.js";
 import type { CallOptions } from "./types.js";
 
@@ -130,7 +130,7 @@ function inferMethods(
 ): { write: string; end: string | undefined; field: string; isData: boolean } {
   const info = ClientBase.type(client);
   const name = shortName(info.name);
-  const methods = bindMethods(info);
+  const methods = methodsOf(info);
   const named = (wanted: string): BoundMethod => {
     const method = methods.find((each) => each.name === wanted);
     if (method === undefined) throw new TypeError(`writable(): ${name} has no method ${wanted}`);
