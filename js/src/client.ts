@@ -36,10 +36,6 @@ export class ClientBase {
     glue.release_cap(cap);
   }
 
-  get [Symbol.toStringTag](): string {
-    return this.#type.name;
-  }
-
   static is(value: unknown): value is ClientBase {
     return typeof value === "object" && value !== null && #cap in value;
   }
@@ -142,6 +138,8 @@ export function shortName(displayName: string): string {
 function makeClass(info: InterfaceInfo): ClientClass {
   const Class = class extends ClientBase {};
   Object.defineProperty(Class, "name", { value: shortName(info.name) });
+  // A plain value, since whoever shows the prototype to a person reads it there.
+  Object.defineProperty(Class.prototype, Symbol.toStringTag, { value: info.name, configurable: true });
   for (const method of methodsOf(info)) {
     Object.defineProperty(Class.prototype, method.name, {
       value: makeMethod(method),

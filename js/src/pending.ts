@@ -79,6 +79,8 @@ export function giveUpOn(options: CallOptions, label: string, giveUp: (reason: u
     signal?.removeEventListener("abort", onAbort);
     clearTimeout(timer);
   };
+  // A getter among the parameters may have aborted it, when nobody listened yet.
+  if (signal?.aborted === true) onAbort();
   return cleanUp;
 }
 

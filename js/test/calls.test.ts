@@ -1,8 +1,9 @@
 import { setFlagsFromString } from "node:v8";
+import { inspect } from "node:util";
 import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
-import { CapnpError, clone, release, serve } from "../src/node.js";
-import { state, turn } from "./sockets.js";
+import { accept, CapnpError, clone, release, serve } from "../src/node.js";
+import { socketPair, state, turn } from "./sockets.js";
 import { connectPair, TestServer, TestSink } from "./support.js";
 import { ByteSink, Child, Tester } from "./generated/testing.capnp.js";
 
@@ -114,6 +115,20 @@ describe("calls", () => {
     expect(near.stats().questions).toBe(0);
   });
 
+  test("that are aborted by a getter of their parameters reject too", async () => {
+    const { tester, near } = setUp();
+    const controller = new AbortController();
+    const params = {
+      get text(): string {
+        controller.abort("enough");
+        return "x";
+      },
+    };
+    await expect(tester.echo(params, { signal: controller.signal })).rejects.toBe("enough");
+    await turn();
+    expect(near.stats().questions).toBe(0);
+  });
+
   test("with a timeout reject with a TimeoutError that names the method", async () => {
     const { tester, server } = setUp();
     await expect(tester.never({}, { timeout: 5 })).rejects.toMatchObject({
@@ -175,6 +190,12 @@ describe("clients", () => {
       ["echo", "fail", "never", "open", "same", "then_", "use"].sort(),
     );
     expect((tester as unknown as { then?: unknown }).then).toBeUndefined();
+  });
+
+  test("can be shown to a person, and so can their prototypes", () => {
+    const { tester } = setUp();
+    expect(inspect(tester)).toMatch(/^Tester .*testing\.capnp:Tester/);
+    expect(inspect(Object.getPrototypeOf(tester))).toContain("testing.capnp:Tester");
   });
 
   test("are refused after release, with advice", async () => {
@@ -409,6 +430,46 @@ describe("the end of a connection", () => {
     const { near } = setUp();
     await near[Symbol.asyncDispose]();
     expect(await state(near.closed)).toBe("resolved");
+  });
+});
+
+describe("a socket", () => {
+  test("may deliver from within `send`", async () => {
+    const [nearSocket, farSocket] = socketPair();
+    for (const socket of [nearSocket, farSocket]) socket.send = (data) => socket.peer.receive(data.slice().buffer);
+    accept(farSocket, { bootstrap: serve(Tester, new TestServer()) });
+    const near = accept(nearSocket, { flowControl: { fixed: 1 } });
+    const { sink } = near.bootstrap(Tester).open({ name: "a" });
+    for (let i = 0; i < 20; i++) await sink.write({ chunk: new Uint8Array(100) });
+    await expect(sink.end()).resolves.toEqual({ total: 2000n });
+    await near.close();
+  });
+
+  test("may call back from within `send` and `close`, and frames stay in order", async () => {
+    const { near, tester, nearSocket } = setUp();
+    await tester.echo();
+    const order: string[] = [];
+    const called: Promise<void>[] = [];
+    const call = (text: string): void => {
+      called.push(tester.echo({ text }).then(() => void order.push(text), (error: CapnpError) => void order.push(error.kind)));
+    };
+    const send = nearSocket.send.bind(nearSocket);
+    nearSocket.send = (data) => {
+      if (called.length < 4) call(`from send ${called.length}`);
+      send(data);
+    };
+    call("first");
+    while (order.length < 5) await turn();
+    expect(order).toEqual(["first", "from send 0", "from send 1", "from send 2", "from send 3"]);
+    const close = nearSocket.close.bind(nearSocket);
+    nearSocket.close = (code, reason) => {
+      call("from close");
+      void near.close();
+      close(code, reason);
+    };
+    await near.close();
+    await Promise.all(called);
+    expect(order.at(-1)).toBe("disconnected");
   });
 });
 
