@@ -1,18 +1,18 @@
-import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { copyFile, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { type Browser, chromium } from "playwright-core";
+
+export { UploadServer } from "../test/upload-server.js";
 
 /** What the test runner made before these tests started. */
 export const made = {
   tarball: () => setting("CAPSTAN_TARBALL"),
   page: () => setting("CAPSTAN_PAGE"),
-  server: () => setting("CAPSTAN_UPLOAD_SERVER"),
   cli: () => setting("CAPSTAN_CLI"),
   chromium: () => setting("CAPSTAN_CHROMIUM"),
 };
@@ -26,71 +26,6 @@ function setting(name: string): string {
     throw new Error(`${name} is not set: start these tests with \`cargo xtask test --only build,package\``);
   }
   return value;
-}
-
-/** One line the server printed about an upload. */
-export interface UploadEvent {
-  readonly event: "upload_started" | "upload_done" | "upload_partial";
-  readonly name: string;
-  readonly size: number;
-  readonly bytes?: number;
-  readonly sha256?: string;
-  readonly reason?: string;
-}
-
-/** The example's server as a child process. */
-export class UploadServer {
-  readonly url: string;
-  readonly #process: ChildProcess;
-  readonly #events: UploadEvent[] = [];
-  #wake: (() => void) | undefined;
-
-  private constructor(process: ChildProcess, url: string) {
-    this.#process = process;
-    this.url = url;
-  }
-
-  static async start(assets: string, file?: string): Promise<UploadServer> {
-    const args = ["--port", "0", "--assets", assets, ...(file === undefined ? [] : ["--file", file])];
-    const child = spawn(made.server(), args, { stdio: ["ignore", "pipe", "inherit"] });
-    const lines = createInterface({ input: child.stdout });
-    const [first] = (await Promise.race([
-      once(lines, "line"),
-      once(child, "exit").then(([code]) => Promise.reject(new Error(`the server ended with ${code} before it listened`))),
-    ])) as [string];
-    const url = /^listening (\S+)$/.exec(first)?.[1];
-    if (url === undefined) throw new Error(`the server's first line is ${JSON.stringify(first)}`);
-    const server = new UploadServer(child, url.replace(/\/$/, ""));
-    lines.on("line", (line) => server.#take(line));
-    return server;
-  }
-
-  get rpcUrl(): string {
-    return `${this.url.replace(/^http/, "ws")}/rpc`;
-  }
-
-  /** Waits for what the server says about the end of the upload called `name`. */
-  async outcome(name: string): Promise<UploadEvent> {
-    for (;;) {
-      const found = this.#events.find((event) => event.name === name && event.event !== "upload_started");
-      if (found !== undefined) return found;
-      await new Promise<void>((resolve) => (this.#wake = resolve));
-    }
-  }
-
-  async stop(): Promise<void> {
-    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
-    const ended = once(this.#process, "exit");
-    this.#process.kill("SIGTERM");
-    await ended;
-  }
-
-  #take(line: string): void {
-    const message = JSON.parse(line) as { server?: UploadEvent };
-    if (message.server === undefined) return;
-    this.#events.push(message.server);
-    this.#wake?.();
-  }
 }
 
 /** An empty directory outside the repository, as a user's project would be, with the tarball installed. */

@@ -21,7 +21,7 @@ describe("Chromium's WebSocket", () => {
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "capstan-transport-"));
     sample = await sampleFile(dir, "scribbled.bin", 3_000_000);
-    server = await UploadServer.start(made.page(), sample.path);
+    server = await UploadServer.start(made.page(), "--file", sample.path);
     browser = await openBrowser();
   });
 

@@ -28,7 +28,7 @@ describe("the upload page when things go wrong, or slowly", () => {
   });
 
   beforeEach(async () => {
-    server = await UploadServer.start(made.page(), sample.path);
+    server = await UploadServer.start(made.page(), "--file", sample.path);
     page = await browser.newPage();
     await page.goto(`${server.url}/`);
   });

@@ -14,7 +14,7 @@ describe("the upload page in Chromium", () => {
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), "capstan-upload-"));
     sample = await sampleFile(dir, "picked file ü.bin", 5_000_000);
-    server = await UploadServer.start(made.page(), sample.path);
+    server = await UploadServer.start(made.page(), "--file", sample.path);
     browser = await openBrowser();
   });
 

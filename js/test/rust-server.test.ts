@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
+import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { CapnpError, connect, type Connection, type ConnectOptions, serve, streamStats, writable } from "../src/node.js";
@@ -18,13 +19,14 @@ afterEach(async () => {
 });
 
 async function start(...options: string[]): Promise<UploadServer> {
-  const server = await UploadServer.start(...options);
+  // It wants a page to serve; these tests only speak RPC to it.
+  const server = await UploadServer.start(join(import.meta.dirname, "../../examples-web/upload"), ...options);
   servers.push(server);
   return server;
 }
 
 async function connected(server: UploadServer, options?: ConnectOptions): Promise<{ files: Files; connection: Connection }> {
-  const connection = await connect(server.url, options);
+  const connection = await connect(server.rpcUrl, options);
   connections.push(connection);
   return { files: connection.bootstrap(Files), connection };
 }
@@ -116,7 +118,7 @@ describe("bad days", () => {
     const error = await piped;
     expect(error).toBeInstanceOf(CapnpError);
     expect((error as CapnpError).kind).toBe("disconnected");
-    expect((error as CapnpError).reason).toContain(server.url);
+    expect((error as CapnpError).reason).toContain(server.rpcUrl);
     await expect(stream.result).rejects.toBe(error);
     expect((await connection.closed).reason).toContain("connect again");
     await expect(files.list()).rejects.toMatchObject({ kind: "disconnected" });
@@ -172,7 +174,7 @@ describe("bad days", () => {
 
   test("a wrong path names the address and what to do", async () => {
     const server = await start();
-    const url = server.url.replace("/rpc", "/elsewhere");
+    const url = server.rpcUrl.replace("/rpc", "/elsewhere");
     await expect(connect(url)).rejects.toMatchObject({
       kind: "disconnected",
       reason: expect.stringMatching(/elsewhere.*no RPC at this path/) as string,
@@ -185,7 +187,7 @@ describe("bad days", () => {
     ["a partial word", Buffer.from([0, 0, 0, 0, 1, 0, 0]), 1007],
   ] as const)("the server closes on %s with a code, and lives on", async (_name, frame, code) => {
     const server = await start();
-    const raw = new WebSocket(server.url);
+    const raw = new WebSocket(server.rpcUrl);
     const closed = new Promise<{ code: number; reason: string }>((resolve) => {
       raw.on("close", (code, reason) => resolve({ code, reason: reason.toString() }));
     });

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-export interface UploadEvent {
+interface UploadEvent {
   readonly event: "upload_started" | "upload_done" | "upload_partial";
   readonly name: string;
   readonly size: number;
@@ -14,6 +14,7 @@ export interface UploadEvent {
 
 /** The upload example's server, written in Rust, as a child process. */
 export class UploadServer {
+  /** Without a slash at the end. */
   readonly url: string;
   readonly #process: ChildProcess;
   readonly #events: UploadEvent[] = [];
@@ -24,11 +25,10 @@ export class UploadServer {
     this.url = url;
   }
 
-  static async start(...options: string[]): Promise<UploadServer> {
+  /** `assets` is the directory of the page that it serves. */
+  static async start(assets: string, ...options: string[]): Promise<UploadServer> {
     const program =
       process.env["CAPSTAN_UPLOAD_SERVER"] ?? join(import.meta.dirname, "../../target/debug/upload-server");
-    // It wants a page to serve; these tests only speak RPC to it.
-    const assets = join(import.meta.dirname, "../../examples-web/upload");
     const child = spawn(program, ["--port", "0", "--assets", assets, ...options], { stdio: ["ignore", "pipe", "inherit"] });
     const lines = createInterface({ input: child.stdout });
     const [first] = (await Promise.race([
@@ -38,9 +38,9 @@ export class UploadServer {
       ),
       once(child, "exit").then(([code]) => Promise.reject(new Error(`the server ended with ${code} before it listened`))),
     ])) as [string];
-    const address = /^listening http:\/\/(\S+?)\/?$/.exec(first)?.[1];
-    if (address === undefined) throw new Error(`the server's first line is ${JSON.stringify(first)}`);
-    const server = new UploadServer(child, `ws://${address}/rpc`);
+    const url = /^listening (http:\/\/\S+?)\/?$/.exec(first)?.[1];
+    if (url === undefined) throw new Error(`the server's first line is ${JSON.stringify(first)}`);
+    const server = new UploadServer(child, url);
     lines.on("line", (line) => {
       const message = JSON.parse(line) as { server?: UploadEvent };
       if (message.server !== undefined) server.#events.push(message.server);
@@ -49,7 +49,11 @@ export class UploadServer {
     return server;
   }
 
-  /** Waits for what the server says about the end of an upload. */
+  get rpcUrl(): string {
+    return `${this.url.replace(/^http/, "ws")}/rpc`;
+  }
+
+  /** Waits for what the server says about the end of the upload called `name`. */
   async outcome(name: string): Promise<UploadEvent> {
     for (;;) {
       const found = this.#events.find((event) => event.name === name && event.event !== "upload_started");
@@ -58,11 +62,20 @@ export class UploadServer {
     }
   }
 
+  /** Asks the process to end, as a person would. */
+  stop(): Promise<void> {
+    return this.#end("SIGTERM");
+  }
+
   /** Ends the process at once, without a goodbye. */
-  async kill(): Promise<void> {
+  kill(): Promise<void> {
+    return this.#end("SIGKILL");
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
     const ended = once(this.#process, "exit");
-    this.#process.kill("SIGKILL");
+    this.#process.kill(signal);
     await ended;
   }
 }
