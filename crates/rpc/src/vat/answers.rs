@@ -7,24 +7,27 @@ use super::caps::{CapKind, protocol_error};
 use super::promises::{Place, Queued, SourceOf};
 use super::wire::{self, Descriptor};
 use super::{
-    AnswerId, CallId, CapId, ConnectionId, Event, Exception, ExportId, Outgoing, Payload,
-    PipelineOp, Vat,
+    AnswerId, CallId, CapId, ConnectionId, Exception, ExportId, Outgoing, Payload, PipelineOp, Vat,
 };
 
 #[derive(Debug)]
 pub(super) struct Answer {
-    origin: Origin,
-    state: State,
+    pub(super) origin: Origin,
+    pub(super) state: State,
     /// What peers want from the results before there are any. Not counted: they say when they go.
-    promised: BTreeMap<Box<[PipelineOp]>, CapId>,
+    pub(super) promised: BTreeMap<Box<[PipelineOp]>, CapId>,
     /// Given up before it was at its object, by a peer that expects it to get there all the same.
-    deliver_first: bool,
+    pub(super) deliver_first: bool,
     /// What the frame of the call counts for among its connection's, until it is answered.
     held_bytes: usize,
+    /// The results stay here.
+    pub(super) redirected: bool,
+    /// The call of ours that the results are for, if it is known before they are there.
+    pub(super) taker: Option<CallId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Origin {
+pub(super) enum Origin {
     /// `finished`: the peer does not want it any more, but still gets its one Return.
     Remote {
         connection: ConnectionId,
@@ -37,7 +40,7 @@ enum Origin {
 }
 
 #[derive(Debug)]
-enum State {
+pub(super) enum State {
     /// Not at its object yet. What it waits in, a promise or an object, is held.
     Waiting {
         place: Option<Place>,
@@ -59,7 +62,7 @@ enum State {
 }
 
 /// The results of a call, with the references in them, or its failure.
-type Returning = Result<(Outgoing, Vec<Option<CapId>>), Exception>;
+pub(super) type Returning = Result<(Outgoing, Vec<Option<CapId>>), Exception>;
 
 #[derive(Debug)]
 pub(super) struct Invocation {
@@ -136,6 +139,12 @@ impl Vat {
         Ok(answer)
     }
 
+    pub(super) fn redirect(&mut self, answer: AnswerId, redirected: bool) {
+        if let Some(entry) = self.answers.get_mut(answer.0) {
+            entry.redirected = redirected;
+        }
+    }
+
     pub(super) fn new_local_answer(&mut self, call: CallId) -> AnswerId {
         self.new_answer(Origin::Local(call))
     }
@@ -150,6 +159,8 @@ impl Vat {
             promised: BTreeMap::new(),
             deliver_first: false,
             held_bytes: 0,
+            redirected: false,
+            taker: None,
         }))
     }
 
@@ -382,8 +393,10 @@ impl Vat {
         {
             table.held_bytes = table.held_bytes.saturating_sub(held_bytes);
         }
+        let redirected = entry.redirected;
         let failure = result.as_ref().err().cloned();
         match origin {
+            _ if redirected => self.return_redirected(answer, result),
             Origin::Remote {
                 connection,
                 id,
@@ -428,7 +441,7 @@ impl Vat {
     }
 
     /// Results that stay in this vat.
-    fn keep_results(
+    pub(super) fn keep_results(
         &mut self,
         (outgoing, caps): (Outgoing, Vec<Option<CapId>>),
     ) -> Result<Payload, Exception> {
@@ -510,7 +523,7 @@ impl Vat {
         }
     }
 
-    fn settle_promised(&mut self, answer: AnswerId) {
+    pub(super) fn settle_promised(&mut self, answer: AnswerId) {
         let Some(entry) = self.answers.get_mut(answer.0) else {
             return;
         };
@@ -567,6 +580,10 @@ impl Vat {
             };
         }
         self.settle_promised(answer);
+        self.forget_results(answer);
+    }
+
+    pub(super) fn forget_results(&mut self, answer: AnswerId) {
         if let Some(Answer {
             state: State::Returned { mut results, .. },
             ..
@@ -578,7 +595,7 @@ impl Vat {
     }
 
     /// The peer may use this question id again.
-    fn forget_remote(&mut self, answer: AnswerId, connection: ConnectionId, id: u32) {
+    pub(super) fn forget_remote(&mut self, answer: AnswerId, connection: ConnectionId, id: u32) {
         if let Some(table) = self.connections.get_mut(connection.0)
             && table.answers.get(&id) == Some(&answer)
         {
@@ -586,129 +603,8 @@ impl Vat {
         }
         self.answers.remove(answer.0);
     }
-
-    // ---- given up ----
-
-    /// A Finish arrived. One for an answer that is gone already is late, not wrong.
-    pub(super) fn on_finish(
-        &mut self,
-        connection: ConnectionId,
-        id: u32,
-        release_result_caps: bool,
-        deliver_first: bool,
-    ) {
-        let Some(answer) = self
-            .connections
-            .get(connection.0)
-            .and_then(|c| c.answers.get(&id).copied())
-        else {
-            return;
-        };
-        if let Some(Answer {
-            state: State::Returned { results, exports },
-            ..
-        }) = self.answers.get_mut(answer.0)
-        {
-            let (results, exports) = (take_results(results), core::mem::take(exports));
-            if let Some(table) = self.connections.get_mut(connection.0) {
-                table.answers.remove(&id);
-            }
-            self.answers.remove(answer.0);
-            if release_result_caps {
-                for export in exports {
-                    let _ = self.release_export(connection, export.0, 1);
-                }
-            }
-            if let Some(results) = results {
-                self.release_all(results.caps);
-            }
-            return;
-        }
-        if let Some(entry) = self.answers.get_mut(answer.0) {
-            entry.origin = Origin::Remote {
-                connection,
-                id,
-                finished: true,
-            };
-            entry.deliver_first = deliver_first;
-        }
-        self.cancel_answer(answer);
-    }
-
-    /// Nobody waits any more for what was promised from these results.
-    pub(super) fn on_promised_released(&mut self, answer: AnswerId, path: &[PipelineOp]) {
-        if let Some(entry) = self.answers.get_mut(answer.0) {
-            entry.promised.remove(path);
-            if !entry.is_wanted() {
-                self.cancel_answer(answer);
-            }
-        }
-    }
-
-    /// The connection is gone, and with it whoever asked.
-    pub(super) fn orphan(&mut self, answer: AnswerId) {
-        let Some(entry) = self.answers.get_mut(answer.0) else {
-            return;
-        };
-        entry.origin = Origin::Orphan;
-        entry.deliver_first = false;
-        match &mut entry.state {
-            State::Returned { results, .. } => {
-                let results = take_results(results);
-                self.answers.remove(answer.0);
-                if let Some(results) = results {
-                    self.release_all(results.caps);
-                }
-            }
-            // Even when other calls wait for it: they may wait for each other in a circle.
-            State::Waiting { .. } => self.return_now(answer, Err(canceled())),
-            State::Running { .. } | State::Forwarded(_) => self.cancel_answer(answer),
-        }
-    }
-
-    /// Whoever asked does not want this answer any more: unless it is needed for calls that were
-    /// pipelined on it, tells whoever works on it, or ends it when nobody does.
-    pub(super) fn cancel_answer(&mut self, answer: AnswerId) {
-        let Some(entry) = self.answers.get_mut(answer.0) else {
-            return;
-        };
-        if !entry.promised.is_empty() {
-            return;
-        }
-        match &mut entry.state {
-            State::Running { canceled, .. } => {
-                if !*canceled {
-                    *canceled = true;
-                    self.events.push_back(Event::Canceled { answer });
-                }
-            }
-            State::Forwarded(call) => {
-                let call = *call;
-                self.return_now(answer, Err(canceled()));
-                self.abandon(call);
-            }
-            State::Waiting { .. } if entry.deliver_first => {}
-            State::Waiting { .. } => self.return_now(answer, Err(canceled())),
-            State::Returned { .. } => {}
-        }
-    }
 }
 
-impl Answer {
-    fn is_wanted(&self) -> bool {
-        match self.origin {
-            Origin::Remote { finished, .. } => !finished,
-            // Its call says when.
-            Origin::Local(_) => true,
-            Origin::Orphan => false,
-        }
-    }
-}
-
-fn take_results(results: &mut Result<Option<Payload>, Exception>) -> Option<Payload> {
+pub(super) fn take_results(results: &mut Result<Option<Payload>, Exception>) -> Option<Payload> {
     results.as_mut().ok().and_then(Option::take)
-}
-
-fn canceled() -> Exception {
-    Exception::failed("the call was canceled")
 }

@@ -58,6 +58,8 @@ pub(super) enum Route {
         finished: bool,
     },
     Local(AnswerId),
+    /// Returned with the results of this answer, which is not there yet.
+    Taking(AnswerId),
     /// Returned; only the driver's waiting for room keeps it.
     Over,
 }
@@ -504,6 +506,10 @@ impl Vat {
                     self.release_all(parked.caps);
                     self.complete(call, Err(Exception::failed("the call was canceled")));
                 }
+            }
+            Route::Taking(answer) => {
+                let answer = *answer;
+                self.stop_taking(answer, call);
             }
             Route::Remote { .. } | Route::Over => {}
         }

@@ -16,6 +16,7 @@ mod echo;
 mod event;
 mod exception;
 mod flow;
+mod giving_up;
 mod ids;
 mod objects;
 mod outgoing;
@@ -25,6 +26,7 @@ mod receive;
 mod returns;
 mod slots;
 mod streams;
+mod tails;
 mod tasks;
 mod wire;
 

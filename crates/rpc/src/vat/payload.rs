@@ -55,6 +55,13 @@ impl Payload {
         ))
     }
 
+    /// The same results for someone else, who needs references of their own.
+    pub(super) fn duplicate(&self) -> Self {
+        let segments = self.message.segments().clone();
+        let message = message::Reader::new(segments, own_options());
+        Self::new(message, self.place, self.caps.clone())
+    }
+
     /// The params or results struct.
     pub fn content(&self) -> crate::Result<any_pointer::Reader<'_>> {
         self.place
@@ -122,11 +129,14 @@ pub(super) fn parse_frame(frame: Vec<u8>) -> crate::Result<message::Reader<Frame
 
 /// A frame of our own making, which may be looked into any number of times.
 fn parse_own_frame(frame: Vec<u8>) -> crate::Result<message::Reader<FrameSegments>> {
-    let options = ReaderOptions {
+    Ok(serialize::read_frame(frame, own_options())?)
+}
+
+fn own_options() -> ReaderOptions {
+    ReaderOptions {
         traversal_limit_in_words: None,
         ..ReaderOptions::default()
-    };
-    Ok(serialize::read_frame(frame, options)?)
+    }
 }
 
 /// The same message with just enough of a budget to copy it once. Pointers that overlap would make

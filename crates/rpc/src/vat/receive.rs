@@ -8,7 +8,8 @@ use super::connection::Import;
 use super::payload::FrameSegments;
 use super::returns::ReturnedPayload;
 use super::wire::{
-    self, Descriptor, DisembargoContext, Incoming, PayloadPlace, Returned, Target, Unimplemented,
+    self, Descriptor, DisembargoContext, Incoming, PayloadPlace, ResultsTo, Returned, Target,
+    Unimplemented,
 };
 use super::{CapId, ConnectionId, Exception, ImportId, Payload, Vat, echo};
 use crate::rpc_capnp;
@@ -49,7 +50,7 @@ impl Vat {
             }
             Incoming::Bootstrap { answer } => self.on_bootstrap(connection, answer),
             Incoming::Call {
-                results_to_caller: false,
+                results_to: ResultsTo::Unsupported,
                 ..
             }
             | Incoming::Other => self.send_back(connection, &message),
@@ -58,15 +59,29 @@ impl Vat {
                 target,
                 interface_id,
                 method_id,
-                ..
-            } => self.on_call(
+                results_to,
+            } => {
+                let redirected = results_to == ResultsTo::Yourself;
+                self.on_call(
+                    connection,
+                    message,
+                    (answer, redirected),
+                    &target,
+                    (interface_id, method_id),
+                )
+            }
+            Incoming::Return {
+                question,
+                release_param_caps,
+                no_finish_needed,
+                result: Returned::TakenFrom(from),
+            } => Ok(self.on_return_taken(
                 connection,
-                message,
-                answer,
-                &target,
-                interface_id,
-                method_id,
-            ),
+                question,
+                no_finish_needed,
+                release_param_caps,
+                from,
+            )?),
             Incoming::Return {
                 question,
                 release_param_caps,
@@ -83,9 +98,11 @@ impl Vat {
                     }
                     Returned::Exception(exception) => Err(exception),
                     Returned::Canceled => Err(Exception::failed("the peer canceled the call")),
-                    Returned::Unsupported => Err(Exception::unimplemented(
-                        "the peer returned in a way that was not asked for",
-                    )),
+                    Returned::Unsupported | Returned::TakenFrom(_) => {
+                        Err(Exception::unimplemented(
+                            "the peer returned in a way that was not asked for",
+                        ))
+                    }
                 };
                 Ok(self.on_return(
                     connection,
@@ -138,10 +155,9 @@ impl Vat {
         &mut self,
         connection: ConnectionId,
         message: message::Reader<FrameSegments>,
-        id: u32,
+        (id, redirected): (u32, bool),
         target: &Target,
-        interface_id: u64,
-        method_id: u16,
+        (interface_id, method_id): (u64, u16),
     ) -> Result<(), Ending> {
         let descriptors = descriptors(&message, PayloadPlace::Params)?;
         let frame_bytes = message.size_in_words() * capstan_message::WORD_BYTES;
@@ -165,6 +181,7 @@ impl Vat {
                 return Err(error.into());
             }
         };
+        self.redirect(answer, redirected);
         let call = Invocation {
             interface_id,
             method_id,

@@ -4,6 +4,7 @@ use capstan_message::any_pointer;
 use capstan_message::message::FrameBuilder;
 
 use super::{EmbargoId, Exception, ExceptionKind, ExportId, ImportId, PipelineOp, QuestionId};
+use crate::rpc_capnp::call::send_results_to;
 use crate::rpc_capnp::{
     cap_descriptor, disembargo, exception, message, message_target, payload, promised_answer,
     resolve, return_,
@@ -22,7 +23,7 @@ pub(super) enum Incoming {
         target: Target,
         interface_id: u64,
         method_id: u16,
-        results_to_caller: bool,
+        results_to: ResultsTo,
     },
     Return {
         question: u32,
@@ -62,9 +63,19 @@ pub(super) enum Unimplemented {
     Other,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ResultsTo {
+    Caller,
+    /// They stay with the vat that answers, until the caller says what they are for.
+    Yourself,
+    Unsupported,
+}
+
 #[derive(Debug)]
 pub(super) enum Returned {
     Results,
+    /// They are those of this call of the sender's, which asked that they stay with the receiver.
+    TakenFrom(u32),
     Exception(Exception),
     Canceled,
     Unsupported,
@@ -117,16 +128,17 @@ pub(super) fn parse(root: message::Reader<'_>) -> Parsed<Incoming> {
         },
         message::Call(call) => {
             let call = call?;
-            let results_to_caller = matches!(
-                call.get_send_results_to().which(),
-                Ok(crate::rpc_capnp::call::send_results_to::Caller(()))
-            );
+            let results_to = match call.get_send_results_to().which() {
+                Ok(send_results_to::Caller(())) => ResultsTo::Caller,
+                Ok(send_results_to::Yourself(())) => ResultsTo::Yourself,
+                _ => ResultsTo::Unsupported,
+            };
             Incoming::Call {
                 answer: call.get_question_id(),
                 target: parse_target(call.get_target()?)?,
                 interface_id: call.get_interface_id(),
                 method_id: call.get_method_id(),
-                results_to_caller,
+                results_to,
             }
         }
         message::Return(ret) => {
@@ -141,6 +153,7 @@ pub(super) fn parse(root: message::Reader<'_>) -> Parsed<Incoming> {
                         Returned::Exception(parse_exception(exception?)?)
                     }
                     Ok(return_::Canceled(())) => Returned::Canceled,
+                    Ok(return_::TakeFromOtherQuestion(id)) => Returned::TakenFrom(id),
                     _ => Returned::Unsupported,
                 },
             }
@@ -352,6 +365,15 @@ pub(super) fn return_canceled(answer: u32) -> Vec<u8> {
         ret.set_answer_id(answer);
         ret.set_release_param_caps(false);
         ret.set_canceled(());
+    })
+}
+
+pub(super) fn return_elsewhere(answer: u32) -> Vec<u8> {
+    build(|message| {
+        let mut ret = message.init_return();
+        ret.set_answer_id(answer);
+        ret.set_release_param_caps(false);
+        ret.set_results_sent_elsewhere(());
     })
 }
 

@@ -9,7 +9,7 @@ use capstan_rpc::vat::{
 };
 
 use crate::bench::{CAP, END, INTERFACE, WRITE, params, results};
-use crate::random::{Random, for_each_seed};
+use crate::seeds::{Random, for_each_seed};
 
 /// Half of what arrives is made of fields that are right in form and random in content; half of the
 /// rest is such a frame with bits and words changed, and some is noise.

@@ -17,74 +17,28 @@ use capstan_rpc::vat::{
 };
 
 use crate::bench::{END, INTERFACE, WRITE};
+use crate::seeds::{Random, for_each_seed};
+use crate::words::describe;
 
 #[test]
 fn two_vats_in_any_order() {
-    for_each_seed(0, 1000, |seed| {
+    for_each_seed(0, 900, |seed| {
         World::new(seed, 2, Faults::None).run(120);
     });
 }
 
 #[test]
 fn three_vats_in_any_order() {
-    for_each_seed(1 << 32, 600, |seed| {
+    for_each_seed(1 << 32, 500, |seed| {
         World::new(seed, 3, Faults::None).run(200);
     });
 }
 
 #[test]
 fn connections_that_are_lost() {
-    for_each_seed(2 << 32, 600, |seed| {
+    for_each_seed(2 << 32, 500, |seed| {
         World::new(seed, 3, Faults::Disconnects).run(200);
     });
-}
-
-pub fn for_each_seed(first: u64, count: u64, run: impl Fn(u64)) {
-    let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    let seeds = match number("CAPSTAN_SEED") {
-        // A number belongs to the test that printed it.
-        Some(seed) if seed >> 32 == first >> 32 => seed..seed + 1,
-        Some(_) => return,
-        None => first..first + number("CAPSTAN_SEEDS").unwrap_or(count),
-    };
-    for seed in seeds {
-        let report = OnPanic(seed);
-        run(seed);
-        core::mem::forget(report);
-    }
-}
-
-struct OnPanic(u64);
-
-impl Drop for OnPanic {
-    fn drop(&mut self) {
-        eprintln!("to see this again: CAPSTAN_SEED={}", self.0);
-    }
-}
-
-/// Small, fast, and the same everywhere.
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x9e37_79b9_7f4a_7c15)
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    pub fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
-
-    pub fn chance(&mut self, percent: usize) -> bool {
-        self.below(100) < percent
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -819,56 +773,4 @@ fn fill(mut outgoing: Outgoing, text: &str, caps: [Option<Held>; 2]) -> Outgoing
         inner.get_pointer_field_mut(0).set_capability_index(index);
     }
     outgoing
-}
-
-/// A frame in words, for the log.
-fn describe(frame: &[u8]) -> String {
-    use capstan_rpc::rpc_capnp::message;
-    let message = capstan_message::serialize::read_frame(frame.to_vec(), Default::default());
-    let message = message.unwrap();
-    let root = message.get_root::<message::Reader<'_>>().unwrap();
-    match root.which().unwrap() {
-        message::Call(call) => {
-            let call = call.unwrap();
-            format!(
-                "call {} {:?}",
-                call.get_question_id(),
-                target(call.get_target().unwrap())
-            )
-        }
-        message::Return(ret) => format!("return {}", ret.unwrap().get_answer_id()),
-        message::Finish(finish) => {
-            let finish = finish.unwrap();
-            let release = finish.get_release_result_caps();
-            format!("finish {} release {release}", finish.get_question_id())
-        }
-        message::Release(release) => {
-            let release = release.unwrap();
-            format!(
-                "release {} x {}",
-                release.get_id(),
-                release.get_reference_count()
-            )
-        }
-        message::Disembargo(disembargo) => {
-            format!(
-                "disembargo {}",
-                target(disembargo.unwrap().get_target().unwrap())
-            )
-        }
-        message::Resolve(resolve) => format!("resolve {}", resolve.unwrap().get_promise_id()),
-        message::Bootstrap(ask) => format!("bootstrap {}", ask.unwrap().get_question_id()),
-        message::Abort(_) => "abort".into(),
-        _ => "other".into(),
-    }
-}
-
-fn target(target: capstan_rpc::rpc_capnp::message_target::Reader<'_>) -> String {
-    use capstan_rpc::rpc_capnp::message_target;
-    match target.which().unwrap() {
-        message_target::ImportedCap(id) => format!("import {id}"),
-        message_target::PromisedAnswer(answer) => {
-            format!("question {}", answer.unwrap().get_question_id())
-        }
-    }
 }
