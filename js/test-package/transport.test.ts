@@ -46,7 +46,8 @@ describe("Chromium's WebSocket", () => {
     await page.goto(`${server.url}/`);
     await page.locator("#picker").setInputFiles(sample.path);
     expect(await server.outcome(sample.name)).toMatchObject({ event: "upload_done", sha256: sample.sha256 });
-    expect(await page.evaluate(() => window.viewsSent)).toBeGreaterThan(40);
+    // How long the file's chunks are is the browser's choice; no call carries more than 128 KiB of one.
+    expect(await page.evaluate(() => window.viewsSent)).toBeGreaterThan(sample.size / (128 * 1024));
     await page.close();
   });
 });
