@@ -359,6 +359,12 @@ describe("input", () => {
     },
   );
 
+  test("refuses a message that does not fit into wasm's memory, and goes on", () => {
+    // A platform gives memory only once it is used, so this costs nothing.
+    expect(() => decode(Defaults, new Uint8Array(2 ** 31))).toThrow(/no memory for a message of 2147483648 bytes/);
+    expect(decode(Defaults, encode(Defaults, { data: Uint8Array.of(1) })).data).toEqual(Uint8Array.of(1));
+  });
+
   test("refuses bytes that were transferred away, which would read as none", () => {
     const data = Uint8Array.of(1, 2, 3);
     structuredClone(data.buffer, { transfer: [data.buffer] });

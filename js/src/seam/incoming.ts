@@ -48,6 +48,7 @@ export function decodeContent<Out>(type: StructDescriptor<Out>, payload: number,
 export function decodeMessage<Out>(type: StructDescriptor<Out>, message: Uint8Array, limits: Limits | undefined): Out {
   // First, because this is what says clearly that wasm is not loaded yet.
   const room = wasm.seam_message_room(message.length);
+  if (room === 0) throw new CapnpError("overloaded", `${type.$.name}: no memory for a message of ${message.length} bytes`);
   const program = programOf(type);
   refresh();
   u8.set(message, room);

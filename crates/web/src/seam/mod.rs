@@ -130,12 +130,17 @@ pub fn seam_index_payload(payload: u32, program: u32) -> u32 {
     })
 }
 
-/// Room for a whole message of so many bytes.
+/// Room for a whole message of so many bytes; 0 when there is no memory for it.
 #[wasm_bindgen]
 pub fn seam_message_room(bytes: u32) -> u32 {
+    let bytes = bytes as usize;
     SEAM.with_borrow_mut(|seam| {
+        let more_bytes = bytes.saturating_sub(seam.message.len());
+        if seam.message.try_reserve_exact(more_bytes).is_err() {
+            return 0;
+        }
         // What is there already is overwritten anyway: only what is new has to be zeroed.
-        seam.message.resize(bytes as usize, 0);
+        seam.message.resize(bytes, 0);
         address_of(&seam.message)
     })
 }
