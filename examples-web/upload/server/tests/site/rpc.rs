@@ -120,7 +120,10 @@ async fn uploads_are_saved_under_safe_names() {
     partial.write(b"hel").await.unwrap();
     files.list_request().send().promise.await.unwrap();
     drop(partial);
-    server.last_upload().await;
+    // Until `create` has run, the last upload is still the one before.
+    while server.last_upload().await.name != "partial.txt" {
+        tokio::task::yield_now().await;
+    }
     assert!(!server.dir.join("partial.txt").exists());
     assert!(server.dir.join("partial.txt.part").exists());
 }
