@@ -16,6 +16,7 @@ pub mod any_pointer;
 pub mod any_pointer_list;
 pub mod capability;
 pub mod capability_list;
+pub mod constant;
 pub mod data;
 pub mod data_list;
 pub mod enum_list;

@@ -20,6 +20,10 @@ pub(crate) const MAX_SEGMENT_WORDS: u32 = MAX_COUNT - 1;
 pub(crate) struct BuilderArena<A: ?Sized> {
     pub(crate) segments: Segments,
     pub(crate) failure: Option<Error>,
+    /// Tells this message from others that orphans may come from; zero while it has none.
+    pub(crate) identity: usize,
+    /// Pointers that orphans have left behind, for the next orphans.
+    pub(crate) free_cells: Vec<Location>,
     /// Last, so that `&mut BuilderArena<A>` becomes `&mut DynArena`.
     pub(crate) allocator: A,
 }
@@ -106,6 +110,13 @@ impl SegmentBuffer {
         }
     }
 
+    /// Forgets all words, as if the segment were new.
+    fn restart(&mut self) {
+        self.bytes.truncate(self.front_bytes);
+        self.used_end = self.front_bytes;
+        self.spare_is_out = false;
+    }
+
     /// The words in use.
     pub(crate) fn content(&self) -> &[u8] {
         self.bytes
@@ -150,7 +161,7 @@ impl SegmentBuffer {
         self.bytes.truncate(at);
         self.bytes.extend_from_slice(content);
         let ahead = end
-            .saturating_add(ZEROED_AHEAD_BYTES)
+            .saturating_add(end.clamp(LEAST_ZEROED_AHEAD_BYTES, MOST_ZEROED_AHEAD_BYTES))
             .min(self.bytes.capacity())
             .min(self.limit_end);
         self.bytes.resize(ahead.max(end), 0);
@@ -197,8 +208,10 @@ impl SegmentBuffer {
     }
 }
 
-/// Zeroing a little more than is asked for makes most allocations free of it.
-const ZEROED_AHEAD_BYTES: usize = 1024;
+/// Zeroing a little more than is asked for makes most allocations free of it. More for messages
+/// that are large already, but no more than the processor's nearest cache keeps.
+const LEAST_ZEROED_AHEAD_BYTES: usize = 512;
+const MOST_ZEROED_AHEAD_BYTES: usize = 8192;
 
 impl<A: Allocator> BuilderArena<A> {
     /// An arena whose first segment exists and holds nothing but the root pointer.
@@ -210,11 +223,29 @@ impl<A: Allocator> BuilderArena<A> {
         let mut arena = Self {
             segments,
             failure: None,
+            identity: 0,
+            free_cells: Vec::new(),
             allocator,
         };
         let all: &mut DynArena = &mut arena;
         all.allocate(1, &[]);
         arena
+    }
+
+    /// Starts over in the first segment's buffer; the others are handed to `give_back`.
+    pub(crate) fn reset(&mut self, mut give_back: impl FnMut(&mut A, Vec<u8>)) {
+        for buffer in self.segments.buffers.drain(1.min(self.segments.buffers.len())..) {
+            give_back(&mut self.allocator, buffer.bytes);
+        }
+        if let Some(first) = self.segments.buffers.first_mut() {
+            first.restart();
+        }
+        self.segments.caps.clear();
+        self.failure = None;
+        self.identity = 0;
+        self.free_cells.clear();
+        let all: &mut DynArena = self;
+        all.allocate(1, &[]);
     }
 }
 
@@ -241,6 +272,13 @@ impl<A: ?Sized> BuilderArena<A> {
     pub(crate) fn bytes_mut(&mut self, from: Location, len: usize) -> Option<&mut [u8]> {
         let buffer = self.segments.buffers.get_mut(from.segment as usize)?;
         buffer.bytes.get_mut(from.at..from.at.checked_add(len)?)
+    }
+
+    /// All bytes of a segment from `start` bytes behind `from` on.
+    #[inline]
+    pub(crate) fn bytes_behind_mut(&mut self, from: Location, start: usize) -> Option<&mut [u8]> {
+        let buffer = self.segments.buffers.get_mut(from.segment as usize)?;
+        buffer.bytes.get_mut(from.at.wrapping_add(start)..)
     }
 
     #[inline]
@@ -332,7 +370,8 @@ impl DynArena {
     fn allocate_in_new_segment(&mut self, words: usize, content: &[u8]) -> Location {
         let id = self.segments.buffers.len() as u32;
         let grows = self.allocator.grows_in_place();
-        let found = if words > MAX_SEGMENT_WORDS as usize || (grows && id > 0) {
+        let is_last = id > 0 && self.allocator.is_single_segment();
+        let found = if words > MAX_SEGMENT_WORDS as usize || is_last {
             None
         } else {
             let front = if id == 0 {

@@ -5,7 +5,9 @@
 //! exclusively, so `reborrow` before taking a part and coming back for another.
 
 mod built;
+mod canonical;
 mod copy;
+mod equality;
 mod list_builder;
 mod list_reader;
 mod pointer_builder;
@@ -17,6 +19,8 @@ mod struct_builder;
 mod struct_reader;
 pub(crate) mod wire;
 
+pub(crate) use canonical::is_canonical;
+pub use equality::Equality;
 pub use list_builder::ListBuilder;
 pub use list_reader::ListReader;
 pub use pointer_builder::PointerBuilder;

@@ -1,5 +1,6 @@
 use alloc::format;
 
+use super::equality::Equality;
 use super::list_reader::ListReader;
 use super::resolve::SegmentRef;
 use super::struct_reader::StructReader;
@@ -362,6 +363,16 @@ impl<'a> PointerReader<'a> {
     /// When a pointer on the way is bad or a limit is exceeded.
     pub fn total_size(&self) -> Result<MessageSize> {
         super::runs::total_size(*self)
+    }
+
+    /// Whether two pointers lead to values that are the same, capabilities aside. How they are stored does not matter,
+    /// except that lists with elements of different sizes differ. Counts against both traversal
+    /// limits.
+    ///
+    /// # Errors
+    /// When a pointer on the way is bad or a limit is exceeded.
+    pub fn equals(&self, other: &PointerReader<'_>) -> Result<Equality> {
+        super::equality::pointers(*self, *other)
     }
 
     fn default_value(&self, words: &'a [Word]) -> Self {

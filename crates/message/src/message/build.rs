@@ -106,6 +106,13 @@ impl<A: Allocator> Builder<A> {
         any_pointer::Builder::new(self.root())
     }
 
+    /// Starts a new message in the buffer of this one: what was built is forgotten, and nothing is
+    /// allocated until the new message outgrows the old one's first segment.
+    pub fn reset(&mut self) {
+        self.arena
+            .reset(|allocator, buffer| allocator.deallocate_segment(buffer));
+    }
+
     /// The first thing that went wrong while building, if any. A message with an error is
     /// incomplete and should not be sent.
     pub fn error(&self) -> Option<&Error> {
