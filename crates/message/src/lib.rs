@@ -12,8 +12,10 @@
 
 extern crate alloc;
 
+pub mod any_list;
 pub mod any_pointer;
 pub mod any_pointer_list;
+pub mod any_struct;
 pub mod capability;
 pub mod capability_list;
 pub mod constant;
@@ -23,6 +25,7 @@ pub mod enum_list;
 pub mod layout;
 pub mod list_list;
 pub mod message;
+pub mod orphan;
 pub mod primitive_list;
 pub mod serialize;
 pub mod struct_list;

@@ -234,7 +234,11 @@ impl<A: Allocator> BuilderArena<A> {
 
     /// Starts over in the first segment's buffer; the others are handed to `give_back`.
     pub(crate) fn reset(&mut self, mut give_back: impl FnMut(&mut A, Vec<u8>)) {
-        for buffer in self.segments.buffers.drain(1.min(self.segments.buffers.len())..) {
+        for buffer in self
+            .segments
+            .buffers
+            .drain(1.min(self.segments.buffers.len())..)
+        {
             give_back(&mut self.allocator, buffer.bytes);
         }
         if let Some(first) = self.segments.buffers.first_mut() {

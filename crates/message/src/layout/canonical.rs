@@ -92,7 +92,10 @@ fn padding_is_zero(list: &ListReader<'_>) -> bool {
     let last_bits = list.count % 8;
     if list.element_size == ElementSize::Bit
         && last_bits > 0
-        && list.content.last().is_some_and(|byte| byte >> last_bits != 0)
+        && list
+            .content
+            .last()
+            .is_some_and(|byte| byte >> last_bits != 0)
     {
         return false;
     }

@@ -7,7 +7,7 @@ use super::primitive::PrimitiveElement;
 use super::resolve::SegmentRef;
 use super::struct_reader::StructReader;
 use super::wire::{ElementSize, StructSize};
-use crate::{MessageSize, Result, WORD_BYTES};
+use crate::{Error, ErrorKind, MessageSize, Position, Result, WORD_BYTES};
 
 /// A list in a message. Elements can be read as anything the format lets them be upgraded to.
 #[derive(Clone, Copy)]
@@ -167,6 +167,26 @@ impl<'a> ListReader<'a> {
     /// When a pointer on the way is bad or a limit is exceeded.
     pub fn equals(&self, other: &ListReader<'_>) -> Result<Equality> {
         super::equality::lists(self, other)
+    }
+
+    /// The same list, known to have elements that can be read as `expected`.
+    pub(crate) fn elements_as(self, expected: ElementSize) -> Result<Self> {
+        match self.check_elements(expected) {
+            Ok(()) => Ok(self),
+            Err(detail) => Err(Error::at(
+                ErrorKind::WrongElementSize,
+                self.position(),
+                detail,
+            )),
+        }
+    }
+
+    /// Where the elements start.
+    pub(crate) fn position(&self) -> Position {
+        Position {
+            segment: self.segment.id,
+            word: self.start_word,
+        }
     }
 
     /// Whether the elements can be read as `expected`; says why not.

@@ -230,7 +230,11 @@ impl<'a> PointerBuilder<'a> {
             } => {
                 let old = Shape::composite(object, found, count);
                 let size = found.union(size);
-                Shape::composite(grow_list(self.arena, self.at, &old, size), size, count)
+                Shape::composite(
+                    grow_list(self.arena, self.at, &old, count, size),
+                    size,
+                    count,
+                )
             }
             Built::Flat {
                 element_size: ElementSize::Bit,
@@ -254,7 +258,11 @@ impl<'a> PointerBuilder<'a> {
                     pointers: element_size.pointers(),
                 };
                 let size = found.union(size);
-                Shape::composite(grow_list(self.arena, self.at, &old, size), size, count)
+                Shape::composite(
+                    grow_list(self.arena, self.at, &old, count, size),
+                    size,
+                    count,
+                )
             }
             found => return Err(self.wrong_kind("a list of structs", found)),
         };
@@ -447,7 +455,7 @@ impl core::fmt::Debug for PointerBuilder<'_> {
     }
 }
 
-fn read(arena: &DynArena, at: Location) -> PointerReader<'_> {
+pub(crate) fn read(arena: &DynArena, at: Location) -> PointerReader<'_> {
     if arena.contains(at, WORD_BYTES) {
         segment(arena, at.segment).pointer(arena.word_index(at), i32::MAX)
     } else {
@@ -531,21 +539,24 @@ fn move_struct(
     }
 }
 
-/// Moves a list to a place where each element is a struct of `size`.
+/// Moves a list to a place with `count` elements, each a struct of `size`.
 #[cold]
-fn grow_list(arena: &mut DynArena, pointer: Location, old: &Shape, size: StructSize) -> Location {
-    let new = new_struct_list(arena, pointer, old.count, size);
+pub(super) fn grow_list(
+    arena: &mut DynArena,
+    pointer: Location,
+    old: &Shape,
+    count: u32,
+    size: StructSize,
+) -> Location {
+    let new = new_struct_list(arena, pointer, count, size);
     if new.is_nowhere() {
         return new;
     }
-    for index in 0..old.count as usize {
+    for index in 0..old.count.min(count) as usize {
         let to = new.plus_words(index * size.total() as usize);
         match old.element_size {
             ElementSize::InlineComposite | ElementSize::Pointer | ElementSize::EightBytes => {
-                let old_size = StructSize {
-                    data: (old.struct_data_bits / 64) as u16,
-                    pointers: old.struct_pointers,
-                };
+                let old_size = old.struct_size();
                 let from = old.object.plus_words(index * old_size.total() as usize);
                 move_struct(arena, to, size, from, old_size);
             }
@@ -576,8 +587,23 @@ fn grow_list(arena: &mut DynArena, pointer: Location, old: &Shape, size: StructS
     new
 }
 
+/// Moves the elements of a list of scalars or pointers to a place that has room for them.
+pub(super) fn move_list(arena: &mut DynArena, new: Location, old: &Shape) {
+    let words = old.content_bytes().div_ceil(WORD_BYTES);
+    for index in 0..words {
+        let (from, to) = (old.object.plus_words(index), new.plus_words(index));
+        if old.element_size == ElementSize::Pointer {
+            arena.transfer(to, from);
+        } else {
+            let value = arena.word(from);
+            arena.set_word(to, value);
+            arena.set_word(from, 0);
+        }
+    }
+}
+
 #[cold]
-fn too_long(count: impl core::fmt::Display, unit: &str) -> Error {
+pub(super) fn too_long(count: impl core::fmt::Display, unit: &str) -> Error {
     Error::new(
         ErrorKind::TooLarge,
         format!("a list of {count} {unit} is longer than the format allows ({MAX_COUNT})"),

@@ -6,6 +6,6 @@ mod frame;
 mod read;
 
 pub use allocator::{Allocator, GrowingSegment, HeapAllocator, ScratchSpace};
-pub use build::{Builder, TypedBuilder};
+pub use build::{Builder, TypedBuilder, canonicalize};
 pub use frame::FrameBuilder;
 pub use read::{Reader, ReaderOptions, ReaderSegments, SegmentArray, TypedReader};

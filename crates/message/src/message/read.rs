@@ -3,7 +3,7 @@ use core::marker::PhantomData;
 
 use crate::arena::{ReadLimiter, ReaderArena};
 use crate::capability::{CapHandle, MaybeSend, MaybeSync};
-use crate::layout::PointerReader;
+use crate::layout::{self, PointerReader};
 use crate::traits::{FromPointerReader, Owned};
 use crate::{Error, ErrorKind, Position, Result, WORD_BYTES, any_pointer};
 
@@ -176,6 +176,29 @@ impl<S: ReaderSegments> Reader<S> {
                 "the message has no root pointer: its first segment is missing or empty",
             )),
         }
+    }
+
+    /// Whether the message is in canonical form: one segment with everything in preorder, no gaps,
+    /// cut as short as it can be. Counts against the traversal limit.
+    ///
+    /// # Errors
+    /// When the message has no root pointer, a pointer in it is bad or a limit is exceeded.
+    pub fn is_canonical(&self) -> Result<bool> {
+        if self.arena.segments.len() != 1 {
+            return Ok(false);
+        }
+        layout::is_canonical(self.root_pointer()?)
+    }
+
+    /// The message in canonical form: the bytes of one segment, without a segment table. Counts
+    /// against the traversal limit.
+    ///
+    /// # Errors
+    /// When the message holds capabilities or a bad pointer, or a limit is exceeded.
+    pub fn canonicalize(&self) -> Result<Vec<u8>> {
+        super::build::canonicalize::<any_pointer::Owned>(any_pointer::Reader::new(
+            self.root_pointer()?,
+        ))
     }
 
     /// Gives the message its capability table, in the order of the indexes in its pointers.
