@@ -47,8 +47,8 @@ struct Everything {
   anything @37 :AnyPointer;
   anythings @38 :AnyPointer;
 
-  boxed @39 :Box(Text);
-  boxes @40 :List(Box(List(UInt16)));
+  parcel @39 :Parcel(Text);
+  parcels @40 :List(Parcel(List(UInt16)));
 
   corner :group {
     x @41 :Int16;
@@ -77,7 +77,7 @@ struct Small {
 
 struct Empty {}
 
-struct Box(T) {
+struct Parcel(T) {
   content @0 :T;
   count @1 :UInt8;
 }
@@ -154,7 +154,7 @@ const primes :List(UInt16) = [2, 3, 5, 7, 11];
 const names :List(Text) = ["Ada", "Grace"];
 const grid :List(List(Int32)) = [[1], [2, 3]];
 const colors :List(Color) = [green, blue];
-const boxed :Box(Text) = (content = "in a box", count = 1);
+const parcel :Parcel(Text) = (content = "in a box", count = 1);
 const defaults :Defaults = (text = "not foo");
 const all :Everything = (
   flag = true, int8 = -1, int16 = -2, int32 = -3, int64 = -4,
