@@ -8,6 +8,12 @@ use crate::traits::{FromPointerReader, Owned};
 use crate::{Error, ErrorKind, Position, Result, WORD_BYTES, any_pointer};
 
 /// What a message may cost its reader. Messages from outside should never be read without limits.
+///
+/// With a traversal limit of `T` words, everything that is read, copied, canonicalized, measured or
+/// compared through one [`Reader`] together visits at most `T` words, however its pointers overlap;
+/// a list whose elements have no size counts a word for each. A copy writes at most `2 T + 1` words
+/// (every object may need a landing pad), a canonical copy at most `T + 1`, and besides that takes
+/// memory only for as many open structs and lists as the message is deep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReaderOptions {
     /// Words that may be visited, counting those visited twice twice: the bound on what cycles and
