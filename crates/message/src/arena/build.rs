@@ -1,6 +1,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
+use super::buffers::{Buffers, SegmentBuffer};
 use super::read::ReaderArena;
 use crate::capability::CapHandle;
 use crate::layout::wire::{MAX_COUNT, far_pointer, with_offset};
@@ -33,21 +34,8 @@ pub(crate) type DynArena = BuilderArena<dyn Allocator>;
 
 /// The part of the arena that finished content lives in, readable as a message of its own.
 pub(crate) struct Segments {
-    pub(crate) buffers: Vec<SegmentBuffer>,
+    pub(crate) buffers: Buffers,
     pub(crate) caps: Vec<Option<CapHandle>>,
-}
-
-pub(crate) struct SegmentBuffer {
-    /// Front matter, then the words in use, then zeroes, or the spare room of a foreign encoder.
-    pub(crate) bytes: Vec<u8>,
-    /// Bytes in front of the segment's first word.
-    pub(crate) front_bytes: usize,
-    /// End of the words in use, counted like `bytes`.
-    pub(crate) used_end: usize,
-    /// `used_end` never passes this.
-    limit_end: usize,
-    /// Whether someone else may have written behind the words in use.
-    spare_is_out: bool,
 }
 
 /// A byte position in a segment's buffer, front matter counted.
@@ -95,129 +83,11 @@ impl Location {
     }
 }
 
-impl SegmentBuffer {
-    pub(crate) fn new(mut bytes: Vec<u8>, front_bytes: usize, grows: bool) -> Self {
-        bytes.clear();
-        let room = if grows { usize::MAX } else { bytes.capacity() };
-        bytes.resize(front_bytes, 0);
-        let words = (room.saturating_sub(front_bytes) / WORD_BYTES).min(MAX_SEGMENT_WORDS as usize);
-        Self {
-            bytes,
-            front_bytes,
-            used_end: front_bytes,
-            limit_end: words.saturating_mul(WORD_BYTES).saturating_add(front_bytes),
-            spare_is_out: false,
-        }
-    }
-
-    /// Forgets all words, as if the segment were new.
-    fn restart(&mut self) {
-        self.bytes.truncate(self.front_bytes);
-        self.used_end = self.front_bytes;
-        self.spare_is_out = false;
-    }
-
-    /// The words in use.
-    pub(crate) fn content(&self) -> &[u8] {
-        self.bytes
-            .get(self.front_bytes..self.used_end)
-            .unwrap_or_default()
-    }
-
-    pub(crate) fn content_mut(&mut self) -> &mut [u8] {
-        self.bytes
-            .get_mut(self.front_bytes..self.used_end)
-            .unwrap_or_default()
-    }
-
-    /// Appends `content` and zeroes up to `words`; the position, or `None` when there is no room.
-    #[inline]
-    fn append(&mut self, words: usize, content: &[u8]) -> Option<usize> {
-        let at = self.used_end;
-        let end = words.checked_mul(WORD_BYTES)?.checked_add(at)?;
-        if end > self.bytes.len() || self.spare_is_out {
-            return self.append_slowly(at, end, content);
-        }
-        // Zero already.
-        if !content.is_empty() {
-            self.bytes
-                .get_mut(at..at.checked_add(content.len())?)?
-                .copy_from_slice(content);
-        }
-        self.used_end = end;
-        Some(at)
-    }
-
-    #[inline(never)]
-    fn append_slowly(&mut self, at: usize, end: usize, content: &[u8]) -> Option<usize> {
-        if end > self.limit_end {
-            return None;
-        }
-        self.take_spare_back();
-        if end > self.bytes.capacity() {
-            self.bytes.try_reserve(end - self.bytes.len()).ok()?;
-        }
-        // What is copied in need not be zeroed first.
-        self.bytes.truncate(at);
-        self.bytes.extend_from_slice(content);
-        let ahead = end
-            .saturating_add(end.clamp(LEAST_ZEROED_AHEAD_BYTES, MOST_ZEROED_AHEAD_BYTES))
-            .min(self.bytes.capacity())
-            .min(self.limit_end);
-        self.bytes.resize(ahead.max(end), 0);
-        self.used_end = end;
-        Some(at)
-    }
-
-    fn take_spare_back(&mut self) {
-        if self.spare_is_out {
-            self.bytes.truncate(self.used_end);
-            self.spare_is_out = false;
-        }
-    }
-
-    /// Makes zeroed room behind the words in use.
-    pub(crate) fn spare(&mut self, bytes: usize) -> Option<()> {
-        let end = self.used_end.checked_add(bytes)?;
-        if end > self.limit_end {
-            return None;
-        }
-        self.take_spare_back();
-        if end > self.bytes.capacity() {
-            self.bytes.try_reserve(end - self.bytes.len()).ok()?;
-        }
-        self.bytes.resize(end, 0);
-        self.spare_is_out = true;
-        Some(())
-    }
-
-    /// The room that `spare` made.
-    pub(crate) fn spare_mut(&mut self) -> Option<&mut [u8]> {
-        self.bytes.get_mut(self.used_end..)
-    }
-
-    /// Makes the first `bytes` of the spare room part of the segment.
-    pub(crate) fn commit(&mut self, bytes: usize) -> bool {
-        let end = self.used_end.saturating_add(bytes);
-        let fits = bytes == 0 || (self.spare_is_out && end <= self.bytes.len());
-        if fits {
-            self.used_end = end;
-        }
-        self.take_spare_back();
-        fits
-    }
-}
-
-/// Zeroing a little more than is asked for makes most allocations free of it. More for messages
-/// that are large already, but no more than the processor's nearest cache keeps.
-const LEAST_ZEROED_AHEAD_BYTES: usize = 512;
-const MOST_ZEROED_AHEAD_BYTES: usize = 8192;
-
 impl<A: Allocator> BuilderArena<A> {
     /// An arena whose first segment exists and holds nothing but the root pointer.
     pub(crate) fn new(allocator: A) -> Self {
         let segments = Segments {
-            buffers: Vec::new(),
+            buffers: Buffers::new(),
             caps: Vec::new(),
         };
         let mut arena = Self {
@@ -234,11 +104,7 @@ impl<A: Allocator> BuilderArena<A> {
 
     /// Starts over in the first segment's buffer; the others are handed to `give_back`.
     pub(crate) fn reset(&mut self, mut give_back: impl FnMut(&mut A, Vec<u8>)) {
-        for buffer in self
-            .segments
-            .buffers
-            .drain(1.min(self.segments.buffers.len())..)
-        {
+        for buffer in self.segments.buffers.take_more() {
             give_back(&mut self.allocator, buffer.bytes);
         }
         if let Some(first) = self.segments.buffers.first_mut() {

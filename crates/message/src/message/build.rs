@@ -156,13 +156,15 @@ impl<A: Allocator> Builder<A> {
     /// # Errors
     /// When a foreign encoder has damaged the message.
     pub fn is_canonical(&self) -> Result<bool> {
-        match self.arena.segments.buffers.as_slice() {
-            [only] => crate::layout::is_canonical(crate::layout::PointerReader::root(
-                &self.arena.segments,
-                &UNLIMITED,
-                only.content(),
-                i32::MAX,
-            )),
+        match self.arena.segments.buffers.first() {
+            Some(only) if ReaderSegments::len(self) == 1 => {
+                crate::layout::is_canonical(crate::layout::PointerReader::root(
+                    &self.arena.segments,
+                    &UNLIMITED,
+                    only.content(),
+                    i32::MAX,
+                ))
+            }
             _ => Ok(false),
         }
     }
@@ -207,7 +209,7 @@ pub fn canonicalize<T: Owned>(value: impl SetterInput<T>) -> Result<Vec<u8>> {
     let mut message = Builder::new(BareSegment { first_words: 64 });
     message.set_root_canonical(value)?;
     // Without a segment, setting the root has failed.
-    let segment = message.arena.segments.buffers.pop();
+    let segment = message.arena.segments.buffers.take_first();
     Ok(segment.map_or_else(Vec::new, |mut segment| {
         segment.bytes.truncate(segment.used_end);
         segment.bytes
@@ -216,7 +218,8 @@ pub fn canonicalize<T: Owned>(value: impl SetterInput<T>) -> Result<Vec<u8>> {
 
 impl<A: Allocator> Drop for Builder<A> {
     fn drop(&mut self) {
-        for buffer in self.arena.segments.buffers.drain(..) {
+        let buffers = &mut self.arena.segments.buffers;
+        for buffer in buffers.take_first().into_iter().chain(buffers.take_more()) {
             self.arena.allocator.deallocate_segment(buffer.bytes);
         }
     }
