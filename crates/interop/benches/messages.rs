@@ -23,13 +23,28 @@ macro_rules! library {
             include!("messages/both.rs");
 
             pub mod carsales_capnp {
-                include!(concat!(env!("OUT_DIR"), "/", stringify!($name), "/carsales_capnp.rs"));
+                include!(concat!(
+                    env!("OUT_DIR"),
+                    "/",
+                    stringify!($name),
+                    "/carsales_capnp.rs"
+                ));
             }
             pub mod catrank_capnp {
-                include!(concat!(env!("OUT_DIR"), "/", stringify!($name), "/catrank_capnp.rs"));
+                include!(concat!(
+                    env!("OUT_DIR"),
+                    "/",
+                    stringify!($name),
+                    "/catrank_capnp.rs"
+                ));
             }
             pub mod eval_capnp {
-                include!(concat!(env!("OUT_DIR"), "/", stringify!($name), "/eval_capnp.rs"));
+                include!(concat!(
+                    env!("OUT_DIR"),
+                    "/",
+                    stringify!($name),
+                    "/eval_capnp.rs"
+                ));
             }
             pub mod carsales {
                 use super::{Random, api, carsales_capnp};
@@ -110,10 +125,18 @@ fn main() {
     println!("command   cargo bench -p capstan-interop --bench messages");
     println!("ours      capstan-message {}", env!("CARGO_PKG_VERSION"));
     println!("theirs    the capnp crate 0.27, same schemas, same source text, same run");
-    println!("figures   microseconds of processor time for a request and its answer, median of {rounds} rounds that take turns\n");
-    println!("{:<18}{:>10}{:>10}{:>16}{:>12}{:>10}", "case", "ours", "theirs", "theirs / ours", "bytes", "theirs");
+    println!(
+        "figures   microseconds of processor time for a request and its answer, median of {rounds} rounds that take turns\n"
+    );
+    println!(
+        "{:<18}{:>10}{:>10}{:>16}{:>12}{:>10}",
+        "case", "ours", "theirs", "theirs / ours", "bytes", "theirs"
+    );
     let mut slower = 0;
-    for contest in contests.iter().filter(|contest| contest.name.contains(&wanted)) {
+    for contest in contests
+        .iter()
+        .filter(|contest| contest.name.contains(&wanted))
+    {
         slower += u32::from(!compete(contest, rounds));
     }
     println!("\n{slower} of the cases above slower than theirs");
@@ -145,7 +168,11 @@ fn compete(contest: &Contest, rounds: u32) -> bool {
         "{}: the libraries did not do the same work",
         contest.name
     );
-    assert_eq!(our_tally.right, our_tally.answers, "{}: wrong answers", contest.name);
+    assert_eq!(
+        our_tally.right, our_tally.answers,
+        "{}: wrong answers",
+        contest.name
+    );
     let ratio = median(&mut ratios);
     println!(
         "{:<18}{:>10.2}{:>10.2}{:>15.2}x{:>12}{:>10}",
@@ -159,7 +186,11 @@ fn compete(contest: &Contest, rounds: u32) -> bool {
     ratio >= 1.0
 }
 
-fn run(iterations: u32, tally: &mut Tally, mut once: impl FnMut(&mut Random, &mut Tally)) -> Duration {
+fn run(
+    iterations: u32,
+    tally: &mut Tally,
+    mut once: impl FnMut(&mut Random, &mut Tally),
+) -> Duration {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let clock = Clock::start();
     for _ in 0..iterations {
@@ -176,7 +207,10 @@ struct Clock {
 
 impl Clock {
     fn start() -> Self {
-        Self { cpu: Self::cpu_time(), wall: Instant::now() }
+        Self {
+            cpu: Self::cpu_time(),
+            wall: Instant::now(),
+        }
     }
 
     fn elapsed(&self) -> Duration {

@@ -49,13 +49,15 @@ use random::Random;
 use theirs::everything_capnp as their_schema;
 
 const SEED: u64 = 0x5eed_0f_ca95_7a11;
-const MESSAGES: u64 = 2500;
+const MESSAGES: u64 = 4000;
 
 type OurMessage = our_message::Builder<HeapAllocator>;
 type TheirMessage = capnp::message::Builder<capnp::message::HeapAllocator>;
 
 fn our_random_message(seed: u64, segment_words: u32, opaque: bool) -> OurMessage {
-    let allocator = HeapAllocator::new().first_segment_words(segment_words).fixed_size();
+    let allocator = HeapAllocator::new()
+        .first_segment_words(segment_words)
+        .fixed_size();
     let mut message = our_message::Builder::new(allocator);
     ours::content::fill(&mut Random::new(seed, opaque), message.init_root(), 3).unwrap();
     assert!(message.error().is_none());
@@ -113,9 +115,21 @@ fn random_messages_mean_the_same_to_both() {
         let (they_ours, they_theirs) = (their_reader(&mine), their_reader(&other));
 
         let dump = our_dump(we_ours.get_root().unwrap());
-        assert_eq!(dump, our_dump(we_theirs.get_root().unwrap()), "seed {seed:#x}");
-        assert_eq!(dump, their_dump(they_ours.get_root().unwrap()), "seed {seed:#x}");
-        assert_eq!(dump, their_dump(they_theirs.get_root().unwrap()), "seed {seed:#x}");
+        assert_eq!(
+            dump,
+            our_dump(we_theirs.get_root().unwrap()),
+            "seed {seed:#x}"
+        );
+        assert_eq!(
+            dump,
+            their_dump(they_ours.get_root().unwrap()),
+            "seed {seed:#x}"
+        );
+        assert_eq!(
+            dump,
+            their_dump(they_theirs.get_root().unwrap()),
+            "seed {seed:#x}"
+        );
 
         let size = |reader: our_schema::everything::Reader<'_>| {
             let size = reader.total_size().unwrap();
@@ -127,13 +141,29 @@ fn random_messages_mean_the_same_to_both() {
         };
         let words = size(we_ours.get_root().unwrap());
         assert_eq!(words, size(we_theirs.get_root().unwrap()), "seed {seed:#x}");
-        assert_eq!(words, their_size(they_ours.get_root().unwrap()), "seed {seed:#x}");
-        assert_eq!(words, their_size(they_theirs.get_root().unwrap()), "seed {seed:#x}");
+        assert_eq!(
+            words,
+            their_size(they_ours.get_root().unwrap()),
+            "seed {seed:#x}"
+        );
+        assert_eq!(
+            words,
+            their_size(they_theirs.get_root().unwrap()),
+            "seed {seed:#x}"
+        );
 
         let canonical = we_ours.canonicalize().unwrap();
-        assert_eq!(canonical, we_theirs.canonicalize().unwrap(), "seed {seed:#x}");
+        assert_eq!(
+            canonical,
+            we_theirs.canonicalize().unwrap(),
+            "seed {seed:#x}"
+        );
         let theirs = they_ours.canonicalize().unwrap();
-        assert_eq!(canonical, capnp::Word::words_to_bytes(&theirs), "seed {seed:#x}");
+        assert_eq!(
+            canonical,
+            capnp::Word::words_to_bytes(&theirs),
+            "seed {seed:#x}"
+        );
         assert_eq!(
             we_ours.is_canonical().unwrap(),
             they_ours.is_canonical().unwrap(),
@@ -155,7 +185,10 @@ fn canonical_messages_are_canonical_to_both() {
         let message = our_random_message(SEED.wrapping_add(number), 1000, true);
         let bytes = message.into_reader().canonicalize().unwrap();
         let segments = [&bytes[..]];
-        let ours = our_message::Reader::new(our_message::SegmentArray::new(&segments), ReaderOptions::new());
+        let ours = our_message::Reader::new(
+            our_message::SegmentArray::new(&segments),
+            ReaderOptions::new(),
+        );
         assert!(ours.is_canonical().unwrap());
         let theirs = capnp::message::Reader::new(
             capnp::message::SegmentArray::new(&segments),
@@ -186,7 +219,8 @@ fn the_tool_decodes_ours_like_theirs_and_we_read_what_it_encodes() {
     assert_same_lines(&text, &again);
     let mut rest = &encoded[..];
     for expected in dumps {
-        let message = our_serialize::read_message_from_flat_slice(&mut rest, ReaderOptions::new()).unwrap();
+        let message =
+            our_serialize::read_message_from_flat_slice(&mut rest, ReaderOptions::new()).unwrap();
         assert_eq!(our_dump(message.get_root().unwrap()), expected);
     }
     assert!(rest.is_empty());
@@ -205,7 +239,12 @@ fn the_tool_makes_the_same_canonical_bytes() {
     for number in 0..30 {
         let message = our_random_message(SEED.wrapping_add(number), 50, true);
         let canonical = tool::run(
-            &["convert", "binary:canonical", "everything.capnp", "Everything"],
+            &[
+                "convert",
+                "binary:canonical",
+                "everything.capnp",
+                "Everything",
+            ],
             &frame(&message),
         );
         assert_eq!(message.into_reader().canonicalize().unwrap(), canonical);
@@ -243,7 +282,11 @@ fn constants_are_what_the_tool_says() {
         )*};
     }
     lists!(PRIMES, NAMES, holder::INSIDE);
-    let ids = our_schema::SMALLS.get().unwrap().iter().map(|small| small.get_id());
+    let ids = our_schema::SMALLS
+        .get()
+        .unwrap()
+        .iter()
+        .map(|small| small.get_id());
     assert_eq!(ids.collect::<Vec<_>>(), [1, 0, 3]);
     let grid = our_schema::GRID.get().unwrap();
     assert_eq!(grid.get(1).unwrap().iter().collect::<Vec<_>>(), [2, 3]);
@@ -256,7 +299,11 @@ fn older_and_newer_lists_are_read_alike() {
     for number in 0..300 {
         let seed = SEED.wrapping_add(number);
         let segment_words = [1, 9, 1000][(number % 3) as usize];
-        let allocator = || HeapAllocator::new().first_segment_words(segment_words).fixed_size();
+        let allocator = || {
+            HeapAllocator::new()
+                .first_segment_words(segment_words)
+                .fixed_size()
+        };
 
         let mut older = our_message::Builder::new(allocator());
         ours::content::fill_older(&mut Random::new(seed, false), older.init_root());
@@ -345,7 +392,10 @@ fn defaults_become_objects_when_they_are_changed() {
     let mut message = our_message::Builder::new_default();
     let mut root: our_schema::everything::Builder<'_> = message.init_root();
     let mut defaults = root.reborrow().init_defaults();
-    assert_eq!(defaults.reborrow().get_text().unwrap().to_str().unwrap(), "foo");
+    assert_eq!(
+        defaults.reborrow().get_text().unwrap().to_str().unwrap(),
+        "foo"
+    );
     defaults.reborrow().get_data().unwrap()[0] = b'B';
     defaults.reborrow().get_small().unwrap().set_id(8);
     defaults.reborrow().get_flags().unwrap().set(1, true);
@@ -353,9 +403,24 @@ fn defaults_become_objects_when_they_are_changed() {
     defaults.reborrow().get_float64s().unwrap().set(0, 1.5);
     defaults.reborrow().get_texts().unwrap().set(1, "xyzzy");
     defaults.reborrow().get_datas().unwrap().set(0, b"new");
-    defaults.reborrow().get_colors().unwrap().set(0, our_schema::Color::Blue);
-    defaults.reborrow().get_smalls().unwrap().get(0).set_note("one");
-    defaults.reborrow().get_matrix().unwrap().get(0).unwrap().set(1, 9);
+    defaults
+        .reborrow()
+        .get_colors()
+        .unwrap()
+        .set(0, our_schema::Color::Blue);
+    defaults
+        .reborrow()
+        .get_smalls()
+        .unwrap()
+        .get(0)
+        .set_note("one");
+    defaults
+        .reborrow()
+        .get_matrix()
+        .unwrap()
+        .get(0)
+        .unwrap()
+        .set(1, 9);
     assert_eq!(defaults.reborrow().get_voids().unwrap().len(), 2);
     let bytes = frame(&message);
     let dump = our_dump(message.get_root_as_reader().unwrap());
@@ -364,4 +429,48 @@ fn defaults_become_objects_when_they_are_changed() {
         let bytes = format!("{:?}", changed.as_bytes());
         assert!(dump.contains(&bytes), "{changed} is missing from {dump}");
     }
+}
+
+#[test]
+fn parts_move_within_a_message() {
+    let mut message = our_message::Builder::new_default();
+    let mut root: our_schema::everything::Builder<'_> = message.init_root();
+    ours::content::fill(
+        &mut Random::new(SEED, true),
+        root.reborrow().init_child(),
+        2,
+    )
+    .unwrap();
+    root.reborrow().init_smalls(2).get(1).set_note("moved");
+    root.set_name("a member");
+
+    let child = root.disown_child();
+    let smalls = root.disown_smalls();
+    // A member of the union that is not there is not taken, although its pointer is in use.
+    assert!(root.disown_small().is_null());
+    let name = root.disown_name();
+    assert!(!root.has_child() && !root.has_smalls() && !root.has_name());
+    let mut parent = root.init_child();
+    parent.adopt_child(child).unwrap();
+    parent.adopt_smalls(smalls).unwrap();
+    parent.adopt_name(name).unwrap();
+
+    let bytes = frame(&message);
+    let received = their_reader(&bytes);
+    let root: their_schema::everything::Reader<'_> = received.get_root().unwrap();
+    let parent = root.get_child().unwrap();
+    assert_eq!(
+        parent.get_smalls().unwrap().get(1).get_note().unwrap(),
+        "moved"
+    );
+    let Ok(their_schema::everything::Which::Name(Ok(name))) = parent.which() else {
+        panic!("the name is not there");
+    };
+    assert_eq!(name, "a member");
+    let mut expected = our_message::Builder::new_default();
+    ours::content::fill(&mut Random::new(SEED, true), expected.init_root(), 2).unwrap();
+    assert_eq!(
+        their_dump(parent.get_child().unwrap()),
+        our_dump(expected.get_root_as_reader().unwrap())
+    );
 }

@@ -308,6 +308,7 @@ pub mod message {
             !self.reader.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn which(self) -> ::core::result::Result<WhichReader<'a>, _capnp::NotInSchema> {
             match self.reader.get_data_field::<u16>(0) {
                 0 => ::core::result::Result::Ok(Which::Unimplemented(self.get_unimplemented())),
@@ -909,6 +910,7 @@ pub mod message {
             !self.builder.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn which(mut self) -> ::core::result::Result<WhichBuilder<'a>, _capnp::NotInSchema> {
             match self.builder.get_data_field::<u16>(0) {
                 0 => ::core::result::Result::Ok(Which::Unimplemented(self.get_unimplemented())),
@@ -1502,6 +1504,7 @@ pub mod call {
                 !self.reader.is_pointer_field_null(2)
             }
 
+            #[inline]
             pub fn which(self) -> ::core::result::Result<WhichReader<'a>, _capnp::NotInSchema> {
                 match self.reader.get_data_field::<u16>(3) {
                     0 => ::core::result::Result::Ok(Which::Caller(self.get_caller())),
@@ -1584,6 +1587,7 @@ pub mod call {
                 !self.builder.is_pointer_field_null(2)
             }
 
+            #[inline]
             pub fn which(mut self) -> ::core::result::Result<WhichBuilder<'a>, _capnp::NotInSchema> {
                 match self.builder.get_data_field::<u16>(3) {
                     0 => ::core::result::Result::Ok(Which::Caller(self.get_caller())),
@@ -1784,6 +1788,7 @@ pub mod return_ {
             self.reader.get_bool_field(33)
         }
 
+        #[inline]
         pub fn which(self) -> ::core::result::Result<WhichReader<'a>, _capnp::NotInSchema> {
             match self.reader.get_data_field::<u16>(3) {
                 0 => ::core::result::Result::Ok(Which::Results(self.get_results())),
@@ -1998,6 +2003,7 @@ pub mod return_ {
             self.builder.set_bool_field(33, value);
         }
 
+        #[inline]
         pub fn which(mut self) -> ::core::result::Result<WhichBuilder<'a>, _capnp::NotInSchema> {
             match self.builder.get_data_field::<u16>(3) {
                 0 => ::core::result::Result::Ok(Which::Results(self.get_results())),
@@ -2329,6 +2335,7 @@ pub mod resolve {
             !self.reader.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn which(self) -> ::core::result::Result<WhichReader<'a>, _capnp::NotInSchema> {
             match self.reader.get_data_field::<u16>(2) {
                 0 => ::core::result::Result::Ok(Which::Cap(self.get_cap())),
@@ -2440,6 +2447,7 @@ pub mod resolve {
             !self.builder.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn which(mut self) -> ::core::result::Result<WhichBuilder<'a>, _capnp::NotInSchema> {
             match self.builder.get_data_field::<u16>(2) {
                 0 => ::core::result::Result::Ok(Which::Cap(self.get_cap())),
@@ -2840,6 +2848,7 @@ pub mod disembargo {
                 !self.reader.is_pointer_field_null(1)
             }
 
+            #[inline]
             pub fn which(self) -> ::core::result::Result<WhichReader<'a>, _capnp::NotInSchema> {
                 match self.reader.get_data_field::<u16>(2) {
                     0 => ::core::result::Result::Ok(Which::SenderLoopback(self.get_sender_loopback())),
@@ -2931,6 +2940,7 @@ pub mod disembargo {
                 !self.builder.is_pointer_field_null(1)
             }
 
+            #[inline]
             pub fn which(mut self) -> ::core::result::Result<WhichBuilder<'a>, _capnp::NotInSchema> {
                 match self.builder.get_data_field::<u16>(2) {
                     0 => ::core::result::Result::Ok(Which::SenderLoopback(self.get_sender_loopback())),
@@ -3870,6 +3880,7 @@ pub mod message_target {
             !self.reader.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn which(self) -> ::core::result::Result<WhichReader<'a>, _capnp::NotInSchema> {
             match self.reader.get_data_field::<u16>(2) {
                 0 => ::core::result::Result::Ok(Which::ImportedCap(self.get_imported_cap())),
@@ -3944,6 +3955,7 @@ pub mod message_target {
             !self.builder.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn which(mut self) -> ::core::result::Result<WhichBuilder<'a>, _capnp::NotInSchema> {
             match self.builder.get_data_field::<u16>(2) {
                 0 => ::core::result::Result::Ok(Which::ImportedCap(self.get_imported_cap())),
@@ -4310,6 +4322,7 @@ pub mod cap_descriptor {
             self.reader.get_data_field_mask::<u8>(2, 255)
         }
 
+        #[inline]
         pub fn which(self) -> ::core::result::Result<WhichReader<'a>, _capnp::NotInSchema> {
             match self.reader.get_data_field::<u16>(0) {
                 0 => ::core::result::Result::Ok(Which::None(self.get_none())),
@@ -4476,6 +4489,7 @@ pub mod cap_descriptor {
             self.builder.set_data_field_mask::<u8>(2, value, 255);
         }
 
+        #[inline]
         pub fn which(mut self) -> ::core::result::Result<WhichBuilder<'a>, _capnp::NotInSchema> {
             match self.builder.get_data_field::<u16>(0) {
                 0 => ::core::result::Result::Ok(Which::None(self.get_none())),
@@ -4782,6 +4796,7 @@ pub mod promised_answer {
                 self.reader.get_data_field::<u16>(1)
             }
 
+            #[inline]
             pub fn which(self) -> ::core::result::Result<WhichReader, _capnp::NotInSchema> {
                 match self.reader.get_data_field::<u16>(0) {
                     0 => ::core::result::Result::Ok(Which::Noop(self.get_noop())),
@@ -4830,6 +4845,7 @@ pub mod promised_answer {
                 self.builder.set_data_field::<u16>(1, value);
             }
 
+            #[inline]
             pub fn which(mut self) -> ::core::result::Result<WhichBuilder, _capnp::NotInSchema> {
                 match self.builder.get_data_field::<u16>(0) {
                     0 => ::core::result::Result::Ok(Which::Noop(self.get_noop())),

@@ -416,6 +416,7 @@ fn write_which(
     let arguments = alias_parameters(cx, types);
     w.blank();
     let mutability = if view == "Builder" { "mut " } else { "" };
+    line!(w, "#[inline]");
     open!(
         w,
         "pub fn which({mutability}self) -> ::core::result::Result<Which{view}{arguments}, {message}::NotInSchema> {{"

@@ -1615,6 +1615,7 @@ pub mod return_ {
             self.reader.get_data_field::<u8>(8)
         }
 
+        #[inline]
         pub fn which(self) -> ::core::result::Result<WhichReader<'a>, _capnp::NotInSchema> {
             match self.reader.get_data_field::<u16>(0) {
                 0 => ::core::result::Result::Ok(Which::None(self.get_none())),
@@ -1838,6 +1839,7 @@ pub mod return_ {
             self.builder.set_data_field::<u8>(8, value);
         }
 
+        #[inline]
         pub fn which(mut self) -> ::core::result::Result<WhichBuilder<'a>, _capnp::NotInSchema> {
             match self.builder.get_data_field::<u16>(0) {
                 0 => ::core::result::Result::Ok(Which::None(self.get_none())),
@@ -2033,6 +2035,7 @@ pub mod return_ {
                     !self.reader.is_pointer_field_null(1)
                 }
 
+                #[inline]
                 pub fn which(self) -> ::core::result::Result<WhichReader<'a>, _capnp::NotInSchema> {
                     match self.reader.get_data_field::<u16>(1) {
                         0 => ::core::result::Result::Ok(Which::Left(self.get_left())),
@@ -2102,6 +2105,7 @@ pub mod return_ {
                     !self.builder.is_pointer_field_null(1)
                 }
 
+                #[inline]
                 pub fn which(mut self) -> ::core::result::Result<WhichBuilder<'a>, _capnp::NotInSchema> {
                     match self.builder.get_data_field::<u16>(1) {
                         0 => ::core::result::Result::Ok(Which::Left(self.get_left())),
@@ -2515,6 +2519,7 @@ pub mod all_void {
             ()
         }
 
+        #[inline]
         pub fn which(self) -> ::core::result::Result<WhichReader, _capnp::NotInSchema> {
             match self.reader.get_data_field::<u16>(0) {
                 0 => ::core::result::Result::Ok(Which::A(self.get_a())),
@@ -2558,6 +2563,7 @@ pub mod all_void {
             self.builder.set_data_field::<u16>(0, 1);
         }
 
+        #[inline]
         pub fn which(mut self) -> ::core::result::Result<WhichBuilder, _capnp::NotInSchema> {
             match self.builder.get_data_field::<u16>(0) {
                 0 => ::core::result::Result::Ok(Which::A(self.get_a())),
@@ -3136,6 +3142,7 @@ pub mod box_ {
             ::core::convert::TryFrom::try_from(self.reader.get_data_field::<u16>(1))
         }
 
+        #[inline]
         pub fn which(self) -> ::core::result::Result<WhichReader<'a, T>, _capnp::NotInSchema> {
             match self.reader.get_data_field::<u16>(0) {
                 0 => ::core::result::Result::Ok(Which::Empty(self.get_empty())),
@@ -3322,6 +3329,7 @@ pub mod box_ {
             self.builder.set_data_field::<u16>(1, u16::from(value));
         }
 
+        #[inline]
         pub fn which(mut self) -> ::core::result::Result<WhichBuilder<'a, T>, _capnp::NotInSchema> {
             match self.builder.get_data_field::<u16>(0) {
                 0 => ::core::result::Result::Ok(Which::Empty(self.get_empty())),

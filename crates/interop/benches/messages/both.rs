@@ -14,7 +14,10 @@ pub trait Case {
         request: <Self::Request as Owned>::Reader<'_>,
         response: <Self::Response as Owned>::Builder<'_>,
     ) -> api::Result<()>;
-    fn check(response: <Self::Response as Owned>::Reader<'_>, expected: &Self::Expected) -> api::Result<bool>;
+    fn check(
+        response: <Self::Response as Owned>::Reader<'_>,
+        expected: &Self::Expected,
+    ) -> api::Result<bool>;
 }
 
 /// Messages are passed in memory: no bytes are made.

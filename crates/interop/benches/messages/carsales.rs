@@ -88,14 +88,20 @@ fn value_of(car: car::Reader<'_>) -> api::Result<u64> {
         value += u64::from(wheel.get_diameter_cm()) * u64::from(wheel.get_diameter_cm()) / 4;
         value += if wheel.get_for_snow() { 100 } else { 0 };
     }
-    value += u64::from(car.get_length_mm()) * u64::from(car.get_width_mm()) * u64::from(car.get_height_mm())
+    value += u64::from(car.get_length_mm())
+        * u64::from(car.get_width_mm())
+        * u64::from(car.get_height_mm())
         / 50_000_000;
     let engine = car.get_engine()?;
     value += u64::from(engine.get_horsepower()) * 40;
     if engine.get_uses_electricity() {
         value += if engine.get_uses_petrol() { 5000 } else { 3000 };
     }
-    value += if car.get_has_electric_windows() { 100 } else { 0 };
+    value += if car.get_has_electric_windows() {
+        100
+    } else {
+        0
+    };
     value += if car.get_has_electric_seats() { 200 } else { 0 };
     value += if car.get_has_cruise_control() { 300 } else { 0 };
     value += if car.get_has_navigation() { 900 } else { 0 };

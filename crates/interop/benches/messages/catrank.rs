@@ -5,8 +5,8 @@ use catrank_capnp::{hit, results};
 pub struct Catrank;
 
 const WORDS: [&str; 13] = [
-    "foo ", "bar ", "baz ", "qux ", "quux ", "corge ", "grault ", "garply ", "waldo ", "fred ", "plugh ", "xyzzy ",
-    "thud ",
+    "foo ", "bar ", "baz ", "qux ", "quux ", "corge ", "grault ", "garply ", "waldo ", "fred ",
+    "plugh ", "xyzzy ", "thud ",
 ];
 
 impl super::Case for Catrank {
@@ -77,7 +77,10 @@ impl super::Case for Catrank {
 
     fn check(response: results::Reader<'_>, expected: &u32) -> api::Result<bool> {
         let hits = response.get_hits()?;
-        let good = hits.iter().take_while(|hit| hit.get_score() > 1001.0).count();
+        let good = hits
+            .iter()
+            .take_while(|hit| hit.get_score() > 1001.0)
+            .count();
         Ok(good as u32 <= *expected)
     }
 }

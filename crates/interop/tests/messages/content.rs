@@ -224,7 +224,12 @@ pub fn dump(from: everything::Reader<'_>, out: &mut String) -> Result<()> {
         from.get_float64().to_bits(),
         u16::from(from.get_color()?),
     )?;
-    writeln!(out, "{:?} {:?}", from.get_text()?.as_bytes(), from.get_data()?)?;
+    writeln!(
+        out,
+        "{:?} {:?}",
+        from.get_text()?.as_bytes(),
+        from.get_data()?
+    )?;
     macro_rules! lists {
         ($($get:ident),*) => {$({
             write!(out, "{}:", stringify!($get))?;
@@ -235,8 +240,17 @@ pub fn dump(from: everything::Reader<'_>, out: &mut String) -> Result<()> {
         })*};
     }
     lists!(
-        get_voids, get_flags, get_int8s, get_int16s, get_int32s, get_int64s, get_uint8s, get_uint16s, get_uint32s,
-        get_uint64s, get_datas
+        get_voids,
+        get_flags,
+        get_int8s,
+        get_int16s,
+        get_int32s,
+        get_int64s,
+        get_uint8s,
+        get_uint16s,
+        get_uint32s,
+        get_uint64s,
+        get_datas
     );
     for number in from.get_float32s()? {
         write!(out, " {:x}", number.to_bits())?;
@@ -275,13 +289,27 @@ pub fn dump(from: everything::Reader<'_>, out: &mut String) -> Result<()> {
     }
     if from.has_parcel() {
         let parcel = from.get_parcel()?;
-        writeln!(out, "parcel {:?} {}", parcel.get_content()?.as_bytes(), parcel.get_count())?;
+        writeln!(
+            out,
+            "parcel {:?} {}",
+            parcel.get_content()?.as_bytes(),
+            parcel.get_count()
+        )?;
     }
     for parcel in from.get_parcels()? {
-        writeln!(out, "{:?}", parcel.get_content()?.iter().collect::<Vec<_>>())?;
+        writeln!(
+            out,
+            "{:?}",
+            parcel.get_content()?.iter().collect::<Vec<_>>()
+        )?;
     }
     let corner = from.get_corner();
-    writeln!(out, "corner {} {:?}", corner.get_x(), corner.get_label()?.as_bytes())?;
+    writeln!(
+        out,
+        "corner {} {:?}",
+        corner.get_x(),
+        corner.get_label()?.as_bytes()
+    )?;
     match from.which()? {
         everything::Which::None(()) => writeln!(out, "none")?,
         everything::Which::Number(number) => writeln!(out, "number {number}")?,
@@ -313,7 +341,13 @@ fn dump_texts(texts: api::text_list::Reader<'_>, out: &mut String) -> Result<()>
 }
 
 fn dump_small(small: small::Reader<'_>, out: &mut String) -> Result<()> {
-    Ok(writeln!(out, "small {} {} {:?}", small.get_id(), small.get_on(), small.get_note()?.as_bytes())?)
+    Ok(writeln!(
+        out,
+        "small {} {} {:?}",
+        small.get_id(),
+        small.get_on(),
+        small.get_note()?.as_bytes()
+    )?)
 }
 
 fn dump_defaults(from: defaults::Reader<'_>, out: &mut String) -> Result<()> {
@@ -333,11 +367,23 @@ fn dump_defaults(from: defaults::Reader<'_>, out: &mut String) -> Result<()> {
         from.get_float64().to_bits(),
         u16::from(from.get_color()?),
     )?;
-    writeln!(out, "{:?} {:?}", from.get_text()?.as_bytes(), from.get_data()?)?;
+    writeln!(
+        out,
+        "{:?} {:?}",
+        from.get_text()?.as_bytes(),
+        from.get_data()?
+    )?;
     dump_small(from.get_small()?, out)?;
     writeln!(out, "{:?}", from.get_flags()?.iter().collect::<Vec<_>>())?;
     writeln!(out, "{:?}", from.get_int16s()?.iter().collect::<Vec<_>>())?;
-    writeln!(out, "{:?}", from.get_float64s()?.iter().map(f64::to_bits).collect::<Vec<_>>())?;
+    writeln!(
+        out,
+        "{:?}",
+        from.get_float64s()?
+            .iter()
+            .map(f64::to_bits)
+            .collect::<Vec<_>>()
+    )?;
     dump_texts(from.get_texts()?, out)?;
     for data in from.get_datas()? {
         writeln!(out, "{:?}", data?)?;
@@ -419,10 +465,20 @@ pub fn dump_older(from: older_lists::Reader<'_>, out: &mut String) -> Result<()>
 /// What someone who knows the newer schema sees.
 pub fn dump_newer(from: newer_lists::Reader<'_>, out: &mut String) -> Result<()> {
     for number in from.get_numbers()? {
-        writeln!(out, "{} {:?}", number.get_number(), number.get_label()?.as_bytes())?;
+        writeln!(
+            out,
+            "{} {:?}",
+            number.get_number(),
+            number.get_label()?.as_bytes()
+        )?;
     }
     for name in from.get_names()? {
-        writeln!(out, "{:?} {}", name.get_name()?.as_bytes(), name.get_number())?;
+        writeln!(
+            out,
+            "{:?} {}",
+            name.get_name()?.as_bytes(),
+            name.get_number()
+        )?;
     }
     for one in from.get_structs()?.iter().chain([from.get_one()?]) {
         writeln!(
@@ -434,7 +490,12 @@ pub fn dump_newer(from: newer_lists::Reader<'_>, out: &mut String) -> Result<()>
             one.get_tail()?
         )?;
         for more in one.get_more()? {
-            writeln!(out, "more {} {:?}", more.get_id(), more.get_name()?.as_bytes())?;
+            writeln!(
+                out,
+                "more {} {:?}",
+                more.get_id(),
+                more.get_name()?.as_bytes()
+            )?;
         }
     }
     Ok(())

@@ -37,23 +37,39 @@ impl Random {
     /// Often zero, often small.
     pub fn sparse(&mut self) -> u64 {
         let shift = self.below(64);
-        if self.one_in(3) { 0 } else { self.next() >> shift }
+        if self.one_in(3) {
+            0
+        } else {
+            self.next() >> shift
+        }
     }
 
     pub fn float32(&mut self) -> f32 {
         let bits = self.next() as u32;
-        if self.opaque { f32::from_bits(bits) } else { f32::from(bits as i16) / 8.0 }
+        if self.opaque {
+            f32::from_bits(bits)
+        } else {
+            f32::from(bits as i16) / 8.0
+        }
     }
 
     pub fn float64(&mut self) -> f64 {
         let bits = self.next();
-        if self.opaque { f64::from_bits(bits) } else { f64::from(bits as i32) / 1024.0 }
+        if self.opaque {
+            f64::from_bits(bits)
+        } else {
+            f64::from(bits as i32) / 1024.0
+        }
     }
 
     pub fn text(&mut self) -> String {
-        const CHARACTERS: [char; 12] = ['a', 'Z', '0', ' ', '"', '\'', '\\', '\n', '\t', 'é', '漢', '🦀'];
+        const CHARACTERS: [char; 12] = [
+            'a', 'Z', '0', ' ', '"', '\'', '\\', '\n', '\t', 'é', '漢', '🦀',
+        ];
         let length = self.below(12);
-        (0..length).map(|_| CHARACTERS[self.below(12) as usize]).collect()
+        (0..length)
+            .map(|_| CHARACTERS[self.below(12) as usize])
+            .collect()
     }
 
     pub fn bytes(&mut self, end: u32) -> Vec<u8> {

@@ -2400,6 +2400,7 @@ pub mod answer {
             !self.reader.is_pointer_field_null(3)
         }
 
+        #[inline]
         pub fn which(self) -> ::core::result::Result<WhichReader, _capnp::NotInSchema> {
             match self.reader.get_data_field::<u16>(0) {
                 0 => ::core::result::Result::Ok(Which::None(self.get_none())),
@@ -2523,6 +2524,7 @@ pub mod answer {
             !self.builder.is_pointer_field_null(3)
         }
 
+        #[inline]
         pub fn which(mut self) -> ::core::result::Result<WhichBuilder, _capnp::NotInSchema> {
             match self.builder.get_data_field::<u16>(0) {
                 0 => ::core::result::Result::Ok(Which::None(self.get_none())),
