@@ -16,9 +16,10 @@ use capstan_message::message::{
     Builder, FrameBuilder, HeapAllocator, Reader, ReaderOptions, ReaderSegments, ScratchSpace,
     SegmentArray, canonicalize,
 };
+use capstan_message::traits::{FromPointerBuilder, FromPointerReader};
 use capstan_message::{
-    ErrorKind, any_list, any_pointer, any_struct, constant, data, primitive_list, struct_list,
-    text, text_list, word,
+    ErrorKind, any_list, any_pointer, any_pointer_list, any_struct, constant, data, primitive_list,
+    struct_list, text, text_list, word,
 };
 use common::person::person;
 use common::{Value, any_value, build, list_pointer, read, struct_pointer};
@@ -317,4 +318,80 @@ fn the_heap_and_frames_make_one_segment() {
     assert_eq!((heap.len(), frame.len()), (1, 1));
     assert_eq!(heap.get_segment(0), frame.get_segment(0));
     assert_eq!(read(root(&heap)).unwrap(), read(root(&frame)).unwrap());
+}
+
+#[test]
+fn lists_of_pointers_to_anything() {
+    for words in [1, 1024] {
+        let allocator = HeapAllocator::new().first_segment_words(words).fixed_size();
+        let mut message = Builder::new(allocator);
+        let mut list: any_pointer_list::Builder<'_> = message.initn_root(4);
+        list.reborrow()
+            .get(0)
+            .set_as::<text::Owned>("text")
+            .unwrap();
+        let mut numbers: primitive_list::Builder<'_, u32> = list.reborrow().get(1).initn_as(2);
+        numbers.set(1, 7);
+        let mut someone: person::Builder<'_> = list.reborrow().get(2).init_as();
+        someone.set_name("Ada");
+
+        let list: any_pointer_list::Reader<'_> = message.get_root_as_reader().unwrap();
+        let element = |index| list.get(index).unwrap();
+        assert_eq!(element(0).get_as::<text::Reader<'_>>().unwrap(), "text");
+        let numbers: primitive_list::Reader<'_, u32> = element(1).get_as().unwrap();
+        assert_eq!(numbers.get(1), 7);
+        let someone: person::Reader<'_> = element(2).get_as().unwrap();
+        assert_eq!(someone.get_name().unwrap(), "Ada");
+        assert!(element(3).is_null());
+        assert_eq!(list.total_size().unwrap(), {
+            let root = root(&message).total_size().unwrap();
+            assert!(root.word_count > 4);
+            root
+        });
+
+        let mut copy = Builder::new_default();
+        copy.set_root::<any_pointer_list::Owned>(list).unwrap();
+        assert!(root(&copy).equals(&root(&message)).unwrap().is_equal());
+    }
+}
+
+#[test]
+fn defaults_of_untyped_pointers() {
+    static TEXT: [capstan_message::Word; 2] = [
+        word(1, 0, 0, 0, 26, 0, 0, 0),
+        word(b'h', b'i', 0, 0, 0, 0, 0, 0),
+    ];
+    static PAIR: [capstan_message::Word; 2] =
+        [word(0, 0, 0, 0, 1, 0, 0, 0), word(5, 0, 0, 0, 0, 0, 0, 0)];
+    let null = PointerReader::new_default();
+    let any = any_pointer::Reader::get_from_pointer(&null, Some(&TEXT)).unwrap();
+    assert_eq!(any.get_as::<text::Reader<'_>>().unwrap(), "hi");
+    let list = any_list::Reader::get_from_pointer(&null, Some(&TEXT)).unwrap();
+    assert_eq!(list.get_as::<data::Reader<'_>>().unwrap(), b"hi\0");
+    let object = any_struct::Reader::get_from_pointer(&null, Some(&PAIR)).unwrap();
+    assert_eq!(object.data_section()[0], 5);
+
+    // A builder makes the default its own, so that it can be changed.
+    let mut message = Builder::new_default();
+    let root = message.get_root_any().builder;
+    let list = any_list::Builder::get_from_pointer(root, Some(&TEXT)).unwrap();
+    list.get_as::<text::Builder<'_>>().unwrap().as_bytes_mut()[0] = b'H';
+    assert_eq!(
+        message.get_root_as_reader::<text::Reader<'_>>().unwrap(),
+        "Hi"
+    );
+    message.get_root_any().clear();
+    let root = message.get_root_any().builder;
+    let object = any_struct::Builder::get_from_pointer(root, Some(&PAIR)).unwrap();
+    let size = StructSize {
+        data: 2,
+        pointers: 1,
+    };
+    let mut object = object.into_struct_builder(size).unwrap();
+    assert_eq!((object.size(), object.get_data_field::<u64>(0)), (size, 5));
+    object.set_data_field(1, 6u64);
+    message.get_root_any().clear();
+    let root = message.get_root_any().builder;
+    let any = any_pointer::Builder::get_from_pointer(root, Some(&TEXT)).unwrap();
+    assert_eq!(any.get_as::<text::Builder<'_>>().unwrap().as_bytes(), b"hi");
 }
