@@ -50,7 +50,7 @@ use random::Random;
 use theirs::everything_capnp as their_schema;
 
 const SEED: u64 = 0x5eed_ca95_7a11;
-const MESSAGES: u64 = 4000;
+const MESSAGES: u64 = 3000;
 
 type OurMessage = our_message::Builder<HeapAllocator>;
 type TheirMessage = capnp::message::Builder<capnp::message::HeapAllocator>;

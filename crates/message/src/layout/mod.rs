@@ -8,6 +8,7 @@ mod built;
 mod canonical;
 mod copy;
 mod equality;
+mod grow;
 mod list_builder;
 mod list_reader;
 mod pointer_builder;

@@ -1,8 +1,9 @@
 //! Making lists longer and shorter.
 
 use super::built::Built;
+use super::grow::{grow_list, move_list};
 use super::list_builder::Shape;
-use super::pointer_builder::{PointerBuilder, grow_list, move_list, too_long};
+use super::pointer_builder::{PointerBuilder, too_long};
 use super::wire::{ElementSize, MAX_COUNT, StructSize, WirePointer, list_tag, struct_tag};
 use crate::arena::{DynArena, Location};
 use crate::{Error, ErrorKind, Result, WORD_BYTES};
