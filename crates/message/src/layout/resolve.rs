@@ -30,8 +30,8 @@ impl<'a> SegmentRef<'a> {
     pub(crate) fn pointer(self, word: u32, nesting_limit: i32) -> PointerReader<'a> {
         let found = (word as usize)
             .checked_mul(WORD_BYTES)
-            .and_then(|at| self.bytes.get(at..))
-            .and_then(|rest| rest.first_chunk());
+            .and_then(|at| self.bytes.get(at..at.checked_add(WORD_BYTES)?))
+            .and_then(|pointer| pointer.first_chunk());
         let wire = match found {
             Some(bytes) => u64::from_le_bytes(*bytes),
             None => 0,

@@ -219,7 +219,11 @@ pub fn canonicalize<T: Owned>(value: impl SetterInput<T>) -> Result<Vec<u8>> {
 impl<A: Allocator> Drop for Builder<A> {
     fn drop(&mut self) {
         let buffers = &mut self.arena.segments.buffers;
-        for buffer in buffers.take_first().into_iter().chain(buffers.take_more()) {
+        if let Some(first) = buffers.first_mut() {
+            let bytes = core::mem::take(&mut first.bytes);
+            self.arena.allocator.deallocate_segment(bytes);
+        }
+        for buffer in buffers.take_more() {
             self.arena.allocator.deallocate_segment(buffer.bytes);
         }
     }
