@@ -1,16 +1,29 @@
-//! Generates the `capnp` crates' side of the example's schema, for the peer in `tests/peers`.
+//! Generates code for the schemas of the tests and benches: with the `capnp` crates' generator, for
+//! the peers, and with ours.
 
 #![allow(
     clippy::panic,
     reason = "a build script has no other way to say what is missing"
 )]
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
-const SCHEMA_DIR: &str = "../../examples-web/upload";
+use capstan_codegen::rust::{self, Options};
+use capstan_schema::{NoFiles, SourceFile, compile};
+
+/// Read by `tests/peers`.
+const EXAMPLE_DIR: &str = "../../examples-web/upload";
+
+/// Read by `tests/messages.rs` and `benches/messages.rs`, from both generators.
+const SCHEMA_DIR: &str = "schemas";
+
+const SCHEMAS: [&str; 4] = ["carsales", "catrank", "eval", "everything"];
 
 fn main() {
-    println!("cargo::rerun-if-changed={SCHEMA_DIR}/files.capnp");
+    println!("cargo::rerun-if-changed={EXAMPLE_DIR}/files.capnp");
+    println!("cargo::rerun-if-changed={SCHEMA_DIR}");
     if let Err(error) = Command::new("capnp").arg("--version").output() {
         panic!(
             "The interoperability tests need the reference schema compiler: running `capnp --version` failed ({error}). \
@@ -18,10 +31,51 @@ fn main() {
         );
     }
     if let Err(error) = capnpc::CompilerCommand::new()
-        .src_prefix(SCHEMA_DIR)
-        .file(format!("{SCHEMA_DIR}/files.capnp"))
+        .src_prefix(EXAMPLE_DIR)
+        .file(format!("{EXAMPLE_DIR}/files.capnp"))
         .run()
     {
-        panic!("capnp could not compile {SCHEMA_DIR}/files.capnp: {error}");
+        panic!("capnp could not compile {EXAMPLE_DIR}/files.capnp: {error}");
+    }
+    let out = std::env::var("OUT_DIR").unwrap_or_else(|error| panic!("OUT_DIR: {error}"));
+    theirs(&Path::new(&out).join("theirs"));
+    ours(&Path::new(&out).join("ours"));
+}
+
+fn theirs(out: &Path) {
+    let mut command = capnpc::CompilerCommand::new();
+    command
+        .src_prefix(SCHEMA_DIR)
+        .output_path(out)
+        .default_parent_module(vec!["theirs".to_string()]);
+    for name in SCHEMAS {
+        command.file(format!("{SCHEMA_DIR}/{name}.capnp"));
+    }
+    if let Err(error) = command.run() {
+        panic!("capnp could not compile the files in {SCHEMA_DIR}: {error}");
+    }
+}
+
+fn ours(out: &Path) {
+    if let Err(error) = fs::create_dir_all(out) {
+        panic!("cannot make {}: {error}", out.display());
+    }
+    for name in SCHEMAS {
+        let path = format!("{SCHEMA_DIR}/{name}.capnp");
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let source = SourceFile::new(format!("{name}.capnp"), text);
+        let schema = compile(&NoFiles, &[source]).unwrap_or_else(|errors| {
+            let errors: Vec<String> = errors.iter().map(|error| error.render()).collect();
+            panic!("{}", errors.join("\n"))
+        });
+        let Some(file) = schema.requested_files.first() else {
+            panic!("{path}: no file came out of the compiler");
+        };
+        let code = rust::generate(&schema, file.id, &Options::messages_only())
+            .unwrap_or_else(|error| panic!("{path}: {error}"));
+        let target = out.join(format!("{name}_capnp.rs"));
+        if let Err(error) = fs::write(&target, code) {
+            panic!("{}: {error}", target.display());
+        }
     }
 }

@@ -1,9 +1,12 @@
 //! Pointers to anything.
 
 use crate::capability::{CapHandle, FromCapability};
-use crate::layout::{PointerBuilder, PointerKind, PointerReader};
+use crate::layout::{
+    ElementSize, Equality, PointerBuilder, PointerKind, PointerReader, StructSize,
+};
+use crate::orphan::Orphan;
 use crate::traits::{FromPointerBuilder, FromPointerReader, SetterInput};
-use crate::{MessageSize, Result, Word};
+use crate::{MessageSize, Result, Word, any_list, any_struct};
 
 /// The type `AnyPointer`, and whatever an unbound type parameter stands for.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +53,14 @@ impl<'a> Reader<'a> {
     /// When a pointer on the way is bad or a limit is exceeded.
     pub fn target_size(&self) -> Result<MessageSize> {
         self.reader.total_size()
+    }
+
+    /// Whether both hold the same, capabilities aside; see [`PointerReader::equals`].
+    ///
+    /// # Errors
+    /// When a pointer on the way is bad or a limit is exceeded.
+    pub fn equals(&self, other: &Reader<'_>) -> Result<Equality> {
+        self.reader.equals(&other.reader)
     }
 
     /// The value as a struct, list, text, data or client.
@@ -169,6 +180,45 @@ impl<'a> Builder<'a> {
     /// Sets the pointer to a capability.
     pub fn set_as_capability(&mut self, cap: CapHandle) {
         self.builder.reborrow().set_capability(cap);
+    }
+
+    /// Takes what is here out of the tree, leaving a null pointer.
+    pub fn disown<T>(self) -> Orphan<T> {
+        self.builder.disown()
+    }
+
+    /// Puts an orphan of the same message here.
+    ///
+    /// # Errors
+    /// When it came from another message.
+    pub fn adopt<T>(self, orphan: Orphan<T>) -> Result<()> {
+        self.builder.adopt(orphan)
+    }
+
+    /// A new struct of any size, all zero.
+    pub fn init_as_any_struct(mut self, size: StructSize) -> any_struct::Builder<'a> {
+        self.builder.reborrow().init_struct(size);
+        any_struct::Builder::new(self.builder)
+    }
+
+    /// A new list of scalars or pointers, all zero.
+    pub fn init_as_any_list(
+        mut self,
+        element_size: ElementSize,
+        count: u32,
+    ) -> any_list::Builder<'a> {
+        self.builder.reborrow().init_list(element_size, count);
+        any_list::Builder::new(self.builder)
+    }
+
+    /// A new list of structs of any size, all zero.
+    pub fn init_as_list_of_any_struct(
+        mut self,
+        size: StructSize,
+        count: u32,
+    ) -> any_list::Builder<'a> {
+        self.builder.reborrow().init_struct_list(count, size);
+        any_list::Builder::new(self.builder)
     }
 
     /// Makes the pointer null.

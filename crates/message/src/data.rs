@@ -13,6 +13,8 @@ impl crate::traits::Owned for Owned {
     type Builder<'a> = Builder<'a>;
 }
 
+impl crate::orphan::Resizable for Owned {}
+
 /// Bytes in a message.
 pub type Reader<'a> = &'a [u8];
 

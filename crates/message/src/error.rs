@@ -64,6 +64,8 @@ pub enum ErrorKind {
     TooManySegments,
     /// A message, segment or list exceeds what the format or the options allow.
     TooLarge,
+    /// An orphan was given to another message than the one it came from.
+    ForeignOrphan,
     /// The allocator had no room for what was built.
     AllocationFailed,
     /// An enum or union value that this schema does not know.

@@ -12,16 +12,20 @@
 
 extern crate alloc;
 
+pub mod any_list;
 pub mod any_pointer;
 pub mod any_pointer_list;
+pub mod any_struct;
 pub mod capability;
 pub mod capability_list;
+pub mod constant;
 pub mod data;
 pub mod data_list;
 pub mod enum_list;
 pub mod layout;
 pub mod list_list;
 pub mod message;
+pub mod orphan;
 pub mod primitive_list;
 pub mod serialize;
 pub mod struct_list;

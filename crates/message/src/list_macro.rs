@@ -19,6 +19,8 @@ macro_rules! list_type {
             type Builder<$a> = Builder<$a $(, $t)?>;
         }
 
+        impl$(<$t: $bound>)? crate::orphan::Resizable for Owned$(<$t>)? {}
+
         /// The list in a message.
         pub struct Reader<$a $(, $t)?> {
             pub(crate) reader: crate::layout::ListReader<$a>,
@@ -60,6 +62,14 @@ macro_rules! list_type {
             #[must_use]
             pub fn is_empty(&self) -> bool {
                 self.reader.is_empty()
+            }
+
+            /// Size of the list and everything it points to. Counts against the traversal limit.
+            ///
+            /// # Errors
+            /// When a pointer on the way is bad or a limit is exceeded.
+            pub fn total_size(&self) -> crate::Result<crate::MessageSize> {
+                self.reader.total_size()
             }
         }
 
@@ -129,6 +139,12 @@ macro_rules! list_type {
                 default: Option<&$a [crate::Word]>,
             ) -> crate::Result<Self> {
                 Ok(Self::new(reader.get_list($element_size, default)?))
+            }
+        }
+
+        impl<$a $(, $t: $bound)?> crate::traits::FromListReader<$a> for Reader<$a $(, $t)?> {
+            fn from_list_reader(reader: crate::layout::ListReader<$a>) -> crate::Result<Self> {
+                Ok(Self::new(reader.elements_as($element_size)?))
             }
         }
 

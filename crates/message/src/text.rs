@@ -129,6 +129,11 @@ impl PartialEq<Reader<'_>> for &str {
     }
 }
 
+impl crate::orphan::Resizable for Owned {
+    /// The NUL at the end.
+    const HIDDEN_ELEMENTS: u32 = 1;
+}
+
 impl<'a> FromPointerReader<'a> for Reader<'a> {
     #[inline]
     fn get_from_pointer(reader: &PointerReader<'a>, default: Option<&'a [Word]>) -> Result<Self> {

@@ -149,6 +149,15 @@ pub trait IntoInternalListReader<'a> {
     fn into_internal_list_reader(self) -> ListReader<'a>;
 }
 
+/// A typed view of a list whose elements are not known to fit.
+pub trait FromListReader<'a>: Sized {
+    /// The typed view.
+    ///
+    /// # Errors
+    /// When the elements cannot be read as the type's.
+    fn from_list_reader(reader: ListReader<'a>) -> Result<Self>;
+}
+
 /// A list whose elements are made on demand.
 pub trait IndexedList {
     /// What an element is read as.

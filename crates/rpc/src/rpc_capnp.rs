@@ -35,12 +35,14 @@ pub mod message {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -53,9 +55,11 @@ pub mod message {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -67,6 +71,7 @@ pub mod message {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -77,6 +82,7 @@ pub mod message {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -93,10 +99,12 @@ pub mod message {
 
         /// The message that the sender received but does not understand, returned as it came. Whatever it
         /// held must be released, and if it asked a question, the question has failed.
+        #[inline]
         pub fn get_unimplemented(self) -> _capnp::Result<self::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_unimplemented(&self) -> bool {
             if self.reader.get_data_field::<u16>(0) != 0 {
                 return false;
@@ -105,10 +113,12 @@ pub mod message {
         }
 
         /// The connection is broken beyond repair; nothing follows.
+        #[inline]
         pub fn get_abort(self) -> _capnp::Result<super::exception::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_abort(&self) -> bool {
             if self.reader.get_data_field::<u16>(0) != 1 {
                 return false;
@@ -117,10 +127,12 @@ pub mod message {
         }
 
         /// Calls a method.
+        #[inline]
         pub fn get_call(self) -> _capnp::Result<super::call::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_call(&self) -> bool {
             if self.reader.get_data_field::<u16>(0) != 2 {
                 return false;
@@ -129,10 +141,12 @@ pub mod message {
         }
 
         /// Answers a question.
+        #[inline]
         pub fn get_return(self) -> _capnp::Result<super::return_::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_return(&self) -> bool {
             if self.reader.get_data_field::<u16>(0) != 3 {
                 return false;
@@ -141,10 +155,12 @@ pub mod message {
         }
 
         /// Lets go of an answer, or of the wish to get one.
+        #[inline]
         pub fn get_finish(self) -> _capnp::Result<super::finish::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_finish(&self) -> bool {
             if self.reader.get_data_field::<u16>(0) != 4 {
                 return false;
@@ -153,10 +169,12 @@ pub mod message {
         }
 
         /// Says what became of a promise.
+        #[inline]
         pub fn get_resolve(self) -> _capnp::Result<super::resolve::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_resolve(&self) -> bool {
             if self.reader.get_data_field::<u16>(0) != 5 {
                 return false;
@@ -165,10 +183,12 @@ pub mod message {
         }
 
         /// Drops references to a capability.
+        #[inline]
         pub fn get_release(self) -> _capnp::Result<super::release::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_release(&self) -> bool {
             if self.reader.get_data_field::<u16>(0) != 6 {
                 return false;
@@ -177,10 +197,12 @@ pub mod message {
         }
 
         /// Never implemented.
+        #[inline]
         pub fn get_obsolete_save(self) -> _capnp::any_pointer::Reader<'a> {
             _capnp::any_pointer::Reader::new(self.reader.get_pointer_field(0))
         }
 
+        #[inline]
         pub fn has_obsolete_save(&self) -> bool {
             if self.reader.get_data_field::<u16>(0) != 7 {
                 return false;
@@ -189,10 +211,12 @@ pub mod message {
         }
 
         /// Asks for the receiver's main object.
+        #[inline]
         pub fn get_bootstrap(self) -> _capnp::Result<super::bootstrap::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_bootstrap(&self) -> bool {
             if self.reader.get_data_field::<u16>(0) != 8 {
                 return false;
@@ -201,10 +225,12 @@ pub mod message {
         }
 
         /// Never implemented.
+        #[inline]
         pub fn get_obsolete_delete(self) -> _capnp::any_pointer::Reader<'a> {
             _capnp::any_pointer::Reader::new(self.reader.get_pointer_field(0))
         }
 
+        #[inline]
         pub fn has_obsolete_delete(&self) -> bool {
             if self.reader.get_data_field::<u16>(0) != 9 {
                 return false;
@@ -213,10 +239,12 @@ pub mod message {
         }
 
         /// Offers a capability to a third vat.
+        #[inline]
         pub fn get_provide(self) -> _capnp::Result<super::provide::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_provide(&self) -> bool {
             if self.reader.get_data_field::<u16>(0) != 10 {
                 return false;
@@ -225,10 +253,12 @@ pub mod message {
         }
 
         /// Picks up a capability that was provided.
+        #[inline]
         pub fn get_accept(self) -> _capnp::Result<super::accept::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_accept(&self) -> bool {
             if self.reader.get_data_field::<u16>(0) != 11 {
                 return false;
@@ -237,10 +267,12 @@ pub mod message {
         }
 
         /// Checks that several capabilities are the same object.
+        #[inline]
         pub fn get_join(self) -> _capnp::Result<super::join::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_join(&self) -> bool {
             if self.reader.get_data_field::<u16>(0) != 12 {
                 return false;
@@ -249,10 +281,12 @@ pub mod message {
         }
 
         /// Follows earlier calls along their path to tell when all of them have arrived.
+        #[inline]
         pub fn get_disembargo(self) -> _capnp::Result<super::disembargo::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_disembargo(&self) -> bool {
             if self.reader.get_data_field::<u16>(0) != 13 {
                 return false;
@@ -261,10 +295,12 @@ pub mod message {
         }
 
         /// Delivers the result of a call that another vat made.
+        #[inline]
         pub fn get_third_party_answer(self) -> _capnp::Result<super::third_party_answer::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_third_party_answer(&self) -> bool {
             if self.reader.get_data_field::<u16>(0) != 14 {
                 return false;
@@ -272,6 +308,7 @@ pub mod message {
             !self.reader.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn which(self) -> ::core::result::Result<WhichReader<'a>, _capnp::NotInSchema> {
             match self.reader.get_data_field::<u16>(0) {
                 0 => ::core::result::Result::Ok(Which::Unimplemented(self.get_unimplemented())),
@@ -299,6 +336,7 @@ pub mod message {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -309,6 +347,7 @@ pub mod message {
 
         /// The message that the sender received but does not understand, returned as it came. Whatever it
         /// held must be released, and if it asked a question, the question has failed.
+        #[inline]
         pub fn get_unimplemented(self) -> _capnp::Result<self::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -327,6 +366,19 @@ pub mod message {
             <_ as _capnp::traits::SetterInput<self::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_unimplemented(&mut self) -> _capnp::orphan::Orphan<self::Owned> {
+            if self.builder.get_data_field::<u16>(0) != 0 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_unimplemented(&mut self, value: _capnp::orphan::Orphan<self::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 0);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_unimplemented(&self) -> bool {
             if self.builder.get_data_field::<u16>(0) != 0 {
                 return false;
@@ -335,6 +387,7 @@ pub mod message {
         }
 
         /// The connection is broken beyond repair; nothing follows.
+        #[inline]
         pub fn get_abort(self) -> _capnp::Result<super::exception::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -351,6 +404,19 @@ pub mod message {
             <_ as _capnp::traits::SetterInput<super::exception::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_abort(&mut self) -> _capnp::orphan::Orphan<super::exception::Owned> {
+            if self.builder.get_data_field::<u16>(0) != 1 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_abort(&mut self, value: _capnp::orphan::Orphan<super::exception::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 1);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_abort(&self) -> bool {
             if self.builder.get_data_field::<u16>(0) != 1 {
                 return false;
@@ -359,6 +425,7 @@ pub mod message {
         }
 
         /// Calls a method.
+        #[inline]
         pub fn get_call(self) -> _capnp::Result<super::call::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -375,6 +442,19 @@ pub mod message {
             <_ as _capnp::traits::SetterInput<super::call::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_call(&mut self) -> _capnp::orphan::Orphan<super::call::Owned> {
+            if self.builder.get_data_field::<u16>(0) != 2 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_call(&mut self, value: _capnp::orphan::Orphan<super::call::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 2);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_call(&self) -> bool {
             if self.builder.get_data_field::<u16>(0) != 2 {
                 return false;
@@ -383,6 +463,7 @@ pub mod message {
         }
 
         /// Answers a question.
+        #[inline]
         pub fn get_return(self) -> _capnp::Result<super::return_::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -399,6 +480,19 @@ pub mod message {
             <_ as _capnp::traits::SetterInput<super::return_::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_return(&mut self) -> _capnp::orphan::Orphan<super::return_::Owned> {
+            if self.builder.get_data_field::<u16>(0) != 3 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_return(&mut self, value: _capnp::orphan::Orphan<super::return_::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 3);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_return(&self) -> bool {
             if self.builder.get_data_field::<u16>(0) != 3 {
                 return false;
@@ -407,6 +501,7 @@ pub mod message {
         }
 
         /// Lets go of an answer, or of the wish to get one.
+        #[inline]
         pub fn get_finish(self) -> _capnp::Result<super::finish::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -423,6 +518,19 @@ pub mod message {
             <_ as _capnp::traits::SetterInput<super::finish::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_finish(&mut self) -> _capnp::orphan::Orphan<super::finish::Owned> {
+            if self.builder.get_data_field::<u16>(0) != 4 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_finish(&mut self, value: _capnp::orphan::Orphan<super::finish::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 4);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_finish(&self) -> bool {
             if self.builder.get_data_field::<u16>(0) != 4 {
                 return false;
@@ -431,6 +539,7 @@ pub mod message {
         }
 
         /// Says what became of a promise.
+        #[inline]
         pub fn get_resolve(self) -> _capnp::Result<super::resolve::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -447,6 +556,19 @@ pub mod message {
             <_ as _capnp::traits::SetterInput<super::resolve::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_resolve(&mut self) -> _capnp::orphan::Orphan<super::resolve::Owned> {
+            if self.builder.get_data_field::<u16>(0) != 5 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_resolve(&mut self, value: _capnp::orphan::Orphan<super::resolve::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 5);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_resolve(&self) -> bool {
             if self.builder.get_data_field::<u16>(0) != 5 {
                 return false;
@@ -455,6 +577,7 @@ pub mod message {
         }
 
         /// Drops references to a capability.
+        #[inline]
         pub fn get_release(self) -> _capnp::Result<super::release::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -471,6 +594,19 @@ pub mod message {
             <_ as _capnp::traits::SetterInput<super::release::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_release(&mut self) -> _capnp::orphan::Orphan<super::release::Owned> {
+            if self.builder.get_data_field::<u16>(0) != 6 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_release(&mut self, value: _capnp::orphan::Orphan<super::release::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 6);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_release(&self) -> bool {
             if self.builder.get_data_field::<u16>(0) != 6 {
                 return false;
@@ -479,6 +615,7 @@ pub mod message {
         }
 
         /// Never implemented.
+        #[inline]
         pub fn get_obsolete_save(self) -> _capnp::any_pointer::Builder<'a> {
             _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(0))
         }
@@ -491,6 +628,19 @@ pub mod message {
             pointer
         }
 
+        pub fn disown_obsolete_save(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
+            if self.builder.get_data_field::<u16>(0) != 7 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_obsolete_save(&mut self, value: _capnp::orphan::Orphan<_capnp::any_pointer::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 7);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_obsolete_save(&self) -> bool {
             if self.builder.get_data_field::<u16>(0) != 7 {
                 return false;
@@ -499,6 +649,7 @@ pub mod message {
         }
 
         /// Asks for the receiver's main object.
+        #[inline]
         pub fn get_bootstrap(self) -> _capnp::Result<super::bootstrap::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -515,6 +666,19 @@ pub mod message {
             <_ as _capnp::traits::SetterInput<super::bootstrap::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_bootstrap(&mut self) -> _capnp::orphan::Orphan<super::bootstrap::Owned> {
+            if self.builder.get_data_field::<u16>(0) != 8 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_bootstrap(&mut self, value: _capnp::orphan::Orphan<super::bootstrap::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 8);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_bootstrap(&self) -> bool {
             if self.builder.get_data_field::<u16>(0) != 8 {
                 return false;
@@ -523,6 +687,7 @@ pub mod message {
         }
 
         /// Never implemented.
+        #[inline]
         pub fn get_obsolete_delete(self) -> _capnp::any_pointer::Builder<'a> {
             _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(0))
         }
@@ -535,6 +700,19 @@ pub mod message {
             pointer
         }
 
+        pub fn disown_obsolete_delete(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
+            if self.builder.get_data_field::<u16>(0) != 9 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_obsolete_delete(&mut self, value: _capnp::orphan::Orphan<_capnp::any_pointer::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 9);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_obsolete_delete(&self) -> bool {
             if self.builder.get_data_field::<u16>(0) != 9 {
                 return false;
@@ -543,6 +721,7 @@ pub mod message {
         }
 
         /// Offers a capability to a third vat.
+        #[inline]
         pub fn get_provide(self) -> _capnp::Result<super::provide::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -559,6 +738,19 @@ pub mod message {
             <_ as _capnp::traits::SetterInput<super::provide::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_provide(&mut self) -> _capnp::orphan::Orphan<super::provide::Owned> {
+            if self.builder.get_data_field::<u16>(0) != 10 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_provide(&mut self, value: _capnp::orphan::Orphan<super::provide::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 10);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_provide(&self) -> bool {
             if self.builder.get_data_field::<u16>(0) != 10 {
                 return false;
@@ -567,6 +759,7 @@ pub mod message {
         }
 
         /// Picks up a capability that was provided.
+        #[inline]
         pub fn get_accept(self) -> _capnp::Result<super::accept::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -583,6 +776,19 @@ pub mod message {
             <_ as _capnp::traits::SetterInput<super::accept::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_accept(&mut self) -> _capnp::orphan::Orphan<super::accept::Owned> {
+            if self.builder.get_data_field::<u16>(0) != 11 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_accept(&mut self, value: _capnp::orphan::Orphan<super::accept::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 11);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_accept(&self) -> bool {
             if self.builder.get_data_field::<u16>(0) != 11 {
                 return false;
@@ -591,6 +797,7 @@ pub mod message {
         }
 
         /// Checks that several capabilities are the same object.
+        #[inline]
         pub fn get_join(self) -> _capnp::Result<super::join::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -607,6 +814,19 @@ pub mod message {
             <_ as _capnp::traits::SetterInput<super::join::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_join(&mut self) -> _capnp::orphan::Orphan<super::join::Owned> {
+            if self.builder.get_data_field::<u16>(0) != 12 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_join(&mut self, value: _capnp::orphan::Orphan<super::join::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 12);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_join(&self) -> bool {
             if self.builder.get_data_field::<u16>(0) != 12 {
                 return false;
@@ -615,6 +835,7 @@ pub mod message {
         }
 
         /// Follows earlier calls along their path to tell when all of them have arrived.
+        #[inline]
         pub fn get_disembargo(self) -> _capnp::Result<super::disembargo::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -631,6 +852,19 @@ pub mod message {
             <_ as _capnp::traits::SetterInput<super::disembargo::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_disembargo(&mut self) -> _capnp::orphan::Orphan<super::disembargo::Owned> {
+            if self.builder.get_data_field::<u16>(0) != 13 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_disembargo(&mut self, value: _capnp::orphan::Orphan<super::disembargo::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 13);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_disembargo(&self) -> bool {
             if self.builder.get_data_field::<u16>(0) != 13 {
                 return false;
@@ -639,6 +873,7 @@ pub mod message {
         }
 
         /// Delivers the result of a call that another vat made.
+        #[inline]
         pub fn get_third_party_answer(self) -> _capnp::Result<super::third_party_answer::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -655,6 +890,19 @@ pub mod message {
             <_ as _capnp::traits::SetterInput<super::third_party_answer::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_third_party_answer(&mut self) -> _capnp::orphan::Orphan<super::third_party_answer::Owned> {
+            if self.builder.get_data_field::<u16>(0) != 14 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_third_party_answer(&mut self, value: _capnp::orphan::Orphan<super::third_party_answer::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 14);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_third_party_answer(&self) -> bool {
             if self.builder.get_data_field::<u16>(0) != 14 {
                 return false;
@@ -662,6 +910,7 @@ pub mod message {
             !self.builder.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn which(mut self) -> ::core::result::Result<WhichBuilder<'a>, _capnp::NotInSchema> {
             match self.builder.get_data_field::<u16>(0) {
                 0 => ::core::result::Result::Ok(Which::Unimplemented(self.get_unimplemented())),
@@ -743,12 +992,14 @@ pub mod bootstrap {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -761,9 +1012,11 @@ pub mod bootstrap {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -775,6 +1028,7 @@ pub mod bootstrap {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -785,6 +1039,7 @@ pub mod bootstrap {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -800,15 +1055,18 @@ pub mod bootstrap {
         }
 
         /// The Return to this question holds one capability.
+        #[inline]
         pub fn get_question_id(self) -> u32 {
             self.reader.get_data_field::<u32>(0)
         }
 
         /// Once selected one of several main objects. Null now.
+        #[inline]
         pub fn get_deprecated_object_id(self) -> _capnp::any_pointer::Reader<'a> {
             _capnp::any_pointer::Reader::new(self.reader.get_pointer_field(0))
         }
 
+        #[inline]
         pub fn has_deprecated_object_id(&self) -> bool {
             !self.reader.is_pointer_field_null(0)
         }
@@ -819,6 +1077,7 @@ pub mod bootstrap {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -828,16 +1087,19 @@ pub mod bootstrap {
         }
 
         /// The Return to this question holds one capability.
+        #[inline]
         pub fn get_question_id(self) -> u32 {
             self.builder.get_data_field::<u32>(0)
         }
 
         /// The Return to this question holds one capability.
+        #[inline]
         pub fn set_question_id(&mut self, value: u32) {
             self.builder.set_data_field::<u32>(0, value);
         }
 
         /// Once selected one of several main objects. Null now.
+        #[inline]
         pub fn get_deprecated_object_id(self) -> _capnp::any_pointer::Builder<'a> {
             _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(0))
         }
@@ -849,6 +1111,15 @@ pub mod bootstrap {
             pointer
         }
 
+        pub fn disown_deprecated_object_id(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_deprecated_object_id(&mut self, value: _capnp::orphan::Orphan<_capnp::any_pointer::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_deprecated_object_id(&self) -> bool {
             !self.builder.is_pointer_field_null(0)
         }
@@ -890,12 +1161,14 @@ pub mod call {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -908,9 +1181,11 @@ pub mod call {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -922,6 +1197,7 @@ pub mod call {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -932,6 +1208,7 @@ pub mod call {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -947,54 +1224,65 @@ pub mod call {
         }
 
         /// A free number of the sender's.
+        #[inline]
         pub fn get_question_id(self) -> u32 {
             self.reader.get_data_field::<u32>(0)
         }
 
         /// The object.
+        #[inline]
         pub fn get_target(self) -> _capnp::Result<super::message_target::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_target(&self) -> bool {
             !self.reader.is_pointer_field_null(0)
         }
 
         /// The id of the interface that declares the method; an object may have several.
+        #[inline]
         pub fn get_interface_id(self) -> u64 {
             self.reader.get_data_field::<u64>(1)
         }
 
         /// The method's number in that interface.
+        #[inline]
         pub fn get_method_id(self) -> u16 {
             self.reader.get_data_field::<u16>(2)
         }
 
         /// The content is the method's parameter struct.
+        #[inline]
         pub fn get_params(self) -> _capnp::Result<super::payload::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_params(&self) -> bool {
             !self.reader.is_pointer_field_null(1)
         }
 
         /// Where the results go.
+        #[inline]
         pub fn get_send_results_to(self) -> self::send_results_to::Reader<'a> {
             self.reader.into()
         }
 
         /// The sender can fetch the result from another vat (`Return.awaitFromThirdParty`).
+        #[inline]
         pub fn get_allow_third_party_tail_call(self) -> bool {
             self.reader.get_bool_field(128)
         }
 
         /// The sender will not make calls on the results before they have arrived.
+        #[inline]
         pub fn get_no_promise_pipelining(self) -> bool {
             self.reader.get_bool_field(129)
         }
 
         /// The sender only wants to make calls on the results, and does not need the Return.
+        #[inline]
         pub fn get_only_promise_pipeline(self) -> bool {
             self.reader.get_bool_field(130)
         }
@@ -1005,6 +1293,7 @@ pub mod call {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -1014,16 +1303,19 @@ pub mod call {
         }
 
         /// A free number of the sender's.
+        #[inline]
         pub fn get_question_id(self) -> u32 {
             self.builder.get_data_field::<u32>(0)
         }
 
         /// A free number of the sender's.
+        #[inline]
         pub fn set_question_id(&mut self, value: u32) {
             self.builder.set_data_field::<u32>(0, value);
         }
 
         /// The object.
+        #[inline]
         pub fn get_target(self) -> _capnp::Result<super::message_target::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -1038,31 +1330,45 @@ pub mod call {
             <_ as _capnp::traits::SetterInput<super::message_target::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_target(&mut self) -> _capnp::orphan::Orphan<super::message_target::Owned> {
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_target(&mut self, value: _capnp::orphan::Orphan<super::message_target::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_target(&self) -> bool {
             !self.builder.is_pointer_field_null(0)
         }
 
         /// The id of the interface that declares the method; an object may have several.
+        #[inline]
         pub fn get_interface_id(self) -> u64 {
             self.builder.get_data_field::<u64>(1)
         }
 
         /// The id of the interface that declares the method; an object may have several.
+        #[inline]
         pub fn set_interface_id(&mut self, value: u64) {
             self.builder.set_data_field::<u64>(1, value);
         }
 
         /// The method's number in that interface.
+        #[inline]
         pub fn get_method_id(self) -> u16 {
             self.builder.get_data_field::<u16>(2)
         }
 
         /// The method's number in that interface.
+        #[inline]
         pub fn set_method_id(&mut self, value: u16) {
             self.builder.set_data_field::<u16>(2, value);
         }
 
         /// The content is the method's parameter struct.
+        #[inline]
         pub fn get_params(self) -> _capnp::Result<super::payload::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
         }
@@ -1077,11 +1383,21 @@ pub mod call {
             <_ as _capnp::traits::SetterInput<super::payload::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(1), value, false)
         }
 
+        pub fn disown_params(&mut self) -> _capnp::orphan::Orphan<super::payload::Owned> {
+            self.builder.get_pointer_field_mut(1).disown()
+        }
+
+        pub fn adopt_params(&mut self, value: _capnp::orphan::Orphan<super::payload::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(1).adopt(value)
+        }
+
+        #[inline]
         pub fn has_params(&self) -> bool {
             !self.builder.is_pointer_field_null(1)
         }
 
         /// Where the results go.
+        #[inline]
         pub fn get_send_results_to(self) -> self::send_results_to::Builder<'a> {
             self.builder.into()
         }
@@ -1094,31 +1410,37 @@ pub mod call {
         }
 
         /// The sender can fetch the result from another vat (`Return.awaitFromThirdParty`).
+        #[inline]
         pub fn get_allow_third_party_tail_call(self) -> bool {
             self.builder.get_bool_field(128)
         }
 
         /// The sender can fetch the result from another vat (`Return.awaitFromThirdParty`).
+        #[inline]
         pub fn set_allow_third_party_tail_call(&mut self, value: bool) {
             self.builder.set_bool_field(128, value);
         }
 
         /// The sender will not make calls on the results before they have arrived.
+        #[inline]
         pub fn get_no_promise_pipelining(self) -> bool {
             self.builder.get_bool_field(129)
         }
 
         /// The sender will not make calls on the results before they have arrived.
+        #[inline]
         pub fn set_no_promise_pipelining(&mut self, value: bool) {
             self.builder.set_bool_field(129, value);
         }
 
         /// The sender only wants to make calls on the results, and does not need the Return.
+        #[inline]
         pub fn get_only_promise_pipeline(self) -> bool {
             self.builder.get_bool_field(130)
         }
 
         /// The sender only wants to make calls on the results, and does not need the Return.
+        #[inline]
         pub fn set_only_promise_pipeline(&mut self, value: bool) {
             self.builder.set_bool_field(130, value);
         }
@@ -1134,6 +1456,7 @@ pub mod call {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -1144,6 +1467,7 @@ pub mod call {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -1155,20 +1479,24 @@ pub mod call {
             }
 
             /// Back to the sender, as usual.
+            #[inline]
             pub fn get_caller(self) -> () {
                 ()
             }
 
             /// Nowhere: the receiver keeps them, for another Return (`takeFromOtherQuestion`) to refer to.
+            #[inline]
             pub fn get_yourself(self) -> () {
                 ()
             }
 
             /// To another vat.
+            #[inline]
             pub fn get_third_party(self) -> _capnp::any_pointer::Reader<'a> {
                 _capnp::any_pointer::Reader::new(self.reader.get_pointer_field(2))
             }
 
+            #[inline]
             pub fn has_third_party(&self) -> bool {
                 if self.reader.get_data_field::<u16>(3) != 2 {
                     return false;
@@ -1176,6 +1504,7 @@ pub mod call {
                 !self.reader.is_pointer_field_null(2)
             }
 
+            #[inline]
             pub fn which(self) -> ::core::result::Result<WhichReader<'a>, _capnp::NotInSchema> {
                 match self.reader.get_data_field::<u16>(3) {
                     0 => ::core::result::Result::Ok(Which::Caller(self.get_caller())),
@@ -1191,6 +1520,7 @@ pub mod call {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -1200,26 +1530,31 @@ pub mod call {
             }
 
             /// Back to the sender, as usual.
+            #[inline]
             pub fn get_caller(self) -> () {
                 ()
             }
 
             /// Back to the sender, as usual.
+            #[inline]
             pub fn set_caller(&mut self, _value: ()) {
                 self.builder.set_data_field::<u16>(3, 0);
             }
 
             /// Nowhere: the receiver keeps them, for another Return (`takeFromOtherQuestion`) to refer to.
+            #[inline]
             pub fn get_yourself(self) -> () {
                 ()
             }
 
             /// Nowhere: the receiver keeps them, for another Return (`takeFromOtherQuestion`) to refer to.
+            #[inline]
             pub fn set_yourself(&mut self, _value: ()) {
                 self.builder.set_data_field::<u16>(3, 1);
             }
 
             /// To another vat.
+            #[inline]
             pub fn get_third_party(self) -> _capnp::any_pointer::Builder<'a> {
                 _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(2))
             }
@@ -1232,6 +1567,19 @@ pub mod call {
                 pointer
             }
 
+            pub fn disown_third_party(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
+                if self.builder.get_data_field::<u16>(3) != 2 {
+                    return _capnp::orphan::Orphan::null();
+                }
+                self.builder.get_pointer_field_mut(2).disown()
+            }
+
+            pub fn adopt_third_party(&mut self, value: _capnp::orphan::Orphan<_capnp::any_pointer::Owned>) -> _capnp::Result<()> {
+                self.builder.set_data_field::<u16>(3, 2);
+                self.builder.get_pointer_field_mut(2).adopt(value)
+            }
+
+            #[inline]
             pub fn has_third_party(&self) -> bool {
                 if self.builder.get_data_field::<u16>(3) != 2 {
                     return false;
@@ -1239,6 +1587,7 @@ pub mod call {
                 !self.builder.is_pointer_field_null(2)
             }
 
+            #[inline]
             pub fn which(mut self) -> ::core::result::Result<WhichBuilder<'a>, _capnp::NotInSchema> {
                 match self.builder.get_data_field::<u16>(3) {
                     0 => ::core::result::Result::Ok(Which::Caller(self.get_caller())),
@@ -1297,12 +1646,14 @@ pub mod return_ {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -1315,9 +1666,11 @@ pub mod return_ {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -1329,6 +1682,7 @@ pub mod return_ {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -1339,6 +1693,7 @@ pub mod return_ {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -1354,20 +1709,24 @@ pub mod return_ {
         }
 
         /// The question's number.
+        #[inline]
         pub fn get_answer_id(self) -> u32 {
             self.reader.get_data_field::<u32>(0)
         }
 
         /// All capabilities in the parameters are released, each by one reference.
+        #[inline]
         pub fn get_release_param_caps(self) -> bool {
             self.reader.get_bool_field_mask(32, true)
         }
 
         /// The method's result struct; for Bootstrap and Accept just a capability.
+        #[inline]
         pub fn get_results(self) -> _capnp::Result<super::payload::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_results(&self) -> bool {
             if self.reader.get_data_field::<u16>(3) != 0 {
                 return false;
@@ -1376,10 +1735,12 @@ pub mod return_ {
         }
 
         /// The call failed.
+        #[inline]
         pub fn get_exception(self) -> _capnp::Result<super::exception::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_exception(&self) -> bool {
             if self.reader.get_data_field::<u16>(3) != 1 {
                 return false;
@@ -1388,26 +1749,31 @@ pub mod return_ {
         }
 
         /// The call was stopped after a Finish came.
+        #[inline]
         pub fn get_canceled(self) -> () {
             ()
         }
 
         /// The call's `sendResultsTo` was not `caller`.
+        #[inline]
         pub fn get_results_sent_elsewhere(self) -> () {
             ()
         }
 
         /// The results are those of another call, which the sender made to the receiver with
         /// `sendResultsTo.yourself`. Each question can be taken from once.
+        #[inline]
         pub fn get_take_from_other_question(self) -> u32 {
             self.reader.get_data_field::<u32>(2)
         }
 
         /// The results come from another vat in a ThirdPartyAnswer.
+        #[inline]
         pub fn get_await_from_third_party(self) -> _capnp::any_pointer::Reader<'a> {
             _capnp::any_pointer::Reader::new(self.reader.get_pointer_field(0))
         }
 
+        #[inline]
         pub fn has_await_from_third_party(&self) -> bool {
             if self.reader.get_data_field::<u16>(3) != 5 {
                 return false;
@@ -1417,10 +1783,12 @@ pub mod return_ {
 
         /// The sender has forgotten the answer already, so a Finish is not expected. Only set when the
         /// results hold no capabilities.
+        #[inline]
         pub fn get_no_finish_needed(self) -> bool {
             self.reader.get_bool_field(33)
         }
 
+        #[inline]
         pub fn which(self) -> ::core::result::Result<WhichReader<'a>, _capnp::NotInSchema> {
             match self.reader.get_data_field::<u16>(3) {
                 0 => ::core::result::Result::Ok(Which::Results(self.get_results())),
@@ -1439,6 +1807,7 @@ pub mod return_ {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -1448,26 +1817,31 @@ pub mod return_ {
         }
 
         /// The question's number.
+        #[inline]
         pub fn get_answer_id(self) -> u32 {
             self.builder.get_data_field::<u32>(0)
         }
 
         /// The question's number.
+        #[inline]
         pub fn set_answer_id(&mut self, value: u32) {
             self.builder.set_data_field::<u32>(0, value);
         }
 
         /// All capabilities in the parameters are released, each by one reference.
+        #[inline]
         pub fn get_release_param_caps(self) -> bool {
             self.builder.get_bool_field_mask(32, true)
         }
 
         /// All capabilities in the parameters are released, each by one reference.
+        #[inline]
         pub fn set_release_param_caps(&mut self, value: bool) {
             self.builder.set_bool_field_mask(32, value, true);
         }
 
         /// The method's result struct; for Bootstrap and Accept just a capability.
+        #[inline]
         pub fn get_results(self) -> _capnp::Result<super::payload::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -1484,6 +1858,19 @@ pub mod return_ {
             <_ as _capnp::traits::SetterInput<super::payload::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_results(&mut self) -> _capnp::orphan::Orphan<super::payload::Owned> {
+            if self.builder.get_data_field::<u16>(3) != 0 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_results(&mut self, value: _capnp::orphan::Orphan<super::payload::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(3, 0);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_results(&self) -> bool {
             if self.builder.get_data_field::<u16>(3) != 0 {
                 return false;
@@ -1492,6 +1879,7 @@ pub mod return_ {
         }
 
         /// The call failed.
+        #[inline]
         pub fn get_exception(self) -> _capnp::Result<super::exception::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -1508,6 +1896,19 @@ pub mod return_ {
             <_ as _capnp::traits::SetterInput<super::exception::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_exception(&mut self) -> _capnp::orphan::Orphan<super::exception::Owned> {
+            if self.builder.get_data_field::<u16>(3) != 1 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_exception(&mut self, value: _capnp::orphan::Orphan<super::exception::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(3, 1);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_exception(&self) -> bool {
             if self.builder.get_data_field::<u16>(3) != 1 {
                 return false;
@@ -1516,39 +1917,46 @@ pub mod return_ {
         }
 
         /// The call was stopped after a Finish came.
+        #[inline]
         pub fn get_canceled(self) -> () {
             ()
         }
 
         /// The call was stopped after a Finish came.
+        #[inline]
         pub fn set_canceled(&mut self, _value: ()) {
             self.builder.set_data_field::<u16>(3, 2);
         }
 
         /// The call's `sendResultsTo` was not `caller`.
+        #[inline]
         pub fn get_results_sent_elsewhere(self) -> () {
             ()
         }
 
         /// The call's `sendResultsTo` was not `caller`.
+        #[inline]
         pub fn set_results_sent_elsewhere(&mut self, _value: ()) {
             self.builder.set_data_field::<u16>(3, 3);
         }
 
         /// The results are those of another call, which the sender made to the receiver with
         /// `sendResultsTo.yourself`. Each question can be taken from once.
+        #[inline]
         pub fn get_take_from_other_question(self) -> u32 {
             self.builder.get_data_field::<u32>(2)
         }
 
         /// The results are those of another call, which the sender made to the receiver with
         /// `sendResultsTo.yourself`. Each question can be taken from once.
+        #[inline]
         pub fn set_take_from_other_question(&mut self, value: u32) {
             self.builder.set_data_field::<u16>(3, 4);
             self.builder.set_data_field::<u32>(2, value);
         }
 
         /// The results come from another vat in a ThirdPartyAnswer.
+        #[inline]
         pub fn get_await_from_third_party(self) -> _capnp::any_pointer::Builder<'a> {
             _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(0))
         }
@@ -1561,6 +1969,19 @@ pub mod return_ {
             pointer
         }
 
+        pub fn disown_await_from_third_party(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
+            if self.builder.get_data_field::<u16>(3) != 5 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_await_from_third_party(&mut self, value: _capnp::orphan::Orphan<_capnp::any_pointer::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(3, 5);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_await_from_third_party(&self) -> bool {
             if self.builder.get_data_field::<u16>(3) != 5 {
                 return false;
@@ -1570,16 +1991,19 @@ pub mod return_ {
 
         /// The sender has forgotten the answer already, so a Finish is not expected. Only set when the
         /// results hold no capabilities.
+        #[inline]
         pub fn get_no_finish_needed(self) -> bool {
             self.builder.get_bool_field(33)
         }
 
         /// The sender has forgotten the answer already, so a Finish is not expected. Only set when the
         /// results hold no capabilities.
+        #[inline]
         pub fn set_no_finish_needed(&mut self, value: bool) {
             self.builder.set_bool_field(33, value);
         }
 
+        #[inline]
         pub fn which(mut self) -> ::core::result::Result<WhichBuilder<'a>, _capnp::NotInSchema> {
             match self.builder.get_data_field::<u16>(3) {
                 0 => ::core::result::Result::Ok(Which::Results(self.get_results())),
@@ -1644,12 +2068,14 @@ pub mod finish {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -1662,9 +2088,11 @@ pub mod finish {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -1676,6 +2104,7 @@ pub mod finish {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -1686,6 +2115,7 @@ pub mod finish {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -1701,17 +2131,20 @@ pub mod finish {
         }
 
         /// The sender's question.
+        #[inline]
         pub fn get_question_id(self) -> u32 {
             self.reader.get_data_field::<u32>(0)
         }
 
         /// All capabilities in the results are released, each by one reference.
+        #[inline]
         pub fn get_release_result_caps(self) -> bool {
             self.reader.get_bool_field_mask(32, true)
         }
 
         /// If the call has not reached its object yet, deliver it before stopping it. Old implementations
         /// relied on that by accident, hence the default; new ones say false.
+        #[inline]
         pub fn get_require_early_cancellation_workaround(self) -> bool {
             self.reader.get_bool_field_mask(33, true)
         }
@@ -1722,6 +2155,7 @@ pub mod finish {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -1731,33 +2165,39 @@ pub mod finish {
         }
 
         /// The sender's question.
+        #[inline]
         pub fn get_question_id(self) -> u32 {
             self.builder.get_data_field::<u32>(0)
         }
 
         /// The sender's question.
+        #[inline]
         pub fn set_question_id(&mut self, value: u32) {
             self.builder.set_data_field::<u32>(0, value);
         }
 
         /// All capabilities in the results are released, each by one reference.
+        #[inline]
         pub fn get_release_result_caps(self) -> bool {
             self.builder.get_bool_field_mask(32, true)
         }
 
         /// All capabilities in the results are released, each by one reference.
+        #[inline]
         pub fn set_release_result_caps(&mut self, value: bool) {
             self.builder.set_bool_field_mask(32, value, true);
         }
 
         /// If the call has not reached its object yet, deliver it before stopping it. Old implementations
         /// relied on that by accident, hence the default; new ones say false.
+        #[inline]
         pub fn get_require_early_cancellation_workaround(self) -> bool {
             self.builder.get_bool_field_mask(33, true)
         }
 
         /// If the call has not reached its object yet, deliver it before stopping it. Old implementations
         /// relied on that by accident, hence the default; new ones say false.
+        #[inline]
         pub fn set_require_early_cancellation_workaround(&mut self, value: bool) {
             self.builder.set_bool_field_mask(33, value, true);
         }
@@ -1799,12 +2239,14 @@ pub mod resolve {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -1817,9 +2259,11 @@ pub mod resolve {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -1831,6 +2275,7 @@ pub mod resolve {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -1841,6 +2286,7 @@ pub mod resolve {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -1856,15 +2302,18 @@ pub mod resolve {
         }
 
         /// The promise. This does not count as a new reference to it.
+        #[inline]
         pub fn get_promise_id(self) -> u32 {
             self.reader.get_data_field::<u32>(0)
         }
 
         /// What it became. Messages sent to the promise are forwarded there from now on.
+        #[inline]
         pub fn get_cap(self) -> _capnp::Result<super::cap_descriptor::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_cap(&self) -> bool {
             if self.reader.get_data_field::<u16>(2) != 0 {
                 return false;
@@ -1873,10 +2322,12 @@ pub mod resolve {
         }
 
         /// It was broken.
+        #[inline]
         pub fn get_exception(self) -> _capnp::Result<super::exception::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_exception(&self) -> bool {
             if self.reader.get_data_field::<u16>(2) != 1 {
                 return false;
@@ -1884,6 +2335,7 @@ pub mod resolve {
             !self.reader.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn which(self) -> ::core::result::Result<WhichReader<'a>, _capnp::NotInSchema> {
             match self.reader.get_data_field::<u16>(2) {
                 0 => ::core::result::Result::Ok(Which::Cap(self.get_cap())),
@@ -1898,6 +2350,7 @@ pub mod resolve {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -1907,16 +2360,19 @@ pub mod resolve {
         }
 
         /// The promise. This does not count as a new reference to it.
+        #[inline]
         pub fn get_promise_id(self) -> u32 {
             self.builder.get_data_field::<u32>(0)
         }
 
         /// The promise. This does not count as a new reference to it.
+        #[inline]
         pub fn set_promise_id(&mut self, value: u32) {
             self.builder.set_data_field::<u32>(0, value);
         }
 
         /// What it became. Messages sent to the promise are forwarded there from now on.
+        #[inline]
         pub fn get_cap(self) -> _capnp::Result<super::cap_descriptor::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -1933,6 +2389,19 @@ pub mod resolve {
             <_ as _capnp::traits::SetterInput<super::cap_descriptor::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_cap(&mut self) -> _capnp::orphan::Orphan<super::cap_descriptor::Owned> {
+            if self.builder.get_data_field::<u16>(2) != 0 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_cap(&mut self, value: _capnp::orphan::Orphan<super::cap_descriptor::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(2, 0);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_cap(&self) -> bool {
             if self.builder.get_data_field::<u16>(2) != 0 {
                 return false;
@@ -1941,6 +2410,7 @@ pub mod resolve {
         }
 
         /// It was broken.
+        #[inline]
         pub fn get_exception(self) -> _capnp::Result<super::exception::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -1957,6 +2427,19 @@ pub mod resolve {
             <_ as _capnp::traits::SetterInput<super::exception::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_exception(&mut self) -> _capnp::orphan::Orphan<super::exception::Owned> {
+            if self.builder.get_data_field::<u16>(2) != 1 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_exception(&mut self, value: _capnp::orphan::Orphan<super::exception::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(2, 1);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_exception(&self) -> bool {
             if self.builder.get_data_field::<u16>(2) != 1 {
                 return false;
@@ -1964,6 +2447,7 @@ pub mod resolve {
             !self.builder.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn which(mut self) -> ::core::result::Result<WhichBuilder<'a>, _capnp::NotInSchema> {
             match self.builder.get_data_field::<u16>(2) {
                 0 => ::core::result::Result::Ok(Which::Cap(self.get_cap())),
@@ -2019,12 +2503,14 @@ pub mod release {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -2037,9 +2523,11 @@ pub mod release {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -2051,6 +2539,7 @@ pub mod release {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -2061,6 +2550,7 @@ pub mod release {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -2076,11 +2566,13 @@ pub mod release {
         }
 
         /// The capability.
+        #[inline]
         pub fn get_id(self) -> u32 {
             self.reader.get_data_field::<u32>(0)
         }
 
         /// By how much its count goes down.
+        #[inline]
         pub fn get_reference_count(self) -> u32 {
             self.reader.get_data_field::<u32>(1)
         }
@@ -2091,6 +2583,7 @@ pub mod release {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -2100,21 +2593,25 @@ pub mod release {
         }
 
         /// The capability.
+        #[inline]
         pub fn get_id(self) -> u32 {
             self.builder.get_data_field::<u32>(0)
         }
 
         /// The capability.
+        #[inline]
         pub fn set_id(&mut self, value: u32) {
             self.builder.set_data_field::<u32>(0, value);
         }
 
         /// By how much its count goes down.
+        #[inline]
         pub fn get_reference_count(self) -> u32 {
             self.builder.get_data_field::<u32>(1)
         }
 
         /// By how much its count goes down.
+        #[inline]
         pub fn set_reference_count(&mut self, value: u32) {
             self.builder.set_data_field::<u32>(1, value);
         }
@@ -2158,12 +2655,14 @@ pub mod disembargo {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -2176,9 +2675,11 @@ pub mod disembargo {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -2190,6 +2691,7 @@ pub mod disembargo {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -2200,6 +2702,7 @@ pub mod disembargo {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -2215,14 +2718,17 @@ pub mod disembargo {
         }
 
         /// The promise.
+        #[inline]
         pub fn get_target(self) -> _capnp::Result<super::message_target::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_target(&self) -> bool {
             !self.reader.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_context(self) -> self::context::Reader<'a> {
             self.reader.into()
         }
@@ -2233,6 +2739,7 @@ pub mod disembargo {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -2242,6 +2749,7 @@ pub mod disembargo {
         }
 
         /// The promise.
+        #[inline]
         pub fn get_target(self) -> _capnp::Result<super::message_target::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -2256,10 +2764,20 @@ pub mod disembargo {
             <_ as _capnp::traits::SetterInput<super::message_target::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_target(&mut self) -> _capnp::orphan::Orphan<super::message_target::Owned> {
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_target(&mut self, value: _capnp::orphan::Orphan<super::message_target::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_target(&self) -> bool {
             !self.builder.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_context(self) -> self::context::Builder<'a> {
             self.builder.into()
         }
@@ -2281,6 +2799,7 @@ pub mod disembargo {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -2291,6 +2810,7 @@ pub mod disembargo {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -2302,21 +2822,25 @@ pub mod disembargo {
             }
 
             /// The promise resolved to an object of the sender's. To be sent back as `receiverLoopback`.
+            #[inline]
             pub fn get_sender_loopback(self) -> u32 {
                 self.reader.get_data_field::<u32>(0)
             }
 
             /// A `senderLoopback` that has made its way.
+            #[inline]
             pub fn get_receiver_loopback(self) -> u32 {
                 self.reader.get_data_field::<u32>(0)
             }
 
             /// The promise resolved to an object in a third vat, which the sender is picking up with an Accept
             /// that has the same `embargo`.
+            #[inline]
             pub fn get_accept(self) -> _capnp::Result<_capnp::data::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_accept(&self) -> bool {
                 if self.reader.get_data_field::<u16>(2) != 2 {
                     return false;
@@ -2324,6 +2848,7 @@ pub mod disembargo {
                 !self.reader.is_pointer_field_null(1)
             }
 
+            #[inline]
             pub fn which(self) -> ::core::result::Result<WhichReader<'a>, _capnp::NotInSchema> {
                 match self.reader.get_data_field::<u16>(2) {
                     0 => ::core::result::Result::Ok(Which::SenderLoopback(self.get_sender_loopback())),
@@ -2339,6 +2864,7 @@ pub mod disembargo {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -2348,22 +2874,26 @@ pub mod disembargo {
             }
 
             /// The promise resolved to an object of the sender's. To be sent back as `receiverLoopback`.
+            #[inline]
             pub fn get_sender_loopback(self) -> u32 {
                 self.builder.get_data_field::<u32>(0)
             }
 
             /// The promise resolved to an object of the sender's. To be sent back as `receiverLoopback`.
+            #[inline]
             pub fn set_sender_loopback(&mut self, value: u32) {
                 self.builder.set_data_field::<u16>(2, 0);
                 self.builder.set_data_field::<u32>(0, value);
             }
 
             /// A `senderLoopback` that has made its way.
+            #[inline]
             pub fn get_receiver_loopback(self) -> u32 {
                 self.builder.get_data_field::<u32>(0)
             }
 
             /// A `senderLoopback` that has made its way.
+            #[inline]
             pub fn set_receiver_loopback(&mut self, value: u32) {
                 self.builder.set_data_field::<u16>(2, 1);
                 self.builder.set_data_field::<u32>(0, value);
@@ -2371,6 +2901,7 @@ pub mod disembargo {
 
             /// The promise resolved to an object in a third vat, which the sender is picking up with an Accept
             /// that has the same `embargo`.
+            #[inline]
             pub fn get_accept(self) -> _capnp::Result<_capnp::data::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
             }
@@ -2389,6 +2920,19 @@ pub mod disembargo {
                 _capnp::traits::set_or_fail::<_capnp::data::Owned, _>(self.builder.reborrow().get_pointer_field(1), value);
             }
 
+            pub fn disown_accept(&mut self) -> _capnp::orphan::Orphan<_capnp::data::Owned> {
+                if self.builder.get_data_field::<u16>(2) != 2 {
+                    return _capnp::orphan::Orphan::null();
+                }
+                self.builder.get_pointer_field_mut(1).disown()
+            }
+
+            pub fn adopt_accept(&mut self, value: _capnp::orphan::Orphan<_capnp::data::Owned>) -> _capnp::Result<()> {
+                self.builder.set_data_field::<u16>(2, 2);
+                self.builder.get_pointer_field_mut(1).adopt(value)
+            }
+
+            #[inline]
             pub fn has_accept(&self) -> bool {
                 if self.builder.get_data_field::<u16>(2) != 2 {
                     return false;
@@ -2396,6 +2940,7 @@ pub mod disembargo {
                 !self.builder.is_pointer_field_null(1)
             }
 
+            #[inline]
             pub fn which(mut self) -> ::core::result::Result<WhichBuilder<'a>, _capnp::NotInSchema> {
                 match self.builder.get_data_field::<u16>(2) {
                     0 => ::core::result::Result::Ok(Which::SenderLoopback(self.get_sender_loopback())),
@@ -2454,12 +2999,14 @@ pub mod provide {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -2472,9 +3019,11 @@ pub mod provide {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -2486,6 +3035,7 @@ pub mod provide {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -2496,6 +3046,7 @@ pub mod provide {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -2511,24 +3062,29 @@ pub mod provide {
         }
 
         /// Open until the capability was picked up. A Finish takes the offer back.
+        #[inline]
         pub fn get_question_id(self) -> u32 {
             self.reader.get_data_field::<u32>(0)
         }
 
         /// The capability.
+        #[inline]
         pub fn get_target(self) -> _capnp::Result<super::message_target::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_target(&self) -> bool {
             !self.reader.is_pointer_field_null(0)
         }
 
         /// Who will come to pick it up.
+        #[inline]
         pub fn get_recipient(self) -> _capnp::any_pointer::Reader<'a> {
             _capnp::any_pointer::Reader::new(self.reader.get_pointer_field(1))
         }
 
+        #[inline]
         pub fn has_recipient(&self) -> bool {
             !self.reader.is_pointer_field_null(1)
         }
@@ -2539,6 +3095,7 @@ pub mod provide {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -2548,16 +3105,19 @@ pub mod provide {
         }
 
         /// Open until the capability was picked up. A Finish takes the offer back.
+        #[inline]
         pub fn get_question_id(self) -> u32 {
             self.builder.get_data_field::<u32>(0)
         }
 
         /// Open until the capability was picked up. A Finish takes the offer back.
+        #[inline]
         pub fn set_question_id(&mut self, value: u32) {
             self.builder.set_data_field::<u32>(0, value);
         }
 
         /// The capability.
+        #[inline]
         pub fn get_target(self) -> _capnp::Result<super::message_target::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -2572,11 +3132,21 @@ pub mod provide {
             <_ as _capnp::traits::SetterInput<super::message_target::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_target(&mut self) -> _capnp::orphan::Orphan<super::message_target::Owned> {
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_target(&mut self, value: _capnp::orphan::Orphan<super::message_target::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_target(&self) -> bool {
             !self.builder.is_pointer_field_null(0)
         }
 
         /// Who will come to pick it up.
+        #[inline]
         pub fn get_recipient(self) -> _capnp::any_pointer::Builder<'a> {
             _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(1))
         }
@@ -2588,6 +3158,15 @@ pub mod provide {
             pointer
         }
 
+        pub fn disown_recipient(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
+            self.builder.get_pointer_field_mut(1).disown()
+        }
+
+        pub fn adopt_recipient(&mut self, value: _capnp::orphan::Orphan<_capnp::any_pointer::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(1).adopt(value)
+        }
+
+        #[inline]
         pub fn has_recipient(&self) -> bool {
             !self.builder.is_pointer_field_null(1)
         }
@@ -2629,12 +3208,14 @@ pub mod accept {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -2647,9 +3228,11 @@ pub mod accept {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -2661,6 +3244,7 @@ pub mod accept {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -2671,6 +3255,7 @@ pub mod accept {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -2686,24 +3271,29 @@ pub mod accept {
         }
 
         /// The Return to this question holds the capability.
+        #[inline]
         pub fn get_question_id(self) -> u32 {
             self.reader.get_data_field::<u32>(0)
         }
 
         /// Which one.
+        #[inline]
         pub fn get_provision(self) -> _capnp::any_pointer::Reader<'a> {
             _capnp::any_pointer::Reader::new(self.reader.get_pointer_field(0))
         }
 
+        #[inline]
         pub fn has_provision(&self) -> bool {
             !self.reader.is_pointer_field_null(0)
         }
 
         /// Unless null: hold calls on the result back until a Disembargo with this `accept` has come.
+        #[inline]
         pub fn get_embargo(self) -> _capnp::Result<_capnp::data::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_embargo(&self) -> bool {
             !self.reader.is_pointer_field_null(1)
         }
@@ -2714,6 +3304,7 @@ pub mod accept {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -2723,16 +3314,19 @@ pub mod accept {
         }
 
         /// The Return to this question holds the capability.
+        #[inline]
         pub fn get_question_id(self) -> u32 {
             self.builder.get_data_field::<u32>(0)
         }
 
         /// The Return to this question holds the capability.
+        #[inline]
         pub fn set_question_id(&mut self, value: u32) {
             self.builder.set_data_field::<u32>(0, value);
         }
 
         /// Which one.
+        #[inline]
         pub fn get_provision(self) -> _capnp::any_pointer::Builder<'a> {
             _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(0))
         }
@@ -2744,11 +3338,21 @@ pub mod accept {
             pointer
         }
 
+        pub fn disown_provision(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_provision(&mut self, value: _capnp::orphan::Orphan<_capnp::any_pointer::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_provision(&self) -> bool {
             !self.builder.is_pointer_field_null(0)
         }
 
         /// Unless null: hold calls on the result back until a Disembargo with this `accept` has come.
+        #[inline]
         pub fn get_embargo(self) -> _capnp::Result<_capnp::data::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
         }
@@ -2763,6 +3367,15 @@ pub mod accept {
             _capnp::traits::set_or_fail::<_capnp::data::Owned, _>(self.builder.reborrow().get_pointer_field(1), value);
         }
 
+        pub fn disown_embargo(&mut self) -> _capnp::orphan::Orphan<_capnp::data::Owned> {
+            self.builder.get_pointer_field_mut(1).disown()
+        }
+
+        pub fn adopt_embargo(&mut self, value: _capnp::orphan::Orphan<_capnp::data::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(1).adopt(value)
+        }
+
+        #[inline]
         pub fn has_embargo(&self) -> bool {
             !self.builder.is_pointer_field_null(1)
         }
@@ -2804,12 +3417,14 @@ pub mod third_party_answer {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -2822,9 +3437,11 @@ pub mod third_party_answer {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -2836,6 +3453,7 @@ pub mod third_party_answer {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -2846,6 +3464,7 @@ pub mod third_party_answer {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -2861,16 +3480,19 @@ pub mod third_party_answer {
         }
 
         /// Which call.
+        #[inline]
         pub fn get_completion(self) -> _capnp::any_pointer::Reader<'a> {
             _capnp::any_pointer::Reader::new(self.reader.get_pointer_field(0))
         }
 
+        #[inline]
         pub fn has_completion(&self) -> bool {
             !self.reader.is_pointer_field_null(0)
         }
 
         /// The number under which the Return will come: chosen by the sender, from a range that is kept apart
         /// from the receiver's own question numbers.
+        #[inline]
         pub fn get_answer_id(self) -> u32 {
             self.reader.get_data_field::<u32>(0)
         }
@@ -2881,6 +3503,7 @@ pub mod third_party_answer {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -2890,6 +3513,7 @@ pub mod third_party_answer {
         }
 
         /// Which call.
+        #[inline]
         pub fn get_completion(self) -> _capnp::any_pointer::Builder<'a> {
             _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(0))
         }
@@ -2901,18 +3525,29 @@ pub mod third_party_answer {
             pointer
         }
 
+        pub fn disown_completion(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_completion(&mut self, value: _capnp::orphan::Orphan<_capnp::any_pointer::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_completion(&self) -> bool {
             !self.builder.is_pointer_field_null(0)
         }
 
         /// The number under which the Return will come: chosen by the sender, from a range that is kept apart
         /// from the receiver's own question numbers.
+        #[inline]
         pub fn get_answer_id(self) -> u32 {
             self.builder.get_data_field::<u32>(0)
         }
 
         /// The number under which the Return will come: chosen by the sender, from a range that is kept apart
         /// from the receiver's own question numbers.
+        #[inline]
         pub fn set_answer_id(&mut self, value: u32) {
             self.builder.set_data_field::<u32>(0, value);
         }
@@ -2954,12 +3589,14 @@ pub mod join {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -2972,9 +3609,11 @@ pub mod join {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -2986,6 +3625,7 @@ pub mod join {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -2996,6 +3636,7 @@ pub mod join {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -3011,24 +3652,29 @@ pub mod join {
         }
 
         /// The Return to this question holds a JoinResult.
+        #[inline]
         pub fn get_question_id(self) -> u32 {
             self.reader.get_data_field::<u32>(0)
         }
 
         /// The capability.
+        #[inline]
         pub fn get_target(self) -> _capnp::Result<super::message_target::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_target(&self) -> bool {
             !self.reader.is_pointer_field_null(0)
         }
 
         /// This part of the key.
+        #[inline]
         pub fn get_key_part(self) -> _capnp::any_pointer::Reader<'a> {
             _capnp::any_pointer::Reader::new(self.reader.get_pointer_field(1))
         }
 
+        #[inline]
         pub fn has_key_part(&self) -> bool {
             !self.reader.is_pointer_field_null(1)
         }
@@ -3039,6 +3685,7 @@ pub mod join {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -3048,16 +3695,19 @@ pub mod join {
         }
 
         /// The Return to this question holds a JoinResult.
+        #[inline]
         pub fn get_question_id(self) -> u32 {
             self.builder.get_data_field::<u32>(0)
         }
 
         /// The Return to this question holds a JoinResult.
+        #[inline]
         pub fn set_question_id(&mut self, value: u32) {
             self.builder.set_data_field::<u32>(0, value);
         }
 
         /// The capability.
+        #[inline]
         pub fn get_target(self) -> _capnp::Result<super::message_target::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -3072,11 +3722,21 @@ pub mod join {
             <_ as _capnp::traits::SetterInput<super::message_target::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_target(&mut self) -> _capnp::orphan::Orphan<super::message_target::Owned> {
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_target(&mut self, value: _capnp::orphan::Orphan<super::message_target::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_target(&self) -> bool {
             !self.builder.is_pointer_field_null(0)
         }
 
         /// This part of the key.
+        #[inline]
         pub fn get_key_part(self) -> _capnp::any_pointer::Builder<'a> {
             _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(1))
         }
@@ -3088,6 +3748,15 @@ pub mod join {
             pointer
         }
 
+        pub fn disown_key_part(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
+            self.builder.get_pointer_field_mut(1).disown()
+        }
+
+        pub fn adopt_key_part(&mut self, value: _capnp::orphan::Orphan<_capnp::any_pointer::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(1).adopt(value)
+        }
+
+        #[inline]
         pub fn has_key_part(&self) -> bool {
             !self.builder.is_pointer_field_null(1)
         }
@@ -3129,12 +3798,14 @@ pub mod message_target {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -3147,9 +3818,11 @@ pub mod message_target {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -3161,6 +3834,7 @@ pub mod message_target {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -3171,6 +3845,7 @@ pub mod message_target {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -3186,15 +3861,18 @@ pub mod message_target {
         }
 
         /// A capability that the receiver exported.
+        #[inline]
         pub fn get_imported_cap(self) -> u32 {
             self.reader.get_data_field::<u32>(0)
         }
 
         /// A capability in the results of a call, which may not have returned yet.
+        #[inline]
         pub fn get_promised_answer(self) -> _capnp::Result<super::promised_answer::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_promised_answer(&self) -> bool {
             if self.reader.get_data_field::<u16>(2) != 1 {
                 return false;
@@ -3202,6 +3880,7 @@ pub mod message_target {
             !self.reader.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn which(self) -> ::core::result::Result<WhichReader<'a>, _capnp::NotInSchema> {
             match self.reader.get_data_field::<u16>(2) {
                 0 => ::core::result::Result::Ok(Which::ImportedCap(self.get_imported_cap())),
@@ -3216,6 +3895,7 @@ pub mod message_target {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -3225,17 +3905,20 @@ pub mod message_target {
         }
 
         /// A capability that the receiver exported.
+        #[inline]
         pub fn get_imported_cap(self) -> u32 {
             self.builder.get_data_field::<u32>(0)
         }
 
         /// A capability that the receiver exported.
+        #[inline]
         pub fn set_imported_cap(&mut self, value: u32) {
             self.builder.set_data_field::<u16>(2, 0);
             self.builder.set_data_field::<u32>(0, value);
         }
 
         /// A capability in the results of a call, which may not have returned yet.
+        #[inline]
         pub fn get_promised_answer(self) -> _capnp::Result<super::promised_answer::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -3252,6 +3935,19 @@ pub mod message_target {
             <_ as _capnp::traits::SetterInput<super::promised_answer::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_promised_answer(&mut self) -> _capnp::orphan::Orphan<super::promised_answer::Owned> {
+            if self.builder.get_data_field::<u16>(2) != 1 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_promised_answer(&mut self, value: _capnp::orphan::Orphan<super::promised_answer::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(2, 1);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_promised_answer(&self) -> bool {
             if self.builder.get_data_field::<u16>(2) != 1 {
                 return false;
@@ -3259,6 +3955,7 @@ pub mod message_target {
             !self.builder.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn which(mut self) -> ::core::result::Result<WhichBuilder<'a>, _capnp::NotInSchema> {
             match self.builder.get_data_field::<u16>(2) {
                 0 => ::core::result::Result::Ok(Which::ImportedCap(self.get_imported_cap())),
@@ -3314,12 +4011,14 @@ pub mod payload {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -3332,9 +4031,11 @@ pub mod payload {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -3346,6 +4047,7 @@ pub mod payload {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -3356,6 +4058,7 @@ pub mod payload {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -3371,19 +4074,23 @@ pub mod payload {
         }
 
         /// A capability pointer in here is an index into `capTable`.
+        #[inline]
         pub fn get_content(self) -> _capnp::any_pointer::Reader<'a> {
             _capnp::any_pointer::Reader::new(self.reader.get_pointer_field(0))
         }
 
+        #[inline]
         pub fn has_content(&self) -> bool {
             !self.reader.is_pointer_field_null(0)
         }
 
         /// The capabilities.
+        #[inline]
         pub fn get_cap_table(self) -> _capnp::Result<_capnp::struct_list::Reader<'a, super::cap_descriptor::Owned>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_cap_table(&self) -> bool {
             !self.reader.is_pointer_field_null(1)
         }
@@ -3394,6 +4101,7 @@ pub mod payload {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -3403,6 +4111,7 @@ pub mod payload {
         }
 
         /// A capability pointer in here is an index into `capTable`.
+        #[inline]
         pub fn get_content(self) -> _capnp::any_pointer::Builder<'a> {
             _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(0))
         }
@@ -3414,11 +4123,21 @@ pub mod payload {
             pointer
         }
 
+        pub fn disown_content(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_content(&mut self, value: _capnp::orphan::Orphan<_capnp::any_pointer::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_content(&self) -> bool {
             !self.builder.is_pointer_field_null(0)
         }
 
         /// The capabilities.
+        #[inline]
         pub fn get_cap_table(self) -> _capnp::Result<_capnp::struct_list::Builder<'a, super::cap_descriptor::Owned>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
         }
@@ -3433,6 +4152,15 @@ pub mod payload {
             _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(1), value, false)
         }
 
+        pub fn disown_cap_table(&mut self) -> _capnp::orphan::Orphan<_capnp::struct_list::Owned<super::cap_descriptor::Owned>> {
+            self.builder.get_pointer_field_mut(1).disown()
+        }
+
+        pub fn adopt_cap_table(&mut self, value: _capnp::orphan::Orphan<_capnp::struct_list::Owned<super::cap_descriptor::Owned>>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(1).adopt(value)
+        }
+
+        #[inline]
         pub fn has_cap_table(&self) -> bool {
             !self.builder.is_pointer_field_null(1)
         }
@@ -3474,12 +4202,14 @@ pub mod cap_descriptor {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -3492,9 +4222,11 @@ pub mod cap_descriptor {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -3506,6 +4238,7 @@ pub mod cap_descriptor {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -3516,6 +4249,7 @@ pub mod cap_descriptor {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -3531,30 +4265,36 @@ pub mod cap_descriptor {
         }
 
         /// Nothing: an entry that was taken out again.
+        #[inline]
         pub fn get_none(self) -> () {
             ()
         }
 
         /// An object of the sender's.
+        #[inline]
         pub fn get_sender_hosted(self) -> u32 {
             self.reader.get_data_field::<u32>(1)
         }
 
         /// A promise of the sender's: one Resolve will follow.
+        #[inline]
         pub fn get_sender_promise(self) -> u32 {
             self.reader.get_data_field::<u32>(1)
         }
 
         /// An object or promise of the receiver's own.
+        #[inline]
         pub fn get_receiver_hosted(self) -> u32 {
             self.reader.get_data_field::<u32>(1)
         }
 
         /// Something in the results of a call that the sender made to the receiver.
+        #[inline]
         pub fn get_receiver_answer(self) -> _capnp::Result<super::promised_answer::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_receiver_answer(&self) -> bool {
             if self.reader.get_data_field::<u16>(0) != 4 {
                 return false;
@@ -3563,10 +4303,12 @@ pub mod cap_descriptor {
         }
 
         /// An object in a third vat.
+        #[inline]
         pub fn get_third_party_hosted(self) -> _capnp::Result<super::third_party_cap_descriptor::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_third_party_hosted(&self) -> bool {
             if self.reader.get_data_field::<u16>(0) != 5 {
                 return false;
@@ -3575,10 +4317,12 @@ pub mod cap_descriptor {
         }
 
         /// Index of a file descriptor sent along with the message, where the transport can do that.
+        #[inline]
         pub fn get_attached_fd(self) -> u8 {
             self.reader.get_data_field_mask::<u8>(2, 255)
         }
 
+        #[inline]
         pub fn which(self) -> ::core::result::Result<WhichReader<'a>, _capnp::NotInSchema> {
             match self.reader.get_data_field::<u16>(0) {
                 0 => ::core::result::Result::Ok(Which::None(self.get_none())),
@@ -3597,6 +4341,7 @@ pub mod cap_descriptor {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -3606,49 +4351,58 @@ pub mod cap_descriptor {
         }
 
         /// Nothing: an entry that was taken out again.
+        #[inline]
         pub fn get_none(self) -> () {
             ()
         }
 
         /// Nothing: an entry that was taken out again.
+        #[inline]
         pub fn set_none(&mut self, _value: ()) {
             self.builder.set_data_field::<u16>(0, 0);
         }
 
         /// An object of the sender's.
+        #[inline]
         pub fn get_sender_hosted(self) -> u32 {
             self.builder.get_data_field::<u32>(1)
         }
 
         /// An object of the sender's.
+        #[inline]
         pub fn set_sender_hosted(&mut self, value: u32) {
             self.builder.set_data_field::<u16>(0, 1);
             self.builder.set_data_field::<u32>(1, value);
         }
 
         /// A promise of the sender's: one Resolve will follow.
+        #[inline]
         pub fn get_sender_promise(self) -> u32 {
             self.builder.get_data_field::<u32>(1)
         }
 
         /// A promise of the sender's: one Resolve will follow.
+        #[inline]
         pub fn set_sender_promise(&mut self, value: u32) {
             self.builder.set_data_field::<u16>(0, 2);
             self.builder.set_data_field::<u32>(1, value);
         }
 
         /// An object or promise of the receiver's own.
+        #[inline]
         pub fn get_receiver_hosted(self) -> u32 {
             self.builder.get_data_field::<u32>(1)
         }
 
         /// An object or promise of the receiver's own.
+        #[inline]
         pub fn set_receiver_hosted(&mut self, value: u32) {
             self.builder.set_data_field::<u16>(0, 3);
             self.builder.set_data_field::<u32>(1, value);
         }
 
         /// Something in the results of a call that the sender made to the receiver.
+        #[inline]
         pub fn get_receiver_answer(self) -> _capnp::Result<super::promised_answer::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -3665,6 +4419,19 @@ pub mod cap_descriptor {
             <_ as _capnp::traits::SetterInput<super::promised_answer::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_receiver_answer(&mut self) -> _capnp::orphan::Orphan<super::promised_answer::Owned> {
+            if self.builder.get_data_field::<u16>(0) != 4 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_receiver_answer(&mut self, value: _capnp::orphan::Orphan<super::promised_answer::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 4);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_receiver_answer(&self) -> bool {
             if self.builder.get_data_field::<u16>(0) != 4 {
                 return false;
@@ -3673,6 +4440,7 @@ pub mod cap_descriptor {
         }
 
         /// An object in a third vat.
+        #[inline]
         pub fn get_third_party_hosted(self) -> _capnp::Result<super::third_party_cap_descriptor::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -3689,6 +4457,19 @@ pub mod cap_descriptor {
             <_ as _capnp::traits::SetterInput<super::third_party_cap_descriptor::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_third_party_hosted(&mut self) -> _capnp::orphan::Orphan<super::third_party_cap_descriptor::Owned> {
+            if self.builder.get_data_field::<u16>(0) != 5 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_third_party_hosted(&mut self, value: _capnp::orphan::Orphan<super::third_party_cap_descriptor::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 5);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_third_party_hosted(&self) -> bool {
             if self.builder.get_data_field::<u16>(0) != 5 {
                 return false;
@@ -3697,15 +4478,18 @@ pub mod cap_descriptor {
         }
 
         /// Index of a file descriptor sent along with the message, where the transport can do that.
+        #[inline]
         pub fn get_attached_fd(self) -> u8 {
             self.builder.get_data_field_mask::<u8>(2, 255)
         }
 
         /// Index of a file descriptor sent along with the message, where the transport can do that.
+        #[inline]
         pub fn set_attached_fd(&mut self, value: u8) {
             self.builder.set_data_field_mask::<u8>(2, value, 255);
         }
 
+        #[inline]
         pub fn which(mut self) -> ::core::result::Result<WhichBuilder<'a>, _capnp::NotInSchema> {
             match self.builder.get_data_field::<u16>(0) {
                 0 => ::core::result::Result::Ok(Which::None(self.get_none())),
@@ -3769,12 +4553,14 @@ pub mod promised_answer {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -3787,9 +4573,11 @@ pub mod promised_answer {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -3801,6 +4589,7 @@ pub mod promised_answer {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -3811,6 +4600,7 @@ pub mod promised_answer {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -3826,15 +4616,18 @@ pub mod promised_answer {
         }
 
         /// The call.
+        #[inline]
         pub fn get_question_id(self) -> u32 {
             self.reader.get_data_field::<u32>(0)
         }
 
         /// The way from the result's root to the capability.
+        #[inline]
         pub fn get_transform(self) -> _capnp::Result<_capnp::struct_list::Reader<'a, self::op::Owned>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_transform(&self) -> bool {
             !self.reader.is_pointer_field_null(0)
         }
@@ -3845,6 +4638,7 @@ pub mod promised_answer {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -3854,16 +4648,19 @@ pub mod promised_answer {
         }
 
         /// The call.
+        #[inline]
         pub fn get_question_id(self) -> u32 {
             self.builder.get_data_field::<u32>(0)
         }
 
         /// The call.
+        #[inline]
         pub fn set_question_id(&mut self, value: u32) {
             self.builder.set_data_field::<u32>(0, value);
         }
 
         /// The way from the result's root to the capability.
+        #[inline]
         pub fn get_transform(self) -> _capnp::Result<_capnp::struct_list::Builder<'a, self::op::Owned>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -3878,6 +4675,15 @@ pub mod promised_answer {
             _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_transform(&mut self) -> _capnp::orphan::Orphan<_capnp::struct_list::Owned<self::op::Owned>> {
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_transform(&mut self, value: _capnp::orphan::Orphan<_capnp::struct_list::Owned<self::op::Owned>>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_transform(&self) -> bool {
             !self.builder.is_pointer_field_null(0)
         }
@@ -3916,12 +4722,14 @@ pub mod promised_answer {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -3934,9 +4742,11 @@ pub mod promised_answer {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -3948,6 +4758,7 @@ pub mod promised_answer {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -3958,6 +4769,7 @@ pub mod promised_answer {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -3973,15 +4785,18 @@ pub mod promised_answer {
             }
 
             /// Stay.
+            #[inline]
             pub fn get_noop(self) -> () {
                 ()
             }
 
             /// Follow this pointer of a struct: an index into its pointer section.
+            #[inline]
             pub fn get_get_pointer_field(self) -> u16 {
                 self.reader.get_data_field::<u16>(1)
             }
 
+            #[inline]
             pub fn which(self) -> ::core::result::Result<WhichReader, _capnp::NotInSchema> {
                 match self.reader.get_data_field::<u16>(0) {
                     0 => ::core::result::Result::Ok(Which::Noop(self.get_noop())),
@@ -3996,6 +4811,7 @@ pub mod promised_answer {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -4005,26 +4821,31 @@ pub mod promised_answer {
             }
 
             /// Stay.
+            #[inline]
             pub fn get_noop(self) -> () {
                 ()
             }
 
             /// Stay.
+            #[inline]
             pub fn set_noop(&mut self, _value: ()) {
                 self.builder.set_data_field::<u16>(0, 0);
             }
 
             /// Follow this pointer of a struct: an index into its pointer section.
+            #[inline]
             pub fn get_get_pointer_field(self) -> u16 {
                 self.builder.get_data_field::<u16>(1)
             }
 
             /// Follow this pointer of a struct: an index into its pointer section.
+            #[inline]
             pub fn set_get_pointer_field(&mut self, value: u16) {
                 self.builder.set_data_field::<u16>(0, 1);
                 self.builder.set_data_field::<u16>(1, value);
             }
 
+            #[inline]
             pub fn which(mut self) -> ::core::result::Result<WhichBuilder, _capnp::NotInSchema> {
                 match self.builder.get_data_field::<u16>(0) {
                     0 => ::core::result::Result::Ok(Which::Noop(self.get_noop())),
@@ -4081,12 +4902,14 @@ pub mod third_party_cap_descriptor {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -4099,9 +4922,11 @@ pub mod third_party_cap_descriptor {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -4113,6 +4938,7 @@ pub mod third_party_cap_descriptor {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -4123,6 +4949,7 @@ pub mod third_party_cap_descriptor {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -4138,15 +4965,18 @@ pub mod third_party_cap_descriptor {
         }
 
         /// How to get at it.
+        #[inline]
         pub fn get_id(self) -> _capnp::any_pointer::Reader<'a> {
             _capnp::any_pointer::Reader::new(self.reader.get_pointer_field(0))
         }
 
+        #[inline]
         pub fn has_id(&self) -> bool {
             !self.reader.is_pointer_field_null(0)
         }
 
         /// A proxy for it, for receivers that do not want to. To be released once the object was picked up.
+        #[inline]
         pub fn get_vine_id(self) -> u32 {
             self.reader.get_data_field::<u32>(0)
         }
@@ -4157,6 +4987,7 @@ pub mod third_party_cap_descriptor {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -4166,6 +4997,7 @@ pub mod third_party_cap_descriptor {
         }
 
         /// How to get at it.
+        #[inline]
         pub fn get_id(self) -> _capnp::any_pointer::Builder<'a> {
             _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(0))
         }
@@ -4177,16 +5009,27 @@ pub mod third_party_cap_descriptor {
             pointer
         }
 
+        pub fn disown_id(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_id(&mut self, value: _capnp::orphan::Orphan<_capnp::any_pointer::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_id(&self) -> bool {
             !self.builder.is_pointer_field_null(0)
         }
 
         /// A proxy for it, for receivers that do not want to. To be released once the object was picked up.
+        #[inline]
         pub fn get_vine_id(self) -> u32 {
             self.builder.get_data_field::<u32>(0)
         }
 
         /// A proxy for it, for receivers that do not want to. To be released once the object was picked up.
+        #[inline]
         pub fn set_vine_id(&mut self, value: u32) {
             self.builder.set_data_field::<u32>(0, value);
         }
@@ -4228,12 +5071,14 @@ pub mod exception {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -4246,9 +5091,11 @@ pub mod exception {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -4260,6 +5107,7 @@ pub mod exception {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -4270,6 +5118,7 @@ pub mod exception {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -4285,43 +5134,52 @@ pub mod exception {
         }
 
         /// For humans.
+        #[inline]
         pub fn get_reason(self) -> _capnp::Result<_capnp::text::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_reason(&self) -> bool {
             !self.reader.is_pointer_field_null(0)
         }
 
         /// No longer used.
+        #[inline]
         pub fn get_obsolete_is_callers_fault(self) -> bool {
             self.reader.get_bool_field(0)
         }
 
         /// No longer used.
+        #[inline]
         pub fn get_obsolete_durability(self) -> u16 {
             self.reader.get_data_field::<u16>(1)
         }
 
         /// What the caller can do about it.
+        #[inline]
         pub fn get_type(self) -> ::core::result::Result<self::Type, _capnp::NotInSchema> {
             ::core::convert::TryFrom::try_from(self.reader.get_data_field::<u16>(2))
         }
 
         /// The remote stack trace, if the sender shares it.
+        #[inline]
         pub fn get_trace(self) -> _capnp::Result<_capnp::text::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_trace(&self) -> bool {
             !self.reader.is_pointer_field_null(1)
         }
 
         /// More about the failure, for programs.
+        #[inline]
         pub fn get_details(self) -> _capnp::Result<_capnp::struct_list::Reader<'a, self::detail::Owned>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(2), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_details(&self) -> bool {
             !self.reader.is_pointer_field_null(2)
         }
@@ -4332,6 +5190,7 @@ pub mod exception {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -4341,6 +5200,7 @@ pub mod exception {
         }
 
         /// For humans.
+        #[inline]
         pub fn get_reason(self) -> _capnp::Result<_capnp::text::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -4355,41 +5215,57 @@ pub mod exception {
             _capnp::traits::set_or_fail::<_capnp::text::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
         }
 
+        pub fn disown_reason(&mut self) -> _capnp::orphan::Orphan<_capnp::text::Owned> {
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_reason(&mut self, value: _capnp::orphan::Orphan<_capnp::text::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_reason(&self) -> bool {
             !self.builder.is_pointer_field_null(0)
         }
 
         /// No longer used.
+        #[inline]
         pub fn get_obsolete_is_callers_fault(self) -> bool {
             self.builder.get_bool_field(0)
         }
 
         /// No longer used.
+        #[inline]
         pub fn set_obsolete_is_callers_fault(&mut self, value: bool) {
             self.builder.set_bool_field(0, value);
         }
 
         /// No longer used.
+        #[inline]
         pub fn get_obsolete_durability(self) -> u16 {
             self.builder.get_data_field::<u16>(1)
         }
 
         /// No longer used.
+        #[inline]
         pub fn set_obsolete_durability(&mut self, value: u16) {
             self.builder.set_data_field::<u16>(1, value);
         }
 
         /// What the caller can do about it.
+        #[inline]
         pub fn get_type(self) -> ::core::result::Result<self::Type, _capnp::NotInSchema> {
             ::core::convert::TryFrom::try_from(self.builder.get_data_field::<u16>(2))
         }
 
         /// What the caller can do about it.
+        #[inline]
         pub fn set_type(&mut self, value: self::Type) {
             self.builder.set_data_field::<u16>(2, u16::from(value));
         }
 
         /// The remote stack trace, if the sender shares it.
+        #[inline]
         pub fn get_trace(self) -> _capnp::Result<_capnp::text::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
         }
@@ -4404,11 +5280,21 @@ pub mod exception {
             _capnp::traits::set_or_fail::<_capnp::text::Owned, _>(self.builder.reborrow().get_pointer_field(1), value);
         }
 
+        pub fn disown_trace(&mut self) -> _capnp::orphan::Orphan<_capnp::text::Owned> {
+            self.builder.get_pointer_field_mut(1).disown()
+        }
+
+        pub fn adopt_trace(&mut self, value: _capnp::orphan::Orphan<_capnp::text::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(1).adopt(value)
+        }
+
+        #[inline]
         pub fn has_trace(&self) -> bool {
             !self.builder.is_pointer_field_null(1)
         }
 
         /// More about the failure, for programs.
+        #[inline]
         pub fn get_details(self) -> _capnp::Result<_capnp::struct_list::Builder<'a, self::detail::Owned>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(2), ::core::option::Option::None)
         }
@@ -4423,6 +5309,15 @@ pub mod exception {
             _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(2), value, false)
         }
 
+        pub fn disown_details(&mut self) -> _capnp::orphan::Orphan<_capnp::struct_list::Owned<self::detail::Owned>> {
+            self.builder.get_pointer_field_mut(2).disown()
+        }
+
+        pub fn adopt_details(&mut self, value: _capnp::orphan::Orphan<_capnp::struct_list::Owned<self::detail::Owned>>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(2).adopt(value)
+        }
+
+        #[inline]
         pub fn has_details(&self) -> bool {
             !self.builder.is_pointer_field_null(2)
         }
@@ -4497,12 +5392,14 @@ pub mod exception {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -4515,9 +5412,11 @@ pub mod exception {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -4529,6 +5428,7 @@ pub mod exception {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -4539,6 +5439,7 @@ pub mod exception {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -4554,14 +5455,17 @@ pub mod exception {
             }
 
             /// Says what the data is: a type id or another random number.
+            #[inline]
             pub fn get_detail_id(self) -> u64 {
                 self.reader.get_data_field::<u64>(0)
             }
 
+            #[inline]
             pub fn get_data(self) -> _capnp::Result<_capnp::data::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_data(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
@@ -4572,6 +5476,7 @@ pub mod exception {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -4581,15 +5486,18 @@ pub mod exception {
             }
 
             /// Says what the data is: a type id or another random number.
+            #[inline]
             pub fn get_detail_id(self) -> u64 {
                 self.builder.get_data_field::<u64>(0)
             }
 
             /// Says what the data is: a type id or another random number.
+            #[inline]
             pub fn set_detail_id(&mut self, value: u64) {
                 self.builder.set_data_field::<u64>(0, value);
             }
 
+            #[inline]
             pub fn get_data(self) -> _capnp::Result<_capnp::data::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
             }
@@ -4602,6 +5510,15 @@ pub mod exception {
                 _capnp::traits::set_or_fail::<_capnp::data::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
             }
 
+            pub fn disown_data(&mut self) -> _capnp::orphan::Orphan<_capnp::data::Owned> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_data(&mut self, value: _capnp::orphan::Orphan<_capnp::data::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_data(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }

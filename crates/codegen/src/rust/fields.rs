@@ -51,6 +51,7 @@ pub(super) fn write_reader_methods(
     let return_type = getter_type(cx, field, "Reader")?;
     w.blank();
     w.doc(field.doc_comment.as_deref());
+    line!(w, "#[inline]");
     open!(w, "pub fn get_{name}(self) -> {return_type} {{");
     match &field.kind {
         FieldKind::Group { .. } => line!(w, "self.reader.into()"),
@@ -81,6 +82,7 @@ pub(super) fn write_builder_methods(
     let return_type = getter_type(cx, field, "Builder")?;
     w.blank();
     w.doc(field.doc_comment.as_deref());
+    line!(w, "#[inline]");
     open!(w, "pub fn get_{name}(self) -> {return_type} {{");
     match &field.kind {
         FieldKind::Group { .. } => line!(w, "self.builder.into()"),
@@ -102,6 +104,7 @@ pub(super) fn write_builder_methods(
         } => {
             if is_pointer(ty) {
                 write_pointer_setters(w, cx, structure, field, *offset, ty)?;
+                write_orphans(w, cx, structure, field, *offset, ty)?;
                 w.blank();
                 write_has(w, structure, field, "builder", *offset);
             } else {
@@ -190,6 +193,7 @@ fn write_get(
 }
 
 fn write_has(w: &mut Writer, structure: &StructNode, field: &Field, inner: &str, offset: u32) {
+    line!(w, "#[inline]");
     open!(
         w,
         "pub fn has_{}(&self) -> bool {{",
@@ -226,6 +230,7 @@ fn write_scalar_setter(
     } else {
         "value"
     };
+    line!(w, "#[inline]");
     open!(w, "pub fn set_{name}(&mut self, {argument}: {scalar}) {{");
     write_discriminant(w, structure, field);
     let (stored, value) = match ty {
@@ -252,6 +257,46 @@ fn write_scalar_setter(
             ),
         },
     }
+    w.close("}");
+    Ok(())
+}
+
+/// Taking the value out of the tree and putting one in, without copying.
+fn write_orphans(
+    w: &mut Writer,
+    cx: Context<'_>,
+    structure: &StructNode,
+    field: &Field,
+    offset: u32,
+    ty: &Type,
+) -> Result<(), Error> {
+    let name = snake_case(&field.name);
+    let orphan = format!("{}::orphan::Orphan", cx.message());
+    let owned = cx.owned(ty)?;
+    w.blank();
+    open!(w, "pub fn disown_{name}(&mut self) -> {orphan}<{owned}> {{");
+    if let Some(value) = field.discriminant {
+        open!(
+            w,
+            "if self.builder.get_data_field::<u16>({}) != {value} {{",
+            structure.discriminant_offset
+        );
+        line!(w, "return {orphan}::null();");
+        w.close("}");
+    }
+    line!(w, "self.builder.get_pointer_field_mut({offset}).disown()");
+    w.close("}");
+    w.blank();
+    open!(
+        w,
+        "pub fn adopt_{name}(&mut self, value: {orphan}<{owned}>) -> {}::Result<()> {{",
+        cx.message()
+    );
+    write_discriminant(w, structure, field);
+    line!(
+        w,
+        "self.builder.get_pointer_field_mut({offset}).adopt(value)"
+    );
     w.close("}");
     Ok(())
 }

@@ -66,6 +66,7 @@ pub struct Reader$args_a {
 }
 
 impl$decl_a ::core::convert::From<$message::layout::StructReader<'a>> for Reader$args_a {
+    #[inline]
     fn from(reader: $message::layout::StructReader<'a>) -> Self {
         Self { reader$phantom_value }
     }
@@ -77,6 +78,7 @@ pub struct Builder$args_a {
 }
 
 impl$decl_a ::core::convert::From<$message::layout::StructBuilder<'a>> for Builder$args_a {
+    #[inline]
     fn from(builder: $message::layout::StructBuilder<'a>) -> Self {
         Self { builder$phantom_value }
     }
@@ -132,12 +134,14 @@ impl$decl_a $message::traits::HasStructSize for Builder$args_a {
 }
 
 impl$decl_a $message::traits::FromPointerReader<'a> for Reader$args_a {
+    #[inline]
     fn get_from_pointer(reader: &$message::layout::PointerReader<'a>, default: ::core::option::Option<&'a [$message::Word]>) -> $message::Result<Self> {
         ::core::result::Result::Ok(reader.get_struct(default)?.into())
     }
 }
 
 impl$decl_a $message::traits::IntoInternalStructReader<'a> for Reader$args_a {
+    #[inline]
     fn into_internal_struct_reader(self) -> $message::layout::StructReader<'a> {
         self.reader
     }
@@ -150,9 +154,11 @@ impl$decl_a $message::traits::SetterInput<Owned$args> for Reader$args_a {
 }
 
 impl$decl_a $message::traits::FromPointerBuilder<'a> for Builder$args_a {
+    #[inline]
     fn init_pointer(builder: $message::layout::PointerBuilder<'a>, _length: u32) -> Self {
         builder.init_struct(<Self as $message::traits::HasStructSize>::STRUCT_SIZE).into()
     }
+    #[inline]
     fn get_from_pointer(builder: $message::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [$message::Word]>) -> $message::Result<Self> {
         ::core::result::Result::Ok(builder.get_struct(<Self as $message::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
     }
@@ -176,6 +182,7 @@ pub fn into_reader(self) -> Reader$args_a {
     self.builder.into_reader().into()
 }
 
+#[inline]
 pub fn reborrow(&mut self) -> Builder$args_elided {
     self.builder.reborrow().into()
 }
@@ -409,6 +416,7 @@ fn write_which(
     let arguments = alias_parameters(cx, types);
     w.blank();
     let mutability = if view == "Builder" { "mut " } else { "" };
+    line!(w, "#[inline]");
     open!(
         w,
         "pub fn which({mutability}self) -> ::core::result::Result<Which{view}{arguments}, {message}::NotInSchema> {{"

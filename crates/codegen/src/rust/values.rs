@@ -89,9 +89,20 @@ pub(super) fn write_const(
             let variant = super::enums::variant_of(cx.scopes.node(*id)?, *value)?;
             (path.clone(), format!("{path}::{variant}"))
         }
+        (Type::List(_) | Type::Struct { .. }, _) => {
+            let message = cx.message();
+            let words = default_pointer(value)?.unwrap_or_else(|| "&[]".to_string());
+            w.doc(node.doc_comment.as_deref());
+            line!(
+                w,
+                "pub static {name}: {message}::constant::Reader<{}> = {message}::constant::Reader::new({words});",
+                cx.owned(ty)?
+            );
+            return Ok(());
+        }
         _ => {
             return Err(Error::new(format!(
-                "{} is a constant of a list or struct type, which the Rust generator does not support yet",
+                "{} is a constant of type {ty:?}, which Rust has no constants for",
                 node.display_name
             )));
         }

@@ -70,12 +70,14 @@ pub mod scalars {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -88,9 +90,11 @@ pub mod scalars {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -102,6 +106,7 @@ pub mod scalars {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -112,6 +117,7 @@ pub mod scalars {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -126,54 +132,67 @@ pub mod scalars {
             self.reader.total_size()
         }
 
+        #[inline]
         pub fn get_void(self) -> () {
             ()
         }
 
+        #[inline]
         pub fn get_bool(self) -> bool {
             self.reader.get_bool_field(0)
         }
 
+        #[inline]
         pub fn get_int8(self) -> i8 {
             self.reader.get_data_field::<i8>(1)
         }
 
+        #[inline]
         pub fn get_int16(self) -> i16 {
             self.reader.get_data_field::<i16>(1)
         }
 
+        #[inline]
         pub fn get_int32(self) -> i32 {
             self.reader.get_data_field::<i32>(1)
         }
 
+        #[inline]
         pub fn get_int64(self) -> i64 {
             self.reader.get_data_field::<i64>(1)
         }
 
+        #[inline]
         pub fn get_u_int8(self) -> u8 {
             self.reader.get_data_field::<u8>(16)
         }
 
+        #[inline]
         pub fn get_u_int16(self) -> u16 {
             self.reader.get_data_field::<u16>(9)
         }
 
+        #[inline]
         pub fn get_u_int32(self) -> u32 {
             self.reader.get_data_field::<u32>(5)
         }
 
+        #[inline]
         pub fn get_u_int64(self) -> u64 {
             self.reader.get_data_field::<u64>(3)
         }
 
+        #[inline]
         pub fn get_float32(self) -> f32 {
             self.reader.get_data_field::<f32>(8)
         }
 
+        #[inline]
         pub fn get_float64(self) -> f64 {
             self.reader.get_data_field::<f64>(5)
         }
 
+        #[inline]
         pub fn get_colour(self) -> ::core::result::Result<super::Colour, _capnp::NotInSchema> {
             ::core::convert::TryFrom::try_from(self.reader.get_data_field::<u16>(18))
         }
@@ -184,6 +203,7 @@ pub mod scalars {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -192,104 +212,130 @@ pub mod scalars {
             self.builder.as_reader().into()
         }
 
+        #[inline]
         pub fn get_void(self) -> () {
             ()
         }
 
+        #[inline]
         pub fn set_void(&mut self, _value: ()) {}
 
+        #[inline]
         pub fn get_bool(self) -> bool {
             self.builder.get_bool_field(0)
         }
 
+        #[inline]
         pub fn set_bool(&mut self, value: bool) {
             self.builder.set_bool_field(0, value);
         }
 
+        #[inline]
         pub fn get_int8(self) -> i8 {
             self.builder.get_data_field::<i8>(1)
         }
 
+        #[inline]
         pub fn set_int8(&mut self, value: i8) {
             self.builder.set_data_field::<i8>(1, value);
         }
 
+        #[inline]
         pub fn get_int16(self) -> i16 {
             self.builder.get_data_field::<i16>(1)
         }
 
+        #[inline]
         pub fn set_int16(&mut self, value: i16) {
             self.builder.set_data_field::<i16>(1, value);
         }
 
+        #[inline]
         pub fn get_int32(self) -> i32 {
             self.builder.get_data_field::<i32>(1)
         }
 
+        #[inline]
         pub fn set_int32(&mut self, value: i32) {
             self.builder.set_data_field::<i32>(1, value);
         }
 
+        #[inline]
         pub fn get_int64(self) -> i64 {
             self.builder.get_data_field::<i64>(1)
         }
 
+        #[inline]
         pub fn set_int64(&mut self, value: i64) {
             self.builder.set_data_field::<i64>(1, value);
         }
 
+        #[inline]
         pub fn get_u_int8(self) -> u8 {
             self.builder.get_data_field::<u8>(16)
         }
 
+        #[inline]
         pub fn set_u_int8(&mut self, value: u8) {
             self.builder.set_data_field::<u8>(16, value);
         }
 
+        #[inline]
         pub fn get_u_int16(self) -> u16 {
             self.builder.get_data_field::<u16>(9)
         }
 
+        #[inline]
         pub fn set_u_int16(&mut self, value: u16) {
             self.builder.set_data_field::<u16>(9, value);
         }
 
+        #[inline]
         pub fn get_u_int32(self) -> u32 {
             self.builder.get_data_field::<u32>(5)
         }
 
+        #[inline]
         pub fn set_u_int32(&mut self, value: u32) {
             self.builder.set_data_field::<u32>(5, value);
         }
 
+        #[inline]
         pub fn get_u_int64(self) -> u64 {
             self.builder.get_data_field::<u64>(3)
         }
 
+        #[inline]
         pub fn set_u_int64(&mut self, value: u64) {
             self.builder.set_data_field::<u64>(3, value);
         }
 
+        #[inline]
         pub fn get_float32(self) -> f32 {
             self.builder.get_data_field::<f32>(8)
         }
 
+        #[inline]
         pub fn set_float32(&mut self, value: f32) {
             self.builder.set_data_field::<f32>(8, value);
         }
 
+        #[inline]
         pub fn get_float64(self) -> f64 {
             self.builder.get_data_field::<f64>(5)
         }
 
+        #[inline]
         pub fn set_float64(&mut self, value: f64) {
             self.builder.set_data_field::<f64>(5, value);
         }
 
+        #[inline]
         pub fn get_colour(self) -> ::core::result::Result<super::Colour, _capnp::NotInSchema> {
             ::core::convert::TryFrom::try_from(self.builder.get_data_field::<u16>(18))
         }
 
+        #[inline]
         pub fn set_colour(&mut self, value: super::Colour) {
             self.builder.set_data_field::<u16>(18, u16::from(value));
         }
@@ -330,12 +376,14 @@ pub mod defaults {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -348,9 +396,11 @@ pub mod defaults {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -362,6 +412,7 @@ pub mod defaults {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -372,6 +423,7 @@ pub mod defaults {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -386,58 +438,72 @@ pub mod defaults {
             self.reader.total_size()
         }
 
+        #[inline]
         pub fn get_bool(self) -> bool {
             self.reader.get_bool_field_mask(0, true)
         }
 
+        #[inline]
         pub fn get_int8(self) -> i8 {
             self.reader.get_data_field_mask::<i8>(1, -128)
         }
 
+        #[inline]
         pub fn get_int16(self) -> i16 {
             self.reader.get_data_field_mask::<i16>(1, -2)
         }
 
+        #[inline]
         pub fn get_int32(self) -> i32 {
             self.reader.get_data_field_mask::<i32>(1, -2147483648)
         }
 
+        #[inline]
         pub fn get_int64(self) -> i64 {
             self.reader.get_data_field_mask::<i64>(1, -9223372036854775808)
         }
 
+        #[inline]
         pub fn get_u_int8(self) -> u8 {
             self.reader.get_data_field_mask::<u8>(16, 255)
         }
 
+        #[inline]
         pub fn get_u_int64(self) -> u64 {
             self.reader.get_data_field_mask::<u64>(3, 18446744073709551615)
         }
 
+        #[inline]
         pub fn get_float32(self) -> f32 {
             self.reader.get_data_field_mask::<f32>(5, 0x3fc00000)
         }
 
+        #[inline]
         pub fn get_float64(self) -> f64 {
             self.reader.get_data_field_mask::<f64>(4, 0xbfd0000000000000)
         }
 
+        #[inline]
         pub fn get_colour(self) -> ::core::result::Result<super::Colour, _capnp::NotInSchema> {
             ::core::convert::TryFrom::try_from(self.reader.get_data_field_mask::<u16>(9, 1))
         }
 
+        #[inline]
         pub fn get_text(self) -> _capnp::Result<_capnp::text::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::Some(&[[1, 0, 0, 0, 106, 0, 0, 0], [116, 119, 101, 108, 118, 101, 32, 98], [121, 116, 101, 115, 0, 0, 0, 0]]))
         }
 
+        #[inline]
         pub fn has_text(&self) -> bool {
             !self.reader.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_data(self) -> _capnp::Result<_capnp::data::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::Some(&[[1, 0, 0, 0, 26, 0, 0, 0], [1, 2, 255, 0, 0, 0, 0, 0]]))
         }
 
+        #[inline]
         pub fn has_data(&self) -> bool {
             !self.reader.is_pointer_field_null(1)
         }
@@ -448,6 +514,7 @@ pub mod defaults {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -456,86 +523,107 @@ pub mod defaults {
             self.builder.as_reader().into()
         }
 
+        #[inline]
         pub fn get_bool(self) -> bool {
             self.builder.get_bool_field_mask(0, true)
         }
 
+        #[inline]
         pub fn set_bool(&mut self, value: bool) {
             self.builder.set_bool_field_mask(0, value, true);
         }
 
+        #[inline]
         pub fn get_int8(self) -> i8 {
             self.builder.get_data_field_mask::<i8>(1, -128)
         }
 
+        #[inline]
         pub fn set_int8(&mut self, value: i8) {
             self.builder.set_data_field_mask::<i8>(1, value, -128);
         }
 
+        #[inline]
         pub fn get_int16(self) -> i16 {
             self.builder.get_data_field_mask::<i16>(1, -2)
         }
 
+        #[inline]
         pub fn set_int16(&mut self, value: i16) {
             self.builder.set_data_field_mask::<i16>(1, value, -2);
         }
 
+        #[inline]
         pub fn get_int32(self) -> i32 {
             self.builder.get_data_field_mask::<i32>(1, -2147483648)
         }
 
+        #[inline]
         pub fn set_int32(&mut self, value: i32) {
             self.builder.set_data_field_mask::<i32>(1, value, -2147483648);
         }
 
+        #[inline]
         pub fn get_int64(self) -> i64 {
             self.builder.get_data_field_mask::<i64>(1, -9223372036854775808)
         }
 
+        #[inline]
         pub fn set_int64(&mut self, value: i64) {
             self.builder.set_data_field_mask::<i64>(1, value, -9223372036854775808);
         }
 
+        #[inline]
         pub fn get_u_int8(self) -> u8 {
             self.builder.get_data_field_mask::<u8>(16, 255)
         }
 
+        #[inline]
         pub fn set_u_int8(&mut self, value: u8) {
             self.builder.set_data_field_mask::<u8>(16, value, 255);
         }
 
+        #[inline]
         pub fn get_u_int64(self) -> u64 {
             self.builder.get_data_field_mask::<u64>(3, 18446744073709551615)
         }
 
+        #[inline]
         pub fn set_u_int64(&mut self, value: u64) {
             self.builder.set_data_field_mask::<u64>(3, value, 18446744073709551615);
         }
 
+        #[inline]
         pub fn get_float32(self) -> f32 {
             self.builder.get_data_field_mask::<f32>(5, 0x3fc00000)
         }
 
+        #[inline]
         pub fn set_float32(&mut self, value: f32) {
             self.builder.set_data_field_mask::<f32>(5, value, 0x3fc00000);
         }
 
+        #[inline]
         pub fn get_float64(self) -> f64 {
             self.builder.get_data_field_mask::<f64>(4, 0xbfd0000000000000)
         }
 
+        #[inline]
         pub fn set_float64(&mut self, value: f64) {
             self.builder.set_data_field_mask::<f64>(4, value, 0xbfd0000000000000);
         }
 
+        #[inline]
         pub fn get_colour(self) -> ::core::result::Result<super::Colour, _capnp::NotInSchema> {
             ::core::convert::TryFrom::try_from(self.builder.get_data_field_mask::<u16>(9, 1))
         }
 
+        #[inline]
         pub fn set_colour(&mut self, value: super::Colour) {
             self.builder.set_data_field_mask::<u16>(9, u16::from(value), 1);
         }
 
+        #[inline]
         pub fn get_text(self) -> _capnp::Result<_capnp::text::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::Some(&[[1, 0, 0, 0, 106, 0, 0, 0], [116, 119, 101, 108, 118, 101, 32, 98], [121, 116, 101, 115, 0, 0, 0, 0]]))
         }
@@ -548,10 +636,20 @@ pub mod defaults {
             _capnp::traits::set_or_fail::<_capnp::text::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
         }
 
+        pub fn disown_text(&mut self) -> _capnp::orphan::Orphan<_capnp::text::Owned> {
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_text(&mut self, value: _capnp::orphan::Orphan<_capnp::text::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_text(&self) -> bool {
             !self.builder.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_data(self) -> _capnp::Result<_capnp::data::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::Some(&[[1, 0, 0, 0, 26, 0, 0, 0], [1, 2, 255, 0, 0, 0, 0, 0]]))
         }
@@ -564,6 +662,15 @@ pub mod defaults {
             _capnp::traits::set_or_fail::<_capnp::data::Owned, _>(self.builder.reborrow().get_pointer_field(1), value);
         }
 
+        pub fn disown_data(&mut self) -> _capnp::orphan::Orphan<_capnp::data::Owned> {
+            self.builder.get_pointer_field_mut(1).disown()
+        }
+
+        pub fn adopt_data(&mut self, value: _capnp::orphan::Orphan<_capnp::data::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(1).adopt(value)
+        }
+
+        #[inline]
         pub fn has_data(&self) -> bool {
             !self.builder.is_pointer_field_null(1)
         }
@@ -604,12 +711,14 @@ pub mod pointers {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -622,9 +731,11 @@ pub mod pointers {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -636,6 +747,7 @@ pub mod pointers {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -646,6 +758,7 @@ pub mod pointers {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -660,42 +773,52 @@ pub mod pointers {
             self.reader.total_size()
         }
 
+        #[inline]
         pub fn get_text(self) -> _capnp::Result<_capnp::text::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_text(&self) -> bool {
             !self.reader.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_data(self) -> _capnp::Result<_capnp::data::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_data(&self) -> bool {
             !self.reader.is_pointer_field_null(1)
         }
 
+        #[inline]
         pub fn get_inner(self) -> _capnp::Result<super::scalars::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(2), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_inner(&self) -> bool {
             !self.reader.is_pointer_field_null(2)
         }
 
+        #[inline]
         pub fn get_any(self) -> _capnp::any_pointer::Reader<'a> {
             _capnp::any_pointer::Reader::new(self.reader.get_pointer_field(3))
         }
 
+        #[inline]
         pub fn has_any(&self) -> bool {
             !self.reader.is_pointer_field_null(3)
         }
 
+        #[inline]
         pub fn get_self(self) -> _capnp::Result<self::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(4), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_self(&self) -> bool {
             !self.reader.is_pointer_field_null(4)
         }
@@ -706,6 +829,7 @@ pub mod pointers {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -714,6 +838,7 @@ pub mod pointers {
             self.builder.as_reader().into()
         }
 
+        #[inline]
         pub fn get_text(self) -> _capnp::Result<_capnp::text::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -726,10 +851,20 @@ pub mod pointers {
             _capnp::traits::set_or_fail::<_capnp::text::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
         }
 
+        pub fn disown_text(&mut self) -> _capnp::orphan::Orphan<_capnp::text::Owned> {
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_text(&mut self, value: _capnp::orphan::Orphan<_capnp::text::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_text(&self) -> bool {
             !self.builder.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_data(self) -> _capnp::Result<_capnp::data::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
         }
@@ -742,10 +877,20 @@ pub mod pointers {
             _capnp::traits::set_or_fail::<_capnp::data::Owned, _>(self.builder.reborrow().get_pointer_field(1), value);
         }
 
+        pub fn disown_data(&mut self) -> _capnp::orphan::Orphan<_capnp::data::Owned> {
+            self.builder.get_pointer_field_mut(1).disown()
+        }
+
+        pub fn adopt_data(&mut self, value: _capnp::orphan::Orphan<_capnp::data::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(1).adopt(value)
+        }
+
+        #[inline]
         pub fn has_data(&self) -> bool {
             !self.builder.is_pointer_field_null(1)
         }
 
+        #[inline]
         pub fn get_inner(self) -> _capnp::Result<super::scalars::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(2), ::core::option::Option::None)
         }
@@ -758,10 +903,20 @@ pub mod pointers {
             <_ as _capnp::traits::SetterInput<super::scalars::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(2), value, false)
         }
 
+        pub fn disown_inner(&mut self) -> _capnp::orphan::Orphan<super::scalars::Owned> {
+            self.builder.get_pointer_field_mut(2).disown()
+        }
+
+        pub fn adopt_inner(&mut self, value: _capnp::orphan::Orphan<super::scalars::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(2).adopt(value)
+        }
+
+        #[inline]
         pub fn has_inner(&self) -> bool {
             !self.builder.is_pointer_field_null(2)
         }
 
+        #[inline]
         pub fn get_any(self) -> _capnp::any_pointer::Builder<'a> {
             _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(3))
         }
@@ -772,10 +927,20 @@ pub mod pointers {
             pointer
         }
 
+        pub fn disown_any(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
+            self.builder.get_pointer_field_mut(3).disown()
+        }
+
+        pub fn adopt_any(&mut self, value: _capnp::orphan::Orphan<_capnp::any_pointer::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(3).adopt(value)
+        }
+
+        #[inline]
         pub fn has_any(&self) -> bool {
             !self.builder.is_pointer_field_null(3)
         }
 
+        #[inline]
         pub fn get_self(self) -> _capnp::Result<self::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(4), ::core::option::Option::None)
         }
@@ -788,6 +953,15 @@ pub mod pointers {
             <_ as _capnp::traits::SetterInput<self::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(4), value, false)
         }
 
+        pub fn disown_self(&mut self) -> _capnp::orphan::Orphan<self::Owned> {
+            self.builder.get_pointer_field_mut(4).disown()
+        }
+
+        pub fn adopt_self(&mut self, value: _capnp::orphan::Orphan<self::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(4).adopt(value)
+        }
+
+        #[inline]
         pub fn has_self(&self) -> bool {
             !self.builder.is_pointer_field_null(4)
         }
@@ -828,12 +1002,14 @@ pub mod lists {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -846,9 +1022,11 @@ pub mod lists {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -860,6 +1038,7 @@ pub mod lists {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -870,6 +1049,7 @@ pub mod lists {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -884,82 +1064,102 @@ pub mod lists {
             self.reader.total_size()
         }
 
+        #[inline]
         pub fn get_voids(self) -> _capnp::Result<_capnp::primitive_list::Reader<'a, ()>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_voids(&self) -> bool {
             !self.reader.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_bools(self) -> _capnp::Result<_capnp::primitive_list::Reader<'a, bool>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_bools(&self) -> bool {
             !self.reader.is_pointer_field_null(1)
         }
 
+        #[inline]
         pub fn get_int32s(self) -> _capnp::Result<_capnp::primitive_list::Reader<'a, i32>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(2), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_int32s(&self) -> bool {
             !self.reader.is_pointer_field_null(2)
         }
 
+        #[inline]
         pub fn get_float64s(self) -> _capnp::Result<_capnp::primitive_list::Reader<'a, f64>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(3), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_float64s(&self) -> bool {
             !self.reader.is_pointer_field_null(3)
         }
 
+        #[inline]
         pub fn get_colours(self) -> _capnp::Result<_capnp::enum_list::Reader<'a, super::Colour>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(4), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_colours(&self) -> bool {
             !self.reader.is_pointer_field_null(4)
         }
 
+        #[inline]
         pub fn get_texts(self) -> _capnp::Result<_capnp::text_list::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(5), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_texts(&self) -> bool {
             !self.reader.is_pointer_field_null(5)
         }
 
+        #[inline]
         pub fn get_datas(self) -> _capnp::Result<_capnp::data_list::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(6), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_datas(&self) -> bool {
             !self.reader.is_pointer_field_null(6)
         }
 
+        #[inline]
         pub fn get_structs(self) -> _capnp::Result<_capnp::struct_list::Reader<'a, super::scalars::Owned>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(7), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_structs(&self) -> bool {
             !self.reader.is_pointer_field_null(7)
         }
 
+        #[inline]
         pub fn get_lists(self) -> _capnp::Result<_capnp::list_list::Reader<'a, _capnp::primitive_list::Owned<u16>>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(8), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_lists(&self) -> bool {
             !self.reader.is_pointer_field_null(8)
         }
 
+        #[inline]
         pub fn get_deep(self) -> _capnp::Result<_capnp::list_list::Reader<'a, _capnp::list_list::Owned<_capnp::text_list::Owned>>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(9), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_deep(&self) -> bool {
             !self.reader.is_pointer_field_null(9)
         }
@@ -970,6 +1170,7 @@ pub mod lists {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -978,6 +1179,7 @@ pub mod lists {
             self.builder.as_reader().into()
         }
 
+        #[inline]
         pub fn get_voids(self) -> _capnp::Result<_capnp::primitive_list::Builder<'a, ()>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -990,10 +1192,20 @@ pub mod lists {
             _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_voids(&mut self) -> _capnp::orphan::Orphan<_capnp::primitive_list::Owned<()>> {
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_voids(&mut self, value: _capnp::orphan::Orphan<_capnp::primitive_list::Owned<()>>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_voids(&self) -> bool {
             !self.builder.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_bools(self) -> _capnp::Result<_capnp::primitive_list::Builder<'a, bool>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
         }
@@ -1006,10 +1218,20 @@ pub mod lists {
             _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(1), value, false)
         }
 
+        pub fn disown_bools(&mut self) -> _capnp::orphan::Orphan<_capnp::primitive_list::Owned<bool>> {
+            self.builder.get_pointer_field_mut(1).disown()
+        }
+
+        pub fn adopt_bools(&mut self, value: _capnp::orphan::Orphan<_capnp::primitive_list::Owned<bool>>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(1).adopt(value)
+        }
+
+        #[inline]
         pub fn has_bools(&self) -> bool {
             !self.builder.is_pointer_field_null(1)
         }
 
+        #[inline]
         pub fn get_int32s(self) -> _capnp::Result<_capnp::primitive_list::Builder<'a, i32>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(2), ::core::option::Option::None)
         }
@@ -1022,10 +1244,20 @@ pub mod lists {
             _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(2), value, false)
         }
 
+        pub fn disown_int32s(&mut self) -> _capnp::orphan::Orphan<_capnp::primitive_list::Owned<i32>> {
+            self.builder.get_pointer_field_mut(2).disown()
+        }
+
+        pub fn adopt_int32s(&mut self, value: _capnp::orphan::Orphan<_capnp::primitive_list::Owned<i32>>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(2).adopt(value)
+        }
+
+        #[inline]
         pub fn has_int32s(&self) -> bool {
             !self.builder.is_pointer_field_null(2)
         }
 
+        #[inline]
         pub fn get_float64s(self) -> _capnp::Result<_capnp::primitive_list::Builder<'a, f64>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(3), ::core::option::Option::None)
         }
@@ -1038,10 +1270,20 @@ pub mod lists {
             _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(3), value, false)
         }
 
+        pub fn disown_float64s(&mut self) -> _capnp::orphan::Orphan<_capnp::primitive_list::Owned<f64>> {
+            self.builder.get_pointer_field_mut(3).disown()
+        }
+
+        pub fn adopt_float64s(&mut self, value: _capnp::orphan::Orphan<_capnp::primitive_list::Owned<f64>>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(3).adopt(value)
+        }
+
+        #[inline]
         pub fn has_float64s(&self) -> bool {
             !self.builder.is_pointer_field_null(3)
         }
 
+        #[inline]
         pub fn get_colours(self) -> _capnp::Result<_capnp::enum_list::Builder<'a, super::Colour>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(4), ::core::option::Option::None)
         }
@@ -1054,10 +1296,20 @@ pub mod lists {
             _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(4), value, false)
         }
 
+        pub fn disown_colours(&mut self) -> _capnp::orphan::Orphan<_capnp::enum_list::Owned<super::Colour>> {
+            self.builder.get_pointer_field_mut(4).disown()
+        }
+
+        pub fn adopt_colours(&mut self, value: _capnp::orphan::Orphan<_capnp::enum_list::Owned<super::Colour>>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(4).adopt(value)
+        }
+
+        #[inline]
         pub fn has_colours(&self) -> bool {
             !self.builder.is_pointer_field_null(4)
         }
 
+        #[inline]
         pub fn get_texts(self) -> _capnp::Result<_capnp::text_list::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(5), ::core::option::Option::None)
         }
@@ -1070,10 +1322,20 @@ pub mod lists {
             _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(5), value, false)
         }
 
+        pub fn disown_texts(&mut self) -> _capnp::orphan::Orphan<_capnp::text_list::Owned> {
+            self.builder.get_pointer_field_mut(5).disown()
+        }
+
+        pub fn adopt_texts(&mut self, value: _capnp::orphan::Orphan<_capnp::text_list::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(5).adopt(value)
+        }
+
+        #[inline]
         pub fn has_texts(&self) -> bool {
             !self.builder.is_pointer_field_null(5)
         }
 
+        #[inline]
         pub fn get_datas(self) -> _capnp::Result<_capnp::data_list::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(6), ::core::option::Option::None)
         }
@@ -1086,10 +1348,20 @@ pub mod lists {
             _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(6), value, false)
         }
 
+        pub fn disown_datas(&mut self) -> _capnp::orphan::Orphan<_capnp::data_list::Owned> {
+            self.builder.get_pointer_field_mut(6).disown()
+        }
+
+        pub fn adopt_datas(&mut self, value: _capnp::orphan::Orphan<_capnp::data_list::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(6).adopt(value)
+        }
+
+        #[inline]
         pub fn has_datas(&self) -> bool {
             !self.builder.is_pointer_field_null(6)
         }
 
+        #[inline]
         pub fn get_structs(self) -> _capnp::Result<_capnp::struct_list::Builder<'a, super::scalars::Owned>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(7), ::core::option::Option::None)
         }
@@ -1102,10 +1374,20 @@ pub mod lists {
             _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(7), value, false)
         }
 
+        pub fn disown_structs(&mut self) -> _capnp::orphan::Orphan<_capnp::struct_list::Owned<super::scalars::Owned>> {
+            self.builder.get_pointer_field_mut(7).disown()
+        }
+
+        pub fn adopt_structs(&mut self, value: _capnp::orphan::Orphan<_capnp::struct_list::Owned<super::scalars::Owned>>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(7).adopt(value)
+        }
+
+        #[inline]
         pub fn has_structs(&self) -> bool {
             !self.builder.is_pointer_field_null(7)
         }
 
+        #[inline]
         pub fn get_lists(self) -> _capnp::Result<_capnp::list_list::Builder<'a, _capnp::primitive_list::Owned<u16>>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(8), ::core::option::Option::None)
         }
@@ -1118,10 +1400,20 @@ pub mod lists {
             _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(8), value, false)
         }
 
+        pub fn disown_lists(&mut self) -> _capnp::orphan::Orphan<_capnp::list_list::Owned<_capnp::primitive_list::Owned<u16>>> {
+            self.builder.get_pointer_field_mut(8).disown()
+        }
+
+        pub fn adopt_lists(&mut self, value: _capnp::orphan::Orphan<_capnp::list_list::Owned<_capnp::primitive_list::Owned<u16>>>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(8).adopt(value)
+        }
+
+        #[inline]
         pub fn has_lists(&self) -> bool {
             !self.builder.is_pointer_field_null(8)
         }
 
+        #[inline]
         pub fn get_deep(self) -> _capnp::Result<_capnp::list_list::Builder<'a, _capnp::list_list::Owned<_capnp::text_list::Owned>>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(9), ::core::option::Option::None)
         }
@@ -1134,6 +1426,15 @@ pub mod lists {
             _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(9), value, false)
         }
 
+        pub fn disown_deep(&mut self) -> _capnp::orphan::Orphan<_capnp::list_list::Owned<_capnp::list_list::Owned<_capnp::text_list::Owned>>> {
+            self.builder.get_pointer_field_mut(9).disown()
+        }
+
+        pub fn adopt_deep(&mut self, value: _capnp::orphan::Orphan<_capnp::list_list::Owned<_capnp::list_list::Owned<_capnp::text_list::Owned>>>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(9).adopt(value)
+        }
+
+        #[inline]
         pub fn has_deep(&self) -> bool {
             !self.builder.is_pointer_field_null(9)
         }
@@ -1175,12 +1476,14 @@ pub mod return_ {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -1193,9 +1496,11 @@ pub mod return_ {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -1207,6 +1512,7 @@ pub mod return_ {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -1217,6 +1523,7 @@ pub mod return_ {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -1231,14 +1538,17 @@ pub mod return_ {
             self.reader.total_size()
         }
 
+        #[inline]
         pub fn get_none(self) -> () {
             ()
         }
 
+        #[inline]
         pub fn get_some(self) -> _capnp::Result<_capnp::text::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_some(&self) -> bool {
             if self.reader.get_data_field::<u16>(0) != 1 {
                 return false;
@@ -1246,14 +1556,17 @@ pub mod return_ {
             !self.reader.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_ok(self) -> u32 {
             self.reader.get_data_field::<u32>(1)
         }
 
+        #[inline]
         pub fn get_err(self) -> _capnp::Result<_capnp::text_list::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_err(&self) -> bool {
             if self.reader.get_data_field::<u16>(0) != 3 {
                 return false;
@@ -1261,18 +1574,22 @@ pub mod return_ {
             !self.reader.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_type(self) -> self::type_::Reader<'a> {
             self.reader.into()
         }
 
+        #[inline]
         pub fn get_colour(self) -> ::core::result::Result<super::Colour, _capnp::NotInSchema> {
             ::core::convert::TryFrom::try_from(self.reader.get_data_field::<u16>(1))
         }
 
+        #[inline]
         pub fn get_nested(self) -> _capnp::Result<self::nested::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_nested(&self) -> bool {
             if self.reader.get_data_field::<u16>(0) != 6 {
                 return false;
@@ -1280,10 +1597,12 @@ pub mod return_ {
             !self.reader.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_any(self) -> _capnp::any_pointer::Reader<'a> {
             _capnp::any_pointer::Reader::new(self.reader.get_pointer_field(0))
         }
 
+        #[inline]
         pub fn has_any(&self) -> bool {
             if self.reader.get_data_field::<u16>(0) != 7 {
                 return false;
@@ -1291,10 +1610,12 @@ pub mod return_ {
             !self.reader.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_always(self) -> u8 {
             self.reader.get_data_field::<u8>(8)
         }
 
+        #[inline]
         pub fn which(self) -> ::core::result::Result<WhichReader<'a>, _capnp::NotInSchema> {
             match self.reader.get_data_field::<u16>(0) {
                 0 => ::core::result::Result::Ok(Which::None(self.get_none())),
@@ -1315,6 +1636,7 @@ pub mod return_ {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -1323,14 +1645,17 @@ pub mod return_ {
             self.builder.as_reader().into()
         }
 
+        #[inline]
         pub fn get_none(self) -> () {
             ()
         }
 
+        #[inline]
         pub fn set_none(&mut self, _value: ()) {
             self.builder.set_data_field::<u16>(0, 0);
         }
 
+        #[inline]
         pub fn get_some(self) -> _capnp::Result<_capnp::text::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -1345,6 +1670,19 @@ pub mod return_ {
             _capnp::traits::set_or_fail::<_capnp::text::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
         }
 
+        pub fn disown_some(&mut self) -> _capnp::orphan::Orphan<_capnp::text::Owned> {
+            if self.builder.get_data_field::<u16>(0) != 1 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_some(&mut self, value: _capnp::orphan::Orphan<_capnp::text::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 1);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_some(&self) -> bool {
             if self.builder.get_data_field::<u16>(0) != 1 {
                 return false;
@@ -1352,15 +1690,18 @@ pub mod return_ {
             !self.builder.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_ok(self) -> u32 {
             self.builder.get_data_field::<u32>(1)
         }
 
+        #[inline]
         pub fn set_ok(&mut self, value: u32) {
             self.builder.set_data_field::<u16>(0, 2);
             self.builder.set_data_field::<u32>(1, value);
         }
 
+        #[inline]
         pub fn get_err(self) -> _capnp::Result<_capnp::text_list::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -1375,6 +1716,19 @@ pub mod return_ {
             _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_err(&mut self) -> _capnp::orphan::Orphan<_capnp::text_list::Owned> {
+            if self.builder.get_data_field::<u16>(0) != 3 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_err(&mut self, value: _capnp::orphan::Orphan<_capnp::text_list::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 3);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_err(&self) -> bool {
             if self.builder.get_data_field::<u16>(0) != 3 {
                 return false;
@@ -1382,6 +1736,7 @@ pub mod return_ {
             !self.builder.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_type(self) -> self::type_::Builder<'a> {
             self.builder.into()
         }
@@ -1396,15 +1751,18 @@ pub mod return_ {
             self.builder.into()
         }
 
+        #[inline]
         pub fn get_colour(self) -> ::core::result::Result<super::Colour, _capnp::NotInSchema> {
             ::core::convert::TryFrom::try_from(self.builder.get_data_field::<u16>(1))
         }
 
+        #[inline]
         pub fn set_colour(&mut self, value: super::Colour) {
             self.builder.set_data_field::<u16>(0, 5);
             self.builder.set_data_field::<u16>(1, u16::from(value));
         }
 
+        #[inline]
         pub fn get_nested(self) -> _capnp::Result<self::nested::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -1419,6 +1777,19 @@ pub mod return_ {
             <_ as _capnp::traits::SetterInput<self::nested::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_nested(&mut self) -> _capnp::orphan::Orphan<self::nested::Owned> {
+            if self.builder.get_data_field::<u16>(0) != 6 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_nested(&mut self, value: _capnp::orphan::Orphan<self::nested::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 6);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_nested(&self) -> bool {
             if self.builder.get_data_field::<u16>(0) != 6 {
                 return false;
@@ -1426,6 +1797,7 @@ pub mod return_ {
             !self.builder.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_any(self) -> _capnp::any_pointer::Builder<'a> {
             _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(0))
         }
@@ -1437,6 +1809,19 @@ pub mod return_ {
             pointer
         }
 
+        pub fn disown_any(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
+            if self.builder.get_data_field::<u16>(0) != 7 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_any(&mut self, value: _capnp::orphan::Orphan<_capnp::any_pointer::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 7);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_any(&self) -> bool {
             if self.builder.get_data_field::<u16>(0) != 7 {
                 return false;
@@ -1444,14 +1829,17 @@ pub mod return_ {
             !self.builder.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_always(self) -> u8 {
             self.builder.get_data_field::<u8>(8)
         }
 
+        #[inline]
         pub fn set_always(&mut self, value: u8) {
             self.builder.set_data_field::<u8>(8, value);
         }
 
+        #[inline]
         pub fn which(mut self) -> ::core::result::Result<WhichBuilder<'a>, _capnp::NotInSchema> {
             match self.builder.get_data_field::<u16>(0) {
                 0 => ::core::result::Result::Ok(Which::None(self.get_none())),
@@ -1492,6 +1880,7 @@ pub mod return_ {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -1502,6 +1891,7 @@ pub mod return_ {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -1512,18 +1902,22 @@ pub mod return_ {
                 *self
             }
 
+            #[inline]
             pub fn get_fn(self) -> u16 {
                 self.reader.get_data_field::<u16>(2)
             }
 
+            #[inline]
             pub fn get_impl(self) -> _capnp::Result<_capnp::text::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_impl(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
 
+            #[inline]
             pub fn get_which(self) -> self::which::Reader<'a> {
                 self.reader.into()
             }
@@ -1534,6 +1928,7 @@ pub mod return_ {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -1542,14 +1937,17 @@ pub mod return_ {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_fn(self) -> u16 {
                 self.builder.get_data_field::<u16>(2)
             }
 
+            #[inline]
             pub fn set_fn(&mut self, value: u16) {
                 self.builder.set_data_field::<u16>(2, value);
             }
 
+            #[inline]
             pub fn get_impl(self) -> _capnp::Result<_capnp::text::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
             }
@@ -1562,10 +1960,20 @@ pub mod return_ {
                 _capnp::traits::set_or_fail::<_capnp::text::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
             }
 
+            pub fn disown_impl(&mut self) -> _capnp::orphan::Orphan<_capnp::text::Owned> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_impl(&mut self, value: _capnp::orphan::Orphan<_capnp::text::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_impl(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
 
+            #[inline]
             pub fn get_which(self) -> self::which::Builder<'a> {
                 self.builder.into()
             }
@@ -1587,6 +1995,7 @@ pub mod return_ {
             }
 
             impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+                #[inline]
                 fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                     Self { reader }
                 }
@@ -1597,6 +2006,7 @@ pub mod return_ {
             }
 
             impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+                #[inline]
                 fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                     Self { builder }
                 }
@@ -1607,14 +2017,17 @@ pub mod return_ {
                     *self
                 }
 
+                #[inline]
                 pub fn get_left(self) -> bool {
                     self.reader.get_bool_field(48)
                 }
 
+                #[inline]
                 pub fn get_right(self) -> _capnp::Result<_capnp::data::Reader<'a>> {
                     _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
                 }
 
+                #[inline]
                 pub fn has_right(&self) -> bool {
                     if self.reader.get_data_field::<u16>(1) != 1 {
                         return false;
@@ -1622,6 +2035,7 @@ pub mod return_ {
                     !self.reader.is_pointer_field_null(1)
                 }
 
+                #[inline]
                 pub fn which(self) -> ::core::result::Result<WhichReader<'a>, _capnp::NotInSchema> {
                     match self.reader.get_data_field::<u16>(1) {
                         0 => ::core::result::Result::Ok(Which::Left(self.get_left())),
@@ -1636,6 +2050,7 @@ pub mod return_ {
                     self.builder.into_reader().into()
                 }
 
+                #[inline]
                 pub fn reborrow(&mut self) -> Builder<'_> {
                     self.builder.reborrow().into()
                 }
@@ -1644,15 +2059,18 @@ pub mod return_ {
                     self.builder.as_reader().into()
                 }
 
+                #[inline]
                 pub fn get_left(self) -> bool {
                     self.builder.get_bool_field(48)
                 }
 
+                #[inline]
                 pub fn set_left(&mut self, value: bool) {
                     self.builder.set_data_field::<u16>(1, 0);
                     self.builder.set_bool_field(48, value);
                 }
 
+                #[inline]
                 pub fn get_right(self) -> _capnp::Result<_capnp::data::Builder<'a>> {
                     _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
                 }
@@ -1667,6 +2085,19 @@ pub mod return_ {
                     _capnp::traits::set_or_fail::<_capnp::data::Owned, _>(self.builder.reborrow().get_pointer_field(1), value);
                 }
 
+                pub fn disown_right(&mut self) -> _capnp::orphan::Orphan<_capnp::data::Owned> {
+                    if self.builder.get_data_field::<u16>(1) != 1 {
+                        return _capnp::orphan::Orphan::null();
+                    }
+                    self.builder.get_pointer_field_mut(1).disown()
+                }
+
+                pub fn adopt_right(&mut self, value: _capnp::orphan::Orphan<_capnp::data::Owned>) -> _capnp::Result<()> {
+                    self.builder.set_data_field::<u16>(1, 1);
+                    self.builder.get_pointer_field_mut(1).adopt(value)
+                }
+
+                #[inline]
                 pub fn has_right(&self) -> bool {
                     if self.builder.get_data_field::<u16>(1) != 1 {
                         return false;
@@ -1674,6 +2105,7 @@ pub mod return_ {
                     !self.builder.is_pointer_field_null(1)
                 }
 
+                #[inline]
                 pub fn which(mut self) -> ::core::result::Result<WhichBuilder<'a>, _capnp::NotInSchema> {
                     match self.builder.get_data_field::<u16>(1) {
                         0 => ::core::result::Result::Ok(Which::Left(self.get_left())),
@@ -1728,12 +2160,14 @@ pub mod return_ {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -1746,9 +2180,11 @@ pub mod return_ {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -1760,6 +2196,7 @@ pub mod return_ {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -1770,6 +2207,7 @@ pub mod return_ {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -1784,10 +2222,12 @@ pub mod return_ {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_value(self) -> i32 {
                 self.reader.get_data_field_mask::<i32>(0, 7)
             }
 
+            #[inline]
             pub fn get_kind(self) -> ::core::result::Result<self::Kind, _capnp::NotInSchema> {
                 ::core::convert::TryFrom::try_from(self.reader.get_data_field::<u16>(2))
             }
@@ -1798,6 +2238,7 @@ pub mod return_ {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -1806,18 +2247,22 @@ pub mod return_ {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_value(self) -> i32 {
                 self.builder.get_data_field_mask::<i32>(0, 7)
             }
 
+            #[inline]
             pub fn set_value(&mut self, value: i32) {
                 self.builder.set_data_field_mask::<i32>(0, value, 7);
             }
 
+            #[inline]
             pub fn get_kind(self) -> ::core::result::Result<self::Kind, _capnp::NotInSchema> {
                 ::core::convert::TryFrom::try_from(self.builder.get_data_field::<u16>(2))
             }
 
+            #[inline]
             pub fn set_kind(&mut self, value: self::Kind) {
                 self.builder.set_data_field::<u16>(2, u16::from(value));
             }
@@ -1889,12 +2334,14 @@ pub mod empty {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -1907,9 +2354,11 @@ pub mod empty {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -1921,6 +2370,7 @@ pub mod empty {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -1931,6 +2381,7 @@ pub mod empty {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -1951,6 +2402,7 @@ pub mod empty {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -1995,12 +2447,14 @@ pub mod all_void {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -2013,9 +2467,11 @@ pub mod all_void {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -2027,6 +2483,7 @@ pub mod all_void {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -2037,6 +2494,7 @@ pub mod all_void {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -2051,14 +2509,17 @@ pub mod all_void {
             self.reader.total_size()
         }
 
+        #[inline]
         pub fn get_a(self) -> () {
             ()
         }
 
+        #[inline]
         pub fn get_b(self) -> () {
             ()
         }
 
+        #[inline]
         pub fn which(self) -> ::core::result::Result<WhichReader, _capnp::NotInSchema> {
             match self.reader.get_data_field::<u16>(0) {
                 0 => ::core::result::Result::Ok(Which::A(self.get_a())),
@@ -2073,6 +2534,7 @@ pub mod all_void {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -2081,22 +2543,27 @@ pub mod all_void {
             self.builder.as_reader().into()
         }
 
+        #[inline]
         pub fn get_a(self) -> () {
             ()
         }
 
+        #[inline]
         pub fn set_a(&mut self, _value: ()) {
             self.builder.set_data_field::<u16>(0, 0);
         }
 
+        #[inline]
         pub fn get_b(self) -> () {
             ()
         }
 
+        #[inline]
         pub fn set_b(&mut self, _value: ()) {
             self.builder.set_data_field::<u16>(0, 1);
         }
 
+        #[inline]
         pub fn which(mut self) -> ::core::result::Result<WhichBuilder, _capnp::NotInSchema> {
             match self.builder.get_data_field::<u16>(0) {
                 0 => ::core::result::Result::Ok(Which::A(self.get_a())),
@@ -2163,12 +2630,14 @@ pub mod map {
     }
 
     impl<'a, Key: _capnp::traits::Owned, Value: _capnp::traits::Owned> _capnp::traits::FromPointerReader<'a> for Reader<'a, Key, Value> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a, Key: _capnp::traits::Owned, Value: _capnp::traits::Owned> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a, Key, Value> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -2181,9 +2650,11 @@ pub mod map {
     }
 
     impl<'a, Key: _capnp::traits::Owned, Value: _capnp::traits::Owned> _capnp::traits::FromPointerBuilder<'a> for Builder<'a, Key, Value> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -2195,6 +2666,7 @@ pub mod map {
     }
 
     impl<'a, Key: _capnp::traits::Owned, Value: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a, Key, Value> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader, phantom: ::core::marker::PhantomData }
         }
@@ -2206,6 +2678,7 @@ pub mod map {
     }
 
     impl<'a, Key: _capnp::traits::Owned, Value: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a, Key, Value> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder, phantom: ::core::marker::PhantomData }
         }
@@ -2234,10 +2707,12 @@ pub mod map {
             self.reader.total_size()
         }
 
+        #[inline]
         pub fn get_entries(self) -> _capnp::Result<_capnp::struct_list::Reader<'a, self::entry::Owned<Key, Value>>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_entries(&self) -> bool {
             !self.reader.is_pointer_field_null(0)
         }
@@ -2248,6 +2723,7 @@ pub mod map {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_, Key, Value> {
             self.builder.reborrow().into()
         }
@@ -2256,6 +2732,7 @@ pub mod map {
             self.builder.as_reader().into()
         }
 
+        #[inline]
         pub fn get_entries(self) -> _capnp::Result<_capnp::struct_list::Builder<'a, self::entry::Owned<Key, Value>>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -2268,6 +2745,15 @@ pub mod map {
             _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_entries(&mut self) -> _capnp::orphan::Orphan<_capnp::struct_list::Owned<self::entry::Owned<Key, Value>>> {
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_entries(&mut self, value: _capnp::orphan::Orphan<_capnp::struct_list::Owned<self::entry::Owned<Key, Value>>>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_entries(&self) -> bool {
             !self.builder.is_pointer_field_null(0)
         }
@@ -2306,12 +2792,14 @@ pub mod map {
         }
 
         impl<'a, Key: _capnp::traits::Owned, Value: _capnp::traits::Owned> _capnp::traits::FromPointerReader<'a> for Reader<'a, Key, Value> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a, Key: _capnp::traits::Owned, Value: _capnp::traits::Owned> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a, Key, Value> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -2324,9 +2812,11 @@ pub mod map {
         }
 
         impl<'a, Key: _capnp::traits::Owned, Value: _capnp::traits::Owned> _capnp::traits::FromPointerBuilder<'a> for Builder<'a, Key, Value> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -2338,6 +2828,7 @@ pub mod map {
         }
 
         impl<'a, Key: _capnp::traits::Owned, Value: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a, Key, Value> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader, phantom: ::core::marker::PhantomData }
             }
@@ -2349,6 +2840,7 @@ pub mod map {
         }
 
         impl<'a, Key: _capnp::traits::Owned, Value: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a, Key, Value> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder, phantom: ::core::marker::PhantomData }
             }
@@ -2377,18 +2869,22 @@ pub mod map {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_key(self) -> _capnp::Result<<Key as _capnp::traits::Owned>::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_key(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
 
+            #[inline]
             pub fn get_value(self) -> _capnp::Result<<Value as _capnp::traits::Owned>::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_value(&self) -> bool {
                 !self.reader.is_pointer_field_null(1)
             }
@@ -2399,6 +2895,7 @@ pub mod map {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_, Key, Value> {
                 self.builder.reborrow().into()
             }
@@ -2407,6 +2904,7 @@ pub mod map {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_key(self) -> _capnp::Result<<Key as _capnp::traits::Owned>::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
             }
@@ -2424,10 +2922,20 @@ pub mod map {
                 _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
             }
 
+            pub fn disown_key(&mut self) -> _capnp::orphan::Orphan<Key> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_key(&mut self, value: _capnp::orphan::Orphan<Key>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_key(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
 
+            #[inline]
             pub fn get_value(self) -> _capnp::Result<<Value as _capnp::traits::Owned>::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
             }
@@ -2445,6 +2953,15 @@ pub mod map {
                 _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(1), value, false)
             }
 
+            pub fn disown_value(&mut self) -> _capnp::orphan::Orphan<Value> {
+                self.builder.get_pointer_field_mut(1).disown()
+            }
+
+            pub fn adopt_value(&mut self, value: _capnp::orphan::Orphan<Value>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(1).adopt(value)
+            }
+
+            #[inline]
             pub fn has_value(&self) -> bool {
                 !self.builder.is_pointer_field_null(1)
             }
@@ -2487,12 +3004,14 @@ pub mod box_ {
     }
 
     impl<'a, T: _capnp::traits::Owned> _capnp::traits::FromPointerReader<'a> for Reader<'a, T> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a, T: _capnp::traits::Owned> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a, T> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -2505,9 +3024,11 @@ pub mod box_ {
     }
 
     impl<'a, T: _capnp::traits::Owned> _capnp::traits::FromPointerBuilder<'a> for Builder<'a, T> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -2519,6 +3040,7 @@ pub mod box_ {
     }
 
     impl<'a, T: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a, T> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader, phantom: ::core::marker::PhantomData }
         }
@@ -2530,6 +3052,7 @@ pub mod box_ {
     }
 
     impl<'a, T: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a, T> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder, phantom: ::core::marker::PhantomData }
         }
@@ -2558,14 +3081,17 @@ pub mod box_ {
             self.reader.total_size()
         }
 
+        #[inline]
         pub fn get_empty(self) -> () {
             ()
         }
 
+        #[inline]
         pub fn get_value(self) -> _capnp::Result<<T as _capnp::traits::Owned>::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_value(&self) -> bool {
             if self.reader.get_data_field::<u16>(0) != 1 {
                 return false;
@@ -2573,14 +3099,17 @@ pub mod box_ {
             !self.reader.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_pair(self) -> self::pair::Reader<'a, T> {
             self.reader.into()
         }
 
+        #[inline]
         pub fn get_text(self) -> _capnp::Result<_capnp::text::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_text(&self) -> bool {
             if self.reader.get_data_field::<u16>(0) != 3 {
                 return false;
@@ -2588,26 +3117,32 @@ pub mod box_ {
             !self.reader.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_inner(self) -> _capnp::Result<self::inner::Reader<'a, T, _capnp::data::Owned, T>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(2), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_inner(&self) -> bool {
             !self.reader.is_pointer_field_null(2)
         }
 
+        #[inline]
         pub fn get_next(self) -> _capnp::Result<self::Reader<'a, T>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(3), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_next(&self) -> bool {
             !self.reader.is_pointer_field_null(3)
         }
 
+        #[inline]
         pub fn get_kind(self) -> ::core::result::Result<self::Kind, _capnp::NotInSchema> {
             ::core::convert::TryFrom::try_from(self.reader.get_data_field::<u16>(1))
         }
 
+        #[inline]
         pub fn which(self) -> ::core::result::Result<WhichReader<'a, T>, _capnp::NotInSchema> {
             match self.reader.get_data_field::<u16>(0) {
                 0 => ::core::result::Result::Ok(Which::Empty(self.get_empty())),
@@ -2624,6 +3159,7 @@ pub mod box_ {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_, T> {
             self.builder.reborrow().into()
         }
@@ -2632,14 +3168,17 @@ pub mod box_ {
             self.builder.as_reader().into()
         }
 
+        #[inline]
         pub fn get_empty(self) -> () {
             ()
         }
 
+        #[inline]
         pub fn set_empty(&mut self, _value: ()) {
             self.builder.set_data_field::<u16>(0, 0);
         }
 
+        #[inline]
         pub fn get_value(self) -> _capnp::Result<<T as _capnp::traits::Owned>::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -2660,6 +3199,19 @@ pub mod box_ {
             _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_value(&mut self) -> _capnp::orphan::Orphan<T> {
+            if self.builder.get_data_field::<u16>(0) != 1 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_value(&mut self, value: _capnp::orphan::Orphan<T>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 1);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_value(&self) -> bool {
             if self.builder.get_data_field::<u16>(0) != 1 {
                 return false;
@@ -2667,6 +3219,7 @@ pub mod box_ {
             !self.builder.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_pair(self) -> self::pair::Builder<'a, T> {
             self.builder.into()
         }
@@ -2679,6 +3232,7 @@ pub mod box_ {
             self.builder.into()
         }
 
+        #[inline]
         pub fn get_text(self) -> _capnp::Result<_capnp::text::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -2693,6 +3247,19 @@ pub mod box_ {
             _capnp::traits::set_or_fail::<_capnp::text::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
         }
 
+        pub fn disown_text(&mut self) -> _capnp::orphan::Orphan<_capnp::text::Owned> {
+            if self.builder.get_data_field::<u16>(0) != 3 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_text(&mut self, value: _capnp::orphan::Orphan<_capnp::text::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 3);
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_text(&self) -> bool {
             if self.builder.get_data_field::<u16>(0) != 3 {
                 return false;
@@ -2700,6 +3267,7 @@ pub mod box_ {
             !self.builder.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_inner(self) -> _capnp::Result<self::inner::Builder<'a, T, _capnp::data::Owned, T>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(2), ::core::option::Option::None)
         }
@@ -2712,10 +3280,20 @@ pub mod box_ {
             <_ as _capnp::traits::SetterInput<self::inner::Owned<T, _capnp::data::Owned, T>>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(2), value, false)
         }
 
+        pub fn disown_inner(&mut self) -> _capnp::orphan::Orphan<self::inner::Owned<T, _capnp::data::Owned, T>> {
+            self.builder.get_pointer_field_mut(2).disown()
+        }
+
+        pub fn adopt_inner(&mut self, value: _capnp::orphan::Orphan<self::inner::Owned<T, _capnp::data::Owned, T>>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(2).adopt(value)
+        }
+
+        #[inline]
         pub fn has_inner(&self) -> bool {
             !self.builder.is_pointer_field_null(2)
         }
 
+        #[inline]
         pub fn get_next(self) -> _capnp::Result<self::Builder<'a, T>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(3), ::core::option::Option::None)
         }
@@ -2728,18 +3306,30 @@ pub mod box_ {
             <_ as _capnp::traits::SetterInput<self::Owned<T>>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(3), value, false)
         }
 
+        pub fn disown_next(&mut self) -> _capnp::orphan::Orphan<self::Owned<T>> {
+            self.builder.get_pointer_field_mut(3).disown()
+        }
+
+        pub fn adopt_next(&mut self, value: _capnp::orphan::Orphan<self::Owned<T>>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(3).adopt(value)
+        }
+
+        #[inline]
         pub fn has_next(&self) -> bool {
             !self.builder.is_pointer_field_null(3)
         }
 
+        #[inline]
         pub fn get_kind(self) -> ::core::result::Result<self::Kind, _capnp::NotInSchema> {
             ::core::convert::TryFrom::try_from(self.builder.get_data_field::<u16>(1))
         }
 
+        #[inline]
         pub fn set_kind(&mut self, value: self::Kind) {
             self.builder.set_data_field::<u16>(1, u16::from(value));
         }
 
+        #[inline]
         pub fn which(mut self) -> ::core::result::Result<WhichBuilder<'a, T>, _capnp::NotInSchema> {
             match self.builder.get_data_field::<u16>(0) {
                 0 => ::core::result::Result::Ok(Which::Empty(self.get_empty())),
@@ -2772,6 +3362,7 @@ pub mod box_ {
         }
 
         impl<'a, T: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a, T> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader, phantom: ::core::marker::PhantomData }
             }
@@ -2783,6 +3374,7 @@ pub mod box_ {
         }
 
         impl<'a, T: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a, T> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder, phantom: ::core::marker::PhantomData }
             }
@@ -2807,22 +3399,27 @@ pub mod box_ {
                 *self
             }
 
+            #[inline]
             pub fn get_left(self) -> _capnp::Result<<T as _capnp::traits::Owned>::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_left(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
 
+            #[inline]
             pub fn get_right(self) -> _capnp::Result<<T as _capnp::traits::Owned>::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_right(&self) -> bool {
                 !self.reader.is_pointer_field_null(1)
             }
 
+            #[inline]
             pub fn get_count(self) -> u32 {
                 self.reader.get_data_field::<u32>(1)
             }
@@ -2833,6 +3430,7 @@ pub mod box_ {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_, T> {
                 self.builder.reborrow().into()
             }
@@ -2841,6 +3439,7 @@ pub mod box_ {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_left(self) -> _capnp::Result<<T as _capnp::traits::Owned>::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
             }
@@ -2858,10 +3457,20 @@ pub mod box_ {
                 _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
             }
 
+            pub fn disown_left(&mut self) -> _capnp::orphan::Orphan<T> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_left(&mut self, value: _capnp::orphan::Orphan<T>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_left(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
 
+            #[inline]
             pub fn get_right(self) -> _capnp::Result<<T as _capnp::traits::Owned>::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
             }
@@ -2879,14 +3488,25 @@ pub mod box_ {
                 _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(1), value, false)
             }
 
+            pub fn disown_right(&mut self) -> _capnp::orphan::Orphan<T> {
+                self.builder.get_pointer_field_mut(1).disown()
+            }
+
+            pub fn adopt_right(&mut self, value: _capnp::orphan::Orphan<T>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(1).adopt(value)
+            }
+
+            #[inline]
             pub fn has_right(&self) -> bool {
                 !self.builder.is_pointer_field_null(1)
             }
 
+            #[inline]
             pub fn get_count(self) -> u32 {
                 self.builder.get_data_field::<u32>(1)
             }
 
+            #[inline]
             pub fn set_count(&mut self, value: u32) {
                 self.builder.set_data_field::<u32>(1, value);
             }
@@ -2955,12 +3575,14 @@ pub mod box_ {
         }
 
         impl<'a, T: _capnp::traits::Owned, T_: _capnp::traits::Owned, U: _capnp::traits::Owned> _capnp::traits::FromPointerReader<'a> for Reader<'a, T, T_, U> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a, T: _capnp::traits::Owned, T_: _capnp::traits::Owned, U: _capnp::traits::Owned> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a, T, T_, U> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -2973,9 +3595,11 @@ pub mod box_ {
         }
 
         impl<'a, T: _capnp::traits::Owned, T_: _capnp::traits::Owned, U: _capnp::traits::Owned> _capnp::traits::FromPointerBuilder<'a> for Builder<'a, T, T_, U> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -2987,6 +3611,7 @@ pub mod box_ {
         }
 
         impl<'a, T: _capnp::traits::Owned, T_: _capnp::traits::Owned, U: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a, T, T_, U> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader, phantom: ::core::marker::PhantomData }
             }
@@ -2998,6 +3623,7 @@ pub mod box_ {
         }
 
         impl<'a, T: _capnp::traits::Owned, T_: _capnp::traits::Owned, U: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a, T, T_, U> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder, phantom: ::core::marker::PhantomData }
             }
@@ -3026,18 +3652,22 @@ pub mod box_ {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_t(self) -> _capnp::Result<<T_ as _capnp::traits::Owned>::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_t(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
 
+            #[inline]
             pub fn get_u(self) -> _capnp::Result<<U as _capnp::traits::Owned>::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_u(&self) -> bool {
                 !self.reader.is_pointer_field_null(1)
             }
@@ -3048,6 +3678,7 @@ pub mod box_ {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_, T, T_, U> {
                 self.builder.reborrow().into()
             }
@@ -3056,6 +3687,7 @@ pub mod box_ {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_t(self) -> _capnp::Result<<T_ as _capnp::traits::Owned>::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
             }
@@ -3073,10 +3705,20 @@ pub mod box_ {
                 _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
             }
 
+            pub fn disown_t(&mut self) -> _capnp::orphan::Orphan<T_> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_t(&mut self, value: _capnp::orphan::Orphan<T_>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_t(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
 
+            #[inline]
             pub fn get_u(self) -> _capnp::Result<<U as _capnp::traits::Owned>::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
             }
@@ -3094,6 +3736,15 @@ pub mod box_ {
                 _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(1), value, false)
             }
 
+            pub fn disown_u(&mut self) -> _capnp::orphan::Orphan<U> {
+                self.builder.get_pointer_field_mut(1).disown()
+            }
+
+            pub fn adopt_u(&mut self, value: _capnp::orphan::Orphan<U>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(1).adopt(value)
+            }
+
+            #[inline]
             pub fn has_u(&self) -> bool {
                 !self.builder.is_pointer_field_null(1)
             }
@@ -3135,12 +3786,14 @@ pub mod bound {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -3153,9 +3806,11 @@ pub mod bound {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -3167,6 +3822,7 @@ pub mod bound {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -3177,6 +3833,7 @@ pub mod bound {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -3191,42 +3848,52 @@ pub mod bound {
             self.reader.total_size()
         }
 
+        #[inline]
         pub fn get_ages(self) -> _capnp::Result<super::map::Reader<'a, _capnp::text::Owned, super::scalars::Owned>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_ages(&self) -> bool {
             !self.reader.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_bytes(self) -> _capnp::Result<super::map::Reader<'a, _capnp::data::Owned, _capnp::primitive_list::Owned<u8>>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_bytes(&self) -> bool {
             !self.reader.is_pointer_field_null(1)
         }
 
+        #[inline]
         pub fn get_unbound(self) -> _capnp::Result<super::map::Reader<'a, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(2), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_unbound(&self) -> bool {
             !self.reader.is_pointer_field_null(2)
         }
 
+        #[inline]
         pub fn get_deep(self) -> _capnp::Result<super::box_::Reader<'a, super::box_::Owned<_capnp::text::Owned>>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(3), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_deep(&self) -> bool {
             !self.reader.is_pointer_field_null(3)
         }
 
+        #[inline]
         pub fn get_inner(self) -> _capnp::Result<super::box_::inner::Reader<'a, _capnp::text::Owned, _capnp::data::Owned, super::scalars::Owned>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(4), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_inner(&self) -> bool {
             !self.reader.is_pointer_field_null(4)
         }
@@ -3237,6 +3904,7 @@ pub mod bound {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -3245,6 +3913,7 @@ pub mod bound {
             self.builder.as_reader().into()
         }
 
+        #[inline]
         pub fn get_ages(self) -> _capnp::Result<super::map::Builder<'a, _capnp::text::Owned, super::scalars::Owned>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -3257,10 +3926,20 @@ pub mod bound {
             <_ as _capnp::traits::SetterInput<super::map::Owned<_capnp::text::Owned, super::scalars::Owned>>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_ages(&mut self) -> _capnp::orphan::Orphan<super::map::Owned<_capnp::text::Owned, super::scalars::Owned>> {
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_ages(&mut self, value: _capnp::orphan::Orphan<super::map::Owned<_capnp::text::Owned, super::scalars::Owned>>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_ages(&self) -> bool {
             !self.builder.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_bytes(self) -> _capnp::Result<super::map::Builder<'a, _capnp::data::Owned, _capnp::primitive_list::Owned<u8>>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
         }
@@ -3273,10 +3952,20 @@ pub mod bound {
             <_ as _capnp::traits::SetterInput<super::map::Owned<_capnp::data::Owned, _capnp::primitive_list::Owned<u8>>>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(1), value, false)
         }
 
+        pub fn disown_bytes(&mut self) -> _capnp::orphan::Orphan<super::map::Owned<_capnp::data::Owned, _capnp::primitive_list::Owned<u8>>> {
+            self.builder.get_pointer_field_mut(1).disown()
+        }
+
+        pub fn adopt_bytes(&mut self, value: _capnp::orphan::Orphan<super::map::Owned<_capnp::data::Owned, _capnp::primitive_list::Owned<u8>>>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(1).adopt(value)
+        }
+
+        #[inline]
         pub fn has_bytes(&self) -> bool {
             !self.builder.is_pointer_field_null(1)
         }
 
+        #[inline]
         pub fn get_unbound(self) -> _capnp::Result<super::map::Builder<'a, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(2), ::core::option::Option::None)
         }
@@ -3289,10 +3978,20 @@ pub mod bound {
             <_ as _capnp::traits::SetterInput<super::map::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned>>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(2), value, false)
         }
 
+        pub fn disown_unbound(&mut self) -> _capnp::orphan::Orphan<super::map::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned>> {
+            self.builder.get_pointer_field_mut(2).disown()
+        }
+
+        pub fn adopt_unbound(&mut self, value: _capnp::orphan::Orphan<super::map::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned>>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(2).adopt(value)
+        }
+
+        #[inline]
         pub fn has_unbound(&self) -> bool {
             !self.builder.is_pointer_field_null(2)
         }
 
+        #[inline]
         pub fn get_deep(self) -> _capnp::Result<super::box_::Builder<'a, super::box_::Owned<_capnp::text::Owned>>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(3), ::core::option::Option::None)
         }
@@ -3305,10 +4004,20 @@ pub mod bound {
             <_ as _capnp::traits::SetterInput<super::box_::Owned<super::box_::Owned<_capnp::text::Owned>>>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(3), value, false)
         }
 
+        pub fn disown_deep(&mut self) -> _capnp::orphan::Orphan<super::box_::Owned<super::box_::Owned<_capnp::text::Owned>>> {
+            self.builder.get_pointer_field_mut(3).disown()
+        }
+
+        pub fn adopt_deep(&mut self, value: _capnp::orphan::Orphan<super::box_::Owned<super::box_::Owned<_capnp::text::Owned>>>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(3).adopt(value)
+        }
+
+        #[inline]
         pub fn has_deep(&self) -> bool {
             !self.builder.is_pointer_field_null(3)
         }
 
+        #[inline]
         pub fn get_inner(self) -> _capnp::Result<super::box_::inner::Builder<'a, _capnp::text::Owned, _capnp::data::Owned, super::scalars::Owned>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(4), ::core::option::Option::None)
         }
@@ -3321,6 +4030,15 @@ pub mod bound {
             <_ as _capnp::traits::SetterInput<super::box_::inner::Owned<_capnp::text::Owned, _capnp::data::Owned, super::scalars::Owned>>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(4), value, false)
         }
 
+        pub fn disown_inner(&mut self) -> _capnp::orphan::Orphan<super::box_::inner::Owned<_capnp::text::Owned, _capnp::data::Owned, super::scalars::Owned>> {
+            self.builder.get_pointer_field_mut(4).disown()
+        }
+
+        pub fn adopt_inner(&mut self, value: _capnp::orphan::Orphan<super::box_::inner::Owned<_capnp::text::Owned, _capnp::data::Owned, super::scalars::Owned>>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(4).adopt(value)
+        }
+
+        #[inline]
         pub fn has_inner(&self) -> bool {
             !self.builder.is_pointer_field_null(4)
         }

@@ -1,6 +1,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
+use super::buffers::{Buffers, SegmentBuffer};
 use super::read::ReaderArena;
 use crate::capability::CapHandle;
 use crate::layout::wire::{MAX_COUNT, far_pointer, with_offset};
@@ -20,6 +21,10 @@ pub(crate) const MAX_SEGMENT_WORDS: u32 = MAX_COUNT - 1;
 pub(crate) struct BuilderArena<A: ?Sized> {
     pub(crate) segments: Segments,
     pub(crate) failure: Option<Error>,
+    /// Tells this message from others that orphans may come from; zero while it has none.
+    pub(crate) identity: usize,
+    /// Pointers that orphans have left behind, for the next orphans.
+    pub(crate) free_cells: Vec<Location>,
     /// Last, so that `&mut BuilderArena<A>` becomes `&mut DynArena`.
     pub(crate) allocator: A,
 }
@@ -29,21 +34,8 @@ pub(crate) type DynArena = BuilderArena<dyn Allocator>;
 
 /// The part of the arena that finished content lives in, readable as a message of its own.
 pub(crate) struct Segments {
-    pub(crate) buffers: Vec<SegmentBuffer>,
+    pub(crate) buffers: Buffers,
     pub(crate) caps: Vec<Option<CapHandle>>,
-}
-
-pub(crate) struct SegmentBuffer {
-    /// Front matter, then the words in use, then zeroes, or the spare room of a foreign encoder.
-    pub(crate) bytes: Vec<u8>,
-    /// Bytes in front of the segment's first word.
-    pub(crate) front_bytes: usize,
-    /// End of the words in use, counted like `bytes`.
-    pub(crate) used_end: usize,
-    /// `used_end` never passes this.
-    limit_end: usize,
-    /// Whether someone else may have written behind the words in use.
-    spare_is_out: bool,
 }
 
 /// A byte position in a segment's buffer, front matter counted.
@@ -91,130 +83,39 @@ impl Location {
     }
 }
 
-impl SegmentBuffer {
-    pub(crate) fn new(mut bytes: Vec<u8>, front_bytes: usize, grows: bool) -> Self {
-        bytes.clear();
-        let room = if grows { usize::MAX } else { bytes.capacity() };
-        bytes.resize(front_bytes, 0);
-        let words = (room.saturating_sub(front_bytes) / WORD_BYTES).min(MAX_SEGMENT_WORDS as usize);
-        Self {
-            bytes,
-            front_bytes,
-            used_end: front_bytes,
-            limit_end: words.saturating_mul(WORD_BYTES).saturating_add(front_bytes),
-            spare_is_out: false,
-        }
-    }
-
-    /// The words in use.
-    pub(crate) fn content(&self) -> &[u8] {
-        self.bytes
-            .get(self.front_bytes..self.used_end)
-            .unwrap_or_default()
-    }
-
-    pub(crate) fn content_mut(&mut self) -> &mut [u8] {
-        self.bytes
-            .get_mut(self.front_bytes..self.used_end)
-            .unwrap_or_default()
-    }
-
-    /// Appends `content` and zeroes up to `words`; the position, or `None` when there is no room.
-    #[inline]
-    fn append(&mut self, words: usize, content: &[u8]) -> Option<usize> {
-        let at = self.used_end;
-        let end = words.checked_mul(WORD_BYTES)?.checked_add(at)?;
-        if end > self.bytes.len() || self.spare_is_out {
-            return self.append_slowly(at, end, content);
-        }
-        // Zero already.
-        if !content.is_empty() {
-            self.bytes
-                .get_mut(at..at.checked_add(content.len())?)?
-                .copy_from_slice(content);
-        }
-        self.used_end = end;
-        Some(at)
-    }
-
-    #[inline(never)]
-    fn append_slowly(&mut self, at: usize, end: usize, content: &[u8]) -> Option<usize> {
-        if end > self.limit_end {
-            return None;
-        }
-        self.take_spare_back();
-        if end > self.bytes.capacity() {
-            self.bytes.try_reserve(end - self.bytes.len()).ok()?;
-        }
-        // What is copied in need not be zeroed first.
-        self.bytes.truncate(at);
-        self.bytes.extend_from_slice(content);
-        let ahead = end
-            .saturating_add(ZEROED_AHEAD_BYTES)
-            .min(self.bytes.capacity())
-            .min(self.limit_end);
-        self.bytes.resize(ahead.max(end), 0);
-        self.used_end = end;
-        Some(at)
-    }
-
-    fn take_spare_back(&mut self) {
-        if self.spare_is_out {
-            self.bytes.truncate(self.used_end);
-            self.spare_is_out = false;
-        }
-    }
-
-    /// Makes zeroed room behind the words in use.
-    pub(crate) fn spare(&mut self, bytes: usize) -> Option<()> {
-        let end = self.used_end.checked_add(bytes)?;
-        if end > self.limit_end {
-            return None;
-        }
-        self.take_spare_back();
-        if end > self.bytes.capacity() {
-            self.bytes.try_reserve(end - self.bytes.len()).ok()?;
-        }
-        self.bytes.resize(end, 0);
-        self.spare_is_out = true;
-        Some(())
-    }
-
-    /// The room that `spare` made.
-    pub(crate) fn spare_mut(&mut self) -> Option<&mut [u8]> {
-        self.bytes.get_mut(self.used_end..)
-    }
-
-    /// Makes the first `bytes` of the spare room part of the segment.
-    pub(crate) fn commit(&mut self, bytes: usize) -> bool {
-        let end = self.used_end.saturating_add(bytes);
-        let fits = bytes == 0 || (self.spare_is_out && end <= self.bytes.len());
-        if fits {
-            self.used_end = end;
-        }
-        self.take_spare_back();
-        fits
-    }
-}
-
-/// Zeroing a little more than is asked for makes most allocations free of it.
-const ZEROED_AHEAD_BYTES: usize = 1024;
-
 impl<A: Allocator> BuilderArena<A> {
     /// An arena whose first segment exists and holds nothing but the root pointer.
     pub(crate) fn new(allocator: A) -> Self {
         let segments = Segments {
-            buffers: Vec::new(),
+            buffers: Buffers::new(),
             caps: Vec::new(),
         };
         let mut arena = Self {
             segments,
             failure: None,
+            identity: 0,
+            free_cells: Vec::new(),
             allocator,
         };
         let all: &mut DynArena = &mut arena;
         all.allocate(1, &[]);
         arena
+    }
+
+    /// Starts over in the first segment's buffer; the others are handed to `give_back`.
+    pub(crate) fn reset(&mut self, mut give_back: impl FnMut(&mut A, Vec<u8>)) {
+        for buffer in self.segments.buffers.take_more() {
+            give_back(&mut self.allocator, buffer.bytes);
+        }
+        if let Some(first) = self.segments.buffers.first_mut() {
+            first.restart();
+        }
+        self.segments.caps.clear();
+        self.failure = None;
+        self.identity = 0;
+        self.free_cells.clear();
+        let all: &mut DynArena = self;
+        all.allocate(1, &[]);
     }
 }
 
@@ -241,6 +142,13 @@ impl<A: ?Sized> BuilderArena<A> {
     pub(crate) fn bytes_mut(&mut self, from: Location, len: usize) -> Option<&mut [u8]> {
         let buffer = self.segments.buffers.get_mut(from.segment as usize)?;
         buffer.bytes.get_mut(from.at..from.at.checked_add(len)?)
+    }
+
+    /// All bytes of a segment from `start` bytes behind `from` on.
+    #[inline]
+    pub(crate) fn bytes_behind_mut(&mut self, from: Location, start: usize) -> Option<&mut [u8]> {
+        let buffer = self.segments.buffers.get_mut(from.segment as usize)?;
+        buffer.bytes.get_mut(from.at.wrapping_add(start)..)
     }
 
     #[inline]
@@ -332,7 +240,8 @@ impl DynArena {
     fn allocate_in_new_segment(&mut self, words: usize, content: &[u8]) -> Location {
         let id = self.segments.buffers.len() as u32;
         let grows = self.allocator.grows_in_place();
-        let found = if words > MAX_SEGMENT_WORDS as usize || (grows && id > 0) {
+        let is_last = id > 0 && self.allocator.is_single_segment();
+        let found = if words > MAX_SEGMENT_WORDS as usize || is_last {
             None
         } else {
             let front = if id == 0 {

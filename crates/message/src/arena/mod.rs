@@ -1,7 +1,9 @@
 //! Where segments live while a message is read or built.
 
+mod buffers;
 mod build;
 mod read;
 
-pub(crate) use build::{BuilderArena, DynArena, Location, SegmentBuffer, near_pointer};
+pub(crate) use buffers::SegmentBuffer;
+pub(crate) use build::{BuilderArena, DynArena, Location, near_pointer};
 pub(crate) use read::{NO_ARENA, ReadLimiter, ReaderArena, UNLIMITED};

@@ -255,7 +255,7 @@ impl<'a> Copy<'_, 'a> {
 }
 
 /// The struct's sections without trailing zero words and null pointers.
-fn trimmed(source: &StructReader<'_>) -> StructSize {
+pub(super) fn trimmed(source: &StructReader<'_>) -> StructSize {
     let data_bytes = source
         .data
         .iter()
@@ -271,7 +271,7 @@ fn trimmed(source: &StructReader<'_>) -> StructSize {
 }
 
 /// The smallest sections that every element fits into.
-fn trimmed_elements(source: &ListReader<'_>) -> StructSize {
+pub(super) fn trimmed_elements(source: &ListReader<'_>) -> StructSize {
     if source.step_bits == 0 {
         return StructSize::default();
     }

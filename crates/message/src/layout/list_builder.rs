@@ -48,7 +48,7 @@ impl Shape {
     }
 
     #[inline]
-    fn content_bytes(&self) -> usize {
+    pub(crate) fn content_bytes(&self) -> usize {
         (u64::from(self.count) * u64::from(self.step_bits)).div_ceil(8) as usize
     }
 }

@@ -1,12 +1,13 @@
 use alloc::format;
 use alloc::string::String;
 
+use super::equality::Equality;
 use super::pointer_reader::PointerReader;
 use super::primitive::PrimitiveElement;
 use super::resolve::SegmentRef;
 use super::struct_reader::StructReader;
 use super::wire::{ElementSize, StructSize};
-use crate::WORD_BYTES;
+use crate::{Error, ErrorKind, MessageSize, Position, Result, WORD_BYTES};
 
 /// A list in a message. Elements can be read as anything the format lets them be upgraded to.
 #[derive(Clone, Copy)]
@@ -149,9 +150,48 @@ impl<'a> ListReader<'a> {
         )
     }
 
+    /// Size of the list and everything it points to, an inline composite's tag included. Counts
+    /// against the traversal limit.
+    ///
+    /// # Errors
+    /// When a pointer on the way is bad or a limit is exceeded.
+    pub fn total_size(&self) -> Result<MessageSize> {
+        super::runs::list_total_size(self)
+    }
+
+    /// Whether two lists hold the same, capabilities aside. How they are stored does not matter,
+    /// except that lists with elements of different sizes differ. Counts against both traversal
+    /// limits.
+    ///
+    /// # Errors
+    /// When a pointer on the way is bad or a limit is exceeded.
+    pub fn equals(&self, other: &ListReader<'_>) -> Result<Equality> {
+        super::equality::lists(self, other)
+    }
+
+    /// The same list, known to have elements that can be read as `expected`.
+    pub(crate) fn elements_as(self, expected: ElementSize) -> Result<Self> {
+        match self.check_elements(expected) {
+            Ok(()) => Ok(self),
+            Err(detail) => Err(Error::at(
+                ErrorKind::WrongElementSize,
+                self.position(),
+                detail,
+            )),
+        }
+    }
+
+    /// Where the elements start.
+    pub(crate) fn position(&self) -> Position {
+        Position {
+            segment: self.segment.id,
+            word: self.start_word,
+        }
+    }
+
     /// Whether the elements can be read as `expected`; says why not.
     #[inline]
-    pub(crate) fn check_elements(&self, expected: ElementSize) -> Result<(), String> {
+    pub(crate) fn check_elements(&self, expected: ElementSize) -> core::result::Result<(), String> {
         let found = self.element_size;
         let compatible = match (found, expected) {
             _ if found == expected => true,

@@ -2,6 +2,7 @@ use alloc::format;
 
 use super::built::Built;
 use super::copy;
+use super::grow::{grow_list, grow_struct};
 use super::list_builder::{ListBuilder, Shape};
 use super::list_reader::ListReader;
 use super::pointer_reader::PointerReader;
@@ -230,7 +231,11 @@ impl<'a> PointerBuilder<'a> {
             } => {
                 let old = Shape::composite(object, found, count);
                 let size = found.union(size);
-                Shape::composite(grow_list(self.arena, self.at, &old, size), size, count)
+                Shape::composite(
+                    grow_list(self.arena, self.at, &old, count, size),
+                    size,
+                    count,
+                )
             }
             Built::Flat {
                 element_size: ElementSize::Bit,
@@ -254,7 +259,11 @@ impl<'a> PointerBuilder<'a> {
                     pointers: element_size.pointers(),
                 };
                 let size = found.union(size);
-                Shape::composite(grow_list(self.arena, self.at, &old, size), size, count)
+                Shape::composite(
+                    grow_list(self.arena, self.at, &old, count, size),
+                    size,
+                    count,
+                )
             }
             found => return Err(self.wrong_kind("a list of structs", found)),
         };
@@ -447,7 +456,7 @@ impl core::fmt::Debug for PointerBuilder<'_> {
     }
 }
 
-fn read(arena: &DynArena, at: Location) -> PointerReader<'_> {
+pub(crate) fn read(arena: &DynArena, at: Location) -> PointerReader<'_> {
     if arena.contains(at, WORD_BYTES) {
         segment(arena, at.segment).pointer(arena.word_index(at), i32::MAX)
     } else {
@@ -473,7 +482,7 @@ fn new_bytes(
     arena.allocate_object(pointer, tag, count.div_ceil(WORD_BYTES), content)
 }
 
-fn new_struct_list(
+pub(super) fn new_struct_list(
     arena: &mut DynArena,
     pointer: Location,
     count: u32,
@@ -496,88 +505,8 @@ fn new_struct_list(
     }
 }
 
-/// Moves a struct to a larger place.
 #[cold]
-fn grow_struct(
-    arena: &mut DynArena,
-    pointer: Location,
-    old: Location,
-    old_size: StructSize,
-    size: StructSize,
-) -> Location {
-    let new = arena.allocate_object(pointer, struct_tag(size), size.total() as usize, &[]);
-    if new.is_nowhere() {
-        return new;
-    }
-    move_struct(arena, new, size, old, old_size);
-    new
-}
-
-fn move_struct(
-    arena: &mut DynArena,
-    new: Location,
-    new_size: StructSize,
-    old: Location,
-    old_size: StructSize,
-) {
-    for index in 0..old_size.data as usize {
-        let value = arena.word(old.plus_words(index));
-        arena.set_word(new.plus_words(index), value);
-    }
-    arena.zero(old, u32::from(old_size.data));
-    for index in 0..old_size.pointers as usize {
-        let to = new.plus_words(new_size.data as usize + index);
-        arena.transfer(to, old.plus_words(old_size.data as usize + index));
-    }
-}
-
-/// Moves a list to a place where each element is a struct of `size`.
-#[cold]
-fn grow_list(arena: &mut DynArena, pointer: Location, old: &Shape, size: StructSize) -> Location {
-    let new = new_struct_list(arena, pointer, old.count, size);
-    if new.is_nowhere() {
-        return new;
-    }
-    for index in 0..old.count as usize {
-        let to = new.plus_words(index * size.total() as usize);
-        match old.element_size {
-            ElementSize::InlineComposite | ElementSize::Pointer | ElementSize::EightBytes => {
-                let old_size = StructSize {
-                    data: (old.struct_data_bits / 64) as u16,
-                    pointers: old.struct_pointers,
-                };
-                let from = old.object.plus_words(index * old_size.total() as usize);
-                move_struct(arena, to, size, from, old_size);
-            }
-            // One, two or four bytes, little-endian, become the start of the data section.
-            flat => {
-                let bytes = flat.data_bits() as usize / 8;
-                let mut value = [0; WORD_BYTES];
-                if let Some(from) = arena.bytes_mut(old.object.plus_bytes(index * bytes), bytes) {
-                    for (value, from) in value.iter_mut().zip(from) {
-                        *value = core::mem::take(from);
-                    }
-                }
-                if bytes > 0 {
-                    arena.set_word(to, u64::from_le_bytes(value));
-                }
-            }
-        }
-    }
-    if old.element_size == ElementSize::InlineComposite {
-        arena.zero(
-            Location {
-                segment: old.object.segment,
-                at: old.object.at - WORD_BYTES,
-            },
-            1,
-        );
-    }
-    new
-}
-
-#[cold]
-fn too_long(count: impl core::fmt::Display, unit: &str) -> Error {
+pub(super) fn too_long(count: impl core::fmt::Display, unit: &str) -> Error {
     Error::new(
         ErrorKind::TooLarge,
         format!("a list of {count} {unit} is longer than the format allows ({MAX_COUNT})"),

@@ -1,5 +1,6 @@
 use alloc::format;
 
+use super::equality::Equality;
 use super::list_reader::ListReader;
 use super::resolve::SegmentRef;
 use super::struct_reader::StructReader;
@@ -118,6 +119,13 @@ impl<'a> PointerReader<'a> {
     pub fn get_struct(&self, default: Option<&'a [Word]>) -> Result<StructReader<'a>> {
         match WirePointer::decode(self.wire) {
             WirePointer::Struct { offset_words, size } => self.near_struct(offset_words, size),
+            _ => self.get_other_struct(default),
+        }
+    }
+
+    #[inline(never)]
+    fn get_other_struct(&self, default: Option<&'a [Word]>) -> Result<StructReader<'a>> {
+        match WirePointer::decode(self.wire) {
             WirePointer::Null => match default {
                 Some(words) => self.default_value(words).get_struct(None),
                 None => Ok(StructReader::new_default()),
@@ -149,6 +157,31 @@ impl<'a> PointerReader<'a> {
     /// When the pointer is bad, the elements are incompatible or a limit is exceeded.
     #[inline]
     pub fn get_list(
+        &self,
+        expected: ElementSize,
+        default: Option<&'a [Word]>,
+    ) -> Result<ListReader<'a>> {
+        // The usual case apart, so that it is short enough to become part of every caller, which
+        // usually knows `expected`: a list is large to return from a function.
+        match WirePointer::decode(self.wire) {
+            WirePointer::List {
+                offset_words,
+                element_size: ElementSize::InlineComposite,
+                count,
+            } if expected == ElementSize::InlineComposite => {
+                self.near_composite(offset_words, count)
+            }
+            WirePointer::List {
+                offset_words,
+                element_size,
+                count,
+            } if expected == element_size => self.near_list(offset_words, expected, count),
+            _ => self.get_other_list(expected, default),
+        }
+    }
+
+    #[inline(never)]
+    fn get_other_list(
         &self,
         expected: ElementSize,
         default: Option<&'a [Word]>,
@@ -190,6 +223,7 @@ impl<'a> PointerReader<'a> {
         }
     }
 
+    #[inline]
     fn near_list(
         &self,
         offset_words: i32,
@@ -216,6 +250,7 @@ impl<'a> PointerReader<'a> {
         })
     }
 
+    #[inline]
     fn near_composite(&self, offset_words: i32, word_count: u32) -> Result<ListReader<'a>> {
         // The tag is not counted. 29 bits and one more word: no overflow.
         let (tag_word, content) = self.object(self.near_target(offset_words), word_count + 1)?;
@@ -226,13 +261,7 @@ impl<'a> PointerReader<'a> {
         // The tag's offset field holds the element count.
         let count = tag as u32 >> 2;
         if tag & 3 != 0 {
-            return Err(self.bad_tag(
-                tag_word,
-                format!(
-                    "the tag of an inline composite list is {}, not a struct tag",
-                    WirePointer::decode(tag).name()
-                ),
-            ));
+            return Err(self.tag_of_no_struct(tag_word, tag));
         }
         let size = StructSize {
             data: (tag >> 32) as u16,
@@ -240,9 +269,7 @@ impl<'a> PointerReader<'a> {
         };
         let step_words = size.total();
         if u64::from(count) * u64::from(step_words) > u64::from(word_count) {
-            return Err(self.bad_tag(tag_word, format!(
-                "the tag claims {count} elements of {step_words} words in a list of {word_count} words"
-            )));
+            return Err(self.tag_too_large(tag_word, tag, word_count));
         }
         if step_words == 0 {
             self.charge(count)?;
@@ -364,6 +391,16 @@ impl<'a> PointerReader<'a> {
         super::runs::total_size(*self)
     }
 
+    /// Whether two pointers lead to values that are the same, capabilities aside. How they are stored does not matter,
+    /// except that lists with elements of different sizes differ. Counts against both traversal
+    /// limits.
+    ///
+    /// # Errors
+    /// When a pointer on the way is bad or a limit is exceeded.
+    pub fn equals(&self, other: &PointerReader<'_>) -> Result<Equality> {
+        super::equality::pointers(*self, *other)
+    }
+
     fn default_value(&self, words: &'a [Word]) -> Self {
         Self {
             nesting_limit: self.nesting_limit,
@@ -382,6 +419,26 @@ impl<'a> PointerReader<'a> {
     }
 
     #[cold]
+    fn tag_of_no_struct(&self, word: u32, tag: u64) -> Error {
+        let found = WirePointer::decode(tag).name();
+        self.bad_tag(
+            word,
+            format!("the tag of an inline composite list is {found}, not a struct tag"),
+        )
+    }
+
+    #[cold]
+    fn tag_too_large(&self, word: u32, tag: u64, list_words: u32) -> Error {
+        let count = tag as u32 >> 2;
+        let step_words = (tag >> 32) as u16 as u32 + (tag >> 48) as u32;
+        self.bad_tag(
+            word,
+            format!(
+                "the tag claims {count} elements of {step_words} words in a list of {list_words} words"
+            ),
+        )
+    }
+
     fn bad_tag(&self, word: u32, detail: alloc::string::String) -> Error {
         let position = Position {
             segment: self.segment.id,

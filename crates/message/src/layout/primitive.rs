@@ -48,11 +48,11 @@ macro_rules! number {
 
             #[inline]
             fn get_field(data: &[u8], offset: usize) -> Self {
+                // With a constant offset, one comparison with the section's length.
                 let found = offset
                     .checked_mul(size_of::<$type>())
-                    .and_then(|at| data.get(at..))
-                    .and_then(|rest| rest.first_chunk());
-                match found {
+                    .and_then(|at| data.get(at..at.checked_add(size_of::<$type>())?));
+                match found.and_then(|field| field.first_chunk()) {
                     Some(bytes) => <$type>::from_le_bytes(*bytes),
                     None => <$type>::default(),
                 }
@@ -62,9 +62,8 @@ macro_rules! number {
             fn set_field(data: &mut [u8], offset: usize, value: Self) -> bool {
                 let found = offset
                     .checked_mul(size_of::<$type>())
-                    .and_then(|at| data.get_mut(at..))
-                    .and_then(|rest| rest.first_chunk_mut());
-                match found {
+                    .and_then(|at| data.get_mut(at..at.checked_add(size_of::<$type>())?));
+                match found.and_then(|field| field.first_chunk_mut()) {
                     Some(bytes) => {
                         *bytes = value.to_le_bytes();
                         true

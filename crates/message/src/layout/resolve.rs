@@ -30,8 +30,8 @@ impl<'a> SegmentRef<'a> {
     pub(crate) fn pointer(self, word: u32, nesting_limit: i32) -> PointerReader<'a> {
         let found = (word as usize)
             .checked_mul(WORD_BYTES)
-            .and_then(|at| self.bytes.get(at..))
-            .and_then(|rest| rest.first_chunk());
+            .and_then(|at| self.bytes.get(at..at.checked_add(WORD_BYTES)?))
+            .and_then(|pointer| pointer.first_chunk());
         let wire = match found {
             Some(bytes) => u64::from_le_bytes(*bytes),
             None => 0,
@@ -141,16 +141,21 @@ impl<'a> PointerReader<'a> {
     /// The words of an object in this pointer's segment, charged and known to lie in it.
     #[inline]
     pub(super) fn object(&self, start_word: i64, words: u32) -> Result<(u32, &'a [u8])> {
-        let bytes = self.segment.bytes;
-        let segment_words = (bytes.len() / WORD_BYTES) as i64;
-        let end_word = start_word + i64::from(words);
-        if start_word < 0 || end_word > segment_words {
+        // A negative word becomes a number far beyond any segment's length.
+        let start = usize::try_from((start_word as u64).wrapping_mul(WORD_BYTES as u64));
+        let content = match (start, (words as usize).checked_mul(WORD_BYTES)) {
+            (Ok(start), Some(len)) => self
+                .segment
+                .bytes
+                .get(start..)
+                .and_then(|rest| rest.get(..len)),
+            _ => None,
+        };
+        let Some(content) = content else {
             return Err(self.out_of_bounds(start_word, words));
-        }
-        // Both below the segment's length in bytes.
-        let content = bytes.get(start_word as usize * WORD_BYTES..end_word as usize * WORD_BYTES);
+        };
         self.charge(words)?;
-        Ok((start_word as u32, content.unwrap_or_default()))
+        Ok((start_word as u32, content))
     }
 
     /// Where a near pointer leads to: a word of its segment, or not if it is damaged.

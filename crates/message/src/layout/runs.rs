@@ -92,6 +92,12 @@ pub(crate) fn struct_total_size(root: &StructReader<'_>) -> Result<MessageSize> 
     walk.finish()
 }
 
+pub(crate) fn list_total_size(root: &ListReader<'_>) -> Result<MessageSize> {
+    let mut walk = Walk::default();
+    walk.list(root);
+    walk.finish()
+}
+
 #[derive(Default)]
 struct Walk<'a> {
     size: MessageSize,
@@ -122,12 +128,15 @@ impl<'a> Walk<'a> {
                 self.open.push(Run::of_struct(&reader));
             }
             PointerKind::List => {
-                let reader = pointer.get_any_list(None)?;
-                let tag = u64::from(reader.element_size == ElementSize::InlineComposite);
-                self.size.word_count += (reader.content.len() as u64).div_ceil(8) + tag;
-                self.open.push(Run::of_list(&reader));
+                self.list(&pointer.get_any_list(None)?);
             }
         }
         Ok(())
+    }
+
+    fn list(&mut self, reader: &ListReader<'a>) {
+        let tag = u64::from(reader.element_size == ElementSize::InlineComposite);
+        self.size.word_count += (reader.content.len() as u64).div_ceil(8) + tag;
+        self.open.push(Run::of_list(reader));
     }
 }

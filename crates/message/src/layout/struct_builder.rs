@@ -3,7 +3,7 @@ use super::pointer_builder::PointerBuilder;
 use super::primitive::PrimitiveElement;
 use super::resolve::SegmentRef;
 use super::struct_reader::StructReader;
-use super::wire::StructSize;
+use super::wire::{ElementSize, StructSize};
 use crate::arena::{DynArena, Location, UNLIMITED};
 use crate::{Result, WORD_BYTES};
 
@@ -45,7 +45,7 @@ impl<'a> StructBuilder<'a> {
     /// Writes the field at `offset`, counted in the field's own size.
     #[inline]
     pub fn set_data_field<T: PrimitiveElement>(&mut self, offset: usize, value: T) {
-        T::set_field(self.data_section_mut(), offset, value);
+        self.set_field(offset, value);
     }
 
     /// Writes the field at `offset` whose default value is `mask`.
@@ -56,7 +56,7 @@ impl<'a> StructBuilder<'a> {
         value: T,
         mask: T::Mask,
     ) {
-        T::set_field(self.data_section_mut(), offset, value.mask(mask));
+        self.set_field(offset, value.mask(mask));
     }
 
     /// The field at `offset`.
@@ -76,13 +76,13 @@ impl<'a> StructBuilder<'a> {
     /// Writes the Bool at bit `offset`.
     #[inline]
     pub fn set_bool_field(&mut self, offset: usize, value: bool) {
-        bool::set_field(self.data_section_mut(), offset, value);
+        self.set_field(offset, value);
     }
 
     /// Writes the Bool at bit `offset` whose default value is `mask`.
     #[inline]
     pub fn set_bool_field_mask(&mut self, offset: usize, value: bool, mask: bool) {
-        bool::set_field(self.data_section_mut(), offset, value ^ mask);
+        self.set_field(offset, value ^ mask);
     }
 
     /// The Bool at bit `offset`.
@@ -163,6 +163,21 @@ impl<'a> StructBuilder<'a> {
     #[must_use]
     pub fn position(&self) -> crate::Position {
         self.arena.position(self.object)
+    }
+
+    /// Finds the field itself and not, as for reading, the data section first: that takes one check
+    /// less, and setters are what building a message consists of.
+    #[inline(always)]
+    fn set_field<T: PrimitiveElement>(&mut self, offset: usize, value: T) {
+        let (start, offset, bytes) = match T::ELEMENT_SIZE {
+            ElementSize::Bit => (offset / 8, offset % 8, 1),
+            _ => (offset * size_of::<T>(), 0, size_of::<T>()),
+        };
+        if start + bytes <= self.size.data as usize * WORD_BYTES
+            && let Some(rest) = self.arena.bytes_behind_mut(self.object, start)
+        {
+            T::set_field(rest, offset, value);
+        }
     }
 
     #[inline]

@@ -1,3 +1,4 @@
+use super::equality::Equality;
 use super::pointer_reader::PointerReader;
 use super::primitive::PrimitiveElement;
 use super::resolve::SegmentRef;
@@ -119,6 +120,16 @@ impl<'a> StructReader<'a> {
     /// When a pointer on the way is bad or a limit is exceeded.
     pub fn total_size(&self) -> Result<MessageSize> {
         super::runs::struct_total_size(self)
+    }
+
+    /// Whether two structs hold the same, capabilities aside. How they are stored does not matter,
+    /// except that lists with elements of different sizes differ. Counts against both traversal
+    /// limits.
+    ///
+    /// # Errors
+    /// When a pointer on the way is bad or a limit is exceeded.
+    pub fn equals(&self, other: &StructReader<'_>) -> Result<Equality> {
+        super::equality::structs(self, other)
     }
 }
 

@@ -14,9 +14,14 @@ pub trait Allocator: Send + Sync + 'static {
         drop(buffer);
     }
 
-    /// Whether the message is one segment that grows by reallocation, instead of several of fixed
-    /// size.
+    /// Whether segments grow by reallocation, as far as the format allows, before another is asked
+    /// for. Otherwise they are of fixed size.
     fn grows_in_place(&self) -> bool {
+        false
+    }
+
+    /// Whether the message may have no more than one segment.
+    fn is_single_segment(&self) -> bool {
         false
     }
 
@@ -26,26 +31,24 @@ pub trait Allocator: Send + Sync + 'static {
     }
 }
 
-/// Segments on the heap, each as large as all before it together, so that a message of any size
-/// has few.
+/// Segments on the heap. The first grows as the message does, so that nearly every message has one
+/// segment and no far pointers; another follows only when the format's limit of 4 GiB is reached or
+/// there is no memory left in one piece.
 #[derive(Clone, Debug)]
 pub struct HeapAllocator {
-    next_words: u32,
+    first_words: u32,
     grows: bool,
 }
 
 /// Words in the first segment unless asked for otherwise.
 const FIRST_SEGMENT_WORDS: u32 = 1024;
 
-/// Segments grow no larger on their own: 64 MiB.
-const LARGEST_STEP_WORDS: u32 = 1 << 23;
-
 impl HeapAllocator {
     /// Starts with a segment of 8 KiB.
     #[must_use]
     pub fn new() -> Self {
         Self {
-            next_words: FIRST_SEGMENT_WORDS,
+            first_words: FIRST_SEGMENT_WORDS,
             grows: true,
         }
     }
@@ -53,11 +56,12 @@ impl HeapAllocator {
     /// Starts with a segment of `words`.
     #[must_use]
     pub fn first_segment_words(mut self, words: u32) -> Self {
-        self.next_words = words.max(1);
+        self.first_words = words.max(1);
         self
     }
 
-    /// Makes all segments as large as the first, except for objects that need more.
+    /// Makes all segments as large as the first, except for objects that need more, and lets none
+    /// grow.
     #[must_use]
     pub fn fixed_size(mut self) -> Self {
         self.grows = false;
@@ -73,14 +77,69 @@ impl Default for HeapAllocator {
 
 impl Allocator for HeapAllocator {
     fn allocate_segment(&mut self, minimum_words: u32) -> Vec<u8> {
-        let words = self.next_words.max(minimum_words);
-        if self.grows {
-            self.next_words = self
-                .next_words
-                .saturating_add(words)
-                .min(LARGEST_STEP_WORDS);
+        reserve(self.first_words.max(minimum_words) as usize, 0)
+    }
+
+    fn grows_in_place(&self) -> bool {
+        self.grows
+    }
+}
+
+/// One buffer that is there already, for messages of a known size: nothing is allocated.
+///
+/// With [`Builder::reset`](super::Builder::reset) one buffer serves any number of messages.
+///
+/// ```
+/// use capstan_message::{message::{Builder, ScratchSpace}, text};
+///
+/// let mut message = Builder::new(ScratchSpace::fixed(Vec::with_capacity(4096)));
+/// for name in ["Ada", "Grace"] {
+///     message.reset();
+///     message.set_root::<text::Owned>(name)?;
+///     // … send it …
+/// }
+/// # Ok::<(), capstan_message::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct ScratchSpace {
+    buffer: Option<Vec<u8>>,
+    beyond: Option<HeapAllocator>,
+}
+
+impl ScratchSpace {
+    /// Messages that do not fit into the buffer's capacity, whole words of it, are an error
+    /// (`AllocationFailed`). What the buffer holds is discarded.
+    #[must_use]
+    pub fn fixed(buffer: Vec<u8>) -> Self {
+        Self {
+            buffer: Some(buffer),
+            beyond: None,
         }
-        reserve(words as usize, 0)
+    }
+
+    /// Messages that do not fit go on in segments on the heap.
+    #[must_use]
+    pub fn then_heap(buffer: Vec<u8>) -> Self {
+        Self {
+            buffer: Some(buffer),
+            beyond: Some(HeapAllocator::new()),
+        }
+    }
+}
+
+impl Allocator for ScratchSpace {
+    fn allocate_segment(&mut self, minimum_words: u32) -> Vec<u8> {
+        if let Some(buffer) = self.buffer.take() {
+            return buffer;
+        }
+        match &mut self.beyond {
+            Some(heap) => heap.allocate_segment(minimum_words),
+            None => Vec::new(),
+        }
+    }
+
+    fn is_single_segment(&self) -> bool {
+        self.beyond.is_none()
     }
 }
 
@@ -133,9 +192,33 @@ impl Allocator for GrowingSegment {
         true
     }
 
+    fn is_single_segment(&self) -> bool {
+        true
+    }
+
     /// A segment table with one entry: the number of segments less one, and the segment's words.
     fn front_bytes(&self) -> usize {
         WORD_BYTES
+    }
+}
+
+/// One segment that grows in place and nothing in front of it.
+#[derive(Debug)]
+pub(crate) struct BareSegment {
+    pub(crate) first_words: u32,
+}
+
+impl Allocator for BareSegment {
+    fn allocate_segment(&mut self, minimum_words: u32) -> Vec<u8> {
+        reserve(self.first_words.max(minimum_words) as usize, 0)
+    }
+
+    fn grows_in_place(&self) -> bool {
+        true
+    }
+
+    fn is_single_segment(&self) -> bool {
+        true
     }
 }
 

@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 
-use super::allocator::{Allocator, HeapAllocator};
+use super::allocator::{Allocator, BareSegment, HeapAllocator};
 use super::read::{Reader, ReaderOptions, ReaderSegments};
 use crate::arena::{BuilderArena, DynArena, SegmentBuffer, UNLIMITED};
 use crate::capability::CapHandle;
@@ -106,6 +106,13 @@ impl<A: Allocator> Builder<A> {
         any_pointer::Builder::new(self.root())
     }
 
+    /// Starts a new message in the buffer of this one: what was built is forgotten, and nothing is
+    /// allocated until the new message outgrows the old one's first segment.
+    pub fn reset(&mut self) {
+        self.arena
+            .reset(|allocator, buffer| allocator.deallocate_segment(buffer));
+    }
+
     /// The first thing that went wrong while building, if any. A message with an error is
     /// incomplete and should not be sent.
     pub fn error(&self) -> Option<&Error> {
@@ -144,6 +151,24 @@ impl<A: Allocator> Builder<A> {
         self.arena.segments.buffers.iter().map(words).sum()
     }
 
+    /// Whether the message is in canonical form; see [`Reader::is_canonical`].
+    ///
+    /// # Errors
+    /// When a foreign encoder has damaged the message.
+    pub fn is_canonical(&self) -> Result<bool> {
+        match self.arena.segments.buffers.first() {
+            Some(only) if ReaderSegments::len(self) == 1 => {
+                crate::layout::is_canonical(crate::layout::PointerReader::root(
+                    &self.arena.segments,
+                    &UNLIMITED,
+                    only.content(),
+                    i32::MAX,
+                ))
+            }
+            _ => Ok(false),
+        }
+    }
+
     /// The finished message, to read without limits.
     pub fn into_reader(mut self) -> Reader<Self> {
         let caps = self.take_caps();
@@ -166,9 +191,39 @@ impl<A: Allocator> Builder<A> {
     }
 }
 
+/// A value as a message in canonical form: the bytes of one segment, without a segment table. Two
+/// values of a type are equal if and only if these bytes are, whatever version of the schema each
+/// was made with.
+///
+/// ```
+/// use capstan_message::{message::canonicalize, text};
+///
+/// let bytes = canonicalize::<text::Owned>("Ada")?;
+/// assert_eq!(bytes.len(), 16);
+/// # Ok::<(), capstan_message::Error>(())
+/// ```
+///
+/// # Errors
+/// When the value holds capabilities or a bad pointer, or a limit is exceeded.
+pub fn canonicalize<T: Owned>(value: impl SetterInput<T>) -> Result<Vec<u8>> {
+    let mut message = Builder::new(BareSegment { first_words: 64 });
+    message.set_root_canonical(value)?;
+    // Without a segment, setting the root has failed.
+    let segment = message.arena.segments.buffers.take_first();
+    Ok(segment.map_or_else(Vec::new, |mut segment| {
+        segment.bytes.truncate(segment.used_end);
+        segment.bytes
+    }))
+}
+
 impl<A: Allocator> Drop for Builder<A> {
     fn drop(&mut self) {
-        for buffer in self.arena.segments.buffers.drain(..) {
+        let buffers = &mut self.arena.segments.buffers;
+        if let Some(first) = buffers.first_mut() {
+            let bytes = core::mem::take(&mut first.bytes);
+            self.arena.allocator.deallocate_segment(bytes);
+        }
+        for buffer in buffers.take_more() {
             self.arena.allocator.deallocate_segment(buffer.bytes);
         }
     }

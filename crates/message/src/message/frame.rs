@@ -26,7 +26,7 @@ impl Builder<GrowingSegment> {
     #[must_use]
     pub fn into_frame(mut self) -> Vec<u8> {
         let words = self.used_words() as u32;
-        let Some(mut buffer) = self.arena.segments.buffers.pop() else {
+        let Some(mut buffer) = self.arena.segments.buffers.take_first() else {
             // Not even the root fitted: a message of one empty segment.
             return alloc::vec![0; WORD_BYTES];
         };

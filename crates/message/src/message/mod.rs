@@ -5,7 +5,7 @@ mod build;
 mod frame;
 mod read;
 
-pub use allocator::{Allocator, GrowingSegment, HeapAllocator};
-pub use build::{Builder, TypedBuilder};
+pub use allocator::{Allocator, GrowingSegment, HeapAllocator, ScratchSpace};
+pub use build::{Builder, TypedBuilder, canonicalize};
 pub use frame::FrameBuilder;
 pub use read::{Reader, ReaderOptions, ReaderSegments, SegmentArray, TypedReader};

@@ -3,11 +3,17 @@ use core::marker::PhantomData;
 
 use crate::arena::{ReadLimiter, ReaderArena};
 use crate::capability::{CapHandle, MaybeSend, MaybeSync};
-use crate::layout::PointerReader;
+use crate::layout::{self, PointerReader};
 use crate::traits::{FromPointerReader, Owned};
 use crate::{Error, ErrorKind, Position, Result, WORD_BYTES, any_pointer};
 
 /// What a message may cost its reader. Messages from outside should never be read without limits.
+///
+/// With a traversal limit of `T` words, everything that is read, copied, canonicalized, measured or
+/// compared through one [`Reader`] together visits at most `T` words, however its pointers overlap;
+/// a list whose elements have no size counts a word for each. A copy writes at most `2 T + 1` words
+/// (every object may need a landing pad), a canonical copy at most `T + 1`, and besides that takes
+/// memory only for as many open structs and lists as the message is deep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReaderOptions {
     /// Words that may be visited, counting those visited twice twice: the bound on what cycles and
@@ -176,6 +182,29 @@ impl<S: ReaderSegments> Reader<S> {
                 "the message has no root pointer: its first segment is missing or empty",
             )),
         }
+    }
+
+    /// Whether the message is in canonical form: one segment with everything in preorder, no gaps,
+    /// cut as short as it can be. Counts against the traversal limit.
+    ///
+    /// # Errors
+    /// When the message has no root pointer, a pointer in it is bad or a limit is exceeded.
+    pub fn is_canonical(&self) -> Result<bool> {
+        if self.arena.segments.len() != 1 {
+            return Ok(false);
+        }
+        layout::is_canonical(self.root_pointer()?)
+    }
+
+    /// The message in canonical form: the bytes of one segment, without a segment table. Counts
+    /// against the traversal limit.
+    ///
+    /// # Errors
+    /// When the message holds capabilities or a bad pointer, or a limit is exceeded.
+    pub fn canonicalize(&self) -> Result<Vec<u8>> {
+        super::build::canonicalize::<any_pointer::Owned>(any_pointer::Reader::new(
+            self.root_pointer()?,
+        ))
     }
 
     /// Gives the message its capability table, in the order of the indexes in its pointers.

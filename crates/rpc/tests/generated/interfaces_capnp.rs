@@ -164,12 +164,14 @@ pub mod named {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -182,9 +184,11 @@ pub mod named {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -196,6 +200,7 @@ pub mod named {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -206,6 +211,7 @@ pub mod named {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -226,6 +232,7 @@ pub mod named {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -285,12 +292,14 @@ pub mod named {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -303,9 +312,11 @@ pub mod named {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -317,6 +328,7 @@ pub mod named {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -327,6 +339,7 @@ pub mod named {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -341,10 +354,12 @@ pub mod named {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_name(self) -> _capnp::Result<_capnp::text::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_name(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
@@ -355,6 +370,7 @@ pub mod named {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -363,6 +379,7 @@ pub mod named {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_name(self) -> _capnp::Result<_capnp::text::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
             }
@@ -375,6 +392,15 @@ pub mod named {
                 _capnp::traits::set_or_fail::<_capnp::text::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
             }
 
+            pub fn disown_name(&mut self) -> _capnp::orphan::Orphan<_capnp::text::Owned> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_name(&mut self, value: _capnp::orphan::Orphan<_capnp::text::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_name(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
@@ -575,12 +601,14 @@ pub mod echo {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -593,9 +621,11 @@ pub mod echo {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -607,6 +637,7 @@ pub mod echo {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -617,6 +648,7 @@ pub mod echo {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -631,6 +663,7 @@ pub mod echo {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_number(self) -> u32 {
                 self.reader.get_data_field::<u32>(0)
             }
@@ -641,6 +674,7 @@ pub mod echo {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -649,10 +683,12 @@ pub mod echo {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_number(self) -> u32 {
                 self.builder.get_data_field::<u32>(0)
             }
 
+            #[inline]
             pub fn set_number(&mut self, value: u32) {
                 self.builder.set_data_field::<u32>(0, value);
             }
@@ -708,12 +744,14 @@ pub mod echo {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -726,9 +764,11 @@ pub mod echo {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -740,6 +780,7 @@ pub mod echo {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -750,6 +791,7 @@ pub mod echo {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -764,6 +806,7 @@ pub mod echo {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_number(self) -> u32 {
                 self.reader.get_data_field::<u32>(0)
             }
@@ -774,6 +817,7 @@ pub mod echo {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -782,10 +826,12 @@ pub mod echo {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_number(self) -> u32 {
                 self.builder.get_data_field::<u32>(0)
             }
 
+            #[inline]
             pub fn set_number(&mut self, value: u32) {
                 self.builder.set_data_field::<u32>(0, value);
             }
@@ -841,12 +887,14 @@ pub mod echo {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -859,9 +907,11 @@ pub mod echo {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -873,6 +923,7 @@ pub mod echo {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -883,6 +934,7 @@ pub mod echo {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -897,10 +949,12 @@ pub mod echo {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_data(self) -> _capnp::Result<_capnp::data::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_data(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
@@ -911,6 +965,7 @@ pub mod echo {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -919,6 +974,7 @@ pub mod echo {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_data(self) -> _capnp::Result<_capnp::data::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
             }
@@ -931,6 +987,15 @@ pub mod echo {
                 _capnp::traits::set_or_fail::<_capnp::data::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
             }
 
+            pub fn disown_data(&mut self) -> _capnp::orphan::Orphan<_capnp::data::Owned> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_data(&mut self, value: _capnp::orphan::Orphan<_capnp::data::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_data(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
@@ -1162,12 +1227,14 @@ pub mod both {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -1180,9 +1247,11 @@ pub mod both {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -1194,6 +1263,7 @@ pub mod both {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -1204,6 +1274,7 @@ pub mod both {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -1218,10 +1289,12 @@ pub mod both {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_named(self) -> _capnp::Result<_capnp::capability_list::Reader<'a, super::super::named::Client>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_named(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
@@ -1232,6 +1305,7 @@ pub mod both {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -1240,6 +1314,7 @@ pub mod both {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_named(self) -> _capnp::Result<_capnp::capability_list::Builder<'a, super::super::named::Client>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
             }
@@ -1252,6 +1327,15 @@ pub mod both {
                 _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
             }
 
+            pub fn disown_named(&mut self) -> _capnp::orphan::Orphan<_capnp::capability_list::Owned<super::super::named::Client>> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_named(&mut self, value: _capnp::orphan::Orphan<_capnp::capability_list::Owned<super::super::named::Client>>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_named(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
@@ -1307,12 +1391,14 @@ pub mod both {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -1325,9 +1411,11 @@ pub mod both {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -1339,6 +1427,7 @@ pub mod both {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -1349,6 +1438,7 @@ pub mod both {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -1363,10 +1453,12 @@ pub mod both {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_names(self) -> _capnp::Result<_capnp::text_list::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_names(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
@@ -1377,6 +1469,7 @@ pub mod both {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -1385,6 +1478,7 @@ pub mod both {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_names(self) -> _capnp::Result<_capnp::text_list::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
             }
@@ -1397,6 +1491,15 @@ pub mod both {
                 _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
             }
 
+            pub fn disown_names(&mut self) -> _capnp::orphan::Orphan<_capnp::text_list::Owned> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_names(&mut self, value: _capnp::orphan::Orphan<_capnp::text_list::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_names(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
@@ -1452,12 +1555,14 @@ pub mod both {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -1470,9 +1575,11 @@ pub mod both {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -1484,6 +1591,7 @@ pub mod both {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -1494,6 +1602,7 @@ pub mod both {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -1514,6 +1623,7 @@ pub mod both {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -1573,12 +1683,14 @@ pub mod both {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -1591,9 +1703,11 @@ pub mod both {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -1605,6 +1719,7 @@ pub mod both {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -1615,6 +1730,7 @@ pub mod both {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -1635,6 +1751,7 @@ pub mod both {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -1695,12 +1812,14 @@ pub mod both {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -1713,9 +1832,11 @@ pub mod both {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -1727,6 +1848,7 @@ pub mod both {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -1737,6 +1859,7 @@ pub mod both {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -1751,6 +1874,7 @@ pub mod both {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_taken(self) -> bool {
                 self.reader.get_bool_field(0)
             }
@@ -1761,6 +1885,7 @@ pub mod both {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -1769,10 +1894,12 @@ pub mod both {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_taken(self) -> bool {
                 self.builder.get_bool_field(0)
             }
 
+            #[inline]
             pub fn set_taken(&mut self, value: bool) {
                 self.builder.set_bool_field(0, value);
             }
@@ -1965,12 +2092,14 @@ pub mod question {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -1983,9 +2112,11 @@ pub mod question {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -1997,6 +2128,7 @@ pub mod question {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -2007,6 +2139,7 @@ pub mod question {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -2021,18 +2154,22 @@ pub mod question {
             self.reader.total_size()
         }
 
+        #[inline]
         pub fn get_named(self) -> _capnp::Result<super::named::Client> {
             ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.reader.get_pointer_field(0).get_capability()?))
         }
 
+        #[inline]
         pub fn has_named(&self) -> bool {
             !self.reader.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_text(self) -> _capnp::Result<_capnp::text::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_text(&self) -> bool {
             !self.reader.is_pointer_field_null(1)
         }
@@ -2043,6 +2180,7 @@ pub mod question {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -2051,6 +2189,7 @@ pub mod question {
             self.builder.as_reader().into()
         }
 
+        #[inline]
         pub fn get_named(self) -> _capnp::Result<super::named::Client> {
             ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.builder.get_pointer_field(0).get_capability()?))
         }
@@ -2059,10 +2198,20 @@ pub mod question {
             _capnp::traits::set_or_fail::<super::named::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
         }
 
+        pub fn disown_named(&mut self) -> _capnp::orphan::Orphan<super::named::Owned> {
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_named(&mut self, value: _capnp::orphan::Orphan<super::named::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_named(&self) -> bool {
             !self.builder.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_text(self) -> _capnp::Result<_capnp::text::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
         }
@@ -2075,6 +2224,15 @@ pub mod question {
             _capnp::traits::set_or_fail::<_capnp::text::Owned, _>(self.builder.reborrow().get_pointer_field(1), value);
         }
 
+        pub fn disown_text(&mut self) -> _capnp::orphan::Orphan<_capnp::text::Owned> {
+            self.builder.get_pointer_field_mut(1).disown()
+        }
+
+        pub fn adopt_text(&mut self, value: _capnp::orphan::Orphan<_capnp::text::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(1).adopt(value)
+        }
+
+        #[inline]
         pub fn has_text(&self) -> bool {
             !self.builder.is_pointer_field_null(1)
         }
@@ -2137,12 +2295,14 @@ pub mod answer {
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -2155,9 +2315,11 @@ pub mod answer {
     }
 
     impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -2169,6 +2331,7 @@ pub mod answer {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader }
         }
@@ -2179,6 +2342,7 @@ pub mod answer {
     }
 
     impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
         }
@@ -2193,34 +2357,42 @@ pub mod answer {
             self.reader.total_size()
         }
 
+        #[inline]
         pub fn get_holder(self) -> self::holder::Reader<'a> {
             self.reader.into()
         }
 
+        #[inline]
         pub fn get_inner(self) -> _capnp::Result<self::inner::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_inner(&self) -> bool {
             !self.reader.is_pointer_field_null(1)
         }
 
+        #[inline]
         pub fn get_any(self) -> _capnp::any_pointer::Reader<'a> {
             _capnp::any_pointer::Reader::new(self.reader.get_pointer_field(2))
         }
 
+        #[inline]
         pub fn has_any(&self) -> bool {
             !self.reader.is_pointer_field_null(2)
         }
 
+        #[inline]
         pub fn get_none(self) -> () {
             ()
         }
 
+        #[inline]
         pub fn get_maybe(self) -> _capnp::Result<super::named::Client> {
             ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.reader.get_pointer_field(3).get_capability()?))
         }
 
+        #[inline]
         pub fn has_maybe(&self) -> bool {
             if self.reader.get_data_field::<u16>(0) != 1 {
                 return false;
@@ -2228,6 +2400,7 @@ pub mod answer {
             !self.reader.is_pointer_field_null(3)
         }
 
+        #[inline]
         pub fn which(self) -> ::core::result::Result<WhichReader, _capnp::NotInSchema> {
             match self.reader.get_data_field::<u16>(0) {
                 0 => ::core::result::Result::Ok(Which::None(self.get_none())),
@@ -2242,6 +2415,7 @@ pub mod answer {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_> {
             self.builder.reborrow().into()
         }
@@ -2250,6 +2424,7 @@ pub mod answer {
             self.builder.as_reader().into()
         }
 
+        #[inline]
         pub fn get_holder(self) -> self::holder::Builder<'a> {
             self.builder.into()
         }
@@ -2259,6 +2434,7 @@ pub mod answer {
             self.builder.into()
         }
 
+        #[inline]
         pub fn get_inner(self) -> _capnp::Result<self::inner::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
         }
@@ -2271,10 +2447,20 @@ pub mod answer {
             <_ as _capnp::traits::SetterInput<self::inner::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(1), value, false)
         }
 
+        pub fn disown_inner(&mut self) -> _capnp::orphan::Orphan<self::inner::Owned> {
+            self.builder.get_pointer_field_mut(1).disown()
+        }
+
+        pub fn adopt_inner(&mut self, value: _capnp::orphan::Orphan<self::inner::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(1).adopt(value)
+        }
+
+        #[inline]
         pub fn has_inner(&self) -> bool {
             !self.builder.is_pointer_field_null(1)
         }
 
+        #[inline]
         pub fn get_any(self) -> _capnp::any_pointer::Builder<'a> {
             _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(2))
         }
@@ -2285,18 +2471,30 @@ pub mod answer {
             pointer
         }
 
+        pub fn disown_any(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
+            self.builder.get_pointer_field_mut(2).disown()
+        }
+
+        pub fn adopt_any(&mut self, value: _capnp::orphan::Orphan<_capnp::any_pointer::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(2).adopt(value)
+        }
+
+        #[inline]
         pub fn has_any(&self) -> bool {
             !self.builder.is_pointer_field_null(2)
         }
 
+        #[inline]
         pub fn get_none(self) -> () {
             ()
         }
 
+        #[inline]
         pub fn set_none(&mut self, _value: ()) {
             self.builder.set_data_field::<u16>(0, 0);
         }
 
+        #[inline]
         pub fn get_maybe(self) -> _capnp::Result<super::named::Client> {
             ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.builder.get_pointer_field(3).get_capability()?))
         }
@@ -2306,6 +2504,19 @@ pub mod answer {
             _capnp::traits::set_or_fail::<super::named::Owned, _>(self.builder.reborrow().get_pointer_field(3), value);
         }
 
+        pub fn disown_maybe(&mut self) -> _capnp::orphan::Orphan<super::named::Owned> {
+            if self.builder.get_data_field::<u16>(0) != 1 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(3).disown()
+        }
+
+        pub fn adopt_maybe(&mut self, value: _capnp::orphan::Orphan<super::named::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 1);
+            self.builder.get_pointer_field_mut(3).adopt(value)
+        }
+
+        #[inline]
         pub fn has_maybe(&self) -> bool {
             if self.builder.get_data_field::<u16>(0) != 1 {
                 return false;
@@ -2313,6 +2524,7 @@ pub mod answer {
             !self.builder.is_pointer_field_null(3)
         }
 
+        #[inline]
         pub fn which(mut self) -> ::core::result::Result<WhichBuilder, _capnp::NotInSchema> {
             match self.builder.get_data_field::<u16>(0) {
                 0 => ::core::result::Result::Ok(Which::None(self.get_none())),
@@ -2371,6 +2583,7 @@ pub mod answer {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -2381,6 +2594,7 @@ pub mod answer {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -2391,10 +2605,12 @@ pub mod answer {
                 *self
             }
 
+            #[inline]
             pub fn get_named(self) -> _capnp::Result<super::super::named::Client> {
                 ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.reader.get_pointer_field(0).get_capability()?))
             }
 
+            #[inline]
             pub fn has_named(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
@@ -2405,6 +2621,7 @@ pub mod answer {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -2413,6 +2630,7 @@ pub mod answer {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_named(self) -> _capnp::Result<super::super::named::Client> {
                 ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.builder.get_pointer_field(0).get_capability()?))
             }
@@ -2421,6 +2639,15 @@ pub mod answer {
                 _capnp::traits::set_or_fail::<super::super::named::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
             }
 
+            pub fn disown_named(&mut self) -> _capnp::orphan::Orphan<super::super::named::Owned> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_named(&mut self, value: _capnp::orphan::Orphan<super::super::named::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_named(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
@@ -2478,12 +2705,14 @@ pub mod answer {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -2496,9 +2725,11 @@ pub mod answer {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -2510,6 +2741,7 @@ pub mod answer {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -2520,6 +2752,7 @@ pub mod answer {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -2534,18 +2767,22 @@ pub mod answer {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_both(self) -> _capnp::Result<super::super::both::Client> {
                 ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.reader.get_pointer_field(0).get_capability()?))
             }
 
+            #[inline]
             pub fn has_both(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
 
+            #[inline]
             pub fn get_echoes(self) -> _capnp::Result<_capnp::capability_list::Reader<'a, super::super::echo::Client>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_echoes(&self) -> bool {
                 !self.reader.is_pointer_field_null(1)
             }
@@ -2556,6 +2793,7 @@ pub mod answer {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -2564,6 +2802,7 @@ pub mod answer {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_both(self) -> _capnp::Result<super::super::both::Client> {
                 ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.builder.get_pointer_field(0).get_capability()?))
             }
@@ -2572,10 +2811,20 @@ pub mod answer {
                 _capnp::traits::set_or_fail::<super::super::both::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
             }
 
+            pub fn disown_both(&mut self) -> _capnp::orphan::Orphan<super::super::both::Owned> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_both(&mut self, value: _capnp::orphan::Orphan<super::super::both::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_both(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
 
+            #[inline]
             pub fn get_echoes(self) -> _capnp::Result<_capnp::capability_list::Builder<'a, super::super::echo::Client>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
             }
@@ -2588,6 +2837,15 @@ pub mod answer {
                 _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(1), value, false)
             }
 
+            pub fn disown_echoes(&mut self) -> _capnp::orphan::Orphan<_capnp::capability_list::Owned<super::super::echo::Client>> {
+                self.builder.get_pointer_field_mut(1).disown()
+            }
+
+            pub fn adopt_echoes(&mut self, value: _capnp::orphan::Orphan<_capnp::capability_list::Owned<super::super::echo::Client>>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(1).adopt(value)
+            }
+
+            #[inline]
             pub fn has_echoes(&self) -> bool {
                 !self.builder.is_pointer_field_null(1)
             }
@@ -2842,12 +3100,14 @@ pub mod store {
         }
 
         impl<'a, T: _capnp::traits::Owned> _capnp::traits::FromPointerReader<'a> for Reader<'a, T> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a, T: _capnp::traits::Owned> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a, T> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -2860,9 +3120,11 @@ pub mod store {
         }
 
         impl<'a, T: _capnp::traits::Owned> _capnp::traits::FromPointerBuilder<'a> for Builder<'a, T> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -2874,6 +3136,7 @@ pub mod store {
         }
 
         impl<'a, T: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a, T> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader, phantom: ::core::marker::PhantomData }
             }
@@ -2885,6 +3148,7 @@ pub mod store {
         }
 
         impl<'a, T: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a, T> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder, phantom: ::core::marker::PhantomData }
             }
@@ -2919,6 +3183,7 @@ pub mod store {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_, T> {
                 self.builder.reborrow().into()
             }
@@ -2984,12 +3249,14 @@ pub mod store {
         }
 
         impl<'a, T: _capnp::traits::Owned> _capnp::traits::FromPointerReader<'a> for Reader<'a, T> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a, T: _capnp::traits::Owned> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a, T> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -3002,9 +3269,11 @@ pub mod store {
         }
 
         impl<'a, T: _capnp::traits::Owned> _capnp::traits::FromPointerBuilder<'a> for Builder<'a, T> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -3016,6 +3285,7 @@ pub mod store {
         }
 
         impl<'a, T: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a, T> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader, phantom: ::core::marker::PhantomData }
             }
@@ -3027,6 +3297,7 @@ pub mod store {
         }
 
         impl<'a, T: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a, T> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder, phantom: ::core::marker::PhantomData }
             }
@@ -3055,10 +3326,12 @@ pub mod store {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_value(self) -> _capnp::Result<<T as _capnp::traits::Owned>::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_value(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
@@ -3069,6 +3342,7 @@ pub mod store {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_, T> {
                 self.builder.reborrow().into()
             }
@@ -3077,6 +3351,7 @@ pub mod store {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_value(self) -> _capnp::Result<<T as _capnp::traits::Owned>::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
             }
@@ -3094,6 +3369,15 @@ pub mod store {
                 _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
             }
 
+            pub fn disown_value(&mut self) -> _capnp::orphan::Orphan<T> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_value(&mut self, value: _capnp::orphan::Orphan<T>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_value(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
@@ -3161,12 +3445,14 @@ pub mod store {
         }
 
         impl<'a, T: _capnp::traits::Owned> _capnp::traits::FromPointerReader<'a> for Reader<'a, T> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a, T: _capnp::traits::Owned> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a, T> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -3179,9 +3465,11 @@ pub mod store {
         }
 
         impl<'a, T: _capnp::traits::Owned> _capnp::traits::FromPointerBuilder<'a> for Builder<'a, T> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -3193,6 +3481,7 @@ pub mod store {
         }
 
         impl<'a, T: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a, T> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader, phantom: ::core::marker::PhantomData }
             }
@@ -3204,6 +3493,7 @@ pub mod store {
         }
 
         impl<'a, T: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a, T> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder, phantom: ::core::marker::PhantomData }
             }
@@ -3232,10 +3522,12 @@ pub mod store {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_value(self) -> _capnp::Result<<T as _capnp::traits::Owned>::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_value(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
@@ -3246,6 +3538,7 @@ pub mod store {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_, T> {
                 self.builder.reborrow().into()
             }
@@ -3254,6 +3547,7 @@ pub mod store {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_value(self) -> _capnp::Result<<T as _capnp::traits::Owned>::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
             }
@@ -3271,6 +3565,15 @@ pub mod store {
                 _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
             }
 
+            pub fn disown_value(&mut self) -> _capnp::orphan::Orphan<T> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_value(&mut self, value: _capnp::orphan::Orphan<T>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_value(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
@@ -3338,12 +3641,14 @@ pub mod store {
         }
 
         impl<'a, T: _capnp::traits::Owned, U: _capnp::traits::Owned> _capnp::traits::FromPointerReader<'a> for Reader<'a, T, U> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a, T: _capnp::traits::Owned, U: _capnp::traits::Owned> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a, T, U> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -3356,9 +3661,11 @@ pub mod store {
         }
 
         impl<'a, T: _capnp::traits::Owned, U: _capnp::traits::Owned> _capnp::traits::FromPointerBuilder<'a> for Builder<'a, T, U> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -3370,6 +3677,7 @@ pub mod store {
         }
 
         impl<'a, T: _capnp::traits::Owned, U: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a, T, U> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader, phantom: ::core::marker::PhantomData }
             }
@@ -3381,6 +3689,7 @@ pub mod store {
         }
 
         impl<'a, T: _capnp::traits::Owned, U: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a, T, U> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder, phantom: ::core::marker::PhantomData }
             }
@@ -3409,10 +3718,12 @@ pub mod store {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_example(self) -> _capnp::Result<<U as _capnp::traits::Owned>::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_example(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
@@ -3423,6 +3734,7 @@ pub mod store {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_, T, U> {
                 self.builder.reborrow().into()
             }
@@ -3431,6 +3743,7 @@ pub mod store {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_example(self) -> _capnp::Result<<U as _capnp::traits::Owned>::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
             }
@@ -3448,6 +3761,15 @@ pub mod store {
                 _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
             }
 
+            pub fn disown_example(&mut self) -> _capnp::orphan::Orphan<U> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_example(&mut self, value: _capnp::orphan::Orphan<U>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_example(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
@@ -3515,12 +3837,14 @@ pub mod store {
         }
 
         impl<'a, T: _capnp::traits::Owned, U: _capnp::traits::Owned> _capnp::traits::FromPointerReader<'a> for Reader<'a, T, U> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a, T: _capnp::traits::Owned, U: _capnp::traits::Owned> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a, T, U> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -3533,9 +3857,11 @@ pub mod store {
         }
 
         impl<'a, T: _capnp::traits::Owned, U: _capnp::traits::Owned> _capnp::traits::FromPointerBuilder<'a> for Builder<'a, T, U> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -3547,6 +3873,7 @@ pub mod store {
         }
 
         impl<'a, T: _capnp::traits::Owned, U: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a, T, U> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader, phantom: ::core::marker::PhantomData }
             }
@@ -3558,6 +3885,7 @@ pub mod store {
         }
 
         impl<'a, T: _capnp::traits::Owned, U: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a, T, U> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder, phantom: ::core::marker::PhantomData }
             }
@@ -3586,10 +3914,12 @@ pub mod store {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_store(self) -> _capnp::Result<super::Client<U>> {
                 ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.reader.get_pointer_field(0).get_capability()?))
             }
 
+            #[inline]
             pub fn has_store(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
@@ -3600,6 +3930,7 @@ pub mod store {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_, T, U> {
                 self.builder.reborrow().into()
             }
@@ -3608,6 +3939,7 @@ pub mod store {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_store(self) -> _capnp::Result<super::Client<U>> {
                 ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.builder.get_pointer_field(0).get_capability()?))
             }
@@ -3616,6 +3948,15 @@ pub mod store {
                 _capnp::traits::set_or_fail::<super::Owned<U>, _>(self.builder.reborrow().get_pointer_field(0), value);
             }
 
+            pub fn disown_store(&mut self) -> _capnp::orphan::Orphan<super::Owned<U>> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_store(&mut self, value: _capnp::orphan::Orphan<super::Owned<U>>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_store(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
@@ -3685,12 +4026,14 @@ pub mod pair {
     }
 
     impl<'a, S: _capnp::traits::Owned> _capnp::traits::FromPointerReader<'a> for Reader<'a, S> {
+        #[inline]
         fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(reader.get_struct(default)?.into())
         }
     }
 
     impl<'a, S: _capnp::traits::Owned> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a, S> {
+        #[inline]
         fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
             self.reader
         }
@@ -3703,9 +4046,11 @@ pub mod pair {
     }
 
     impl<'a, S: _capnp::traits::Owned> _capnp::traits::FromPointerBuilder<'a> for Builder<'a, S> {
+        #[inline]
         fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
             builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
         }
+        #[inline]
         fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
             ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
         }
@@ -3717,6 +4062,7 @@ pub mod pair {
     }
 
     impl<'a, S: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a, S> {
+        #[inline]
         fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
             Self { reader, phantom: ::core::marker::PhantomData }
         }
@@ -3728,6 +4074,7 @@ pub mod pair {
     }
 
     impl<'a, S: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a, S> {
+        #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder, phantom: ::core::marker::PhantomData }
         }
@@ -3756,18 +4103,22 @@ pub mod pair {
             self.reader.total_size()
         }
 
+        #[inline]
         pub fn get_first(self) -> _capnp::Result<<S as _capnp::traits::Owned>::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
         }
 
+        #[inline]
         pub fn has_first(&self) -> bool {
             !self.reader.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_store(self) -> _capnp::Result<super::store::Client<S>> {
             ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.reader.get_pointer_field(1).get_capability()?))
         }
 
+        #[inline]
         pub fn has_store(&self) -> bool {
             !self.reader.is_pointer_field_null(1)
         }
@@ -3778,6 +4129,7 @@ pub mod pair {
             self.builder.into_reader().into()
         }
 
+        #[inline]
         pub fn reborrow(&mut self) -> Builder<'_, S> {
             self.builder.reborrow().into()
         }
@@ -3786,6 +4138,7 @@ pub mod pair {
             self.builder.as_reader().into()
         }
 
+        #[inline]
         pub fn get_first(self) -> _capnp::Result<<S as _capnp::traits::Owned>::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
@@ -3803,10 +4156,20 @@ pub mod pair {
             _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
+        pub fn disown_first(&mut self) -> _capnp::orphan::Orphan<S> {
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_first(&mut self, value: _capnp::orphan::Orphan<S>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
         pub fn has_first(&self) -> bool {
             !self.builder.is_pointer_field_null(0)
         }
 
+        #[inline]
         pub fn get_store(self) -> _capnp::Result<super::store::Client<S>> {
             ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.builder.get_pointer_field(1).get_capability()?))
         }
@@ -3815,6 +4178,15 @@ pub mod pair {
             _capnp::traits::set_or_fail::<super::store::Owned<S>, _>(self.builder.reborrow().get_pointer_field(1), value);
         }
 
+        pub fn disown_store(&mut self) -> _capnp::orphan::Orphan<super::store::Owned<S>> {
+            self.builder.get_pointer_field_mut(1).disown()
+        }
+
+        pub fn adopt_store(&mut self, value: _capnp::orphan::Orphan<super::store::Owned<S>>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(1).adopt(value)
+        }
+
+        #[inline]
         pub fn has_store(&self) -> bool {
             !self.builder.is_pointer_field_null(1)
         }
@@ -4030,12 +4402,14 @@ pub mod text_store {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -4048,9 +4422,11 @@ pub mod text_store {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -4062,6 +4438,7 @@ pub mod text_store {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -4072,6 +4449,7 @@ pub mod text_store {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -4092,6 +4470,7 @@ pub mod text_store {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -4151,12 +4530,14 @@ pub mod text_store {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -4169,9 +4550,11 @@ pub mod text_store {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -4183,6 +4566,7 @@ pub mod text_store {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -4193,6 +4577,7 @@ pub mod text_store {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -4207,6 +4592,7 @@ pub mod text_store {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_length(self) -> u32 {
                 self.reader.get_data_field::<u32>(0)
             }
@@ -4217,6 +4603,7 @@ pub mod text_store {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -4225,10 +4612,12 @@ pub mod text_store {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_length(self) -> u32 {
                 self.builder.get_data_field::<u32>(0)
             }
 
+            #[inline]
             pub fn set_length(&mut self, value: u32) {
                 self.builder.set_data_field::<u32>(0, value);
             }
@@ -4442,12 +4831,14 @@ pub mod journal {
         }
 
         impl<'a, S: _capnp::traits::Owned> _capnp::traits::FromPointerReader<'a> for Reader<'a, S> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a, S: _capnp::traits::Owned> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a, S> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -4460,9 +4851,11 @@ pub mod journal {
         }
 
         impl<'a, S: _capnp::traits::Owned> _capnp::traits::FromPointerBuilder<'a> for Builder<'a, S> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -4474,6 +4867,7 @@ pub mod journal {
         }
 
         impl<'a, S: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a, S> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader, phantom: ::core::marker::PhantomData }
             }
@@ -4485,6 +4879,7 @@ pub mod journal {
         }
 
         impl<'a, S: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a, S> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder, phantom: ::core::marker::PhantomData }
             }
@@ -4513,10 +4908,12 @@ pub mod journal {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_into(self) -> _capnp::Result<super::super::store::Client<S>> {
                 ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.reader.get_pointer_field(0).get_capability()?))
             }
 
+            #[inline]
             pub fn has_into(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
@@ -4527,6 +4924,7 @@ pub mod journal {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_, S> {
                 self.builder.reborrow().into()
             }
@@ -4535,6 +4933,7 @@ pub mod journal {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_into(self) -> _capnp::Result<super::super::store::Client<S>> {
                 ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.builder.get_pointer_field(0).get_capability()?))
             }
@@ -4543,6 +4942,15 @@ pub mod journal {
                 _capnp::traits::set_or_fail::<super::super::store::Owned<S>, _>(self.builder.reborrow().get_pointer_field(0), value);
             }
 
+            pub fn disown_into(&mut self) -> _capnp::orphan::Orphan<super::super::store::Owned<S>> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_into(&mut self, value: _capnp::orphan::Orphan<super::super::store::Owned<S>>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_into(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
@@ -4610,12 +5018,14 @@ pub mod journal {
         }
 
         impl<'a, S: _capnp::traits::Owned> _capnp::traits::FromPointerReader<'a> for Reader<'a, S> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a, S: _capnp::traits::Owned> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a, S> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -4628,9 +5038,11 @@ pub mod journal {
         }
 
         impl<'a, S: _capnp::traits::Owned> _capnp::traits::FromPointerBuilder<'a> for Builder<'a, S> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -4642,6 +5054,7 @@ pub mod journal {
         }
 
         impl<'a, S: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a, S> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader, phantom: ::core::marker::PhantomData }
             }
@@ -4653,6 +5066,7 @@ pub mod journal {
         }
 
         impl<'a, S: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a, S> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder, phantom: ::core::marker::PhantomData }
             }
@@ -4687,6 +5101,7 @@ pub mod journal {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_, S> {
                 self.builder.reborrow().into()
             }

@@ -304,12 +304,14 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -322,9 +324,11 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -336,6 +340,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -346,6 +351,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -360,10 +366,12 @@ pub mod trial {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_text(self) -> _capnp::Result<_capnp::text::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_text(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
@@ -374,6 +382,7 @@ pub mod trial {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -382,6 +391,7 @@ pub mod trial {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_text(self) -> _capnp::Result<_capnp::text::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
             }
@@ -394,6 +404,15 @@ pub mod trial {
                 _capnp::traits::set_or_fail::<_capnp::text::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
             }
 
+            pub fn disown_text(&mut self) -> _capnp::orphan::Orphan<_capnp::text::Owned> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_text(&mut self, value: _capnp::orphan::Orphan<_capnp::text::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_text(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
@@ -449,12 +468,14 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -467,9 +488,11 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -481,6 +504,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -491,6 +515,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -505,10 +530,12 @@ pub mod trial {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_text(self) -> _capnp::Result<_capnp::text::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_text(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
@@ -519,6 +546,7 @@ pub mod trial {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -527,6 +555,7 @@ pub mod trial {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_text(self) -> _capnp::Result<_capnp::text::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
             }
@@ -539,6 +568,15 @@ pub mod trial {
                 _capnp::traits::set_or_fail::<_capnp::text::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
             }
 
+            pub fn disown_text(&mut self) -> _capnp::orphan::Orphan<_capnp::text::Owned> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_text(&mut self, value: _capnp::orphan::Orphan<_capnp::text::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_text(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
@@ -594,12 +632,14 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -612,9 +652,11 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -626,6 +668,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -636,6 +679,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -650,10 +694,12 @@ pub mod trial {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_reason(self) -> _capnp::Result<_capnp::text::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_reason(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
@@ -664,6 +710,7 @@ pub mod trial {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -672,6 +719,7 @@ pub mod trial {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_reason(self) -> _capnp::Result<_capnp::text::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
             }
@@ -684,6 +732,15 @@ pub mod trial {
                 _capnp::traits::set_or_fail::<_capnp::text::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
             }
 
+            pub fn disown_reason(&mut self) -> _capnp::orphan::Orphan<_capnp::text::Owned> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_reason(&mut self, value: _capnp::orphan::Orphan<_capnp::text::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_reason(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
@@ -739,12 +796,14 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -757,9 +816,11 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -771,6 +832,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -781,6 +843,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -801,6 +864,7 @@ pub mod trial {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -860,12 +924,14 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -878,9 +944,11 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -892,6 +960,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -902,6 +971,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -922,6 +992,7 @@ pub mod trial {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -981,12 +1052,14 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -999,9 +1072,11 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -1013,6 +1088,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -1023,6 +1099,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -1043,6 +1120,7 @@ pub mod trial {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -1102,12 +1180,14 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -1120,9 +1200,11 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -1134,6 +1216,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -1144,6 +1227,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -1164,6 +1248,7 @@ pub mod trial {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -1223,12 +1308,14 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -1241,9 +1328,11 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -1255,6 +1344,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -1265,6 +1355,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -1285,6 +1376,7 @@ pub mod trial {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -1344,12 +1436,14 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -1362,9 +1456,11 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -1376,6 +1472,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -1386,6 +1483,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -1406,6 +1504,7 @@ pub mod trial {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -1465,12 +1564,14 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -1483,9 +1584,11 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -1497,6 +1600,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -1507,6 +1611,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -1521,18 +1626,22 @@ pub mod trial {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_trial(self) -> _capnp::Result<super::Client> {
                 ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.reader.get_pointer_field(0).get_capability()?))
             }
 
+            #[inline]
             pub fn has_trial(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
 
+            #[inline]
             pub fn get_deep(self) -> _capnp::Result<super::deep::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_deep(&self) -> bool {
                 !self.reader.is_pointer_field_null(1)
             }
@@ -1543,6 +1652,7 @@ pub mod trial {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -1551,6 +1661,7 @@ pub mod trial {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_trial(self) -> _capnp::Result<super::Client> {
                 ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.builder.get_pointer_field(0).get_capability()?))
             }
@@ -1559,10 +1670,20 @@ pub mod trial {
                 _capnp::traits::set_or_fail::<super::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
             }
 
+            pub fn disown_trial(&mut self) -> _capnp::orphan::Orphan<super::Owned> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_trial(&mut self, value: _capnp::orphan::Orphan<super::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_trial(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
 
+            #[inline]
             pub fn get_deep(self) -> _capnp::Result<super::deep::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
             }
@@ -1575,6 +1696,15 @@ pub mod trial {
                 <_ as _capnp::traits::SetterInput<super::deep::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(1), value, false)
             }
 
+            pub fn disown_deep(&mut self) -> _capnp::orphan::Orphan<super::deep::Owned> {
+                self.builder.get_pointer_field_mut(1).disown()
+            }
+
+            pub fn adopt_deep(&mut self, value: _capnp::orphan::Orphan<super::deep::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(1).adopt(value)
+            }
+
+            #[inline]
             pub fn has_deep(&self) -> bool {
                 !self.builder.is_pointer_field_null(1)
             }
@@ -1640,12 +1770,14 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -1658,9 +1790,11 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -1672,6 +1806,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -1682,6 +1817,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -1696,18 +1832,22 @@ pub mod trial {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_listener(self) -> _capnp::Result<super::listener::Client> {
                 ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.reader.get_pointer_field(0).get_capability()?))
             }
 
+            #[inline]
             pub fn has_listener(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
 
+            #[inline]
             pub fn get_text(self) -> _capnp::Result<_capnp::text::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_text(&self) -> bool {
                 !self.reader.is_pointer_field_null(1)
             }
@@ -1718,6 +1858,7 @@ pub mod trial {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -1726,6 +1867,7 @@ pub mod trial {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_listener(self) -> _capnp::Result<super::listener::Client> {
                 ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.builder.get_pointer_field(0).get_capability()?))
             }
@@ -1734,10 +1876,20 @@ pub mod trial {
                 _capnp::traits::set_or_fail::<super::listener::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
             }
 
+            pub fn disown_listener(&mut self) -> _capnp::orphan::Orphan<super::listener::Owned> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_listener(&mut self, value: _capnp::orphan::Orphan<super::listener::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_listener(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
 
+            #[inline]
             pub fn get_text(self) -> _capnp::Result<_capnp::text::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
             }
@@ -1750,6 +1902,15 @@ pub mod trial {
                 _capnp::traits::set_or_fail::<_capnp::text::Owned, _>(self.builder.reborrow().get_pointer_field(1), value);
             }
 
+            pub fn disown_text(&mut self) -> _capnp::orphan::Orphan<_capnp::text::Owned> {
+                self.builder.get_pointer_field_mut(1).disown()
+            }
+
+            pub fn adopt_text(&mut self, value: _capnp::orphan::Orphan<_capnp::text::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(1).adopt(value)
+            }
+
+            #[inline]
             pub fn has_text(&self) -> bool {
                 !self.builder.is_pointer_field_null(1)
             }
@@ -1811,12 +1972,14 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -1829,9 +1992,11 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -1843,6 +2008,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -1853,6 +2019,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -1867,10 +2034,12 @@ pub mod trial {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_answer(self) -> _capnp::Result<_capnp::text::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_answer(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
@@ -1881,6 +2050,7 @@ pub mod trial {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -1889,6 +2059,7 @@ pub mod trial {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_answer(self) -> _capnp::Result<_capnp::text::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
             }
@@ -1901,6 +2072,15 @@ pub mod trial {
                 _capnp::traits::set_or_fail::<_capnp::text::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
             }
 
+            pub fn disown_answer(&mut self) -> _capnp::orphan::Orphan<_capnp::text::Owned> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_answer(&mut self, value: _capnp::orphan::Orphan<_capnp::text::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_answer(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
@@ -1956,12 +2136,14 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -1974,9 +2156,11 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -1988,6 +2172,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -1998,6 +2183,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -2018,6 +2204,7 @@ pub mod trial {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -2077,12 +2264,14 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -2095,9 +2284,11 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -2109,6 +2300,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -2119,6 +2311,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -2133,10 +2326,12 @@ pub mod trial {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_sink(self) -> _capnp::Result<super::super::streaming_byte_sink::Client> {
                 ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.reader.get_pointer_field(0).get_capability()?))
             }
 
+            #[inline]
             pub fn has_sink(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
@@ -2147,6 +2342,7 @@ pub mod trial {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -2155,6 +2351,7 @@ pub mod trial {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_sink(self) -> _capnp::Result<super::super::streaming_byte_sink::Client> {
                 ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.builder.get_pointer_field(0).get_capability()?))
             }
@@ -2163,6 +2360,15 @@ pub mod trial {
                 _capnp::traits::set_or_fail::<super::super::streaming_byte_sink::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
             }
 
+            pub fn disown_sink(&mut self) -> _capnp::orphan::Orphan<super::super::streaming_byte_sink::Owned> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_sink(&mut self, value: _capnp::orphan::Orphan<super::super::streaming_byte_sink::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_sink(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
@@ -2224,12 +2430,14 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -2242,9 +2450,11 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -2256,6 +2466,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -2266,6 +2477,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -2286,6 +2498,7 @@ pub mod trial {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -2345,12 +2558,14 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -2363,9 +2578,11 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -2377,6 +2594,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -2387,6 +2605,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -2401,10 +2620,12 @@ pub mod trial {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_trial(self) -> _capnp::Result<super::Client> {
                 ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.reader.get_pointer_field(0).get_capability()?))
             }
 
+            #[inline]
             pub fn has_trial(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
@@ -2415,6 +2636,7 @@ pub mod trial {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -2423,6 +2645,7 @@ pub mod trial {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_trial(self) -> _capnp::Result<super::Client> {
                 ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.builder.get_pointer_field(0).get_capability()?))
             }
@@ -2431,6 +2654,15 @@ pub mod trial {
                 _capnp::traits::set_or_fail::<super::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
             }
 
+            pub fn disown_trial(&mut self) -> _capnp::orphan::Orphan<super::Owned> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_trial(&mut self, value: _capnp::orphan::Orphan<super::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_trial(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
@@ -2492,12 +2724,14 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -2510,9 +2744,11 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -2524,6 +2760,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -2534,6 +2771,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -2548,6 +2786,7 @@ pub mod trial {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_number(self) -> u32 {
                 self.reader.get_data_field::<u32>(0)
             }
@@ -2558,6 +2797,7 @@ pub mod trial {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -2566,10 +2806,12 @@ pub mod trial {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_number(self) -> u32 {
                 self.builder.get_data_field::<u32>(0)
             }
 
+            #[inline]
             pub fn set_number(&mut self, value: u32) {
                 self.builder.set_data_field::<u32>(0, value);
             }
@@ -2625,12 +2867,14 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -2643,9 +2887,11 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -2657,6 +2903,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -2667,6 +2914,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -2687,6 +2935,7 @@ pub mod trial {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -2746,12 +2995,14 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -2764,9 +3015,11 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -2778,6 +3031,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -2788,6 +3042,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -2808,6 +3063,7 @@ pub mod trial {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -2867,12 +3123,14 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -2885,9 +3143,11 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -2899,6 +3159,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -2909,6 +3170,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -2929,6 +3191,7 @@ pub mod trial {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -2988,12 +3251,14 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -3006,9 +3271,11 @@ pub mod trial {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -3020,6 +3287,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -3030,6 +3298,7 @@ pub mod trial {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -3044,10 +3313,12 @@ pub mod trial {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_inside(self) -> _capnp::Result<self::inside::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_inside(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
@@ -3058,6 +3329,7 @@ pub mod trial {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -3066,6 +3338,7 @@ pub mod trial {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_inside(self) -> _capnp::Result<self::inside::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
             }
@@ -3078,6 +3351,15 @@ pub mod trial {
                 <_ as _capnp::traits::SetterInput<self::inside::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
             }
 
+            pub fn disown_inside(&mut self) -> _capnp::orphan::Orphan<self::inside::Owned> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_inside(&mut self, value: _capnp::orphan::Orphan<self::inside::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_inside(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
@@ -3138,12 +3420,14 @@ pub mod trial {
             }
 
             impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+                #[inline]
                 fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                     ::core::result::Result::Ok(reader.get_struct(default)?.into())
                 }
             }
 
             impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+                #[inline]
                 fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                     self.reader
                 }
@@ -3156,9 +3440,11 @@ pub mod trial {
             }
 
             impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+                #[inline]
                 fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                     builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
                 }
+                #[inline]
                 fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                     ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
                 }
@@ -3170,6 +3456,7 @@ pub mod trial {
             }
 
             impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+                #[inline]
                 fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                     Self { reader }
                 }
@@ -3180,6 +3467,7 @@ pub mod trial {
             }
 
             impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+                #[inline]
                 fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                     Self { builder }
                 }
@@ -3194,10 +3482,12 @@ pub mod trial {
                     self.reader.total_size()
                 }
 
+                #[inline]
                 pub fn get_trial(self) -> _capnp::Result<super::super::Client> {
                     ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.reader.get_pointer_field(0).get_capability()?))
                 }
 
+                #[inline]
                 pub fn has_trial(&self) -> bool {
                     !self.reader.is_pointer_field_null(0)
                 }
@@ -3208,6 +3498,7 @@ pub mod trial {
                     self.builder.into_reader().into()
                 }
 
+                #[inline]
                 pub fn reborrow(&mut self) -> Builder<'_> {
                     self.builder.reborrow().into()
                 }
@@ -3216,6 +3507,7 @@ pub mod trial {
                     self.builder.as_reader().into()
                 }
 
+                #[inline]
                 pub fn get_trial(self) -> _capnp::Result<super::super::Client> {
                     ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.builder.get_pointer_field(0).get_capability()?))
                 }
@@ -3224,6 +3516,15 @@ pub mod trial {
                     _capnp::traits::set_or_fail::<super::super::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
                 }
 
+                pub fn disown_trial(&mut self) -> _capnp::orphan::Orphan<super::super::Owned> {
+                    self.builder.get_pointer_field_mut(0).disown()
+                }
+
+                pub fn adopt_trial(&mut self, value: _capnp::orphan::Orphan<super::super::Owned>) -> _capnp::Result<()> {
+                    self.builder.get_pointer_field_mut(0).adopt(value)
+                }
+
+                #[inline]
                 pub fn has_trial(&self) -> bool {
                     !self.builder.is_pointer_field_null(0)
                 }
@@ -3415,12 +3716,14 @@ pub mod trial {
             }
 
             impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+                #[inline]
                 fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                     ::core::result::Result::Ok(reader.get_struct(default)?.into())
                 }
             }
 
             impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+                #[inline]
                 fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                     self.reader
                 }
@@ -3433,9 +3736,11 @@ pub mod trial {
             }
 
             impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+                #[inline]
                 fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                     builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
                 }
+                #[inline]
                 fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                     ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
                 }
@@ -3447,6 +3752,7 @@ pub mod trial {
             }
 
             impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+                #[inline]
                 fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                     Self { reader }
                 }
@@ -3457,6 +3763,7 @@ pub mod trial {
             }
 
             impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+                #[inline]
                 fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                     Self { builder }
                 }
@@ -3471,10 +3778,12 @@ pub mod trial {
                     self.reader.total_size()
                 }
 
+                #[inline]
                 pub fn get_text(self) -> _capnp::Result<_capnp::text::Reader<'a>> {
                     _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
                 }
 
+                #[inline]
                 pub fn has_text(&self) -> bool {
                     !self.reader.is_pointer_field_null(0)
                 }
@@ -3485,6 +3794,7 @@ pub mod trial {
                     self.builder.into_reader().into()
                 }
 
+                #[inline]
                 pub fn reborrow(&mut self) -> Builder<'_> {
                     self.builder.reborrow().into()
                 }
@@ -3493,6 +3803,7 @@ pub mod trial {
                     self.builder.as_reader().into()
                 }
 
+                #[inline]
                 pub fn get_text(self) -> _capnp::Result<_capnp::text::Builder<'a>> {
                     _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
                 }
@@ -3505,6 +3816,15 @@ pub mod trial {
                     _capnp::traits::set_or_fail::<_capnp::text::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
                 }
 
+                pub fn disown_text(&mut self) -> _capnp::orphan::Orphan<_capnp::text::Owned> {
+                    self.builder.get_pointer_field_mut(0).disown()
+                }
+
+                pub fn adopt_text(&mut self, value: _capnp::orphan::Orphan<_capnp::text::Owned>) -> _capnp::Result<()> {
+                    self.builder.get_pointer_field_mut(0).adopt(value)
+                }
+
+                #[inline]
                 pub fn has_text(&self) -> bool {
                     !self.builder.is_pointer_field_null(0)
                 }
@@ -3560,12 +3880,14 @@ pub mod trial {
             }
 
             impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+                #[inline]
                 fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                     ::core::result::Result::Ok(reader.get_struct(default)?.into())
                 }
             }
 
             impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+                #[inline]
                 fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                     self.reader
                 }
@@ -3578,9 +3900,11 @@ pub mod trial {
             }
 
             impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+                #[inline]
                 fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                     builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
                 }
+                #[inline]
                 fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                     ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
                 }
@@ -3592,6 +3916,7 @@ pub mod trial {
             }
 
             impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+                #[inline]
                 fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                     Self { reader }
                 }
@@ -3602,6 +3927,7 @@ pub mod trial {
             }
 
             impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+                #[inline]
                 fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                     Self { builder }
                 }
@@ -3616,10 +3942,12 @@ pub mod trial {
                     self.reader.total_size()
                 }
 
+                #[inline]
                 pub fn get_answer(self) -> _capnp::Result<_capnp::text::Reader<'a>> {
                     _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
                 }
 
+                #[inline]
                 pub fn has_answer(&self) -> bool {
                     !self.reader.is_pointer_field_null(0)
                 }
@@ -3630,6 +3958,7 @@ pub mod trial {
                     self.builder.into_reader().into()
                 }
 
+                #[inline]
                 pub fn reborrow(&mut self) -> Builder<'_> {
                     self.builder.reborrow().into()
                 }
@@ -3638,6 +3967,7 @@ pub mod trial {
                     self.builder.as_reader().into()
                 }
 
+                #[inline]
                 pub fn get_answer(self) -> _capnp::Result<_capnp::text::Builder<'a>> {
                     _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
                 }
@@ -3650,6 +3980,15 @@ pub mod trial {
                     _capnp::traits::set_or_fail::<_capnp::text::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
                 }
 
+                pub fn disown_answer(&mut self) -> _capnp::orphan::Orphan<_capnp::text::Owned> {
+                    self.builder.get_pointer_field_mut(0).disown()
+                }
+
+                pub fn adopt_answer(&mut self, value: _capnp::orphan::Orphan<_capnp::text::Owned>) -> _capnp::Result<()> {
+                    self.builder.get_pointer_field_mut(0).adopt(value)
+                }
+
+                #[inline]
                 pub fn has_answer(&self) -> bool {
                     !self.builder.is_pointer_field_null(0)
                 }
@@ -3842,12 +4181,14 @@ pub mod trial {
             }
 
             impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+                #[inline]
                 fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                     ::core::result::Result::Ok(reader.get_struct(default)?.into())
                 }
             }
 
             impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+                #[inline]
                 fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                     self.reader
                 }
@@ -3860,9 +4201,11 @@ pub mod trial {
             }
 
             impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+                #[inline]
                 fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                     builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
                 }
+                #[inline]
                 fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                     ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
                 }
@@ -3874,6 +4217,7 @@ pub mod trial {
             }
 
             impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+                #[inline]
                 fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                     Self { reader }
                 }
@@ -3884,6 +4228,7 @@ pub mod trial {
             }
 
             impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+                #[inline]
                 fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                     Self { builder }
                 }
@@ -3898,10 +4243,12 @@ pub mod trial {
                     self.reader.total_size()
                 }
 
+                #[inline]
                 pub fn get_text(self) -> _capnp::Result<_capnp::text::Reader<'a>> {
                     _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
                 }
 
+                #[inline]
                 pub fn has_text(&self) -> bool {
                     !self.reader.is_pointer_field_null(0)
                 }
@@ -3912,6 +4259,7 @@ pub mod trial {
                     self.builder.into_reader().into()
                 }
 
+                #[inline]
                 pub fn reborrow(&mut self) -> Builder<'_> {
                     self.builder.reborrow().into()
                 }
@@ -3920,6 +4268,7 @@ pub mod trial {
                     self.builder.as_reader().into()
                 }
 
+                #[inline]
                 pub fn get_text(self) -> _capnp::Result<_capnp::text::Builder<'a>> {
                     _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
                 }
@@ -3932,6 +4281,15 @@ pub mod trial {
                     _capnp::traits::set_or_fail::<_capnp::text::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
                 }
 
+                pub fn disown_text(&mut self) -> _capnp::orphan::Orphan<_capnp::text::Owned> {
+                    self.builder.get_pointer_field_mut(0).disown()
+                }
+
+                pub fn adopt_text(&mut self, value: _capnp::orphan::Orphan<_capnp::text::Owned>) -> _capnp::Result<()> {
+                    self.builder.get_pointer_field_mut(0).adopt(value)
+                }
+
+                #[inline]
                 pub fn has_text(&self) -> bool {
                     !self.builder.is_pointer_field_null(0)
                 }
@@ -3987,12 +4345,14 @@ pub mod trial {
             }
 
             impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+                #[inline]
                 fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                     ::core::result::Result::Ok(reader.get_struct(default)?.into())
                 }
             }
 
             impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+                #[inline]
                 fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                     self.reader
                 }
@@ -4005,9 +4365,11 @@ pub mod trial {
             }
 
             impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+                #[inline]
                 fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                     builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
                 }
+                #[inline]
                 fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                     ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
                 }
@@ -4019,6 +4381,7 @@ pub mod trial {
             }
 
             impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+                #[inline]
                 fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                     Self { reader }
                 }
@@ -4029,6 +4392,7 @@ pub mod trial {
             }
 
             impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+                #[inline]
                 fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                     Self { builder }
                 }
@@ -4043,10 +4407,12 @@ pub mod trial {
                     self.reader.total_size()
                 }
 
+                #[inline]
                 pub fn get_answer(self) -> _capnp::Result<_capnp::text::Reader<'a>> {
                     _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
                 }
 
+                #[inline]
                 pub fn has_answer(&self) -> bool {
                     !self.reader.is_pointer_field_null(0)
                 }
@@ -4057,6 +4423,7 @@ pub mod trial {
                     self.builder.into_reader().into()
                 }
 
+                #[inline]
                 pub fn reborrow(&mut self) -> Builder<'_> {
                     self.builder.reborrow().into()
                 }
@@ -4065,6 +4432,7 @@ pub mod trial {
                     self.builder.as_reader().into()
                 }
 
+                #[inline]
                 pub fn get_answer(self) -> _capnp::Result<_capnp::text::Builder<'a>> {
                     _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
                 }
@@ -4077,6 +4445,15 @@ pub mod trial {
                     _capnp::traits::set_or_fail::<_capnp::text::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
                 }
 
+                pub fn disown_answer(&mut self) -> _capnp::orphan::Orphan<_capnp::text::Owned> {
+                    self.builder.get_pointer_field_mut(0).disown()
+                }
+
+                pub fn adopt_answer(&mut self, value: _capnp::orphan::Orphan<_capnp::text::Owned>) -> _capnp::Result<()> {
+                    self.builder.get_pointer_field_mut(0).adopt(value)
+                }
+
+                #[inline]
                 pub fn has_answer(&self) -> bool {
                     !self.builder.is_pointer_field_null(0)
                 }
@@ -4279,12 +4656,14 @@ pub mod byte_sink {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -4297,9 +4676,11 @@ pub mod byte_sink {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -4311,6 +4692,7 @@ pub mod byte_sink {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -4321,6 +4703,7 @@ pub mod byte_sink {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -4335,10 +4718,12 @@ pub mod byte_sink {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_chunk(self) -> _capnp::Result<_capnp::data::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_chunk(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
@@ -4349,6 +4734,7 @@ pub mod byte_sink {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -4357,6 +4743,7 @@ pub mod byte_sink {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_chunk(self) -> _capnp::Result<_capnp::data::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
             }
@@ -4369,6 +4756,15 @@ pub mod byte_sink {
                 _capnp::traits::set_or_fail::<_capnp::data::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
             }
 
+            pub fn disown_chunk(&mut self) -> _capnp::orphan::Orphan<_capnp::data::Owned> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_chunk(&mut self, value: _capnp::orphan::Orphan<_capnp::data::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_chunk(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
@@ -4424,12 +4820,14 @@ pub mod byte_sink {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -4442,9 +4840,11 @@ pub mod byte_sink {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -4456,6 +4856,7 @@ pub mod byte_sink {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -4466,6 +4867,7 @@ pub mod byte_sink {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -4486,6 +4888,7 @@ pub mod byte_sink {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -4545,12 +4948,14 @@ pub mod byte_sink {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -4563,9 +4968,11 @@ pub mod byte_sink {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -4577,6 +4984,7 @@ pub mod byte_sink {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -4587,6 +4995,7 @@ pub mod byte_sink {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -4607,6 +5016,7 @@ pub mod byte_sink {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -4666,12 +5076,14 @@ pub mod byte_sink {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -4684,9 +5096,11 @@ pub mod byte_sink {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -4698,6 +5112,7 @@ pub mod byte_sink {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -4708,6 +5123,7 @@ pub mod byte_sink {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -4728,6 +5144,7 @@ pub mod byte_sink {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -4932,12 +5349,14 @@ pub mod streaming_byte_sink {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -4950,9 +5369,11 @@ pub mod streaming_byte_sink {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -4964,6 +5385,7 @@ pub mod streaming_byte_sink {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -4974,6 +5396,7 @@ pub mod streaming_byte_sink {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -4988,10 +5411,12 @@ pub mod streaming_byte_sink {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_chunk(self) -> _capnp::Result<_capnp::data::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_chunk(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
@@ -5002,6 +5427,7 @@ pub mod streaming_byte_sink {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -5010,6 +5436,7 @@ pub mod streaming_byte_sink {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_chunk(self) -> _capnp::Result<_capnp::data::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
             }
@@ -5022,6 +5449,15 @@ pub mod streaming_byte_sink {
                 _capnp::traits::set_or_fail::<_capnp::data::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
             }
 
+            pub fn disown_chunk(&mut self) -> _capnp::orphan::Orphan<_capnp::data::Owned> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_chunk(&mut self, value: _capnp::orphan::Orphan<_capnp::data::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_chunk(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
@@ -5077,12 +5513,14 @@ pub mod streaming_byte_sink {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -5095,9 +5533,11 @@ pub mod streaming_byte_sink {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -5109,6 +5549,7 @@ pub mod streaming_byte_sink {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -5119,6 +5560,7 @@ pub mod streaming_byte_sink {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -5139,6 +5581,7 @@ pub mod streaming_byte_sink {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -5198,12 +5641,14 @@ pub mod streaming_byte_sink {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -5216,9 +5661,11 @@ pub mod streaming_byte_sink {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -5230,6 +5677,7 @@ pub mod streaming_byte_sink {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -5240,6 +5688,7 @@ pub mod streaming_byte_sink {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -5254,6 +5703,7 @@ pub mod streaming_byte_sink {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_total(self) -> u64 {
                 self.reader.get_data_field::<u64>(0)
             }
@@ -5264,6 +5714,7 @@ pub mod streaming_byte_sink {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -5272,10 +5723,12 @@ pub mod streaming_byte_sink {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_total(self) -> u64 {
                 self.builder.get_data_field::<u64>(0)
             }
 
+            #[inline]
             pub fn set_total(&mut self, value: u64) {
                 self.builder.set_data_field::<u64>(0, value);
             }
@@ -5590,12 +6043,14 @@ pub mod blob_writer {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -5608,9 +6063,11 @@ pub mod blob_writer {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -5622,6 +6079,7 @@ pub mod blob_writer {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -5632,6 +6090,7 @@ pub mod blob_writer {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -5646,10 +6105,12 @@ pub mod blob_writer {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_chunk(self) -> _capnp::Result<_capnp::data::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_chunk(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
@@ -5660,6 +6121,7 @@ pub mod blob_writer {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -5668,6 +6130,7 @@ pub mod blob_writer {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_chunk(self) -> _capnp::Result<_capnp::data::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
             }
@@ -5680,6 +6143,15 @@ pub mod blob_writer {
                 _capnp::traits::set_or_fail::<_capnp::data::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
             }
 
+            pub fn disown_chunk(&mut self) -> _capnp::orphan::Orphan<_capnp::data::Owned> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_chunk(&mut self, value: _capnp::orphan::Orphan<_capnp::data::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_chunk(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
@@ -5735,12 +6207,14 @@ pub mod blob_writer {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -5753,9 +6227,11 @@ pub mod blob_writer {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -5767,6 +6243,7 @@ pub mod blob_writer {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -5777,6 +6254,7 @@ pub mod blob_writer {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -5797,6 +6275,7 @@ pub mod blob_writer {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -5856,12 +6335,14 @@ pub mod blob_writer {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -5874,9 +6355,11 @@ pub mod blob_writer {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -5888,6 +6371,7 @@ pub mod blob_writer {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -5898,6 +6382,7 @@ pub mod blob_writer {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -5912,10 +6397,12 @@ pub mod blob_writer {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_handle(self) -> _capnp::Result<super::super::blob_handle::Client> {
                 ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.reader.get_pointer_field(0).get_capability()?))
             }
 
+            #[inline]
             pub fn has_handle(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
@@ -5926,6 +6413,7 @@ pub mod blob_writer {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -5934,6 +6422,7 @@ pub mod blob_writer {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_handle(self) -> _capnp::Result<super::super::blob_handle::Client> {
                 ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.builder.get_pointer_field(0).get_capability()?))
             }
@@ -5942,6 +6431,15 @@ pub mod blob_writer {
                 _capnp::traits::set_or_fail::<super::super::blob_handle::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
             }
 
+            pub fn disown_handle(&mut self) -> _capnp::orphan::Orphan<super::super::blob_handle::Owned> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_handle(&mut self, value: _capnp::orphan::Orphan<super::super::blob_handle::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_handle(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
@@ -6148,12 +6646,14 @@ pub mod web_site_publisher {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -6166,9 +6666,11 @@ pub mod web_site_publisher {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -6180,6 +6682,7 @@ pub mod web_site_publisher {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -6190,6 +6693,7 @@ pub mod web_site_publisher {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -6210,6 +6714,7 @@ pub mod web_site_publisher {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -6269,12 +6774,14 @@ pub mod web_site_publisher {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -6287,9 +6794,11 @@ pub mod web_site_publisher {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -6301,6 +6810,7 @@ pub mod web_site_publisher {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -6311,6 +6821,7 @@ pub mod web_site_publisher {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -6325,10 +6836,12 @@ pub mod web_site_publisher {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_writer(self) -> _capnp::Result<super::super::blob_writer::Client> {
                 ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.reader.get_pointer_field(0).get_capability()?))
             }
 
+            #[inline]
             pub fn has_writer(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
@@ -6339,6 +6852,7 @@ pub mod web_site_publisher {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -6347,6 +6861,7 @@ pub mod web_site_publisher {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_writer(self) -> _capnp::Result<super::super::blob_writer::Client> {
                 ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.builder.get_pointer_field(0).get_capability()?))
             }
@@ -6355,6 +6870,15 @@ pub mod web_site_publisher {
                 _capnp::traits::set_or_fail::<super::super::blob_writer::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
             }
 
+            pub fn disown_writer(&mut self) -> _capnp::orphan::Orphan<super::super::blob_writer::Owned> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_writer(&mut self, value: _capnp::orphan::Orphan<super::super::blob_writer::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_writer(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
@@ -6416,12 +6940,14 @@ pub mod web_site_publisher {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -6434,9 +6960,11 @@ pub mod web_site_publisher {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -6448,6 +6976,7 @@ pub mod web_site_publisher {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -6458,6 +6987,7 @@ pub mod web_site_publisher {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -6472,18 +7002,22 @@ pub mod web_site_publisher {
                 self.reader.total_size()
             }
 
+            #[inline]
             pub fn get_path(self) -> _capnp::Result<_capnp::text::Reader<'a>> {
                 _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
             }
 
+            #[inline]
             pub fn has_path(&self) -> bool {
                 !self.reader.is_pointer_field_null(0)
             }
 
+            #[inline]
             pub fn get_blob(self) -> _capnp::Result<super::super::blob_handle::Client> {
                 ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.reader.get_pointer_field(1).get_capability()?))
             }
 
+            #[inline]
             pub fn has_blob(&self) -> bool {
                 !self.reader.is_pointer_field_null(1)
             }
@@ -6494,6 +7028,7 @@ pub mod web_site_publisher {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
@@ -6502,6 +7037,7 @@ pub mod web_site_publisher {
                 self.builder.as_reader().into()
             }
 
+            #[inline]
             pub fn get_path(self) -> _capnp::Result<_capnp::text::Builder<'a>> {
                 _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
             }
@@ -6514,10 +7050,20 @@ pub mod web_site_publisher {
                 _capnp::traits::set_or_fail::<_capnp::text::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
             }
 
+            pub fn disown_path(&mut self) -> _capnp::orphan::Orphan<_capnp::text::Owned> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_path(&mut self, value: _capnp::orphan::Orphan<_capnp::text::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
             pub fn has_path(&self) -> bool {
                 !self.builder.is_pointer_field_null(0)
             }
 
+            #[inline]
             pub fn get_blob(self) -> _capnp::Result<super::super::blob_handle::Client> {
                 ::core::result::Result::Ok(_capnp::capability::FromCapability::from_cap(self.builder.get_pointer_field(1).get_capability()?))
             }
@@ -6526,6 +7072,15 @@ pub mod web_site_publisher {
                 _capnp::traits::set_or_fail::<super::super::blob_handle::Owned, _>(self.builder.reborrow().get_pointer_field(1), value);
             }
 
+            pub fn disown_blob(&mut self) -> _capnp::orphan::Orphan<super::super::blob_handle::Owned> {
+                self.builder.get_pointer_field_mut(1).disown()
+            }
+
+            pub fn adopt_blob(&mut self, value: _capnp::orphan::Orphan<super::super::blob_handle::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(1).adopt(value)
+            }
+
+            #[inline]
             pub fn has_blob(&self) -> bool {
                 !self.builder.is_pointer_field_null(1)
             }
@@ -6587,12 +7142,14 @@ pub mod web_site_publisher {
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+            #[inline]
             fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(reader.get_struct(default)?.into())
             }
         }
 
         impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+            #[inline]
             fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
                 self.reader
             }
@@ -6605,9 +7162,11 @@ pub mod web_site_publisher {
         }
 
         impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+            #[inline]
             fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
                 builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
             }
+            #[inline]
             fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
                 ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
             }
@@ -6619,6 +7178,7 @@ pub mod web_site_publisher {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
             fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
                 Self { reader }
             }
@@ -6629,6 +7189,7 @@ pub mod web_site_publisher {
         }
 
         impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
             }
@@ -6649,6 +7210,7 @@ pub mod web_site_publisher {
                 self.builder.into_reader().into()
             }
 
+            #[inline]
             pub fn reborrow(&mut self) -> Builder<'_> {
                 self.builder.reborrow().into()
             }
