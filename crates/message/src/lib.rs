@@ -19,11 +19,15 @@ pub mod capability_list;
 pub mod data;
 pub mod data_list;
 pub mod enum_list;
+#[cfg(feature = "async")]
+pub mod futures;
 pub mod layout;
 pub mod list_list;
 pub mod message;
+pub mod packed;
 pub mod primitive_list;
 pub mod serialize;
+pub mod serialize_packed;
 pub mod struct_list;
 pub mod text;
 pub mod text_list;
