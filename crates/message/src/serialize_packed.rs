@@ -19,15 +19,21 @@ use crate::{Error, ErrorKind, Result};
 /// # Errors
 /// When building the message failed ([`Builder::error`]).
 pub fn write_message_to_vec<A: Allocator>(message: &Builder<A>) -> Result<Vec<u8>> {
+    let mut packed = Vec::new();
+    append_message(message, &mut packed)?;
+    Ok(packed)
+}
+
+/// Packs a message, appending to `packed`.
+///
+/// # Errors
+/// When building the message failed ([`Builder::error`]); then nothing was appended.
+pub fn append_message<A: Allocator>(message: &Builder<A>, packed: &mut Vec<u8>) -> Result<()> {
     let segments = checked_segments(message)?;
     let mut table = Vec::new();
     write_table(&segments, &mut table);
-    let mut packed = Vec::new();
-    pack_parts(
-        core::iter::once(table.as_slice()).chain(segments),
-        &mut packed,
-    );
-    Ok(packed)
+    pack_parts(core::iter::once(table.as_slice()).chain(segments), packed);
+    Ok(())
 }
 
 /// Packs a framed message, appending to `packed`.

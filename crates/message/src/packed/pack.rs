@@ -1,9 +1,12 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::words::{gather, leading_literal_words, leading_zero_words, tag_of, tagged_bytes};
+use super::words::{
+    begins_run, gather, leading_literal_words, leading_zero_words, packed_bytes, run_goes_on,
+    tag_of,
+};
 use super::{Progress, max_packed_bytes};
-use crate::{Error, ErrorKind, Result, WORD_BYTES};
+use crate::{Error, ErrorKind, Result, WORD_BYTES, Word};
 
 /// Packs a sequence of bytes that comes in any pieces into any room there is.
 ///
@@ -41,6 +44,15 @@ enum Run {
     Zeros(usize),
     /// A word without zeros was written; so many more are held.
     Literals(usize),
+}
+
+impl Run {
+    fn beginning(tag: u8) -> Self {
+        match tag {
+            0 => Self::Zeros(0),
+            _ => Self::Literals(0),
+        }
+    }
 }
 
 /// What [`Packer::flush`] did.
@@ -143,6 +155,7 @@ impl Packer {
     pub fn pack_to_vec(&mut self, input: &[u8], output: &mut Vec<u8>) {
         let mut rest = input;
         let mut end = output.len();
+        output.reserve(max_packed_bytes(input.len()) / 2);
         while !rest.is_empty() || self.has_output() {
             // As much as is sure to be enough, or a piece that stays in the cache while it is written.
             let worst = max_packed_bytes(rest.len()).saturating_add(self.held_bytes());
@@ -192,13 +205,13 @@ impl Packer {
         match self.run {
             Run::None => self.pack_words(words, room),
             Run::Zeros(count) => {
-                let more = leading_zero_words(words, MAX_RUN_WORDS - count);
+                let more = leading_zero_words(words.as_chunks().0, MAX_RUN_WORDS - count);
                 *words = words.get(more * WORD_BYTES..).unwrap_or_default();
                 self.run = Run::Zeros(count + more);
                 self.end_run_unless_open(words);
             }
             Run::Literals(count) => {
-                let more = leading_literal_words(words, MAX_RUN_WORDS - count);
+                let more = leading_literal_words(words.as_chunks().0, MAX_RUN_WORDS - count);
                 let (run, rest) = words
                     .split_at_checked(more * WORD_BYTES)
                     .unwrap_or((words, &[]));
@@ -214,60 +227,71 @@ impl Packer {
     }
 
     /// Packs words until there is no more room, or a run is open at the end of the input.
-    #[inline]
+    ///
+    /// A run of one word is packed like any other word, its length being the byte behind it: only
+    /// longer ones are worth a branch, which costs more than a word when it is not foreseen.
     fn pack_words(&mut self, words: &mut &[u8], room: &mut Room<'_>) {
-        while let Some((word, rest)) = words.split_first_chunk() {
-            let word = u64::from_le_bytes(*word);
-            let tag = tag_of(word);
+        let (whole, tail) = words.as_chunks();
+        let mut rest = whole.iter();
+        let Some(first) = rest.next() else {
+            return;
+        };
+        // Local, so that they stay in registers.
+        let output = room.rest();
+        let mut used = 0;
+        let mut word = u64::from_le_bytes(*first);
+        let mut tag = tag_of(word);
+        loop {
             let packed = gather(word, tag);
-            let Some(space) = room.next() else {
+            let Some(space) = space_for_word(output, used) else {
                 self.pack_one_word(tag, packed);
-                *words = rest;
-                return;
+                break;
             };
             let [tag_byte, bytes @ .., count_byte] = space;
             *tag_byte = tag;
             *bytes = packed.to_le_bytes();
-            *words = rest;
-            match tag {
-                0x00 => {
-                    let run = leading_zero_words(rest, MAX_RUN_WORDS);
-                    *words = rest.get(run * WORD_BYTES..).unwrap_or_default();
-                    if run < MAX_RUN_WORDS && words.len() < WORD_BYTES {
-                        room.used += 1;
-                        self.run = Run::Zeros(run);
-                        return;
-                    }
-                    bytes[0] = run as u8;
-                    room.used += 2;
+            *count_byte = 0;
+            used += packed_bytes(tag);
+            let Some(next) = rest.as_slice().first() else {
+                if begins_run(tag) {
+                    used -= 1;
+                    self.run = Run::beginning(tag);
                 }
-                0xff => {
-                    let run = leading_literal_words(rest, MAX_RUN_WORDS);
-                    let Some((literals, rest)) = rest.split_at_checked(run * WORD_BYTES) else {
-                        return;
-                    };
-                    let open = run < MAX_RUN_WORDS && rest.len() < WORD_BYTES;
-                    *count_byte = run as u8;
-                    room.used += 1 + WORD_BYTES;
-                    if open || !room.put_after(1, literals) {
-                        self.run = Run::Literals(0);
-                        return;
-                    }
-                    *words = rest;
-                }
-                _ => room.used += 1 + tagged_bytes(tag),
+                break;
+            };
+            word = u64::from_le_bytes(*next);
+            let next_tag = tag_of(word);
+            if run_goes_on(tag, next_tag) {
+                let Some((run_bytes, behind)) = pack_run(tag, rest.as_slice(), output, used) else {
+                    used -= 1;
+                    self.run = Run::beginning(tag);
+                    break;
+                };
+                used += run_bytes;
+                rest = behind.iter();
+                let Some(next) = rest.next() else {
+                    break;
+                };
+                word = u64::from_le_bytes(*next);
+                tag = tag_of(word);
+            } else {
+                rest.next();
+                tag = next_tag;
             }
         }
+        room.used += used;
+        let read_bytes = words.len() - tail.len() - rest.as_slice().len() * WORD_BYTES;
+        *words = words.get(read_bytes..).unwrap_or_default();
     }
 
     /// For a word that does not fit the room.
     #[cold]
     fn pack_one_word(&mut self, tag: u8, packed: u64) {
         let mut bytes = [0; 1 + WORD_BYTES];
-        let [tag_byte, packed_bytes @ ..] = &mut bytes;
+        let [tag_byte, behind @ ..] = &mut bytes;
         *tag_byte = tag;
-        *packed_bytes = packed.to_le_bytes();
-        let length = 1 + tagged_bytes(tag);
+        *behind = packed.to_le_bytes();
+        let length = packed_bytes(tag) - usize::from(begins_run(tag));
         self.hold(bytes.get(..length).unwrap_or_default());
         self.run = match tag {
             0x00 => Run::Zeros(0),
@@ -358,27 +382,44 @@ impl<'a> Room<'a> {
         Self { output, used: 0 }
     }
 
-    /// Room for the most that a word takes, the count of its run included.
-    #[inline(always)]
-    fn next(&mut self) -> Option<&mut [u8; 2 + WORD_BYTES]> {
-        self.output.get_mut(self.used..)?.first_chunk_mut()
-    }
-
     fn rest(&mut self) -> &mut [u8] {
         self.output.get_mut(self.used..).unwrap_or_default()
     }
+}
 
-    /// Puts `bytes` behind `skip` bytes that are there already, if both fit.
-    #[inline]
-    fn put_after(&mut self, skip: usize, bytes: &[u8]) -> bool {
-        let start = self.used + skip;
-        let Some(place) = self.output.get_mut(start..start + bytes.len()) else {
-            return false;
-        };
-        place.copy_from_slice(bytes);
-        self.used = start + bytes.len();
-        true
+/// Room for the most that a word takes, the length of its run included.
+#[inline(always)]
+fn space_for_word(output: &mut [u8], used: usize) -> Option<&mut [u8; 2 + WORD_BYTES]> {
+    output.get_mut(used..)?.first_chunk_mut()
+}
+
+/// Packs the words of a run behind its first, whose length is the last byte used so far. How many
+/// bytes that took, and the input behind the run; nothing if it may go on behind the input, or
+/// there is too little room.
+#[inline(never)]
+fn pack_run<'a>(
+    tag: u8,
+    rest: &'a [Word],
+    output: &mut [u8],
+    used: usize,
+) -> Option<(usize, &'a [Word])> {
+    let run = match tag {
+        0 => leading_zero_words(rest, MAX_RUN_WORDS),
+        _ => leading_literal_words(rest, MAX_RUN_WORDS),
+    };
+    let (words, behind) = rest.split_at_checked(run)?;
+    if run < MAX_RUN_WORDS && behind.is_empty() {
+        return None;
     }
+    let mut run_bytes = 0;
+    if tag != 0 {
+        run_bytes = run * WORD_BYTES;
+        output
+            .get_mut(used..used + run_bytes)?
+            .copy_from_slice(words.as_flattened());
+    }
+    *output.get_mut(used - 1)? = run as u8;
+    Some((run_bytes, behind))
 }
 
 /// Words that a run may have behind its first.

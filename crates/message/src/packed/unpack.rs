@@ -1,7 +1,7 @@
 use alloc::format;
 
 use super::Progress;
-use super::words::{scatter, tagged_bytes};
+use super::words::{begins_run, packed_bytes, scatter};
 use crate::{Error, ErrorKind, Result, WORD_BYTES};
 
 /// Unpacks a sequence of bytes that comes in any pieces into any room there is.
@@ -129,8 +129,8 @@ impl Unpacker {
         let (now, out) = match self.state {
             State::Tag => (0, self.held_bytes),
             State::Word { tag, place, .. } => {
-                let bytes = tagged_bytes(tag.checked_shr(place as u32).unwrap_or(0));
-                (bytes + usize::from(tag == 0xff), WORD_BYTES)
+                let bytes = tag.checked_shr(place as u32).unwrap_or(0).count_ones();
+                (bytes as usize + usize::from(tag == 0xff), WORD_BYTES)
             }
             State::ZeroCount => (1, LONGEST_RUN_BYTES),
             State::Zeros(bytes) => (0, bytes),
@@ -216,34 +216,52 @@ impl Unpacker {
         }
     }
 
-    /// Unpacks while there are a whole tag's bytes of input and a word of room.
+    /// Unpacks while all of a tag's bytes are there, and a word of room.
+    ///
+    /// Runs of one word are unpacked like any other word: only longer ones are worth a branch.
     #[inline]
     fn unpack_words(&mut self, source: &mut &[u8], room: &mut Room<'_>) {
+        // Local, so that they stay in registers.
+        let output = room.rest();
+        let mut used = 0;
         let mut input = *source;
-        while let (Some(window), Some(place)) = (input.first_chunk::<TAGGED_BYTES>(), room.next()) {
-            let [tag, bytes @ .., count] = *window;
+        while let Some(place) = space_for_word(output, used) {
+            let end;
+            let window = match input.first_chunk::<TAGGED_BYTES>() {
+                Some(window) => window,
+                None => {
+                    end = padded(input);
+                    &end
+                }
+            };
+            let [tag, bytes @ .., _] = *window;
+            let packed_bytes = packed_bytes(tag);
+            let Some(behind) = input.get(packed_bytes..) else {
+                break;
+            };
             *place = scatter(u64::from_le_bytes(bytes), tag).to_le_bytes();
-            if tag.wrapping_add(1) > 1 {
-                room.used += WORD_BYTES;
-                input = input.get(1 + tagged_bytes(tag)..).unwrap_or_default();
-            } else if tag == 0 {
-                input = input.get(2..).unwrap_or_default();
-                let bytes = (usize::from(window[1]) + 1) * WORD_BYTES;
-                if !room.put_run_of_zeros(bytes) {
-                    self.state = State::Zeros(bytes);
-                    break;
+            used += WORD_BYTES;
+            input = behind;
+            let last = window.get(packed_bytes - 1).copied().unwrap_or(0);
+            if begins_run(tag) & (last != 0) {
+                let bytes = usize::from(last) * WORD_BYTES;
+                let rest = output.get_mut(used..).unwrap_or_default();
+                if tag == 0 {
+                    if !put_zeros(rest, bytes) {
+                        self.state = State::Zeros(bytes);
+                        break;
+                    }
+                } else {
+                    if !put_literals(rest, bytes, input) {
+                        self.state = State::Literals(bytes);
+                        break;
+                    }
+                    input = input.get(bytes..).unwrap_or_default();
                 }
-            } else {
-                room.used += WORD_BYTES;
-                input = input.get(TAGGED_BYTES..).unwrap_or_default();
-                let bytes = usize::from(count) * WORD_BYTES;
-                if !room.put_literals(bytes, input) {
-                    self.state = State::Literals(bytes);
-                    break;
-                }
-                input = input.get(bytes..).unwrap_or_default();
+                used += bytes;
             }
         }
+        room.used += used;
         *source = input;
     }
 
@@ -277,6 +295,16 @@ impl Unpacker {
     }
 }
 
+/// The last few bytes of the input, and zeros behind them.
+#[cold]
+fn padded(input: &[u8]) -> [u8; TAGGED_BYTES] {
+    let mut window = [0; TAGGED_BYTES];
+    for (place, byte) in window.iter_mut().zip(input) {
+        *place = *byte;
+    }
+    window
+}
+
 impl Default for Unpacker {
     fn default() -> Self {
         Self::new()
@@ -292,11 +320,6 @@ struct Room<'a> {
 impl Room<'_> {
     fn is_full(&self) -> bool {
         self.used == self.output.len()
-    }
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<&mut [u8; WORD_BYTES]> {
-        self.output.get_mut(self.used..)?.first_chunk_mut()
     }
 
     fn rest(&mut self) -> &mut [u8] {
@@ -322,43 +345,44 @@ impl Room<'_> {
         self.used += count;
         count
     }
+}
 
-    /// Puts a run out if all of it fits. Most are short, and shorter than calling `memset`.
-    #[inline]
-    fn put_run_of_zeros(&mut self, bytes: usize) -> bool {
-        let rest = self.rest();
-        if bytes <= SHORT_RUN_BYTES
-            && let Some(place) = rest.first_chunk_mut::<SHORT_RUN_BYTES>()
-        {
-            *place = [0; SHORT_RUN_BYTES];
-        } else if let Some(place) = rest.get_mut(..bytes) {
-            place.fill(0);
-        } else {
-            return false;
-        }
-        self.used += bytes;
-        true
-    }
+#[inline(always)]
+fn space_for_word(output: &mut [u8], used: usize) -> Option<&mut [u8; WORD_BYTES]> {
+    output.get_mut(used..)?.first_chunk_mut()
+}
 
-    /// Puts a run out if all of it is there and fits. Most are short, and shorter than calling `memcpy`.
-    #[inline]
-    fn put_literals(&mut self, bytes: usize, source: &[u8]) -> bool {
-        let rest = self.rest();
-        if bytes <= SHORT_RUN_BYTES
-            && let (Some(place), Some(literals)) = (
-                rest.first_chunk_mut::<SHORT_RUN_BYTES>(),
-                source.first_chunk::<SHORT_RUN_BYTES>(),
-            )
-        {
-            *place = *literals;
-        } else if let (Some(place), Some(literals)) = (rest.get_mut(..bytes), source.get(..bytes)) {
-            place.copy_from_slice(literals);
-        } else {
-            return false;
-        }
-        self.used += bytes;
-        true
+/// Puts a run out if all of it fits. Most are short, and shorter than calling `memset`.
+#[inline(always)]
+fn put_zeros(rest: &mut [u8], bytes: usize) -> bool {
+    if bytes <= SHORT_RUN_BYTES
+        && let Some(place) = rest.first_chunk_mut::<SHORT_RUN_BYTES>()
+    {
+        *place = [0; SHORT_RUN_BYTES];
+    } else if let Some(place) = rest.get_mut(..bytes) {
+        place.fill(0);
+    } else {
+        return false;
     }
+    true
+}
+
+/// Puts a run out if all of it is there and fits. Most are short, and shorter than calling `memcpy`.
+#[inline(always)]
+fn put_literals(rest: &mut [u8], bytes: usize, source: &[u8]) -> bool {
+    if bytes <= SHORT_RUN_BYTES
+        && let (Some(place), Some(literals)) = (
+            rest.first_chunk_mut::<SHORT_RUN_BYTES>(),
+            source.first_chunk::<SHORT_RUN_BYTES>(),
+        )
+    {
+        *place = *literals;
+    } else if let (Some(place), Some(literals)) = (rest.get_mut(..bytes), source.get(..bytes)) {
+        place.copy_from_slice(literals);
+    } else {
+        return false;
+    }
+    true
 }
 
 /// The most bytes that a tag can have with it, its own and the length of its run included.
