@@ -36,10 +36,16 @@ fn cases() -> Vec<(&'static str, Vec<u8>)> {
         ("carsales, 10000 cars", carsales(10_000)),
         ("text", blob(1 << 20, |random| b' ' + (random() % 90) as u8)),
         ("small integers", blob(1 << 20, small_integers())),
-        ("every tag alike often", blob(1 << 20, |random| (random() & random()) as u8 & 1)),
+        (
+            "every tag alike often",
+            blob(1 << 20, |random| (random() & random()) as u8 & 1),
+        ),
         ("random bytes", blob(1 << 20, |random| random() as u8)),
         ("zeros", blob(1 << 20, |_| 0)),
-        ("one byte in 100", blob(1 << 20, |random| u8::from(random() % 100 == 0))),
+        (
+            "one byte in 100",
+            blob(1 << 20, |random| u8::from(random() % 100 == 0)),
+        ),
     ]
 }
 
@@ -94,7 +100,14 @@ fn compare(name: &str, frame: &[u8]) {
     print_row("", bytes, packed.len(), "unpack", our_time, their_time);
 }
 
-fn print_row(name: &str, bytes: usize, packed: usize, what: &str, ours: Duration, theirs: Duration) {
+fn print_row(
+    name: &str,
+    bytes: usize,
+    packed: usize,
+    what: &str,
+    ours: Duration,
+    theirs: Duration,
+) {
     let speed = |time: Duration| bytes as f64 / time.as_nanos() as f64;
     let percent = 100 * packed / bytes;
     let (bytes, percent) = match name {
@@ -132,8 +145,14 @@ fn carsales(cars: u32) -> Vec<u8> {
     let mut random = random();
     let mut message = FrameBuilder::with_capacity_words(64 * cars as usize);
     let root = message.init_root::<any_pointer::Builder<'_>>();
-    let mut lot = root.builder.init_struct(StructSize { data: 0, pointers: 1 });
-    let size = StructSize { data: 8, pointers: 4 };
+    let mut lot = root.builder.init_struct(StructSize {
+        data: 0,
+        pointers: 1,
+    });
+    let size = StructSize {
+        data: 8,
+        pointers: 4,
+    };
     let mut list = lot.get_pointer_field_mut(0).init_struct_list(cars, size);
     for index in 0..cars {
         fill_car(list.reborrow().get_struct_element(index), &mut random);
@@ -148,7 +167,11 @@ fn fill_car(mut car: StructBuilder<'_>, random: &mut impl FnMut() -> u64) {
     let model = models[random() as usize % models.len()];
     car.get_pointer_field_mut(0).set_text(make.as_bytes());
     car.get_pointer_field_mut(1).set_text(model.as_bytes());
-    for (field, value) in [(0, random() % 8), (1, 2 + random() % 4), (2, 2 + random() % 5)] {
+    for (field, value) in [
+        (0, random() % 8),
+        (1, 2 + random() % 4),
+        (2, 2 + random() % 5),
+    ] {
         car.set_data_field(field, value as u8);
     }
     for flag in 24..30 {
@@ -161,7 +184,10 @@ fn fill_car(mut car: StructBuilder<'_>, random: &mut impl FnMut() -> u64) {
     for field in [6, 7] {
         car.set_data_field(field, (random() % 1000) as f32 / 7.0);
     }
-    let wheel = StructSize { data: 1, pointers: 0 };
+    let wheel = StructSize {
+        data: 1,
+        pointers: 0,
+    };
     let mut wheels = car.get_pointer_field_mut(2).init_struct_list(4, wheel);
     for index in 0..4 {
         let mut wheel = wheels.reborrow().get_struct_element(index);
@@ -169,7 +195,10 @@ fn fill_car(mut car: StructBuilder<'_>, random: &mut impl FnMut() -> u64) {
         wheel.set_data_field(1, 28.0_f32 + (random() % 10) as f32);
         wheel.set_bool_field(16, random() % 2 == 0);
     }
-    let size = StructSize { data: 3, pointers: 1 };
+    let size = StructSize {
+        data: 3,
+        pointers: 1,
+    };
     let mut engine = car.get_pointer_field_mut(3).init_struct(size);
     engine.set_data_field(0, (100 + random() % 300) as u16);
     engine.set_data_field(2, 4 + (random() % 3) as u8);
