@@ -22,12 +22,16 @@ pub mod constant;
 pub mod data;
 pub mod data_list;
 pub mod enum_list;
+#[cfg(feature = "async")]
+pub mod futures;
 pub mod layout;
 pub mod list_list;
 pub mod message;
 pub mod orphan;
+pub mod packed;
 pub mod primitive_list;
 pub mod serialize;
+pub mod serialize_packed;
 pub mod struct_list;
 pub mod text;
 pub mod text_list;

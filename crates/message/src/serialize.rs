@@ -4,9 +4,13 @@
 //! The table is little-endian `u32`s: the number of segments less one, the words of each segment,
 //! and padding to a whole word.
 
+mod assemble;
+
 use alloc::format;
 use alloc::vec::Vec;
 use core::ops::Range;
+
+pub(crate) use assemble::Assembler;
 
 use crate::capability::{MaybeSend, MaybeSync};
 use crate::message::{Allocator, Builder, Reader, ReaderOptions, ReaderSegments};
@@ -202,8 +206,8 @@ mod io {
     use std::io::{Read, Write};
 
     use super::{
-        Allocator, BufferSegments, Builder, Error, ErrorKind, OwnedSegments, Reader, ReaderOptions,
-        Result, Vec, checked_segments, parse_table, table_bytes, truncated, write_table,
+        Allocator, Assembler, Builder, OwnedSegments, Reader, ReaderOptions, Result, Vec,
+        checked_segments, truncated, write_table,
     };
     use crate::WORD_BYTES;
 
@@ -226,25 +230,17 @@ mod io {
         mut read: impl Read,
         options: ReaderOptions,
     ) -> Result<Option<Reader<OwnedSegments>>> {
-        let mut frame = Vec::new();
-        read_up_to(&mut read, &mut frame, WORD_BYTES)?;
-        if frame.is_empty() {
-            return Ok(None);
+        let mut assembler = Assembler::new(options);
+        while !assembler.is_whole() {
+            match read.read(assembler.room()) {
+                Ok(0) if !assembler.has_begun() => return Ok(None),
+                Ok(0) => return Err(assembler.truncated()),
+                Ok(bytes) => assembler.advance(bytes)?,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
         }
-        let segments = super::segment_count(&frame, &options)?;
-        read_up_to(&mut read, &mut frame, table_bytes(segments))?;
-        let frame_bytes = parse_table(&frame, &options)?.frame_bytes;
-        read_up_to(&mut read, &mut frame, frame_bytes)?;
-        let segments = BufferSegments::new(frame, options)?;
-        Ok(Some(Reader::new(segments, options)))
-    }
-
-    /// Reads until `frame` has `bytes` bytes or the stream ends. The buffer grows with what really
-    /// arrives, so a table that lies costs nothing.
-    fn read_up_to(read: &mut impl Read, frame: &mut Vec<u8>, bytes: usize) -> Result<()> {
-        let missing = bytes.saturating_sub(frame.len());
-        read.take(missing as u64).read_to_end(frame)?;
-        Ok(())
+        assembler.into_message().map(Some)
     }
 
     /// Writes one message.
@@ -259,20 +255,18 @@ mod io {
         for segment in segments {
             write.write_all(segment)?;
         }
-        write
-            .flush()
-            .map_err(|error| Error::new(ErrorKind::Io, format!("the stream failed: {error}")))
+        Ok(write.flush()?)
     }
 }
 
-fn checked_segments<A: Allocator>(message: &Builder<A>) -> Result<Vec<&[u8]>> {
+pub(crate) fn checked_segments<A: Allocator>(message: &Builder<A>) -> Result<Vec<&[u8]>> {
     match message.error() {
         Some(error) => Err(error.clone()),
         None => Ok(message.get_segments_for_output()),
     }
 }
 
-fn write_table(segments: &[&[u8]], out: &mut Vec<u8>) {
+pub(crate) fn write_table(segments: &[&[u8]], out: &mut Vec<u8>) {
     let count = segments.len();
     out.extend_from_slice(&(count.saturating_sub(1) as u32).to_le_bytes());
     for segment in segments {
@@ -346,6 +340,18 @@ fn parse_table(bytes: &[u8], options: &ReaderOptions) -> Result<Table> {
     })
 }
 
+/// The segment table and the segments of a frame that is exactly one message.
+pub(crate) fn frame_parts(frame: &[u8], options: ReaderOptions) -> Result<Vec<&[u8]>> {
+    let table = parse_table(frame, &options)?;
+    if table.frame_bytes > frame.len() {
+        return Err(truncated(frame.len(), table.frame_bytes));
+    }
+    reject_trailing(frame.len(), table.frame_bytes)?;
+    let ranges = [0..table.first.start, table.first.clone()];
+    let parts = ranges.into_iter().chain(table.others);
+    Ok(parts.filter_map(|range| frame.get(range)).collect())
+}
+
 fn word32(bytes: &[u8], at: usize) -> Option<u32> {
     bytes
         .get(at..)?
@@ -364,7 +370,7 @@ fn reject_trailing(found_bytes: usize, frame_bytes: usize) -> Result<()> {
 }
 
 #[cold]
-fn truncated(found_bytes: usize, needed_bytes: usize) -> Error {
+pub(crate) fn truncated(found_bytes: usize, needed_bytes: usize) -> Error {
     Error::new(
         ErrorKind::Truncated,
         format!("the message ends after {found_bytes} bytes; it needs at least {needed_bytes}"),

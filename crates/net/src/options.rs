@@ -20,6 +20,9 @@ pub struct Options {
     pub max_message_bytes: usize,
     /// A streamed call beyond this many unacknowledged bytes fails as overloaded. Default 16 MiB.
     pub stream_backlog_bytes: u64,
+    /// Whether messages are packed, in both directions, on TCP and other streams of bytes. Both
+    /// sides must be set to the same: nothing on the wire tells. Default false.
+    pub packed: bool,
     /// How long connecting may take, and how long a client may take to complete its HTTP
     /// request. Default 10 s.
     pub handshake_timeout: Duration,
@@ -34,6 +37,7 @@ impl Default for Options {
             window_bytes: rpc.window_bytes,
             max_message_bytes: rpc.max_message_bytes,
             stream_backlog_bytes: rpc.stream_backlog_bytes,
+            packed: false,
             handshake_timeout: Duration::from_secs(10),
         }
     }
@@ -62,6 +66,11 @@ impl Options {
             window_bytes,
             ..self
         }
+    }
+
+    #[must_use]
+    pub fn with_packed(self, packed: bool) -> Self {
+        Self { packed, ..self }
     }
 
     pub(crate) fn runtime(&self) -> Runtime {

@@ -1,7 +1,8 @@
 //! Cap'n Proto RPC over TCP: messages with their segment tables, back to back. This is what other
-//! implementations call a two-party network.
+//! implementations call a two-party network. With [`Options::packed`] it is packed.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -9,13 +10,16 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::BufMut;
+use capstan_message::WORD_BYTES;
+use capstan_message::message::ReaderOptions;
+use capstan_message::serialize_packed::{PackedFrameDecoder, pack_frame};
 use capstan_rpc::FromClient;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::driver::{self, CloseCode, Goodbye, Link, LinkError};
-use crate::framing::message_bytes;
+use crate::framing::{MAX_SEGMENTS, message_bytes};
 use crate::{Connection, Error, Options};
 
 /// Connects to `address`, such as `127.0.0.1:4000` or `example.com:4000`.
@@ -41,7 +45,7 @@ where
     let handle = options
         .runtime()
         .connect(options.connect(options.bootstrap.clone()));
-    let link = StreamLink::new(stream, options.max_message_bytes);
+    let link = StreamLink::new(stream, &options);
     let driver = tokio::spawn(driver::run(handle.clone(), link, peer.to_string()));
     Connection::new(handle, driver)
 }
@@ -70,7 +74,7 @@ where
         let handle = options
             .runtime()
             .connect(options.connect(Some(bootstrap(peer).into_client())));
-        let link = StreamLink::new(stream, options.max_message_bytes);
+        let link = StreamLink::new(stream, &options);
         connections.spawn(driver::run(handle, link, peer.to_string()));
     }
 }
@@ -85,20 +89,28 @@ struct StreamLink<S> {
     filled: usize,
     /// A message that did not fit the buffer, read into its own allocation, and its full length.
     partial: Option<(Vec<u8>, usize)>,
+    /// Where messages begin and end cannot be seen in packed bytes before they are unpacked.
+    unpacking: Option<PackedFrameDecoder>,
     outgoing: VecDeque<Vec<u8>>,
     /// How much of the first outgoing message was sent.
     sent: usize,
 }
 
 impl<S> StreamLink<S> {
-    fn new(stream: S, max_message_bytes: usize) -> Self {
+    fn new(stream: S, options: &Options) -> Self {
+        let limits = ReaderOptions {
+            traversal_limit_in_words: Some(options.max_message_bytes / WORD_BYTES),
+            segment_limit: MAX_SEGMENTS as u32,
+            ..ReaderOptions::new()
+        };
         Self {
             stream,
-            max_message_bytes,
+            max_message_bytes: options.max_message_bytes,
             buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
             used: 0,
             filled: 0,
             partial: None,
+            unpacking: options.packed.then(|| PackedFrameDecoder::new(limits)),
             outgoing: VecDeque::new(),
             sent: 0,
         }
@@ -107,15 +119,14 @@ impl<S> StreamLink<S> {
     /// The next message that is complete in the buffer. A longer one becomes `partial`.
     fn take_buffered(&mut self) -> Result<Option<Vec<u8>>, LinkError> {
         let unused = self.buffer.get(self.used..self.filled).unwrap_or_default();
-        let length = match message_bytes(unused, self.max_message_bytes) {
-            Ok(Some(length)) => length,
-            Ok(None) => return Ok(None),
-            Err(error) => {
-                return Err(LinkError::Violation(Goodbye {
-                    code: CloseCode::Invalid,
-                    text: error.to_string(),
-                }));
-            }
+        if let Some(decoder) = &mut self.unpacking {
+            let (used, frame) = decoder.decode(unused).map_err(violation)?;
+            self.used += used;
+            return Ok(frame);
+        }
+        let length = match message_bytes(unused, self.max_message_bytes).map_err(violation)? {
+            Some(length) => length,
+            None => return Ok(None),
         };
         if let Some(frame) = unused.get(..length) {
             self.used += length;
@@ -125,6 +136,16 @@ impl<S> StreamLink<S> {
         let frame = Vec::with_capacity(length.min(MAX_RESERVED_BYTES));
         self.partial = Some((frame, length));
         Ok(None)
+    }
+
+    /// Whether the stream may end here.
+    fn is_between_messages(&self) -> bool {
+        self.partial.is_none()
+            && self.used == self.filled
+            && self
+                .unpacking
+                .as_ref()
+                .is_none_or(PackedFrameDecoder::is_between_messages)
     }
 
     /// Moves what the buffer has of a long message to where the rest of it is.
@@ -198,7 +219,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for StreamLink<S> {
                 }
             }
             if ready!(self.poll_fill(cx)).map_err(LinkError::Io)? == 0 {
-                return Poll::Ready(if self.partial.is_none() && self.filled == 0 {
+                return Poll::Ready(if self.is_between_messages() {
                     Ok(None)
                 } else {
                     Err(LinkError::Closed(CUT_OFF.to_string()))
@@ -208,7 +229,16 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for StreamLink<S> {
     }
 
     fn accept(&mut self, frames: &mut Vec<Vec<u8>>) -> Result<(), LinkError> {
-        self.outgoing.extend(frames.drain(..));
+        for mut frame in frames.drain(..) {
+            if self.unpacking.is_some() {
+                let mut packed = Vec::new();
+                pack_frame(&frame, OWN_LIMITS, &mut packed).map_err(|error| {
+                    LinkError::Io(io::Error::new(io::ErrorKind::InvalidData, error))
+                })?;
+                frame = packed;
+            }
+            self.outgoing.push_back(frame);
+        }
         Ok(())
     }
 
@@ -245,6 +275,20 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for StreamLink<S> {
         while let Ok(1..) = self.stream.read(&mut self.buffer).await {}
     }
 }
+
+fn violation(error: impl fmt::Display) -> LinkError {
+    LinkError::Violation(Goodbye {
+        code: CloseCode::Invalid,
+        text: error.to_string(),
+    })
+}
+
+/// What this side sends is for the peer to limit.
+const OWN_LIMITS: ReaderOptions = ReaderOptions {
+    traversal_limit_in_words: None,
+    nesting_limit: i32::MAX,
+    segment_limit: u32::MAX,
+};
 
 /// Small messages share a read of this many bytes; larger ones are read into their own allocation.
 const READ_BUFFER_BYTES: usize = 128 * 1024;

@@ -19,21 +19,23 @@ pub struct CapstanServer {
 
 impl CapstanServer {
     pub async fn start() -> Self {
+        Self::start_with(Options::default()).await
+    }
+
+    pub async fn start_with(options: Options) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared::new(4 * FILE_BYTES, Events::quiet()));
         let files: files::Client = new_client(FilesService::new(shared.clone()));
-        tokio::spawn(tcp::serve(listener, Options::default(), move |_| {
-            files.clone()
-        }));
+        tokio::spawn(tcp::serve(listener, options, move |_| files.clone()));
         Self { port, shared }
     }
 }
 
 /// A connection to the server at `port`.
-pub async fn connect(port: u16) -> Connection {
+pub async fn connect(port: u16, options: Options) -> Connection {
     let address = format!("127.0.0.1:{port}");
-    tcp::connect(&address, Options::default()).await.unwrap()
+    tcp::connect(&address, options).await.unwrap()
 }
 
 /// Creates a file, streams the test file into it without waiting for the answer of `create`, and

@@ -6,17 +6,31 @@ use std::rc::Rc;
 
 use capnp::Error;
 use capnp_rpc::rpc_twoparty_capnp::Side;
-use capnp_rpc::{CapabilityServerSet, RpcSystem, new_client, twoparty};
+use capnp_rpc::{CapabilityServerSet, RpcSystem, VatNetwork, new_client, twoparty};
+use futures_util::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
 
 use crate::files_capnp::{byte_sink, files};
 use crate::pattern::{CHUNK_BYTES, first_difference, pattern_chunks};
 
+/// How the crate's end of a connection writes its messages.
+#[derive(Clone, Copy, Debug)]
+pub enum Wire {
+    Plain,
+    Packed,
+    /// Packed by the adaptors in `capstan_message::futures`.
+    PackedByCapstan,
+}
+
 /// The bootstrap object of the server at `port`. Must be called within a `LocalSet`.
 pub async fn connect(port: u16) -> files::Client {
+    connect_over(Wire::Plain, port).await
+}
+
+pub async fn connect_over(wire: Wire, port: u16) -> files::Client {
     let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    let mut system = RpcSystem::new(Box::new(network(stream, Side::Client)), None);
+    let mut system = RpcSystem::new(network(stream, Side::Client, wire), None);
     let client = system.bootstrap(Side::Server);
     tokio::task::spawn_local(system);
     client
@@ -24,13 +38,17 @@ pub async fn connect(port: u16) -> files::Client {
 
 /// Serves files held in memory on a free loopback port. Must be called within a `LocalSet`.
 pub async fn serve() -> u16 {
+    serve_over(Wire::Plain).await
+}
+
+pub async fn serve_over(wire: Wire) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let files: files::Client = new_client(FilesServer::default());
     tokio::task::spawn_local(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let system = RpcSystem::new(
-                Box::new(network(stream, Side::Server)),
+                network(stream, Side::Server, wire),
                 Some(files.clone().client),
             );
             tokio::task::spawn_local(system);
@@ -39,18 +57,32 @@ pub async fn serve() -> u16 {
     port
 }
 
-fn network(
-    stream: TcpStream,
-    side: Side,
-) -> twoparty::VatNetwork<tokio_util::compat::Compat<tokio::net::tcp::OwnedReadHalf>> {
+fn network(stream: TcpStream, side: Side, wire: Wire) -> Box<dyn VatNetwork<Side>> {
     stream.set_nodelay(true).unwrap();
     let (reader, writer) = stream.into_split();
-    twoparty::VatNetwork::new(
-        reader.compat(),
-        writer.compat_write(),
-        side,
-        capnp::message::ReaderOptions::default(),
-    )
+    let (reader, writer) = (reader.compat(), writer.compat_write());
+    match wire {
+        Wire::Plain => over(reader, writer, side),
+        Wire::Packed => over(
+            capnp_futures::serialize_packed::PackedRead::new(reader),
+            capnp_futures::serialize_packed::PackedWrite::new(writer),
+            side,
+        ),
+        Wire::PackedByCapstan => over(
+            capstan_message::futures::serialize_packed::PackedRead::new(reader),
+            capstan_message::futures::serialize_packed::PackedWrite::new(writer),
+            side,
+        ),
+    }
+}
+
+fn over(
+    reader: impl AsyncRead + Unpin + 'static,
+    writer: impl AsyncWrite + Unpin + 'static,
+    side: Side,
+) -> Box<dyn VatNetwork<Side>> {
+    let options = capnp::message::ReaderOptions::default();
+    Box::new(twoparty::VatNetwork::new(reader, writer, side, options))
 }
 
 /// Creates a file, streams the test file into it without waiting for the answer of `create`, and

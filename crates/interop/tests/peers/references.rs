@@ -3,7 +3,7 @@
 use tokio::task::LocalSet;
 
 use crate::cpp_peer::{CppServer, run_cpp_client};
-use crate::crate_peer;
+use crate::crate_peer::{self, Wire};
 use crate::pattern::FILE_BYTES;
 
 #[test]
@@ -48,7 +48,11 @@ pub fn check_cpp_client_lines(lines: &[String]) {
 
 /// Everything the `capnp-rpc` crate's client does, against the server at `port`.
 pub async fn check_crate_client(port: u16) {
-    let files = crate_peer::connect(port).await;
+    check_crate_client_over(Wire::Plain, port).await;
+}
+
+pub async fn check_crate_client_over(wire: Wire, port: u16) {
+    let files = crate_peer::connect_over(wire, port).await;
     let (total, handle) = crate_peer::upload(&files, "from-crate.bin", FILE_BYTES, FILE_BYTES)
         .await
         .unwrap();

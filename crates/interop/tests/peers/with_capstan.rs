@@ -1,5 +1,6 @@
 //! Capstan's server and client with each of the others.
 
+use capstan_net::Options;
 use capstan_rpc::Error;
 use sha2::{Digest, Sha256};
 use tokio::task::LocalSet;
@@ -8,9 +9,9 @@ use upload_server::files_capnp::files;
 
 use crate::capstan_peer::{self, CapstanServer};
 use crate::cpp_peer::{CppServer, run_cpp_client};
-use crate::crate_peer;
+use crate::crate_peer::{self, Wire};
 use crate::pattern::{FILE_BYTES, pattern_chunks};
-use crate::references::{check_cpp_client_lines, check_crate_client};
+use crate::references::{check_cpp_client_lines, check_crate_client, check_crate_client_over};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cpp_client_and_capstan_server() {
@@ -46,6 +47,39 @@ async fn capstan_client_and_crate_server() {
 async fn capstan_client_and_capstan_server() {
     let server = CapstanServer::start().await;
     check_capstan_client(server.port).await;
+    check_uploads(&server, "from-capstan.bin");
+}
+
+/// The crate's own packing, and ours in its place.
+const PACKED: [Wire; 2] = [Wire::Packed, Wire::PackedByCapstan];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn crate_client_and_capstan_server_packed() {
+    for wire in PACKED {
+        let server = CapstanServer::start_with(Options::default().with_packed(true)).await;
+        LocalSet::new()
+            .run_until(check_crate_client_over(wire, server.port))
+            .await;
+        check_uploads(&server, "from-crate.bin");
+    }
+}
+
+#[tokio::test]
+async fn capstan_client_and_crate_server_packed() {
+    for wire in PACKED {
+        let task = async {
+            let port = crate_peer::serve_over(wire).await;
+            check_capstan_client_with(Options::default().with_packed(true), port).await;
+        };
+        LocalSet::new().run_until(task).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn capstan_client_and_capstan_server_packed() {
+    let packed = Options::default().with_packed(true);
+    let server = CapstanServer::start_with(packed.clone()).await;
+    check_capstan_client_with(packed, server.port).await;
     check_uploads(&server, "from-capstan.bin");
 }
 
@@ -91,7 +125,11 @@ async fn a_client_that_goes_away_leaves_a_partial_upload() {
 
 /// Everything Capstan's client does, against the server at `port`.
 async fn check_capstan_client(port: u16) {
-    let connection = capstan_peer::connect(port).await;
+    check_capstan_client_with(Options::default(), port).await;
+}
+
+async fn check_capstan_client_with(options: Options, port: u16) {
+    let connection = capstan_peer::connect(port, options).await;
     let files: files::Client = connection.bootstrap();
     let name = "from-capstan.bin";
     let uploaded = capstan_peer::upload(&files, name, FILE_BYTES, FILE_BYTES).await;

@@ -156,32 +156,72 @@ async fn bytes_that_are_no_message_end_a_tcp_connection() {
     };
     let server = Server::start_with(Network::Tcp, options).await;
     let too_long = [0, 0, 0, 0, 0, 0, 1, 0];
-    for (garbage, why) in [
-        (b"GET / HTTP/1.1\r\n\r\n".as_slice(), "segments"),
-        (&too_long, "524296 bytes"),
-    ] {
+    send_garbage(
+        &server,
+        &[
+            (b"GET / HTTP/1.1\r\n\r\n", "segments"),
+            (&too_long, "524296 bytes"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn packed_bytes_that_are_no_message_end_a_tcp_connection() {
+    let options = Options {
+        max_message_bytes: 10_000,
+        ..Options::default()
+    };
+    let server = Server::start_with(Network::PackedTcp, options).await;
+    let too_long = [0x40, 1];
+    let plain = [0xff; 20];
+    send_garbage(
+        &server,
+        &[
+            (&too_long, "claims a message of 65536 words"),
+            (&plain, "segments"),
+        ],
+    )
+    .await;
+}
+
+/// Each piece ends its connection, and the server says why in the text of an Abort.
+async fn send_garbage(server: &Server, cases: &[(&[u8], &str)]) {
+    for (garbage, why) in cases {
         let mut socket = TcpStream::connect(server.address).await.unwrap();
         socket.write_all(garbage).await.unwrap();
         let mut answer = Vec::new();
         socket.read_to_end(&mut answer).await.unwrap();
-        // The text of the Abort stands in it as it is.
+        if server.network == Network::PackedTcp {
+            answer = capstan_message::packed::unpack(&answer, 1 << 16).unwrap();
+        }
         assert!(
             String::from_utf8_lossy(&answer).contains(why),
             "{}",
             String::from_utf8_lossy(&answer)
         );
     }
-    assert_alive(&server).await;
+    assert_alive(server).await;
 }
 
 #[tokio::test]
 async fn a_peer_that_leaves_in_the_middle_of_a_message_is_gone() {
     let server = Server::start(Network::Tcp).await;
-    for part in [[0; 6].as_slice(), &[0, 0, 0, 0, 100, 0, 0, 0, 1, 2, 3]] {
+    leave_early(&server, &[&[0; 6], &[0, 0, 0, 0, 100, 0, 0, 0, 1, 2, 3]]).await;
+    let server = Server::start(Network::PackedTcp).await;
+    leave_early(
+        &server,
+        &[&[0], &[0x10], &[0x10, 2, 0xff, 1], &[0x10, 2, 0x00]],
+    )
+    .await;
+}
+
+async fn leave_early(server: &Server, parts: &[&[u8]]) {
+    for part in parts {
         let mut socket = TcpStream::connect(server.address).await.unwrap();
         socket.write_all(part).await.unwrap();
         socket.shutdown().await.unwrap();
         assert_eq!(socket.read(&mut [0; 16]).await.unwrap(), 0);
     }
-    assert_alive(&server).await;
+    assert_alive(server).await;
 }

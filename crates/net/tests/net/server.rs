@@ -17,9 +17,10 @@ use crate::trial_capnp::{streaming_byte_sink, trial};
 pub enum Network {
     WebSocket,
     Tcp,
+    PackedTcp,
 }
 
-pub const BOTH: [Network; 2] = [Network::WebSocket, Network::Tcp];
+pub const ALL: [Network; 3] = [Network::WebSocket, Network::Tcp, Network::PackedTcp];
 
 /// A running server. Aborting the task ends it with all its connections.
 pub struct Server {
@@ -57,6 +58,11 @@ impl Server {
                     .await
                     .unwrap(),
                 Network::Tcp => tcp::serve(listener, options, bootstrap).await.unwrap(),
+                Network::PackedTcp => {
+                    tcp::serve(listener, options.with_packed(true), bootstrap)
+                        .await
+                        .unwrap();
+                }
             }
         });
         Self {
@@ -77,6 +83,9 @@ impl Server {
                 websocket::connect(&format!("ws://{}/rpc", self.address), options).await
             }
             Network::Tcp => tcp::connect(&self.address.to_string(), options).await,
+            Network::PackedTcp => {
+                tcp::connect(&self.address.to_string(), options.with_packed(true)).await
+            }
         }
         .unwrap()
     }

@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::server::{BOTH, Ear, Server, Upload, echo, shared_bootstrap};
+use crate::server::{ALL, Ear, Server, Upload, echo, shared_bootstrap};
 use crate::trial_capnp::{streaming_byte_sink, trial};
 
 /// Streams this many bytes and returns their hash.
@@ -37,7 +37,7 @@ async fn upload(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_stream_arrives_whole() {
-    for network in BOTH {
+    for network in ALL {
         let mut server = Server::start(network).await;
         let connection = server.connect().await;
         let sink = connection
@@ -65,7 +65,7 @@ async fn a_large_stream_arrives_whole() {
 
 #[tokio::test]
 async fn a_window_smaller_than_a_chunk_is_slow_and_correct() {
-    for network in BOTH {
+    for network in ALL {
         let mut server = Server::start(network).await;
         let connection = server
             .connect_with(Options::default().with_window_bytes(1000))
@@ -84,7 +84,7 @@ async fn a_window_smaller_than_a_chunk_is_slow_and_correct() {
 
 #[tokio::test]
 async fn messages_larger_than_every_buffer_pass() {
-    for network in BOTH {
+    for network in ALL {
         let mut server = Server::start(network).await;
         let connection = server.connect().await;
         let sink = connection
@@ -103,7 +103,7 @@ async fn messages_larger_than_every_buffer_pass() {
 
 #[tokio::test]
 async fn many_calls_in_flight_are_all_answered() {
-    for network in BOTH {
+    for network in ALL {
         let server = Server::start(network).await;
         let connection = server.connect().await;
         let trial: trial::Client = connection.bootstrap();
@@ -125,7 +125,7 @@ async fn many_calls_in_flight_are_all_answered() {
 
 #[tokio::test]
 async fn the_server_can_call_the_client() {
-    for network in BOTH {
+    for network in ALL {
         let server = Server::start(network).await;
         let connection = server.connect().await;
         let mut request = connection.bootstrap::<trial::Client>().notify_request();
@@ -141,7 +141,7 @@ async fn the_server_can_call_the_client() {
 
 #[tokio::test]
 async fn failures_cross_the_network_and_leave_the_connection_usable() {
-    for network in BOTH {
+    for network in ALL {
         let server = Server::start(network).await;
         let connection = server.connect().await;
         let trial: trial::Client = connection.bootstrap();
@@ -170,7 +170,7 @@ async fn failures_cross_the_network_and_leave_the_connection_usable() {
 
 #[tokio::test]
 async fn a_server_that_dies_in_mid_stream_fails_the_stream() {
-    for network in BOTH {
+    for network in ALL {
         let mut server = Server::start(network).await;
         let connection = server.connect().await;
         let trial: trial::Client = connection.bootstrap();
@@ -212,7 +212,7 @@ async fn a_server_that_dies_in_mid_stream_fails_the_stream() {
 
 #[tokio::test]
 async fn a_client_that_leaves_in_mid_stream_leaves_a_partial_upload() {
-    for network in BOTH {
+    for network in ALL {
         let mut server = Server::start(network).await;
         let connection = server.connect().await;
         let trial: trial::Client = connection.bootstrap();
@@ -239,7 +239,7 @@ async fn a_client_that_leaves_in_mid_stream_leaves_a_partial_upload() {
 
 #[tokio::test]
 async fn dropping_a_connection_ends_it_at_the_server_too() {
-    for network in BOTH {
+    for network in ALL {
         let mut server = Server::start(network).await;
         let connection = server.connect().await;
         let trial: trial::Client = connection.bootstrap();

@@ -1,0 +1,433 @@
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::words::{
+    begins_run, gather, leading_literal_words, leading_zero_words, packed_bytes, run_goes_on,
+    tag_of,
+};
+use super::{Progress, max_packed_bytes};
+use crate::{Error, ErrorKind, Result, WORD_BYTES, Word};
+
+/// Packs a sequence of bytes that comes in any pieces into any room there is.
+///
+/// What it holds is bounded (some 2 KiB, inside): a run of words without zeros has its length in
+/// front, so it can only leave when it is over.
+///
+/// ```
+/// use capstan_message::packed::Packer;
+///
+/// let mut packer = Packer::new();
+/// let mut packed = Vec::new();
+/// packer.pack_to_vec(&[0, 0, 12, 0, 0], &mut packed);
+/// packer.pack_to_vec(&[34, 0, 0], &mut packed);
+/// packer.finish_to_vec(&mut packed)?;
+/// assert_eq!(packed, [0x24, 12, 34]);
+/// # Ok::<(), capstan_message::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Packer {
+    run: Run,
+    /// The start of a word whose other bytes have not come.
+    partial: [u8; WORD_BYTES],
+    partial_bytes: usize,
+    /// Either the words of an open run, from byte 1 on, or output that waits for room: `ready`.
+    held: [u8; HELD_BYTES],
+    ready_from: usize,
+    ready_to: usize,
+}
+
+/// What the tag before last began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Run {
+    None,
+    /// A zero word was written but not how many more there are.
+    Zeros(usize),
+    /// A word without zeros was written; so many more are held.
+    Literals(usize),
+}
+
+impl Run {
+    fn beginning(tag: u8) -> Self {
+        match tag {
+            0 => Self::Zeros(0),
+            _ => Self::Literals(0),
+        }
+    }
+}
+
+/// What [`Packer::flush`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flush {
+    /// Bytes put into the output.
+    pub written_bytes: usize,
+    /// Whether that was all. If not, there was too little room.
+    pub done: bool,
+}
+
+impl Packer {
+    /// A packer at the start of a word.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            run: Run::None,
+            partial: [0; WORD_BYTES],
+            partial_bytes: 0,
+            held: [0; HELD_BYTES],
+            ready_from: 0,
+            ready_to: 0,
+        }
+    }
+
+    /// Packs `input` into `output` until one of them ends. If all input was read, the packer may
+    /// still hold some of it, and wants [`Self::finish`] after the last piece. Output behind what
+    /// was written may have been overwritten.
+    pub fn pack(&mut self, input: &[u8], output: &mut [u8]) -> Progress {
+        let mut words = input;
+        let mut room = Room::new(output);
+        while self.drain(&mut room) {
+            if self.partial_bytes > 0 {
+                self.fill_partial(&mut words);
+                if self.partial_bytes < WORD_BYTES {
+                    break;
+                }
+                let word = self.partial;
+                let mut one = word.as_slice();
+                self.advance(&mut one, &mut room);
+                if one.is_empty() {
+                    self.partial_bytes = 0;
+                }
+            } else if words.len() >= WORD_BYTES {
+                self.advance(&mut words, &mut room);
+            } else if words.is_empty() {
+                break;
+            } else {
+                self.fill_partial(&mut words);
+                break;
+            }
+        }
+        Progress {
+            read_bytes: input.len() - words.len(),
+            written_bytes: room.used,
+        }
+    }
+
+    /// Ends the run that is open, if any, and hands out all whole words: where a reader must get all
+    /// that was packed so far, and between the segments of a message, because there are readers
+    /// that refuse runs which cross from one to the next.
+    pub fn flush(&mut self, output: &mut [u8]) -> Flush {
+        let mut written_bytes = self.pack(&[], output).written_bytes;
+        if !self.has_output() {
+            self.end_run();
+            let rest = output.get_mut(written_bytes..).unwrap_or_default();
+            written_bytes += self.drain_to(rest);
+        }
+        Flush {
+            written_bytes,
+            done: !self.has_output() && self.run == Run::None,
+        }
+    }
+
+    /// [`Self::flush`] for the end of the input.
+    ///
+    /// # Errors
+    /// When the input ended inside a word.
+    pub fn finish(&mut self, output: &mut [u8]) -> Result<Flush> {
+        let flush = self.flush(output);
+        if flush.done && self.partial_bytes > 0 {
+            return Err(Error::new(
+                ErrorKind::TrailingBytes,
+                format!(
+                    "only whole words can be packed, but the last has {} bytes",
+                    self.partial_bytes
+                ),
+            ));
+        }
+        Ok(flush)
+    }
+
+    /// Whether everything that was read has been written: nothing is held, no run is open.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.run == Run::None && self.partial_bytes == 0 && !self.has_output()
+    }
+
+    /// Packs all of `input`, appending to `output`.
+    pub fn pack_to_vec(&mut self, input: &[u8], output: &mut Vec<u8>) {
+        let mut rest = input;
+        let mut end = output.len();
+        output.reserve(max_packed_bytes(input.len()) / 2);
+        while !rest.is_empty() || self.has_output() {
+            // As much as is sure to be enough, or a piece that stays in the cache while it is written.
+            let worst = max_packed_bytes(rest.len()).saturating_add(self.held_bytes());
+            if output.len() < end + worst.min(LEAST_ROOM_BYTES) {
+                output.resize(end + worst.min(ROOM_BYTES), 0);
+            }
+            let progress = self.pack(rest, output.get_mut(end..).unwrap_or_default());
+            rest = rest.get(progress.read_bytes..).unwrap_or_default();
+            end += progress.written_bytes;
+        }
+        output.truncate(end);
+    }
+
+    /// As [`Self::flush`], appending to `output`.
+    pub fn flush_to_vec(&mut self, output: &mut Vec<u8>) {
+        self.pack_to_vec(&[], output);
+        self.end_run();
+        output.extend_from_slice(self.held.get(self.ready_from..self.ready_to).unwrap_or(&[]));
+        (self.ready_from, self.ready_to) = (0, 0);
+    }
+
+    /// As [`Self::finish`], appending to `output`.
+    ///
+    /// # Errors
+    /// When the input ended inside a word.
+    pub fn finish_to_vec(&mut self, output: &mut Vec<u8>) -> Result<()> {
+        self.flush_to_vec(output);
+        self.finish(&mut []).map(drop)
+    }
+
+    fn has_output(&self) -> bool {
+        self.ready_from < self.ready_to
+    }
+
+    /// The most that may have to leave before or behind what comes in next.
+    fn held_bytes(&self) -> usize {
+        let open = match self.run {
+            Run::Literals(count) => 1 + count * WORD_BYTES,
+            Run::Zeros(_) => 1,
+            Run::None => 0,
+        };
+        self.ready_to - self.ready_from + open + self.partial_bytes
+    }
+
+    /// Packs at least one whole word, or ends a run and holds it ready. Nothing is ready before.
+    fn advance(&mut self, words: &mut &[u8], room: &mut Room<'_>) {
+        match self.run {
+            Run::None => self.pack_words(words, room),
+            Run::Zeros(count) => {
+                let more = leading_zero_words(words.as_chunks().0, MAX_RUN_WORDS - count);
+                *words = words.get(more * WORD_BYTES..).unwrap_or_default();
+                self.run = Run::Zeros(count + more);
+                self.end_run_unless_open(words);
+            }
+            Run::Literals(count) => {
+                let more = leading_literal_words(words.as_chunks().0, MAX_RUN_WORDS - count);
+                let (run, rest) = words
+                    .split_at_checked(more * WORD_BYTES)
+                    .unwrap_or((words, &[]));
+                let start = 1 + count * WORD_BYTES;
+                if let Some(held) = self.held.get_mut(start..start + run.len()) {
+                    held.copy_from_slice(run);
+                }
+                *words = rest;
+                self.run = Run::Literals(count + more);
+                self.end_run_unless_open(words);
+            }
+        }
+    }
+
+    /// Packs words until there is no more room, or a run is open at the end of the input.
+    ///
+    /// A run of one word is packed like any other word, its length being the byte behind it: only
+    /// longer ones are worth a branch, which costs more than a word when it is not foreseen.
+    fn pack_words(&mut self, words: &mut &[u8], room: &mut Room<'_>) {
+        let (whole, tail) = words.as_chunks();
+        let mut rest = whole.iter();
+        let Some(first) = rest.next() else {
+            return;
+        };
+        // Local, so that they stay in registers.
+        let output = room.rest();
+        let mut used = 0;
+        let mut word = u64::from_le_bytes(*first);
+        let mut tag = tag_of(word);
+        loop {
+            let packed = gather(word, tag);
+            let Some(space) = space_for_word(output, used) else {
+                self.pack_one_word(tag, packed);
+                break;
+            };
+            let [tag_byte, bytes @ .., count_byte] = space;
+            *tag_byte = tag;
+            *bytes = packed.to_le_bytes();
+            *count_byte = 0;
+            used += packed_bytes(tag);
+            let Some(next) = rest.as_slice().first() else {
+                if begins_run(tag) {
+                    used -= 1;
+                    self.run = Run::beginning(tag);
+                }
+                break;
+            };
+            word = u64::from_le_bytes(*next);
+            let next_tag = tag_of(word);
+            if run_goes_on(tag, next_tag) {
+                let Some((run_bytes, behind)) = pack_run(tag, rest.as_slice(), output, used) else {
+                    used -= 1;
+                    self.run = Run::beginning(tag);
+                    break;
+                };
+                used += run_bytes;
+                rest = behind.iter();
+                let Some(next) = rest.next() else {
+                    break;
+                };
+                word = u64::from_le_bytes(*next);
+                tag = tag_of(word);
+            } else {
+                rest.next();
+                tag = next_tag;
+            }
+        }
+        room.used += used;
+        let read_bytes = words.len() - tail.len() - rest.as_slice().len() * WORD_BYTES;
+        *words = words.get(read_bytes..).unwrap_or_default();
+    }
+
+    /// For a word that does not fit the room.
+    #[cold]
+    fn pack_one_word(&mut self, tag: u8, packed: u64) {
+        let mut bytes = [0; 1 + WORD_BYTES];
+        let [tag_byte, behind @ ..] = &mut bytes;
+        *tag_byte = tag;
+        *behind = packed.to_le_bytes();
+        let length = packed_bytes(tag) - usize::from(begins_run(tag));
+        self.hold(bytes.get(..length).unwrap_or_default());
+        self.run = match tag {
+            0x00 => Run::Zeros(0),
+            0xff => Run::Literals(0),
+            _ => Run::None,
+        };
+    }
+
+    /// The run is over when another word follows it, or it can be no longer.
+    fn end_run_unless_open(&mut self, words: &[u8]) {
+        let (Run::Zeros(count) | Run::Literals(count)) = self.run else {
+            return;
+        };
+        if words.len() >= WORD_BYTES || count == MAX_RUN_WORDS {
+            self.end_run();
+        }
+    }
+
+    fn end_run(&mut self) {
+        match self.run {
+            Run::None => return,
+            Run::Zeros(count) => self.hold(&[count as u8]),
+            Run::Literals(count) => {
+                self.held[0] = count as u8;
+                (self.ready_from, self.ready_to) = (0, 1 + count * WORD_BYTES);
+            }
+        }
+        self.run = Run::None;
+    }
+
+    fn hold(&mut self, bytes: &[u8]) {
+        if let Some(held) = self.held.get_mut(..bytes.len()) {
+            held.copy_from_slice(bytes);
+            (self.ready_from, self.ready_to) = (0, bytes.len());
+        }
+    }
+
+    /// Hands out what is ready. Whether that was all.
+    #[inline]
+    fn drain(&mut self, room: &mut Room<'_>) -> bool {
+        if self.has_output() {
+            room.used += self.drain_to(room.rest());
+        }
+        !self.has_output()
+    }
+
+    fn drain_to(&mut self, output: &mut [u8]) -> usize {
+        let ready = self
+            .held
+            .get(self.ready_from..self.ready_to)
+            .unwrap_or_default();
+        let count = ready.len().min(output.len());
+        if let (Some(place), Some(ready)) = (output.get_mut(..count), ready.get(..count)) {
+            place.copy_from_slice(ready);
+        }
+        self.ready_from += count;
+        count
+    }
+
+    fn fill_partial(&mut self, words: &mut &[u8]) {
+        let missing = WORD_BYTES - self.partial_bytes;
+        let (piece, rest) = words.split_at_checked(missing).unwrap_or((words, &[]));
+        if let Some(place) = self
+            .partial
+            .get_mut(self.partial_bytes..self.partial_bytes + piece.len())
+        {
+            place.copy_from_slice(piece);
+        }
+        self.partial_bytes += piece.len();
+        *words = rest;
+    }
+}
+
+impl Default for Packer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The output and how much of it is in use.
+struct Room<'a> {
+    output: &'a mut [u8],
+    used: usize,
+}
+
+impl<'a> Room<'a> {
+    fn new(output: &'a mut [u8]) -> Self {
+        Self { output, used: 0 }
+    }
+
+    fn rest(&mut self) -> &mut [u8] {
+        self.output.get_mut(self.used..).unwrap_or_default()
+    }
+}
+
+/// Room for the most that a word takes, the length of its run included.
+#[inline(always)]
+fn space_for_word(output: &mut [u8], used: usize) -> Option<&mut [u8; 2 + WORD_BYTES]> {
+    output.get_mut(used..)?.first_chunk_mut()
+}
+
+/// Packs the words of a run behind its first, whose length is the last byte used so far. How many
+/// bytes that took, and the input behind the run; nothing if it may go on behind the input, or
+/// there is too little room.
+#[inline(never)]
+fn pack_run<'a>(
+    tag: u8,
+    rest: &'a [Word],
+    output: &mut [u8],
+    used: usize,
+) -> Option<(usize, &'a [Word])> {
+    let run = match tag {
+        0 => leading_zero_words(rest, MAX_RUN_WORDS),
+        _ => leading_literal_words(rest, MAX_RUN_WORDS),
+    };
+    let (words, behind) = rest.split_at_checked(run)?;
+    if run < MAX_RUN_WORDS && behind.is_empty() {
+        return None;
+    }
+    let mut run_bytes = 0;
+    if tag != 0 {
+        run_bytes = run * WORD_BYTES;
+        output
+            .get_mut(used..used + run_bytes)?
+            .copy_from_slice(words.as_flattened());
+    }
+    *output.get_mut(used - 1)? = run as u8;
+    Some((run_bytes, behind))
+}
+
+/// Words that a run may have behind its first.
+const MAX_RUN_WORDS: usize = 255;
+
+/// The length and the words of the longest run.
+const HELD_BYTES: usize = 1 + MAX_RUN_WORDS * WORD_BYTES;
+
+/// Vectors grow by so much at a time, and when they have less room than the other.
+const ROOM_BYTES: usize = 16 * 1024;
+const LEAST_ROOM_BYTES: usize = 4 * 1024;

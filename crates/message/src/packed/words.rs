@@ -1,0 +1,256 @@
+//! Packing one word, with a few operations on all of its bytes at once.
+//!
+//! Moving the non-zero bytes of a word together is compressing a bit vector, on bytes (Warren,
+//! *Hacker's Delight*, 7-4): a byte that has to move `d` places moves by the binary digits of `d`,
+//! one digit for all bytes at a time. Which bytes move in which step follows from the tag, so the
+//! masks are in a table.
+
+use crate::{WORD_BYTES, Word};
+
+/// Bit *n* is set when byte *n* of the word is not zero.
+#[inline(always)]
+pub(super) fn tag_of(word: u64) -> u8 {
+    // Brings bit 8n + 7 to bit 56 + n. No two of the sum's terms meet, so nothing carries.
+    ((nonzero_bytes(word) & HIGH_BITS).wrapping_mul(0x0002_0408_1020_4081) >> 56) as u8
+}
+
+/// The bytes that the tag names, moved together to the low end. The other bytes must be zero.
+#[inline(always)]
+pub(super) fn gather(word: u64, tag: u8) -> u64 {
+    let [by_one, by_two, by_four, _] = masks_of(tag);
+    let moving = word & by_one;
+    let word = (word ^ moving) | (moving >> 8);
+    let moving = word & by_two;
+    let word = (word ^ moving) | (moving >> 16);
+    let moving = word & by_four;
+    (word ^ moving) | (moving >> 32)
+}
+
+/// The reverse: the low bytes, moved to the places that the tag names. Those past the last are ignored.
+#[inline(always)]
+pub(super) fn scatter(bytes: u64, tag: u8) -> u64 {
+    let [by_one, by_two, by_four, nonzero] = masks_of(tag);
+    let bytes = bytes ^ ((bytes ^ (bytes << 32)) & by_four);
+    let bytes = bytes ^ ((bytes ^ (bytes << 16)) & by_two);
+    let bytes = bytes ^ ((bytes ^ (bytes << 8)) & by_one);
+    bytes & nonzero
+}
+
+/// Bytes of the tag, of the bytes it names, and of the length of its run if it has one.
+#[inline(always)]
+pub(super) fn packed_bytes(tag: u8) -> usize {
+    PACKED_BYTES
+        .get(usize::from(tag))
+        .map_or(1, |bytes| usize::from(*bytes))
+}
+
+/// Whether the tag begins a run.
+#[inline(always)]
+pub(super) fn begins_run(tag: u8) -> bool {
+    tag.wrapping_add(1) < 2
+}
+
+/// Whether the tag begins a run to which a word belongs that would have the tag `next`.
+#[inline(always)]
+pub(super) fn run_goes_on(tag: u8, next: u8) -> bool {
+    let begins = BEGINS.get(usize::from(tag)).copied().unwrap_or(0);
+    let extends = EXTENDS.get(usize::from(next)).copied().unwrap_or(0);
+    begins & extends != 0
+}
+
+/// How many words at the start are zero, at most `limit`.
+#[inline]
+pub(super) fn leading_zero_words(words: &[Word], limit: usize) -> usize {
+    let words = words.get(..limit).unwrap_or(words);
+    let (blocks, rest) = words.as_chunks::<4>();
+    let mut count = 0;
+    for block in blocks {
+        let [a, b, c, d] = block.map(u64::from_le_bytes);
+        if a | b | c | d != 0 {
+            // Without branches, because where in the block the run ends cannot be foretold.
+            let zeros = [a == 0, a | b == 0, a | b | c == 0];
+            return count + zeros.into_iter().map(usize::from).sum::<usize>();
+        }
+        count += 4;
+    }
+    count
+        + rest
+            .iter()
+            .take_while(|word| **word == [0; WORD_BYTES])
+            .count()
+}
+
+/// How many words at the start have at most one zero byte, at most `limit`.
+#[inline]
+pub(super) fn leading_literal_words(words: &[Word], limit: usize) -> usize {
+    let words = words.get(..limit).unwrap_or(words);
+    let (blocks, rest) = words.as_chunks::<4>();
+    let mut count = 0;
+    for block in blocks {
+        // Most blocks have no zero at all, which takes few operations on all of their bytes.
+        let zeros = block
+            .as_flattened()
+            .iter()
+            .fold(0, |any, byte| any | u8::from(*byte == 0));
+        if zeros != 0
+            && let Some(end) = block.iter().position(|word| ends_literals(*word))
+        {
+            return count + end;
+        }
+        count += 4;
+    }
+    count
+        + rest
+            .iter()
+            .take_while(|word| !ends_literals(**word))
+            .count()
+}
+
+/// Whether the word has two zero bytes or more.
+#[inline(always)]
+fn ends_literals(word: Word) -> bool {
+    let zeros = !nonzero_bytes(u64::from_le_bytes(word)) & HIGH_BITS;
+    zeros & zeros.wrapping_sub(1) != 0
+}
+
+/// The high bit of each byte tells whether the byte is not zero; the other bits mean nothing.
+#[inline(always)]
+fn nonzero_bytes(word: u64) -> u64 {
+    // The sum overflows into the high bit if any of the seven lower ones is set, and never beyond.
+    ((word & !HIGH_BITS) + !HIGH_BITS) | word
+}
+
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+
+/// A table with an entry for each tag, which starts as the entry for tag 0.
+macro_rules! by_tag {
+    ($entry:ty, |$tag:ident| $value:expr) => {{
+        let $tag = 0usize;
+        let mut table: [$entry; 256] = [$value; 256];
+        let mut $tag = 0usize;
+        while $tag < 256 {
+            #[allow(clippy::indexing_slicing, reason = "evaluated when compiling")]
+            {
+                table[$tag] = $value;
+            }
+            $tag += 1;
+        }
+        table
+    }};
+}
+
+/// Where bytes are that move by one, by two and by four places, at the end of the move that is
+/// further up; and all places that are not zero.
+type Masks = [u64; 4];
+
+#[inline(always)]
+fn masks_of(tag: u8) -> Masks {
+    MASKS.get(usize::from(tag)).copied().unwrap_or([0; 4])
+}
+
+static MASKS: [Masks; 256] = by_tag!(Masks, |tag| make_masks(tag));
+
+static PACKED_BYTES: [u8; 256] = by_tag!(u8, |tag| match tag.count_ones() as u8 {
+    0 => 2,
+    8 => 10,
+    bytes => 1 + bytes,
+});
+
+/// Runs of zeros are of words that are all zero, and runs of literals begin with a word without
+/// zeros and go on with words that have at most one.
+const ZEROS: u8 = 1;
+const LITERALS: u8 = 2;
+
+static BEGINS: [u8; 256] = by_tag!(u8, |tag| match tag.count_ones() {
+    0 => ZEROS,
+    8 => LITERALS,
+    _ => 0,
+});
+
+static EXTENDS: [u8; 256] = by_tag!(u8, |tag| match tag.count_ones() {
+    0 => ZEROS,
+    7 | 8 => LITERALS,
+    _ => 0,
+});
+
+const fn make_masks(tag: usize) -> Masks {
+    let mut masks = [0; 4];
+    let mut packed_at = 0;
+    let mut place = 0;
+    while place < WORD_BYTES {
+        if tag >> place & 1 == 1 {
+            let distance = place - packed_at;
+            let mut digit = 0;
+            while digit < 3 {
+                if distance >> digit & 1 == 1 {
+                    // Gathering starts with the smallest step and scattering with the largest. At
+                    // the upper end of this digit's move, the smaller ones are gone in the first
+                    // case and to come in the second: the same place.
+                    let upper = packed_at + (distance >> digit << digit);
+                    #[allow(clippy::indexing_slicing, reason = "evaluated when compiling")]
+                    {
+                        masks[digit] |= byte_mask(upper);
+                    }
+                }
+                digit += 1;
+            }
+            masks[3] |= byte_mask(place);
+            packed_at += 1;
+        }
+        place += 1;
+    }
+    masks
+}
+
+const fn byte_mask(place: usize) -> u64 {
+    0xff << (8 * place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tag_gathers_and_scatters() {
+        for tag in 0..=255u8 {
+            let places: Vec<u32> = (0..8).filter(|place| tag >> place & 1 == 1).collect();
+            for fill in [0x01, 0x80, 0xff, 0x7f] {
+                let mut word = 0;
+                let mut packed = 0;
+                for (index, place) in (0u32..).zip(&places) {
+                    let byte = if fill == 0x01 {
+                        u64::from(*place) + 1
+                    } else {
+                        fill
+                    };
+                    word |= byte << (8 * place);
+                    packed |= byte << (8 * index);
+                }
+                assert_eq!(tag_of(word), tag, "{word:#x}");
+                let run = usize::from(tag == 0 || tag == 0xff);
+                assert_eq!(packed_bytes(tag), 1 + places.len() + run);
+                assert_eq!(begins_run(tag), run == 1);
+                assert_eq!(gather(word, tag), packed, "{word:#x}");
+                let behind = u64::MAX.checked_shl(8 * places.len() as u32).unwrap_or(0);
+                assert_eq!(scatter(packed | behind, tag), word, "{word:#x}");
+            }
+        }
+    }
+
+    #[test]
+    fn runs_end_where_they_should() {
+        for length in 0..40 {
+            let mut bytes = vec![0; 8 * length];
+            assert_eq!(leading_zero_words(bytes.as_chunks().0, 255), length);
+            assert_eq!(leading_zero_words(bytes.as_chunks().0, 7), length.min(7));
+            bytes.extend([0, 0, 0, 0, 0, 0, 0, 1]);
+            assert_eq!(leading_zero_words(bytes.as_chunks().0, 255), length);
+
+            let mut bytes = [1, 0, 0xff, 0x80, 5, 6, 7, 8].repeat(length);
+            assert_eq!(leading_literal_words(bytes.as_chunks().0, 255), length);
+            assert_eq!(leading_literal_words(bytes.as_chunks().0, 7), length.min(7));
+            bytes.extend([1, 0, 3, 4, 5, 6, 7, 0]);
+            assert_eq!(leading_literal_words(bytes.as_chunks().0, 255), length);
+        }
+    }
+}
