@@ -125,6 +125,7 @@ impl Unpacker {
 
     /// Input bytes that must come before `wanted_bytes` more are out and their last run is read to
     /// its end: never more than there are, so that a reader can ask for them and get no others.
+    #[cfg(feature = "std")]
     pub(crate) fn missing_bytes(&self, wanted_bytes: usize) -> usize {
         let (now, out) = match self.state {
             State::Tag => (0, self.held_bytes),
@@ -388,6 +389,7 @@ fn put_literals(rest: &mut [u8], bytes: usize, source: &[u8]) -> bool {
 /// The most bytes that a tag can have with it, its own and the length of its run included.
 const TAGGED_BYTES: usize = 2 + WORD_BYTES;
 
+#[cfg(feature = "std")]
 const LONGEST_RUN_BYTES: usize = 256 * WORD_BYTES;
 
 const SHORT_RUN_BYTES: usize = 32;

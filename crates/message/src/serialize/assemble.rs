@@ -1,8 +1,8 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{BufferSegments, OwnedSegments, parse_table, segment_count, table_bytes, truncated};
-use crate::message::{Reader, ReaderOptions};
+use super::{parse_table, segment_count, table_bytes, truncated};
+use crate::message::ReaderOptions;
 use crate::{ErrorKind, Result, WORD_BYTES};
 
 /// Puts one framed message together from whatever pieces come. It asks for no byte that is not
@@ -102,6 +102,7 @@ impl Assembler {
     }
 
     /// Bytes that are missing, as far as is known.
+    #[cfg(feature = "std")]
     pub(crate) fn missing_bytes(&self) -> usize {
         self.goal_bytes - self.filled_bytes
     }
@@ -123,17 +124,6 @@ impl Assembler {
         Some(core::mem::replace(self, Self::new(options)).frame)
     }
 
-    /// The message, if it is whole.
-    pub(crate) fn into_message(mut self) -> Result<Reader<OwnedSegments>> {
-        match self.take_frame() {
-            Some(frame) => {
-                let segments = BufferSegments::new(frame, self.options)?;
-                Ok(Reader::new(segments, self.options))
-            }
-            None => Err(self.truncated()),
-        }
-    }
-
     /// For when no more bytes come. Absurd counts of segments are the better reason, if half a word
     /// came and says so.
     #[cold]
@@ -146,6 +136,20 @@ impl Assembler {
             return error;
         }
         truncated(self.filled_bytes, self.goal_bytes)
+    }
+}
+
+#[cfg(feature = "std")]
+impl Assembler {
+    /// The message, if it is whole.
+    pub(crate) fn into_message(mut self) -> Result<crate::message::Reader<super::OwnedSegments>> {
+        match self.take_frame() {
+            Some(frame) => {
+                let segments = super::BufferSegments::new(frame, self.options)?;
+                Ok(crate::message::Reader::new(segments, self.options))
+            }
+            None => Err(self.truncated()),
+        }
     }
 }
 
