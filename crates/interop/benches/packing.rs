@@ -44,7 +44,7 @@ fn cases() -> Vec<(&'static str, Vec<u8>)> {
         ("zeros", blob(1 << 20, |_| 0)),
         (
             "one byte in 100",
-            blob(1 << 20, |random| u8::from(random() % 100 == 0)),
+            blob(1 << 20, |random| u8::from(random().is_multiple_of(100))),
         ),
     ]
 }
@@ -175,7 +175,7 @@ fn fill_car(mut car: StructBuilder<'_>, random: &mut impl FnMut() -> u64) {
         car.set_data_field(field, value as u8);
     }
     for flag in 24..30 {
-        car.set_bool_field(flag, random() % 2 == 0);
+        car.set_bool_field(flag, random().is_multiple_of(2));
     }
     for field in 2..8 {
         car.set_data_field(field, (100 + random() % 400) as u16);
@@ -193,7 +193,7 @@ fn fill_car(mut car: StructBuilder<'_>, random: &mut impl FnMut() -> u64) {
         let mut wheel = wheels.reborrow().get_struct_element(index);
         wheel.set_data_field(0, (15 + random() % 5) as u16);
         wheel.set_data_field(1, 28.0_f32 + (random() % 10) as f32);
-        wheel.set_bool_field(16, random() % 2 == 0);
+        wheel.set_bool_field(16, random().is_multiple_of(2));
     }
     let size = StructSize {
         data: 3,
@@ -203,7 +203,7 @@ fn fill_car(mut car: StructBuilder<'_>, random: &mut impl FnMut() -> u64) {
     engine.set_data_field(0, (100 + random() % 300) as u16);
     engine.set_data_field(2, 4 + (random() % 3) as u8);
     engine.set_data_field(1, (1000 + random() % 7000) as u32);
-    engine.set_bool_field(24, random() % 2 == 0);
+    engine.set_bool_field(24, random().is_multiple_of(2));
     let mut gears = engine
         .get_pointer_field_mut(0)
         .init_list(ElementSize::TwoBytes, 5);
