@@ -262,6 +262,20 @@ impl Packer {
             word = u64::from_le_bytes(*next);
             let next_tag = tag_of(word);
             if run_goes_on(tag, next_tag) {
+                if tag == 0
+                    && let Some(run) = short_zero_run(rest.as_slice())
+                {
+                    if let Some(count) = output.get_mut(used - 1) {
+                        *count = run as u8;
+                    }
+                    rest = rest.as_slice().get(run..).unwrap_or_default().iter();
+                    let Some(next) = rest.next() else {
+                        break;
+                    };
+                    word = u64::from_le_bytes(*next);
+                    tag = tag_of(word);
+                    continue;
+                }
                 let Some((run_bytes, behind)) = pack_run(tag, rest.as_slice(), output, used) else {
                     used -= 1;
                     self.run = Run::beginning(tag);
@@ -391,6 +405,15 @@ impl<'a> Room<'a> {
 #[inline(always)]
 fn space_for_word(output: &mut [u8], used: usize) -> Option<&mut [u8; 2 + WORD_BYTES]> {
     output.get_mut(used..)?.first_chunk_mut()
+}
+
+/// The length of a run of zeros that is over within four words.
+#[inline(always)]
+fn short_zero_run(rest: &[Word]) -> Option<usize> {
+    let [a, b, c, d] = rest.first_chunk::<4>()?.map(u64::from_le_bytes);
+    // Without branches, because where the run ends cannot be foretold.
+    let zeros = [a == 0, a | b == 0, a | b | c == 0];
+    (a | b | c | d != 0).then(|| zeros.into_iter().map(usize::from).sum())
 }
 
 /// Packs the words of a run behind its first, whose length is the last byte used so far. How many
