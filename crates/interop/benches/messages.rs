@@ -114,12 +114,15 @@ fn main() {
         contest!("carsales object", carsales::Carsales, object, 200),
         contest!("carsales bytes", carsales::Carsales, bytes, 200),
         contest!("carsales stream", carsales::Carsales, stream, 200),
+        contest!("carsales packed", carsales::Carsales, packed, 200),
         contest!("catrank object", catrank::Catrank, object, 20),
         contest!("catrank bytes", catrank::Catrank, bytes, 20),
         contest!("catrank stream", catrank::Catrank, stream, 20),
+        contest!("catrank packed", catrank::Catrank, packed, 20),
         contest!("eval object", eval::Eval, object, 1000),
         contest!("eval bytes", eval::Eval, bytes, 1000),
         contest!("eval stream", eval::Eval, stream, 1000),
+        contest!("eval packed", eval::Eval, packed, 1000),
     ];
     println!("machine   {}", machine());
     println!("command   cargo bench -p capstan-interop --bench messages");

@@ -75,3 +75,24 @@ pub fn stream<C: Case>(random: &mut Random, tally: &mut Tally) -> api::Result<()
     tally.wire = wire;
     Ok(())
 }
+
+/// Messages are framed, packed, and unpacked from the buffer.
+pub fn packed<C: Case>(random: &mut Random, tally: &mut Tally) -> api::Result<()> {
+    let options = api::message::ReaderOptions::new();
+    let mut wire = std::mem::take(&mut tally.wire);
+    wire.clear();
+    let mut request = api::message::Builder::new_default();
+    let expected = C::fill(random, request.init_root());
+    api::serialize_packed::write_message(&mut wire, &request)?;
+    let request_bytes = wire.len();
+
+    let received = api::serialize_packed::read_message(&wire[..], options)?;
+    let mut response = api::message::Builder::new_default();
+    C::answer(received.get_root()?, response.init_root())?;
+    api::serialize_packed::write_message(&mut wire, &response)?;
+
+    let received = api::serialize_packed::read_message(&wire[request_bytes..], options)?;
+    tally.count(C::check(received.get_root()?, &expected)?, wire.len());
+    tally.wire = wire;
+    Ok(())
+}

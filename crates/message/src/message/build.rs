@@ -137,12 +137,10 @@ impl<A: Allocator> Builder<A> {
 
     /// The segments in order.
     pub fn get_segments_for_output(&self) -> Vec<&[u8]> {
-        self.arena
-            .segments
-            .buffers
-            .iter()
-            .map(SegmentBuffer::content)
-            .collect()
+        let buffers = &self.arena.segments.buffers;
+        let mut segments = Vec::with_capacity(buffers.len());
+        segments.extend(buffers.iter().map(SegmentBuffer::content));
+        segments
     }
 
     /// Words in use in all segments.
