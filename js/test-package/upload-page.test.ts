@@ -28,7 +28,10 @@ describe("the upload page in Chromium", () => {
     const page = await browser.newPage();
     await page.goto(`${server.url}/`);
     await page.locator("#picker").setInputFiles(sample.path);
-    await expect.poll(() => page.locator("#hash-there").textContent(), { timeout: 30_000 }).toBe(sample.sha256);
+    const status = page.locator("#status");
+    // The page's own words: where the upload failed, they say why.
+    await expect.poll(() => status.textContent(), { timeout: 30_000 }).toBe("Sent. The two SHA-256 match.");
+    expect(await page.locator("#hash-there").textContent()).toBe(sample.sha256);
     expect(await page.locator("#hash-here").textContent()).toBe(sample.sha256);
     expect(await server.outcome(sample.name)).toMatchObject({ event: "upload_done", bytes: sample.size, sha256: sample.sha256 });
     await page.close();
