@@ -82,7 +82,7 @@ fn wasm_target() -> Result<(), Failure> {
 
 /// wasm-pack and wasm-bindgen as Cargo.lock pins them, linked into one binary and reached through links.
 fn wasm_tools() -> Result<(), Failure> {
-    let binary = workspace::cargo_output("debug").join("wasm-tools");
+    let binary = workspace::cargo_output("wasm-tools").join("wasm-tools");
     let manifest_dir = workspace::root().join("crates/xtask");
     let stamp = Stamp::new("wasm-tools")
         .text(&workspace::locked_crate("wasm-bindgen-cli")?)
@@ -97,7 +97,8 @@ fn wasm_tools() -> Result<(), Failure> {
                 process::run(
                     "building wasm-pack and wasm-bindgen",
                     tools::cargo()
-                        .args(["build", "--package", "xtask", "--features", "tools"])
+                        .args(["build", "--profile", "wasm-tools"])
+                        .args(["--package", "xtask", "--features", "tools"])
                         .args(["--bin", "wasm-tools"]),
                 )
             },
