@@ -9,8 +9,9 @@ const ByteSink$write$Params = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$ByteSink$write$Params,
   decode: decode$ByteSink$write$Params,
-  layout: () => [$.DATA, 0],
-  soleField: { name: "chunk", kind: "data" },
+  fields: () => [
+    { name: "chunk", type: $.DATA, at: 0 },
+  ],
 });
 
 const ByteSink$end$Params = /* @__PURE__ */ $.struct({
@@ -29,6 +30,9 @@ const ByteSink$end$Results = /* @__PURE__ */ $.struct({
   pointers: 0,
   encode: encode$ByteSink$end$Results,
   decode: decode$ByteSink$end$Results,
+  fields: () => [
+    { name: "total", type: $.U64, at: 0 },
+  ],
 });
 
 export const ByteSink = /* @__PURE__ */ $.iface({
@@ -47,7 +51,10 @@ const Files$Entry = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Files$Entry,
   decode: decode$Files$Entry,
-  layout: () => [$.TEXT, 0],
+  fields: () => [
+    { name: "name", type: $.TEXT, at: 0 },
+    { name: "size", type: $.U64, at: 0 },
+  ],
 });
 
 const Files$Handle = /* @__PURE__ */ $.iface({
@@ -63,7 +70,10 @@ const Files$create$Params = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Files$create$Params,
   decode: decode$Files$create$Params,
-  layout: () => [$.TEXT, 0],
+  fields: () => [
+    { name: "name", type: $.TEXT, at: 0 },
+    { name: "size", type: $.U64, at: 0 },
+  ],
 });
 
 const Files$create$Results = /* @__PURE__ */ $.struct({
@@ -73,8 +83,10 @@ const Files$create$Results = /* @__PURE__ */ $.struct({
   pointers: 2,
   encode: encode$Files$create$Results,
   decode: decode$Files$create$Results,
-  layout: () => [$.CAP, 0, $.CAP, 1],
-  pipeline: () => [{ name: "sink", pointer: 0, iface: () => ByteSink }, { name: "handle", pointer: 1, iface: () => Files$Handle }],
+  fields: () => [
+    { name: "sink", type: $.CAP, at: 0, of: ByteSink },
+    { name: "handle", type: $.CAP, at: 1, of: Files$Handle },
+  ],
 });
 
 const Files$list$Params = /* @__PURE__ */ $.struct({
@@ -93,8 +105,9 @@ const Files$list$Results = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Files$list$Results,
   decode: decode$Files$list$Results,
-  layout: () => [$.LIST, 0, $.STRUCT, Files$Entry],
-  soleField: { name: "entries", kind: "pointer" },
+  fields: () => [
+    { name: "entries", type: $.LIST, at: 0, of: { type: $.STRUCT, of: Files$Entry } },
+  ],
 });
 
 const Files$read$Params = /* @__PURE__ */ $.struct({
@@ -104,7 +117,10 @@ const Files$read$Params = /* @__PURE__ */ $.struct({
   pointers: 2,
   encode: encode$Files$read$Params,
   decode: decode$Files$read$Params,
-  layout: () => [$.CAP, 0, $.CAP, 1],
+  fields: () => [
+    { name: "handle", type: $.CAP, at: 0, of: Files$Handle },
+    { name: "into", type: $.CAP, at: 1, of: ByteSink },
+  ],
 });
 
 const Files$read$Results = /* @__PURE__ */ $.struct({

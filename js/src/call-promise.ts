@@ -6,8 +6,9 @@ import { drain } from "./events.js";
 import { NONE, takePayload } from "./payload.js";
 import { handled, type Pending } from "./pending.js";
 import { writeList } from "./report.js";
-import type { InterfaceDescriptor, PipelineField } from "./seam/descriptor.js";
+import type { InterfaceDescriptor } from "./seam/descriptor.js";
 import { decodeContent } from "./seam/incoming.js";
+import { type PipelineField, pipelineOf } from "./seam/pipeline.js";
 import { dispose } from "./symbols.js";
 
 export type CallPromiseClass = new (executor: (resolve: (value: unknown) => void, reject: (error: unknown) => void) => void) => Promise<unknown>;
@@ -139,7 +140,7 @@ function valueAt(value: unknown, names: readonly string[]): unknown {
 /** The class of a method's call promises: promises with a getter for each way to a capability. */
 function promiseClassOf(method: BoundMethod): CallPromiseClass | null {
   if (method.promiseClass !== undefined) return method.promiseClass;
-  const fields = method.results?.().$.pipeline() ?? [];
+  const fields = method.results === undefined ? [] : pipelineOf(method.results());
   if (fields.length === 0) {
     method.promiseClass = null;
     return null;

@@ -1,6 +1,7 @@
 import { isBuffer, isDetached } from "./buffers.js";
 import { type BoundMethod, methodsOf } from "./call.js";
 import { ClientBase, release, shortName, theClient } from "./client.js";
+import { DATA, isPointer } from "./seam/fields.js";
 import type { CallOptions } from "./types.js";
 
 /** The names of a client's streamed methods. */
@@ -138,8 +139,8 @@ function inferMethods(
   };
   const write = options.write === undefined ? theOnly(methods, name) : named(options.write);
   if (!write.streaming) throw new TypeError(`writable(): ${write.label} is not a streaming method (-> stream)`);
-  const { soleField } = write.params().$;
-  if (soleField === undefined) {
+  const [field, ...others] = write.params().$.fields();
+  if (field === undefined || others.length > 0 || !isPointer(field.type)) {
     throw new TypeError(`writable(): ${write.label} must have exactly one parameter, of type Data or behind a pointer`);
   }
   let end: string | undefined;
@@ -155,7 +156,7 @@ function inferMethods(
     if (ending.streaming) throw new TypeError(`writable(): ${ending.label} is a streaming method; the ending one has to return`);
     end = ending.name;
   }
-  return { write: write.name, end, field: soleField.name, isData: soleField.kind === "data" };
+  return { write: write.name, end, field: field.name, isData: field.type === DATA };
 }
 
 function theOnly(methods: readonly BoundMethod[], name: string): BoundMethod {

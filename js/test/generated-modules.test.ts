@@ -5,6 +5,8 @@ import { decode, encode, init } from "../src/node.js";
 import type { AnyPointer, CallPromise } from "../src/codegen/v1.js";
 import * as js from "./generated/js/everything.capnp.js";
 import * as ts from "./generated/everything.capnp.js";
+import { DATA } from "../src/seam/fields.js";
+import { pipelineOf } from "../src/seam/pipeline.js";
 import { ByteSink, Files } from "./generated/files.capnp.js";
 
 await init();
@@ -29,15 +31,16 @@ describe("a generated module", () => {
     const [create] = Files.$.methods;
     expect(create).toMatchObject({ name: "create", ordinal: 0, streaming: false });
     expect(create?.params().$.name).toBe("files.capnp:Files.create$Params");
-    const pipelined = create?.results?.().$.pipeline() ?? [];
+    const pipelined = create?.results ? pipelineOf(create.results()) : [];
     expect(pipelined.map((field) => field.name)).toEqual(["sink", "handle"]);
     const [write, end] = ByteSink.$.methods;
     expect(write).toMatchObject({ streaming: true, results: undefined });
-    expect(write?.params().$.soleField).toEqual({ name: "chunk", kind: "data" });
+    expect(write?.params().$.fields()).toEqual([{ name: "chunk", type: DATA, at: 0 }]);
     expect(end?.streaming).toBe(false);
     expect(ts.Derived.$.extends()).toEqual([ts.Base]);
     expect(ts.Derived.$.methods.map(({ name, schemaName }) => [name, schemaName])[0]).toEqual(["then_", "then"]);
-    const [nested] = ts.Derived.$.methods[0]?.results?.().$.pipeline().slice(1) ?? [];
+    const results = ts.Derived.$.methods[0]?.results;
+    const [, nested] = results ? pipelineOf(results()) : [];
     if (!nested || !("fields" in nested)) throw new Error("the nested struct leads to a client");
     const [deeper, again] = nested.fields();
     expect(deeper).toMatchObject({ name: "deeper" });

@@ -1,3 +1,4 @@
+import { LIST, STRUCT } from "../src/seam/fields.js";
 import { runInNewContext } from "node:vm";
 import { expect, test, describe } from "vitest";
 import { CapnpError, decode, encode, init } from "../src/node.js";
@@ -573,12 +574,9 @@ function without<T>(value: T, left: unknown): T {
 const hex16 = (n: number): string => hexOf(Uint8Array.of(n & 255, n >> 8));
 const hex32 = (n: number): string => hexOf(Uint8Array.of(n & 255, (n >> 8) & 255, (n >> 16) & 255, (n >> 24) & 255));
 
-/** Where `inner` and the tag are in a Shape, as its own layout program says. */
-const shapeLayout = Shape.$.layout();
-const UNION = 7;
-const unionAt = shapeLayout.lastIndexOf(UNION, shapeLayout.indexOf(Shape));
-const tagOffset = shapeLayout[unionAt + 1] as number;
-const innerPointer = shapeLayout[shapeLayout.indexOf(Shape) - 1] as number;
+/** Where `inner` and the tag (in units of 16 bits) are in a Shape, as its own table of fields says. */
+const tagOffset = (Shape.$.tagAt ?? 0) / 2;
+const innerPointer = Shape.$.fields().find(({ name }) => name === "inner")?.at ?? 0;
 
 /** A struct with one list of structs, as generated code would describe it. */
 function ListOf(type: StructDescriptor): StructDescriptor<unknown[]> {
@@ -589,7 +587,7 @@ function ListOf(type: StructDescriptor): StructDescriptor<unknown[]> {
       dataWords: 0,
       pointers: 1,
       program: 0,
-      layout: () => [6, 0, 3, type],
+      fields: () => [{ name: "list", type: LIST, at: 0, of: { type: STRUCT, of: type } }],
       decode: (reader) => {
         const out = [];
         for (let n = reader.list(), p = reader.first; n > 0; n--, p += reader.step) out.push(type.$.decode(reader, p));

@@ -4,23 +4,29 @@
  */
 
 export { enumeration, iface, struct } from "../seam/descriptor.js";
-export type { EnumDescriptor, InterfaceDescriptor, PipelineField, StructDescriptor } from "../seam/descriptor.js";
+export type { EnumDescriptor, InterfaceDescriptor, StructDescriptor } from "../seam/descriptor.js";
 export {
   ANY,
-  BIT,
-  BYTE,
+  BOOL,
   CAP,
   DATA,
-  EIGHT_BYTES,
-  FOUR_BYTES,
+  ENUM,
+  F32,
+  F64,
+  GROUP,
+  I16,
+  I32,
+  I64,
+  I8,
   LIST,
-  OPTIONAL_TEXT,
   STRUCT,
   TEXT,
-  TWO_BYTES,
-  UNION,
+  U16,
+  U32,
+  U64,
+  U8,
   VOID,
-} from "../seam/layout.js";
+} from "../seam/fields.js";
 /** Marks the types of clients with the interfaces they have. It exists for the type checker only. */
 export declare const interfaces: unique symbol;
 

@@ -1,3 +1,4 @@
+import type { Field } from "./fields.js";
 import type { Reader } from "./reader.js";
 import type { Writer } from "./writer.js";
 
@@ -24,12 +25,6 @@ export interface EnumDescriptor<Name extends string = string> {
   readonly $: EnumInfo<Name>;
 }
 
-/**
- * One entry of a struct's layout program: an operation, an operand or a struct referred to.
- * The program lists the pointer fields in the order in which the struct's decoder asks for them.
- */
-export type LayoutItem = number | StructDescriptor;
-
 export interface StructSource<Out, In> {
   readonly id: bigint;
   /** Such as `files.capnp:Files.Entry`. */
@@ -40,9 +35,10 @@ export interface StructSource<Out, In> {
   encode(writer: Writer, address: number, value: In): void;
   /** Builds a value from the struct whose data section is at `address`. */
   decode(reader: Reader, address: number): Out;
-  readonly layout?: () => readonly LayoutItem[];
-  readonly pipeline?: () => readonly PipelineField[];
-  readonly soleField?: SoleField;
+  /** In the order of the schema's text. A thunk, since types may refer to each other in circles. */
+  readonly fields?: () => readonly Field[];
+  /** Where the tag of the struct's own union is, in bytes into the data section. */
+  readonly tagAt?: number;
 }
 
 export interface StructInfo<Out = unknown, In = unknown> {
@@ -54,26 +50,15 @@ export interface StructInfo<Out = unknown, In = unknown> {
   // Method syntax on purpose: descriptors of particular types must pass where any descriptor will do.
   encode(writer: Writer, address: number, value: In): void;
   decode(reader: Reader, address: number): Out;
-  readonly layout: () => readonly LayoutItem[];
-  /** The fields through which capabilities can be reached before the struct has arrived. */
-  readonly pipeline: () => readonly PipelineField[];
-  /** Set when the struct is exactly one field that a stream could carry. */
-  readonly soleField: SoleField | undefined;
+  /** In the order of the schema's text; the same array each time. */
+  readonly fields: () => readonly Field[];
+  /** Where the tag of the struct's own union is, in bytes into the data section. */
+  readonly tagAt: number | undefined;
   /** Words to reserve for the next message of this type, learned from the ones before. */
   hintWords: number;
   /** The layout program's number in wasm, 0 while it is not registered. */
   program: number;
 }
-
-export interface SoleField {
-  readonly name: string;
-  readonly kind: "data" | "pointer";
-}
-
-export type PipelineField =
-  | { readonly name: string; readonly pointer: number; readonly iface: () => InterfaceDescriptor }
-  | { readonly name: string; readonly pointer: number; readonly fields: () => readonly PipelineField[] }
-  | { readonly name: string; readonly group: () => readonly PipelineField[] };
 
 export interface InterfaceSource {
   readonly id: bigint;
@@ -119,6 +104,7 @@ export function struct<Out, In, Members extends object = object>(
   source: StructSource<Out, In>,
   members?: Members,
 ): StructDescriptor<Out, In> & Members {
+  let fields: readonly Field[] | undefined;
   const info: StructInfo<Out, In> = {
     kind: "struct",
     id: source.id,
@@ -127,9 +113,8 @@ export function struct<Out, In, Members extends object = object>(
     pointers: source.pointers,
     encode: source.encode,
     decode: source.decode,
-    layout: source.layout ?? nothing,
-    pipeline: source.pipeline ?? nothing,
-    soleField: source.soleField,
+    fields: () => (fields ??= source.fields?.() ?? []),
+    tagAt: source.tagAt,
     hintWords: 0,
     program: 0,
   };

@@ -1,5 +1,30 @@
 import { seam_register } from "../../wasm/capstan_web.js";
-import type { LayoutItem, StructDescriptor, StructInfo } from "./descriptor.js";
+import type { StructDescriptor, StructInfo } from "./descriptor.js";
+import * as types from "./fields.js";
+
+/*
+ * Layout programs tell wasm which pointers of a struct the struct's decoder asks for, in its order.
+ *
+ * The same numbers stand in crates/web/src/seam/program.rs. Each operation but UNION and the scalar elements is followed
+ * by the index of a pointer when it is a field, then by its operand: STRUCT by the number of the struct's program, LIST
+ * by its element.
+ */
+
+const TEXT = 1;
+const DATA = 2;
+const STRUCT = 3;
+const CAP = 4;
+const ANY = 5;
+const LIST = 6;
+/** 16-bit offset of the tag, number of cases with pointers; each case as tag, number of items, items. */
+const UNION = 7;
+/** Text with a default: null is told apart from empty. */
+const OPTIONAL_TEXT = 8;
+
+/** Operations by type; 0 for what is not behind a pointer. */
+const BEHIND_POINTERS = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, TEXT, DATA, LIST, 0, STRUCT, CAP, ANY];
+/** Elements of lists by type: Void, bits, and 1, 2, 4 or 8 bytes; 0 for what is behind a pointer. */
+const IN_LISTS = [10, 11, 12, 13, 14, 15, 12, 13, 14, 15, 14, 15, 0, 0, 0, 13];
 
 /** Programs that wasm knows. They are numbered from 1 in the order in which they are sent. */
 let registered = 0;
@@ -11,10 +36,12 @@ export function programOf(type: StructDescriptor): number {
   return info.program;
 }
 
+type NumberOf = (info: StructInfo) => number;
+
 function register(root: StructInfo): void {
   const batch: StructInfo[] = [];
   const items: number[] = [];
-  const numberOf = (info: StructInfo): number => {
+  const numberOf: NumberOf = (info) => {
     if (info.program === 0) {
       batch.push(info);
       info.program = registered + batch.length;
@@ -25,7 +52,7 @@ function register(root: StructInfo): void {
     numberOf(root);
     // The batch grows while it is gone through.
     for (const info of batch) {
-      const layout = info.layout().map((item: LayoutItem) => (typeof item === "number" ? item : numberOf(item.$)));
+      const layout = layoutOf(info.fields(), info.tagAt, numberOf);
       items.push(info.dataWords, layout.length, ...layout);
     }
     if (seam_register(Uint32Array.from(items)) !== registered + batch.length) {
@@ -36,4 +63,39 @@ function register(root: StructInfo): void {
     for (const info of batch) info.program = 0;
     throw error;
   }
+}
+
+function layoutOf(fields: readonly types.Field[], tagAt: number | undefined, numberOf: NumberOf): number[] {
+  const items: number[] = [];
+  const cases: number[] = [];
+  let count = 0;
+  for (const field of types.inReadingOrder(fields)) {
+    const found = fieldLayout(field, numberOf);
+    if (field.tag === undefined) {
+      items.push(...found);
+    } else if (found.length > 0) {
+      count++;
+      cases.push(field.tag, found.length, ...found);
+    }
+  }
+  if (count > 0) items.push(UNION, (tagAt ?? 0) >> 1, count, ...cases);
+  return items;
+}
+
+function fieldLayout(field: types.Field, numberOf: NumberOf): number[] {
+  if (field.type === types.GROUP) return layoutOf(field.fields?.() ?? [], field.tagAt, numberOf);
+  if (field.type === types.TEXT && field.or !== undefined) return [OPTIONAL_TEXT, field.at];
+  const [operation, ...operand] = elementLayout(field, numberOf);
+  return operation === undefined ? [] : [operation, field.at, ...operand];
+}
+
+/** Nothing for scalars. */
+function elementLayout({ type, of }: types.Element, numberOf: NumberOf): number[] {
+  const operation = BEHIND_POINTERS[type] || 0;
+  if (operation === 0) return [];
+  if (type === types.STRUCT) return [operation, numberOf((of as StructDescriptor).$)];
+  if (type !== types.LIST) return [operation];
+  const element = of as types.Element;
+  const inList = IN_LISTS[element.type] || 0;
+  return inList === 0 ? [operation, ...elementLayout(element, numberOf)] : [operation, inList];
 }

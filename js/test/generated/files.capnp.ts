@@ -131,8 +131,9 @@ const ByteSink$write$Params: $.StructDescriptor<ByteSink.write$Params, ByteSink.
   pointers: 1,
   encode: encode$ByteSink$write$Params,
   decode: decode$ByteSink$write$Params,
-  layout: () => [$.DATA, 0],
-  soleField: { name: "chunk", kind: "data" },
+  fields: () => [
+    { name: "chunk", type: $.DATA, at: 0 },
+  ],
 });
 
 const ByteSink$end$Params: $.StructDescriptor<ByteSink.end$Params, ByteSink.end$Params.Input> = /* @__PURE__ */ $.struct({
@@ -151,6 +152,9 @@ const ByteSink$end$Results: $.StructDescriptor<ByteSink.end$Results, ByteSink.en
   pointers: 0,
   encode: encode$ByteSink$end$Results,
   decode: decode$ByteSink$end$Results,
+  fields: () => [
+    { name: "total", type: $.U64, at: 0 },
+  ],
 });
 
 export const ByteSink: $.InterfaceDescriptor<ByteSink, ByteSink.Server> = /* @__PURE__ */ $.iface({
@@ -169,7 +173,10 @@ const Files$Entry: $.StructDescriptor<Files.Entry, Files.Entry.Input> = /* @__PU
   pointers: 1,
   encode: encode$Files$Entry,
   decode: decode$Files$Entry,
-  layout: () => [$.TEXT, 0],
+  fields: () => [
+    { name: "name", type: $.TEXT, at: 0 },
+    { name: "size", type: $.U64, at: 0 },
+  ],
 });
 
 const Files$Handle: $.InterfaceDescriptor<Files.Handle, Files.Handle.Server> = /* @__PURE__ */ $.iface({
@@ -185,7 +192,10 @@ const Files$create$Params: $.StructDescriptor<Files.create$Params, Files.create$
   pointers: 1,
   encode: encode$Files$create$Params,
   decode: decode$Files$create$Params,
-  layout: () => [$.TEXT, 0],
+  fields: () => [
+    { name: "name", type: $.TEXT, at: 0 },
+    { name: "size", type: $.U64, at: 0 },
+  ],
 });
 
 const Files$create$Results: $.StructDescriptor<Files.create$Results, Files.create$Results.Input> = /* @__PURE__ */ $.struct({
@@ -195,8 +205,10 @@ const Files$create$Results: $.StructDescriptor<Files.create$Results, Files.creat
   pointers: 2,
   encode: encode$Files$create$Results,
   decode: decode$Files$create$Results,
-  layout: () => [$.CAP, 0, $.CAP, 1],
-  pipeline: () => [{ name: "sink", pointer: 0, iface: () => ByteSink }, { name: "handle", pointer: 1, iface: () => Files$Handle }],
+  fields: () => [
+    { name: "sink", type: $.CAP, at: 0, of: ByteSink },
+    { name: "handle", type: $.CAP, at: 1, of: Files$Handle },
+  ],
 });
 
 const Files$list$Params: $.StructDescriptor<Files.list$Params, Files.list$Params.Input> = /* @__PURE__ */ $.struct({
@@ -215,8 +227,9 @@ const Files$list$Results: $.StructDescriptor<Files.list$Results, Files.list$Resu
   pointers: 1,
   encode: encode$Files$list$Results,
   decode: decode$Files$list$Results,
-  layout: () => [$.LIST, 0, $.STRUCT, Files$Entry],
-  soleField: { name: "entries", kind: "pointer" },
+  fields: () => [
+    { name: "entries", type: $.LIST, at: 0, of: { type: $.STRUCT, of: Files$Entry } },
+  ],
 });
 
 const Files$read$Params: $.StructDescriptor<Files.read$Params, Files.read$Params.Input> = /* @__PURE__ */ $.struct({
@@ -226,7 +239,10 @@ const Files$read$Params: $.StructDescriptor<Files.read$Params, Files.read$Params
   pointers: 2,
   encode: encode$Files$read$Params,
   decode: decode$Files$read$Params,
-  layout: () => [$.CAP, 0, $.CAP, 1],
+  fields: () => [
+    { name: "handle", type: $.CAP, at: 0, of: Files$Handle },
+    { name: "into", type: $.CAP, at: 1, of: ByteSink },
+  ],
 });
 
 const Files$read$Results: $.StructDescriptor<Files.read$Results, Files.read$Results.Input> = /* @__PURE__ */ $.struct({

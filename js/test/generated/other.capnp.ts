@@ -23,6 +23,10 @@ export const Thing: $.StructDescriptor<Thing, Thing.Input> & { readonly Kind: ty
   pointers: 0,
   encode: encode$Thing,
   decode: decode$Thing,
+  fields: () => [
+    { name: "id", type: $.U16, at: 0 },
+    { name: "kind", type: $.ENUM, at: 2, of: Thing$Kind },
+  ],
 }, { Kind: Thing$Kind });
 
 function encode$Thing(w: $.Writer, p: number, o: Thing.Input): void {

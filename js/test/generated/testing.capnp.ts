@@ -329,8 +329,9 @@ const ByteSink$write$Params: $.StructDescriptor<ByteSink.write$Params, ByteSink.
   pointers: 1,
   encode: encode$ByteSink$write$Params,
   decode: decode$ByteSink$write$Params,
-  layout: () => [$.DATA, 0],
-  soleField: { name: "chunk", kind: "data" },
+  fields: () => [
+    { name: "chunk", type: $.DATA, at: 0 },
+  ],
 });
 
 const ByteSink$end$Params: $.StructDescriptor<ByteSink.end$Params, ByteSink.end$Params.Input> = /* @__PURE__ */ $.struct({
@@ -349,6 +350,9 @@ const ByteSink$end$Results: $.StructDescriptor<ByteSink.end$Results, ByteSink.en
   pointers: 0,
   encode: encode$ByteSink$end$Results,
   decode: decode$ByteSink$end$Results,
+  fields: () => [
+    { name: "total", type: $.U64, at: 0 },
+  ],
 });
 
 export const ByteSink: $.InterfaceDescriptor<ByteSink, ByteSink.Server> = /* @__PURE__ */ $.iface({
@@ -367,7 +371,10 @@ const LineSink$Line: $.StructDescriptor<LineSink.Line, LineSink.Line.Input> = /*
   pointers: 1,
   encode: encode$LineSink$Line,
   decode: decode$LineSink$Line,
-  layout: () => [$.TEXT, 0],
+  fields: () => [
+    { name: "text", type: $.TEXT, at: 0 },
+    { name: "number", type: $.U32, at: 0 },
+  ],
 });
 
 const LineSink$put$Params: $.StructDescriptor<LineSink.put$Params, LineSink.put$Params.Input> = /* @__PURE__ */ $.struct({
@@ -377,8 +384,9 @@ const LineSink$put$Params: $.StructDescriptor<LineSink.put$Params, LineSink.put$
   pointers: 1,
   encode: encode$LineSink$put$Params,
   decode: decode$LineSink$put$Params,
-  layout: () => [$.STRUCT, 0, LineSink$Line],
-  soleField: { name: "line", kind: "pointer" },
+  fields: () => [
+    { name: "line", type: $.STRUCT, at: 0, of: LineSink$Line },
+  ],
 });
 
 const LineSink$done$Params: $.StructDescriptor<LineSink.done$Params, LineSink.done$Params.Input> = /* @__PURE__ */ $.struct({
@@ -397,6 +405,9 @@ const LineSink$done$Results: $.StructDescriptor<LineSink.done$Results, LineSink.
   pointers: 0,
   encode: encode$LineSink$done$Results,
   decode: decode$LineSink$done$Results,
+  fields: () => [
+    { name: "lines", type: $.U32, at: 0 },
+  ],
 });
 
 export const LineSink: $.InterfaceDescriptor<LineSink, LineSink.Server> & { readonly Line: typeof LineSink$Line } = /* @__PURE__ */ $.iface({
@@ -415,8 +426,9 @@ const Twofold$left$Params: $.StructDescriptor<Twofold.left$Params, Twofold.left$
   pointers: 1,
   encode: encode$Twofold$left$Params,
   decode: decode$Twofold$left$Params,
-  layout: () => [$.DATA, 0],
-  soleField: { name: "chunk", kind: "data" },
+  fields: () => [
+    { name: "chunk", type: $.DATA, at: 0 },
+  ],
 });
 
 const Twofold$right$Params: $.StructDescriptor<Twofold.right$Params, Twofold.right$Params.Input> = /* @__PURE__ */ $.struct({
@@ -426,7 +438,10 @@ const Twofold$right$Params: $.StructDescriptor<Twofold.right$Params, Twofold.rig
   pointers: 1,
   encode: encode$Twofold$right$Params,
   decode: decode$Twofold$right$Params,
-  layout: () => [$.DATA, 0],
+  fields: () => [
+    { name: "chunk", type: $.DATA, at: 0 },
+    { name: "extra", type: $.U8, at: 0 },
+  ],
 });
 
 const Twofold$finish$Params: $.StructDescriptor<Twofold.finish$Params, Twofold.finish$Params.Input> = /* @__PURE__ */ $.struct({
@@ -445,6 +460,9 @@ const Twofold$finish$Results: $.StructDescriptor<Twofold.finish$Results, Twofold
   pointers: 0,
   encode: encode$Twofold$finish$Results,
   decode: decode$Twofold$finish$Results,
+  fields: () => [
+    { name: "total", type: $.U64, at: 0 },
+  ],
 });
 
 export const Twofold: $.InterfaceDescriptor<Twofold, Twofold.Server> = /* @__PURE__ */ $.iface({
@@ -464,8 +482,10 @@ const Tester$Inner: $.StructDescriptor<Tester.Inner, Tester.Inner.Input> = /* @_
   pointers: 2,
   encode: encode$Tester$Inner,
   decode: decode$Tester$Inner,
-  layout: () => [$.CAP, 0, $.TEXT, 1],
-  pipeline: () => [{ name: "sink", pointer: 0, iface: () => ByteSink }],
+  fields: () => [
+    { name: "sink", type: $.CAP, at: 0, of: ByteSink },
+    { name: "name", type: $.TEXT, at: 1 },
+  ],
 });
 
 const Tester$echo$Params: $.StructDescriptor<Tester.echo$Params, Tester.echo$Params.Input> = /* @__PURE__ */ $.struct({
@@ -475,8 +495,9 @@ const Tester$echo$Params: $.StructDescriptor<Tester.echo$Params, Tester.echo$Par
   pointers: 1,
   encode: encode$Tester$echo$Params,
   decode: decode$Tester$echo$Params,
-  layout: () => [$.TEXT, 0],
-  soleField: { name: "text", kind: "pointer" },
+  fields: () => [
+    { name: "text", type: $.TEXT, at: 0 },
+  ],
 });
 
 const Tester$echo$Results: $.StructDescriptor<Tester.echo$Results, Tester.echo$Results.Input> = /* @__PURE__ */ $.struct({
@@ -486,8 +507,9 @@ const Tester$echo$Results: $.StructDescriptor<Tester.echo$Results, Tester.echo$R
   pointers: 1,
   encode: encode$Tester$echo$Results,
   decode: decode$Tester$echo$Results,
-  layout: () => [$.TEXT, 0],
-  soleField: { name: "text", kind: "pointer" },
+  fields: () => [
+    { name: "text", type: $.TEXT, at: 0 },
+  ],
 });
 
 const Tester$fail$Params: $.StructDescriptor<Tester.fail$Params, Tester.fail$Params.Input> = /* @__PURE__ */ $.struct({
@@ -497,7 +519,10 @@ const Tester$fail$Params: $.StructDescriptor<Tester.fail$Params, Tester.fail$Par
   pointers: 1,
   encode: encode$Tester$fail$Params,
   decode: decode$Tester$fail$Params,
-  layout: () => [$.TEXT, 0],
+  fields: () => [
+    { name: "kind", type: $.U16, at: 0 },
+    { name: "reason", type: $.TEXT, at: 0 },
+  ],
 });
 
 const Tester$fail$Results: $.StructDescriptor<Tester.fail$Results, Tester.fail$Results.Input> = /* @__PURE__ */ $.struct({
@@ -516,8 +541,9 @@ const Tester$open$Params: $.StructDescriptor<Tester.open$Params, Tester.open$Par
   pointers: 1,
   encode: encode$Tester$open$Params,
   decode: decode$Tester$open$Params,
-  layout: () => [$.TEXT, 0],
-  soleField: { name: "name", kind: "pointer" },
+  fields: () => [
+    { name: "name", type: $.TEXT, at: 0 },
+  ],
 });
 
 const Tester$open$Results: $.StructDescriptor<Tester.open$Results, Tester.open$Results.Input> = /* @__PURE__ */ $.struct({
@@ -527,8 +553,11 @@ const Tester$open$Results: $.StructDescriptor<Tester.open$Results, Tester.open$R
   pointers: 3,
   encode: encode$Tester$open$Results,
   decode: decode$Tester$open$Results,
-  layout: () => [$.CAP, 0, $.CAP, 1, $.STRUCT, 2, Tester$Inner],
-  pipeline: () => [{ name: "sink", pointer: 0, iface: () => ByteSink }, { name: "spare", pointer: 1, iface: () => ByteSink }, { name: "inner", pointer: 2, fields: () => Tester$Inner.$.pipeline() }],
+  fields: () => [
+    { name: "sink", type: $.CAP, at: 0, of: ByteSink },
+    { name: "spare", type: $.CAP, at: 1, of: ByteSink },
+    { name: "inner", type: $.STRUCT, at: 2, of: Tester$Inner },
+  ],
 });
 
 const Tester$use$Params: $.StructDescriptor<Tester.use$Params, Tester.use$Params.Input> = /* @__PURE__ */ $.struct({
@@ -538,7 +567,10 @@ const Tester$use$Params: $.StructDescriptor<Tester.use$Params, Tester.use$Params
   pointers: 1,
   encode: encode$Tester$use$Params,
   decode: decode$Tester$use$Params,
-  layout: () => [$.CAP, 0],
+  fields: () => [
+    { name: "sink", type: $.CAP, at: 0, of: ByteSink },
+    { name: "times", type: $.U32, at: 0 },
+  ],
 });
 
 const Tester$use$Results: $.StructDescriptor<Tester.use$Results, Tester.use$Results.Input> = /* @__PURE__ */ $.struct({
@@ -548,6 +580,9 @@ const Tester$use$Results: $.StructDescriptor<Tester.use$Results, Tester.use$Resu
   pointers: 0,
   encode: encode$Tester$use$Results,
   decode: decode$Tester$use$Results,
+  fields: () => [
+    { name: "total", type: $.U64, at: 0 },
+  ],
 });
 
 const Tester$never$Params: $.StructDescriptor<Tester.never$Params, Tester.never$Params.Input> = /* @__PURE__ */ $.struct({
@@ -566,9 +601,9 @@ const Tester$never$Results: $.StructDescriptor<Tester.never$Results, Tester.neve
   pointers: 1,
   encode: encode$Tester$never$Results,
   decode: decode$Tester$never$Results,
-  layout: () => [$.CAP, 0],
-  pipeline: () => [{ name: "sink", pointer: 0, iface: () => ByteSink }],
-  soleField: { name: "sink", kind: "pointer" },
+  fields: () => [
+    { name: "sink", type: $.CAP, at: 0, of: ByteSink },
+  ],
 });
 
 const Tester$then$Params: $.StructDescriptor<Tester.then$Params, Tester.then$Params.Input> = /* @__PURE__ */ $.struct({
@@ -587,8 +622,10 @@ const Tester$then$Results: $.StructDescriptor<Tester.then$Results, Tester.then$R
   pointers: 1,
   encode: encode$Tester$then$Results,
   decode: decode$Tester$then$Results,
-  layout: () => [$.CAP, 0],
-  pipeline: () => [{ name: "constructor_", pointer: 0, iface: () => ByteSink }],
+  fields: () => [
+    { name: "constructor_", schemaName: "constructor", type: $.CAP, at: 0, of: ByteSink },
+    { name: "release", type: $.U32, at: 0 },
+  ],
 });
 
 const Tester$same$Params: $.StructDescriptor<Tester.same$Params, Tester.same$Params.Input> = /* @__PURE__ */ $.struct({
@@ -598,8 +635,9 @@ const Tester$same$Params: $.StructDescriptor<Tester.same$Params, Tester.same$Par
   pointers: 1,
   encode: encode$Tester$same$Params,
   decode: decode$Tester$same$Params,
-  layout: () => [$.CAP, 0],
-  soleField: { name: "sink", kind: "pointer" },
+  fields: () => [
+    { name: "sink", type: $.CAP, at: 0, of: ByteSink },
+  ],
 });
 
 const Tester$same$Results: $.StructDescriptor<Tester.same$Results, Tester.same$Results.Input> = /* @__PURE__ */ $.struct({
@@ -609,9 +647,9 @@ const Tester$same$Results: $.StructDescriptor<Tester.same$Results, Tester.same$R
   pointers: 1,
   encode: encode$Tester$same$Results,
   decode: decode$Tester$same$Results,
-  layout: () => [$.CAP, 0],
-  pipeline: () => [{ name: "sink", pointer: 0, iface: () => ByteSink }],
-  soleField: { name: "sink", kind: "pointer" },
+  fields: () => [
+    { name: "sink", type: $.CAP, at: 0, of: ByteSink },
+  ],
 });
 
 export const Tester: $.InterfaceDescriptor<Tester, Tester.Server> & { readonly Inner: typeof Tester$Inner } = /* @__PURE__ */ $.iface({
@@ -644,6 +682,9 @@ const Child$extra$Results: $.StructDescriptor<Child.extra$Results, Child.extra$R
   pointers: 0,
   encode: encode$Child$extra$Results,
   decode: decode$Child$extra$Results,
+  fields: () => [
+    { name: "number", type: $.U32, at: 0 },
+  ],
 });
 
 export const Child: $.InterfaceDescriptor<Child, Child.Server> = /* @__PURE__ */ $.iface({

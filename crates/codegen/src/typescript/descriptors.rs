@@ -2,14 +2,12 @@
 
 use std::fmt::Write as _;
 
-use capstan_schema::node::{
-    Enumerant, Field, FieldKind, Method, Node, NodeKind, StructNode, Superclass, Type,
-};
+use capstan_schema::node::{Enumerant, Method, Node, NodeKind, StructNode, Superclass};
 
 use super::Error;
 use super::doc::indented;
-use super::fields::layout;
-use super::names::{Names, field_name, in_code_order, member};
+use super::names::{Names, member};
+use super::table;
 use super::values::constant;
 
 /// `declare const` for the module's `.d.ts`.
@@ -157,78 +155,8 @@ fn struct_source(names: &Names<'_>, node: &Node, structure: &StructNode) -> Resu
         "id: {:#018x}n,\nname: {:?},\ndataWords: {},\npointers: {},\nencode: encode${flat},\ndecode: decode${flat},\n",
         node.id, node.display_name, structure.data_words, structure.pointers
     );
-    let items = layout(names, structure)?;
-    if !items.is_empty() {
-        let _ = writeln!(body, "layout: () => [{}],", items.join(", "));
-    }
-    if names.has_capabilities(node.id) {
-        let _ = writeln!(body, "pipeline: () => {},", pipeline(names, structure)?);
-    }
-    if let Some((name, kind)) = sole_field(structure) {
-        let _ = writeln!(body, "soleField: {{ name: {name:?}, kind: {kind:?} }},");
-    }
+    body.push_str(&table::entries(names, structure)?);
     Ok(format!("{{\n{}}}", indented(&body)))
-}
-
-/// Set when the struct is one field that a stream of chunks or of objects could be made of.
-fn sole_field(structure: &StructNode) -> Option<(String, &'static str)> {
-    let [field] = structure.fields.as_slice() else {
-        return None;
-    };
-    let FieldKind::Slot { ty, .. } = &field.kind else {
-        return None;
-    };
-    let kind = match ty {
-        Type::Data => "data",
-        Type::Text
-        | Type::List(_)
-        | Type::Struct { .. }
-        | Type::Interface { .. }
-        | Type::AnyPointer(_) => "pointer",
-        _ => return None,
-    };
-    Some((field_name(&field.name, structure), kind))
-}
-
-fn pipeline(names: &Names<'_>, structure: &StructNode) -> Result<String, Error> {
-    let mut entries = Vec::new();
-    for field in in_code_order(structure) {
-        if let Some(entry) = pipeline_field(names, structure, field)? {
-            entries.push(entry);
-        }
-    }
-    Ok(format!("[{}]", entries.join(", ")))
-}
-
-fn pipeline_field(
-    names: &Names<'_>,
-    structure: &StructNode,
-    field: &Field,
-) -> Result<Option<String>, Error> {
-    let name = field_name(&field.name, structure);
-    Ok(match &field.kind {
-        FieldKind::Slot {
-            offset,
-            ty: Type::Interface { id, .. },
-            ..
-        } => Some(format!(
-            "{{ name: {name:?}, pointer: {offset}, iface: () => {} }}",
-            names.value(*id)?
-        )),
-        FieldKind::Slot {
-            offset,
-            ty: Type::Struct { id, .. },
-            ..
-        } if names.has_capabilities(*id) => Some(format!(
-            "{{ name: {name:?}, pointer: {offset}, fields: () => {}.$.pipeline() }}",
-            names.value(*id)?
-        )),
-        FieldKind::Group { id } if names.has_capabilities(*id) => {
-            let group = pipeline(names, names.structure(*id)?)?;
-            Some(format!("{{ name: {name:?}, group: () => {group} }}"))
-        }
-        _ => None,
-    })
 }
 
 fn interface_source(

@@ -1,89 +1,10 @@
-//! Layout programs, and how one field is written and read.
+//! How one field is written and read.
 
 use capstan_schema::node::{Field, FieldKind, StructNode, Type, Value};
 
 use super::Error;
-use super::names::{Names, field_name, in_code_order};
+use super::names::{Names, field_name};
 use super::values::{check_pointer_default, data, default_bits, string};
-
-/// What the runtime asks Rust to find in a struct of this type: its pointer fields in the order in
-/// which the decoder asks for them, groups included.
-pub(super) fn layout(names: &Names<'_>, structure: &StructNode) -> Result<Vec<String>, Error> {
-    let mut items = Vec::new();
-    let fields = in_code_order(structure);
-    for field in fields.iter().filter(|field| field.discriminant.is_none()) {
-        items.extend(field_layout(names, field)?);
-    }
-    let mut cases = Vec::new();
-    let mut count = 0;
-    for field in &fields {
-        let Some(tag) = field.discriminant else {
-            continue;
-        };
-        let found = field_layout(names, field)?;
-        if !found.is_empty() {
-            count += 1;
-            cases.extend([tag.to_string(), found.len().to_string()]);
-            cases.extend(found);
-        }
-    }
-    if count > 0 {
-        items.extend([
-            "$.UNION".to_owned(),
-            structure.discriminant_offset.to_string(),
-            count.to_string(),
-        ]);
-        items.extend(cases);
-    }
-    Ok(items)
-}
-
-fn field_layout(names: &Names<'_>, field: &Field) -> Result<Vec<String>, Error> {
-    let (offset, ty, default) = match &field.kind {
-        FieldKind::Slot {
-            offset,
-            ty,
-            default,
-            ..
-        } => (offset, ty, default),
-        FieldKind::Group { id } => return layout(names, names.structure(*id)?),
-    };
-    let mut items = match (ty, default) {
-        (Type::Text, Value::Text(text)) if !text.is_empty() => vec!["$.OPTIONAL_TEXT".to_owned()],
-        _ => element_layout(names, ty)?,
-    };
-    // The pointer's index follows the operation, before its operand.
-    if !items.is_empty() {
-        items.insert(1, offset.to_string());
-    }
-    Ok(items)
-}
-
-/// Nothing for scalars.
-fn element_layout(names: &Names<'_>, ty: &Type) -> Result<Vec<String>, Error> {
-    let word = |word: &str| vec![format!("$.{word}")];
-    Ok(match ty {
-        Type::Text => word("TEXT"),
-        Type::Data => word("DATA"),
-        Type::Interface { .. } => word("CAP"),
-        Type::AnyPointer(_) => word("ANY"),
-        Type::Struct { id, .. } => vec!["$.STRUCT".to_owned(), names.value(*id)?],
-        Type::List(element) => {
-            let mut items = word("LIST");
-            items.extend(match &**element {
-                Type::Void => word("VOID"),
-                Type::Bool => word("BIT"),
-                Type::Int8 | Type::UInt8 => word("BYTE"),
-                Type::Int16 | Type::UInt16 | Type::Enum { .. } => word("TWO_BYTES"),
-                Type::Int32 | Type::UInt32 | Type::Float32 => word("FOUR_BYTES"),
-                Type::Int64 | Type::UInt64 | Type::Float64 => word("EIGHT_BYTES"),
-                element => element_layout(names, element)?,
-            });
-            items
-        }
-        _ => Vec::new(),
-    })
-}
 
 /// A scalar's place and how the runtime calls its type.
 struct Scalar {

@@ -14,6 +14,7 @@ mod descriptors;
 mod doc;
 mod fields;
 mod names;
+mod table;
 #[cfg(test)]
 mod tests;
 mod types;

@@ -78,7 +78,7 @@ pub(super) fn string(text: &str) -> String {
 }
 
 /// Written so that no global name is needed, which a schema might have taken.
-fn float(value: f64) -> String {
+pub(super) fn float(value: f64) -> String {
     if value.is_nan() {
         "0 / 0".to_owned()
     } else if value.is_infinite() {

@@ -20,6 +20,21 @@ export const Scalars = /* @__PURE__ */ $.struct({
   pointers: 0,
   encode: encode$Scalars,
   decode: decode$Scalars,
+  fields: () => [
+    { name: "v", type: $.VOID, at: 0 },
+    { name: "b", type: $.BOOL, at: 0 },
+    { name: "i8", type: $.I8, at: 1 },
+    { name: "i16", type: $.I16, at: 2 },
+    { name: "i32", type: $.I32, at: 4 },
+    { name: "i64", type: $.I64, at: 8 },
+    { name: "u8", type: $.U8, at: 16 },
+    { name: "u16", type: $.U16, at: 18 },
+    { name: "u32", type: $.U32, at: 20 },
+    { name: "u64", type: $.U64, at: 24 },
+    { name: "f32", type: $.F32, at: 32 },
+    { name: "f64", type: $.F64, at: 40 },
+    { name: "colour", type: $.ENUM, at: 36, of: Colour },
+  ],
 });
 
 export const Defaults = /* @__PURE__ */ $.struct({
@@ -29,7 +44,22 @@ export const Defaults = /* @__PURE__ */ $.struct({
   pointers: 2,
   encode: encode$Defaults,
   decode: decode$Defaults,
-  layout: () => [$.OPTIONAL_TEXT, 0, $.DATA, 1],
+  fields: () => [
+    { name: "b", type: $.BOOL, at: 0, or: true },
+    { name: "i8", type: $.I8, at: 1, or: -5 },
+    { name: "i16", type: $.I16, at: 2, or: -300 },
+    { name: "i32", type: $.I32, at: 4, or: -70000 },
+    { name: "i64", type: $.I64, at: 8, or: -5000000000n },
+    { name: "u8", type: $.U8, at: 16, or: 200 },
+    { name: "u16", type: $.U16, at: 18, or: 60000 },
+    { name: "u32", type: $.U32, at: 20, or: 4000000000 },
+    { name: "u64", type: $.U64, at: 24, or: 18446744073709551615n },
+    { name: "f32", type: $.F32, at: 32, or: 1.5 },
+    { name: "f64", type: $.F64, at: 40, or: -0.25 },
+    { name: "colour", type: $.ENUM, at: 36, of: Colour, or: 2 },
+    { name: "text", type: $.TEXT, at: 0, or: "fallback" },
+    { name: "data", type: $.DATA, at: 1, or: $.bytes("0102ff") },
+  ],
 });
 
 export const Lists = /* @__PURE__ */ $.struct({
@@ -39,7 +69,26 @@ export const Lists = /* @__PURE__ */ $.struct({
   pointers: 18,
   encode: encode$Lists,
   decode: decode$Lists,
-  layout: () => [$.LIST, 0, $.VOID, $.LIST, 1, $.BIT, $.LIST, 2, $.BYTE, $.LIST, 3, $.TWO_BYTES, $.LIST, 4, $.FOUR_BYTES, $.LIST, 5, $.EIGHT_BYTES, $.LIST, 6, $.BYTE, $.LIST, 7, $.TWO_BYTES, $.LIST, 8, $.FOUR_BYTES, $.LIST, 9, $.EIGHT_BYTES, $.LIST, 10, $.FOUR_BYTES, $.LIST, 11, $.EIGHT_BYTES, $.LIST, 12, $.TWO_BYTES, $.LIST, 13, $.TEXT, $.LIST, 14, $.DATA, $.LIST, 15, $.STRUCT, Point, $.LIST, 16, $.LIST, $.FOUR_BYTES, $.LIST, 17, $.LIST, $.STRUCT, Point],
+  fields: () => [
+    { name: "voids", type: $.LIST, at: 0, of: { type: $.VOID } },
+    { name: "bools", type: $.LIST, at: 1, of: { type: $.BOOL } },
+    { name: "i8s", type: $.LIST, at: 2, of: { type: $.I8 } },
+    { name: "i16s", type: $.LIST, at: 3, of: { type: $.I16 } },
+    { name: "i32s", type: $.LIST, at: 4, of: { type: $.I32 } },
+    { name: "i64s", type: $.LIST, at: 5, of: { type: $.I64 } },
+    { name: "u8s", type: $.LIST, at: 6, of: { type: $.U8 } },
+    { name: "u16s", type: $.LIST, at: 7, of: { type: $.U16 } },
+    { name: "u32s", type: $.LIST, at: 8, of: { type: $.U32 } },
+    { name: "u64s", type: $.LIST, at: 9, of: { type: $.U64 } },
+    { name: "f32s", type: $.LIST, at: 10, of: { type: $.F32 } },
+    { name: "f64s", type: $.LIST, at: 11, of: { type: $.F64 } },
+    { name: "colours", type: $.LIST, at: 12, of: { type: $.ENUM, of: Colour } },
+    { name: "texts", type: $.LIST, at: 13, of: { type: $.TEXT } },
+    { name: "datas", type: $.LIST, at: 14, of: { type: $.DATA } },
+    { name: "structs", type: $.LIST, at: 15, of: { type: $.STRUCT, of: Point } },
+    { name: "matrix", type: $.LIST, at: 16, of: { type: $.LIST, of: { type: $.I32 } } },
+    { name: "grid", type: $.LIST, at: 17, of: { type: $.LIST, of: { type: $.STRUCT, of: Point } } },
+  ],
 });
 
 export const Point = /* @__PURE__ */ $.struct({
@@ -49,7 +98,11 @@ export const Point = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Point,
   decode: decode$Point,
-  layout: () => [$.TEXT, 0],
+  fields: () => [
+    { name: "x", type: $.F64, at: 0 },
+    { name: "y", type: $.F64, at: 8 },
+    { name: "label", type: $.TEXT, at: 0 },
+  ],
 });
 
 export const Shape = /* @__PURE__ */ $.struct({
@@ -59,7 +112,38 @@ export const Shape = /* @__PURE__ */ $.struct({
   pointers: 4,
   encode: encode$Shape,
   decode: decode$Shape,
-  layout: () => [$.TEXT, 0, $.UNION, 6, 1, 1, 3, $.LIST, 2, $.BYTE, $.TEXT, 3, $.UNION, 4, 4, 1, 4, $.LIST, 1, $.STRUCT, Point, 2, 2, $.TEXT, 1, 4, 3, $.STRUCT, 1, Shape, 5, 3, $.STRUCT, 1, Point],
+  fields: () => [
+    { name: "name", type: $.TEXT, at: 0 },
+    { name: "circle", type: $.F64, at: 0, tag: 0 },
+    { name: "polygon", type: $.LIST, at: 1, tag: 1, of: { type: $.STRUCT, of: Point } },
+    {
+      name: "box", type: $.GROUP, at: 0, tag: 2,
+      fields: () => [
+        { name: "width", type: $.F64, at: 0 },
+        { name: "height", type: $.F64, at: 16 },
+        { name: "note", type: $.TEXT, at: 1 },
+      ],
+    },
+    { name: "none", type: $.VOID, at: 0, tag: 3 },
+    { name: "inner", type: $.STRUCT, at: 1, tag: 4, of: Shape },
+    { name: "corner", type: $.STRUCT, at: 1, tag: 5, of: Point },
+    {
+      name: "style", type: $.GROUP, at: 0,
+      fields: () => [
+        { name: "colour", type: $.ENUM, at: 10, of: Colour },
+        {
+          name: "pen", type: $.GROUP, at: 0,
+          fields: () => [
+            { name: "solid", type: $.VOID, at: 0, tag: 0 },
+            { name: "dashed", type: $.LIST, at: 2, tag: 1, of: { type: $.U8 } },
+          ],
+          tagAt: 12,
+        },
+      ],
+    },
+    { name: "after", type: $.TEXT, at: 3 },
+  ],
+  tagAt: 8,
 });
 
 export const Empty = /* @__PURE__ */ $.struct({
@@ -78,7 +162,15 @@ export const Holder = /* @__PURE__ */ $.struct({
   pointers: 6,
   encode: encode$Holder,
   decode: decode$Holder,
-  layout: () => [$.STRUCT, 0, Empty, $.STRUCT, 1, Point, $.ANY, 2, $.STRUCT, 3, $other_7335.Thing, $.LIST, 4, $.STRUCT, $other_7335.Thing, $.LIST, 5, $.STRUCT, Empty],
+  fields: () => [
+    { name: "empty", type: $.STRUCT, at: 0, of: Empty },
+    { name: "point", type: $.STRUCT, at: 1, of: Point },
+    { name: "any", type: $.ANY, at: 2 },
+    { name: "other", type: $.STRUCT, at: 3, of: $other_7335.Thing },
+    { name: "others", type: $.LIST, at: 4, of: { type: $.STRUCT, of: $other_7335.Thing } },
+    { name: "kind", type: $.ENUM, at: 0, of: $other_7335.Thing.Kind },
+    { name: "empties", type: $.LIST, at: 5, of: { type: $.STRUCT, of: Empty } },
+  ],
 });
 
 export const Old = /* @__PURE__ */ $.struct({
@@ -88,7 +180,10 @@ export const Old = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Old,
   decode: decode$Old,
-  layout: () => [$.TEXT, 0],
+  fields: () => [
+    { name: "a", type: $.U32, at: 0 },
+    { name: "t", type: $.TEXT, at: 0 },
+  ],
 });
 
 export const New = /* @__PURE__ */ $.struct({
@@ -98,7 +193,13 @@ export const New = /* @__PURE__ */ $.struct({
   pointers: 3,
   encode: encode$New,
   decode: decode$New,
-  layout: () => [$.TEXT, 0, $.TEXT, 1, $.LIST, 2, $.STRUCT, Point],
+  fields: () => [
+    { name: "a", type: $.U32, at: 0 },
+    { name: "t", type: $.TEXT, at: 0 },
+    { name: "b", type: $.U64, at: 8, or: 7n },
+    { name: "u", type: $.TEXT, at: 1 },
+    { name: "more", type: $.LIST, at: 2, of: { type: $.STRUCT, of: Point } },
+  ],
 });
 
 export const OldHolder = /* @__PURE__ */ $.struct({
@@ -108,7 +209,11 @@ export const OldHolder = /* @__PURE__ */ $.struct({
   pointers: 3,
   encode: encode$OldHolder,
   decode: decode$OldHolder,
-  layout: () => [$.STRUCT, 0, Old, $.LIST, 1, $.STRUCT, Old, $.LIST, 2, $.BYTE],
+  fields: () => [
+    { name: "one", type: $.STRUCT, at: 0, of: Old },
+    { name: "many", type: $.LIST, at: 1, of: { type: $.STRUCT, of: Old } },
+    { name: "bytes", type: $.LIST, at: 2, of: { type: $.U8 } },
+  ],
 });
 
 export const NewHolder = /* @__PURE__ */ $.struct({
@@ -118,7 +223,11 @@ export const NewHolder = /* @__PURE__ */ $.struct({
   pointers: 3,
   encode: encode$NewHolder,
   decode: decode$NewHolder,
-  layout: () => [$.STRUCT, 0, New, $.LIST, 1, $.STRUCT, New, $.LIST, 2, $.STRUCT, Byte],
+  fields: () => [
+    { name: "one", type: $.STRUCT, at: 0, of: New },
+    { name: "many", type: $.LIST, at: 1, of: { type: $.STRUCT, of: New } },
+    { name: "bytes", type: $.LIST, at: 2, of: { type: $.STRUCT, of: Byte } },
+  ],
 });
 
 export const Byte = /* @__PURE__ */ $.struct({
@@ -128,6 +237,10 @@ export const Byte = /* @__PURE__ */ $.struct({
   pointers: 0,
   encode: encode$Byte,
   decode: decode$Byte,
+  fields: () => [
+    { name: "value", type: $.U8, at: 0 },
+    { name: "extra", type: $.U32, at: 4, or: 9 },
+  ],
 });
 
 export const Clash = /* @__PURE__ */ $.struct({
@@ -137,7 +250,14 @@ export const Clash = /* @__PURE__ */ $.struct({
   pointers: 3,
   encode: encode$Clash,
   decode: decode$Clash,
-  layout: () => [$.TEXT, 0, $.TEXT, 1, $.TEXT, 2],
+  fields: () => [
+    { name: "then_", schemaName: "then", type: $.TEXT, at: 0 },
+    { name: "constructor_", schemaName: "constructor", type: $.TEXT, at: 1 },
+    { name: "toString_", schemaName: "toString", type: $.TEXT, at: 2 },
+    { name: "which_", schemaName: "which", type: $.VOID, at: 0, tag: 0 },
+    { name: "other", type: $.I8, at: 2, tag: 1 },
+  ],
+  tagAt: 0,
 });
 
 export const Map = /* @__PURE__ */ $.struct({
@@ -147,8 +267,9 @@ export const Map = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Map,
   decode: decode$Map,
-  layout: () => [$.STRUCT, 0, Uint8Array],
-  soleField: { name: "uint8Array", kind: "pointer" },
+  fields: () => [
+    { name: "uint8Array", type: $.STRUCT, at: 0, of: Uint8Array },
+  ],
 });
 
 export const Uint8Array = /* @__PURE__ */ $.struct({
@@ -158,7 +279,10 @@ export const Uint8Array = /* @__PURE__ */ $.struct({
   pointers: 2,
   encode: encode$Uint8Array,
   decode: decode$Uint8Array,
-  layout: () => [$.DATA, 0, $.LIST, 1, $.FOUR_BYTES],
+  fields: () => [
+    { name: "data", type: $.DATA, at: 0 },
+    { name: "numbers", type: $.LIST, at: 1, of: { type: $.U32 } },
+  ],
 });
 
 export const Promise = /* @__PURE__ */ $.struct({
@@ -168,6 +292,9 @@ export const Promise = /* @__PURE__ */ $.struct({
   pointers: 0,
   encode: encode$Promise,
   decode: decode$Promise,
+  fields: () => [
+    { name: "x", type: $.I8, at: 0 },
+  ],
 });
 
 const A$A = /* @__PURE__ */ $.struct({
@@ -177,6 +304,9 @@ const A$A = /* @__PURE__ */ $.struct({
   pointers: 0,
   encode: encode$A$A,
   decode: decode$A$A,
+  fields: () => [
+    { name: "deep", type: $.I8, at: 0 },
+  ],
 });
 
 const A$C = /* @__PURE__ */ $.struct({
@@ -186,7 +316,10 @@ const A$C = /* @__PURE__ */ $.struct({
   pointers: 2,
   encode: encode$A$C,
   decode: decode$A$C,
-  layout: () => [$.STRUCT, 0, A, $.STRUCT, 1, A$A],
+  fields: () => [
+    { name: "outer", type: $.STRUCT, at: 0, of: A },
+    { name: "inner", type: $.STRUCT, at: 1, of: A$A },
+  ],
 });
 
 export const A = /* @__PURE__ */ $.struct({
@@ -196,8 +329,9 @@ export const A = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$A,
   decode: decode$A,
-  layout: () => [$.STRUCT, 0, A$C],
-  soleField: { name: "c", kind: "pointer" },
+  fields: () => [
+    { name: "c", type: $.STRUCT, at: 0, of: A$C },
+  ],
 }, { A: A$A, C: A$C });
 
 const Base$ping$Params = /* @__PURE__ */ $.struct({
@@ -233,8 +367,15 @@ const Derived$Nested = /* @__PURE__ */ $.struct({
   pointers: 2,
   encode: encode$Derived$Nested,
   decode: decode$Derived$Nested,
-  layout: () => [$.CAP, 0, $.STRUCT, 1, Derived$Nested],
-  pipeline: () => [{ name: "deeper", group: () => [{ name: "client", pointer: 0, iface: () => Base }] }, { name: "again", pointer: 1, fields: () => Derived$Nested.$.pipeline() }],
+  fields: () => [
+    {
+      name: "deeper", type: $.GROUP, at: 0,
+      fields: () => [
+        { name: "client", type: $.CAP, at: 0, of: Base },
+      ],
+    },
+    { name: "again", type: $.STRUCT, at: 1, of: Derived$Nested },
+  ],
 });
 
 const Derived$then$Params = /* @__PURE__ */ $.struct({
@@ -244,8 +385,9 @@ const Derived$then$Params = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Derived$then$Params,
   decode: decode$Derived$then$Params,
-  layout: () => [$.TEXT, 0],
-  soleField: { name: "catch_", kind: "pointer" },
+  fields: () => [
+    { name: "catch_", schemaName: "catch", type: $.TEXT, at: 0 },
+  ],
 });
 
 const Derived$then$Results = /* @__PURE__ */ $.struct({
@@ -255,8 +397,11 @@ const Derived$then$Results = /* @__PURE__ */ $.struct({
   pointers: 2,
   encode: encode$Derived$then$Results,
   decode: decode$Derived$then$Results,
-  layout: () => [$.CAP, 0, $.STRUCT, 1, Derived$Nested],
-  pipeline: () => [{ name: "finally_", pointer: 0, iface: () => Derived }, { name: "nested", pointer: 1, fields: () => Derived$Nested.$.pipeline() }],
+  fields: () => [
+    { name: "finally_", schemaName: "finally", type: $.CAP, at: 0, of: Derived },
+    { name: "nested", type: $.STRUCT, at: 1, of: Derived$Nested },
+    { name: "plain", type: $.I8, at: 0 },
+  ],
 });
 
 const Derived$push$Params = /* @__PURE__ */ $.struct({
@@ -266,8 +411,9 @@ const Derived$push$Params = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Derived$push$Params,
   decode: decode$Derived$push$Params,
-  layout: () => [$.LIST, 0, $.STRUCT, Point],
-  soleField: { name: "points", kind: "pointer" },
+  fields: () => [
+    { name: "points", type: $.LIST, at: 0, of: { type: $.STRUCT, of: Point } },
+  ],
 });
 
 const Derived$many$Params = /* @__PURE__ */ $.struct({
@@ -277,8 +423,9 @@ const Derived$many$Params = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Derived$many$Params,
   decode: decode$Derived$many$Params,
-  layout: () => [$.LIST, 0, $.CAP],
-  soleField: { name: "clients", kind: "pointer" },
+  fields: () => [
+    { name: "clients", type: $.LIST, at: 0, of: { type: $.CAP, of: Derived } },
+  ],
 });
 
 const Derived$many$Results = /* @__PURE__ */ $.struct({
@@ -288,8 +435,9 @@ const Derived$many$Results = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Derived$many$Results,
   decode: decode$Derived$many$Results,
-  layout: () => [$.LIST, 0, $.CAP],
-  soleField: { name: "clients", kind: "pointer" },
+  fields: () => [
+    { name: "clients", type: $.LIST, at: 0, of: { type: $.CAP, of: Base } },
+  ],
 });
 
 export const Derived = /* @__PURE__ */ $.iface({

@@ -11,6 +11,10 @@ export const Thing = /* @__PURE__ */ $.struct({
   pointers: 0,
   encode: encode$Thing,
   decode: decode$Thing,
+  fields: () => [
+    { name: "id", type: $.U16, at: 0 },
+    { name: "kind", type: $.ENUM, at: 2, of: Thing$Kind },
+  ],
 }, { Kind: Thing$Kind });
 
 function encode$Thing(w, p, o) {

@@ -9,8 +9,9 @@ const ByteSink$write$Params = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$ByteSink$write$Params,
   decode: decode$ByteSink$write$Params,
-  layout: () => [$.DATA, 0],
-  soleField: { name: "chunk", kind: "data" },
+  fields: () => [
+    { name: "chunk", type: $.DATA, at: 0 },
+  ],
 });
 
 const ByteSink$end$Params = /* @__PURE__ */ $.struct({
@@ -29,6 +30,9 @@ const ByteSink$end$Results = /* @__PURE__ */ $.struct({
   pointers: 0,
   encode: encode$ByteSink$end$Results,
   decode: decode$ByteSink$end$Results,
+  fields: () => [
+    { name: "total", type: $.U64, at: 0 },
+  ],
 });
 
 export const ByteSink = /* @__PURE__ */ $.iface({
@@ -47,7 +51,10 @@ const LineSink$Line = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$LineSink$Line,
   decode: decode$LineSink$Line,
-  layout: () => [$.TEXT, 0],
+  fields: () => [
+    { name: "text", type: $.TEXT, at: 0 },
+    { name: "number", type: $.U32, at: 0 },
+  ],
 });
 
 const LineSink$put$Params = /* @__PURE__ */ $.struct({
@@ -57,8 +64,9 @@ const LineSink$put$Params = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$LineSink$put$Params,
   decode: decode$LineSink$put$Params,
-  layout: () => [$.STRUCT, 0, LineSink$Line],
-  soleField: { name: "line", kind: "pointer" },
+  fields: () => [
+    { name: "line", type: $.STRUCT, at: 0, of: LineSink$Line },
+  ],
 });
 
 const LineSink$done$Params = /* @__PURE__ */ $.struct({
@@ -77,6 +85,9 @@ const LineSink$done$Results = /* @__PURE__ */ $.struct({
   pointers: 0,
   encode: encode$LineSink$done$Results,
   decode: decode$LineSink$done$Results,
+  fields: () => [
+    { name: "lines", type: $.U32, at: 0 },
+  ],
 });
 
 export const LineSink = /* @__PURE__ */ $.iface({
@@ -95,8 +106,9 @@ const Twofold$left$Params = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Twofold$left$Params,
   decode: decode$Twofold$left$Params,
-  layout: () => [$.DATA, 0],
-  soleField: { name: "chunk", kind: "data" },
+  fields: () => [
+    { name: "chunk", type: $.DATA, at: 0 },
+  ],
 });
 
 const Twofold$right$Params = /* @__PURE__ */ $.struct({
@@ -106,7 +118,10 @@ const Twofold$right$Params = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Twofold$right$Params,
   decode: decode$Twofold$right$Params,
-  layout: () => [$.DATA, 0],
+  fields: () => [
+    { name: "chunk", type: $.DATA, at: 0 },
+    { name: "extra", type: $.U8, at: 0 },
+  ],
 });
 
 const Twofold$finish$Params = /* @__PURE__ */ $.struct({
@@ -125,6 +140,9 @@ const Twofold$finish$Results = /* @__PURE__ */ $.struct({
   pointers: 0,
   encode: encode$Twofold$finish$Results,
   decode: decode$Twofold$finish$Results,
+  fields: () => [
+    { name: "total", type: $.U64, at: 0 },
+  ],
 });
 
 export const Twofold = /* @__PURE__ */ $.iface({
@@ -144,8 +162,10 @@ const Tester$Inner = /* @__PURE__ */ $.struct({
   pointers: 2,
   encode: encode$Tester$Inner,
   decode: decode$Tester$Inner,
-  layout: () => [$.CAP, 0, $.TEXT, 1],
-  pipeline: () => [{ name: "sink", pointer: 0, iface: () => ByteSink }],
+  fields: () => [
+    { name: "sink", type: $.CAP, at: 0, of: ByteSink },
+    { name: "name", type: $.TEXT, at: 1 },
+  ],
 });
 
 const Tester$echo$Params = /* @__PURE__ */ $.struct({
@@ -155,8 +175,9 @@ const Tester$echo$Params = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Tester$echo$Params,
   decode: decode$Tester$echo$Params,
-  layout: () => [$.TEXT, 0],
-  soleField: { name: "text", kind: "pointer" },
+  fields: () => [
+    { name: "text", type: $.TEXT, at: 0 },
+  ],
 });
 
 const Tester$echo$Results = /* @__PURE__ */ $.struct({
@@ -166,8 +187,9 @@ const Tester$echo$Results = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Tester$echo$Results,
   decode: decode$Tester$echo$Results,
-  layout: () => [$.TEXT, 0],
-  soleField: { name: "text", kind: "pointer" },
+  fields: () => [
+    { name: "text", type: $.TEXT, at: 0 },
+  ],
 });
 
 const Tester$fail$Params = /* @__PURE__ */ $.struct({
@@ -177,7 +199,10 @@ const Tester$fail$Params = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Tester$fail$Params,
   decode: decode$Tester$fail$Params,
-  layout: () => [$.TEXT, 0],
+  fields: () => [
+    { name: "kind", type: $.U16, at: 0 },
+    { name: "reason", type: $.TEXT, at: 0 },
+  ],
 });
 
 const Tester$fail$Results = /* @__PURE__ */ $.struct({
@@ -196,8 +221,9 @@ const Tester$open$Params = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Tester$open$Params,
   decode: decode$Tester$open$Params,
-  layout: () => [$.TEXT, 0],
-  soleField: { name: "name", kind: "pointer" },
+  fields: () => [
+    { name: "name", type: $.TEXT, at: 0 },
+  ],
 });
 
 const Tester$open$Results = /* @__PURE__ */ $.struct({
@@ -207,8 +233,11 @@ const Tester$open$Results = /* @__PURE__ */ $.struct({
   pointers: 3,
   encode: encode$Tester$open$Results,
   decode: decode$Tester$open$Results,
-  layout: () => [$.CAP, 0, $.CAP, 1, $.STRUCT, 2, Tester$Inner],
-  pipeline: () => [{ name: "sink", pointer: 0, iface: () => ByteSink }, { name: "spare", pointer: 1, iface: () => ByteSink }, { name: "inner", pointer: 2, fields: () => Tester$Inner.$.pipeline() }],
+  fields: () => [
+    { name: "sink", type: $.CAP, at: 0, of: ByteSink },
+    { name: "spare", type: $.CAP, at: 1, of: ByteSink },
+    { name: "inner", type: $.STRUCT, at: 2, of: Tester$Inner },
+  ],
 });
 
 const Tester$use$Params = /* @__PURE__ */ $.struct({
@@ -218,7 +247,10 @@ const Tester$use$Params = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Tester$use$Params,
   decode: decode$Tester$use$Params,
-  layout: () => [$.CAP, 0],
+  fields: () => [
+    { name: "sink", type: $.CAP, at: 0, of: ByteSink },
+    { name: "times", type: $.U32, at: 0 },
+  ],
 });
 
 const Tester$use$Results = /* @__PURE__ */ $.struct({
@@ -228,6 +260,9 @@ const Tester$use$Results = /* @__PURE__ */ $.struct({
   pointers: 0,
   encode: encode$Tester$use$Results,
   decode: decode$Tester$use$Results,
+  fields: () => [
+    { name: "total", type: $.U64, at: 0 },
+  ],
 });
 
 const Tester$never$Params = /* @__PURE__ */ $.struct({
@@ -246,9 +281,9 @@ const Tester$never$Results = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Tester$never$Results,
   decode: decode$Tester$never$Results,
-  layout: () => [$.CAP, 0],
-  pipeline: () => [{ name: "sink", pointer: 0, iface: () => ByteSink }],
-  soleField: { name: "sink", kind: "pointer" },
+  fields: () => [
+    { name: "sink", type: $.CAP, at: 0, of: ByteSink },
+  ],
 });
 
 const Tester$then$Params = /* @__PURE__ */ $.struct({
@@ -267,8 +302,10 @@ const Tester$then$Results = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Tester$then$Results,
   decode: decode$Tester$then$Results,
-  layout: () => [$.CAP, 0],
-  pipeline: () => [{ name: "constructor_", pointer: 0, iface: () => ByteSink }],
+  fields: () => [
+    { name: "constructor_", schemaName: "constructor", type: $.CAP, at: 0, of: ByteSink },
+    { name: "release", type: $.U32, at: 0 },
+  ],
 });
 
 const Tester$same$Params = /* @__PURE__ */ $.struct({
@@ -278,8 +315,9 @@ const Tester$same$Params = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Tester$same$Params,
   decode: decode$Tester$same$Params,
-  layout: () => [$.CAP, 0],
-  soleField: { name: "sink", kind: "pointer" },
+  fields: () => [
+    { name: "sink", type: $.CAP, at: 0, of: ByteSink },
+  ],
 });
 
 const Tester$same$Results = /* @__PURE__ */ $.struct({
@@ -289,9 +327,9 @@ const Tester$same$Results = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Tester$same$Results,
   decode: decode$Tester$same$Results,
-  layout: () => [$.CAP, 0],
-  pipeline: () => [{ name: "sink", pointer: 0, iface: () => ByteSink }],
-  soleField: { name: "sink", kind: "pointer" },
+  fields: () => [
+    { name: "sink", type: $.CAP, at: 0, of: ByteSink },
+  ],
 });
 
 export const Tester = /* @__PURE__ */ $.iface({
@@ -324,6 +362,9 @@ const Child$extra$Results = /* @__PURE__ */ $.struct({
   pointers: 0,
   encode: encode$Child$extra$Results,
   decode: decode$Child$extra$Results,
+  fields: () => [
+    { name: "number", type: $.U32, at: 0 },
+  ],
 });
 
 export const Child = /* @__PURE__ */ $.iface({

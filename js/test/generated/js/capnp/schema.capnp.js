@@ -9,8 +9,9 @@ const Node$Parameter = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Node$Parameter,
   decode: decode$Node$Parameter,
-  layout: () => [$.TEXT, 0],
-  soleField: { name: "name", kind: "pointer" },
+  fields: () => [
+    { name: "name", type: $.TEXT, at: 0 },
+  ],
 });
 
 const Node$NestedNode = /* @__PURE__ */ $.struct({
@@ -20,7 +21,10 @@ const Node$NestedNode = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Node$NestedNode,
   decode: decode$Node$NestedNode,
-  layout: () => [$.TEXT, 0],
+  fields: () => [
+    { name: "name", type: $.TEXT, at: 0 },
+    { name: "id", type: $.U64, at: 0 },
+  ],
 });
 
 const Node$SourceInfo$Member = /* @__PURE__ */ $.struct({
@@ -30,8 +34,9 @@ const Node$SourceInfo$Member = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Node$SourceInfo$Member,
   decode: decode$Node$SourceInfo$Member,
-  layout: () => [$.TEXT, 0],
-  soleField: { name: "docComment", kind: "pointer" },
+  fields: () => [
+    { name: "docComment", type: $.TEXT, at: 0 },
+  ],
 });
 
 const Node$SourceInfo = /* @__PURE__ */ $.struct({
@@ -41,7 +46,11 @@ const Node$SourceInfo = /* @__PURE__ */ $.struct({
   pointers: 2,
   encode: encode$Node$SourceInfo,
   decode: decode$Node$SourceInfo,
-  layout: () => [$.TEXT, 0, $.LIST, 1, $.STRUCT, Node$SourceInfo$Member],
+  fields: () => [
+    { name: "id", type: $.U64, at: 0 },
+    { name: "docComment", type: $.TEXT, at: 0 },
+    { name: "members", type: $.LIST, at: 1, of: { type: $.STRUCT, of: Node$SourceInfo$Member } },
+  ],
 }, { Member: Node$SourceInfo$Member });
 
 export const Node = /* @__PURE__ */ $.struct({
@@ -51,7 +60,68 @@ export const Node = /* @__PURE__ */ $.struct({
   pointers: 6,
   encode: encode$Node,
   decode: decode$Node,
-  layout: () => [$.TEXT, 0, $.LIST, 5, $.STRUCT, Node$Parameter, $.LIST, 1, $.STRUCT, Node$NestedNode, $.LIST, 2, $.STRUCT, Annotation, $.UNION, 6, 5, 1, 4, $.LIST, 3, $.STRUCT, Field, 2, 4, $.LIST, 3, $.STRUCT, Enumerant, 3, 8, $.LIST, 3, $.STRUCT, Method, $.LIST, 4, $.STRUCT, Superclass, 4, 6, $.STRUCT, 3, Type, $.STRUCT, 4, Value, 5, 3, $.STRUCT, 3, Type],
+  fields: () => [
+    { name: "id", type: $.U64, at: 0 },
+    { name: "displayName", type: $.TEXT, at: 0 },
+    { name: "displayNamePrefixLength", type: $.U32, at: 8 },
+    { name: "scopeId", type: $.U64, at: 16 },
+    { name: "parameters", type: $.LIST, at: 5, of: { type: $.STRUCT, of: Node$Parameter } },
+    { name: "isGeneric", type: $.BOOL, at: 288 },
+    { name: "nestedNodes", type: $.LIST, at: 1, of: { type: $.STRUCT, of: Node$NestedNode } },
+    { name: "annotations", type: $.LIST, at: 2, of: { type: $.STRUCT, of: Annotation } },
+    { name: "file", type: $.VOID, at: 0, tag: 0 },
+    {
+      name: "struct", type: $.GROUP, at: 0, tag: 1,
+      fields: () => [
+        { name: "dataWordCount", type: $.U16, at: 14 },
+        { name: "pointerCount", type: $.U16, at: 24 },
+        { name: "preferredListEncoding", type: $.ENUM, at: 26, of: ElementSize },
+        { name: "isGroup", type: $.BOOL, at: 224 },
+        { name: "discriminantCount", type: $.U16, at: 30 },
+        { name: "discriminantOffset", type: $.U32, at: 32 },
+        { name: "fields", type: $.LIST, at: 3, of: { type: $.STRUCT, of: Field } },
+      ],
+    },
+    {
+      name: "enum", type: $.GROUP, at: 0, tag: 2,
+      fields: () => [
+        { name: "enumerants", type: $.LIST, at: 3, of: { type: $.STRUCT, of: Enumerant } },
+      ],
+    },
+    {
+      name: "interface", type: $.GROUP, at: 0, tag: 3,
+      fields: () => [
+        { name: "methods", type: $.LIST, at: 3, of: { type: $.STRUCT, of: Method } },
+        { name: "superclasses", type: $.LIST, at: 4, of: { type: $.STRUCT, of: Superclass } },
+      ],
+    },
+    {
+      name: "const", type: $.GROUP, at: 0, tag: 4,
+      fields: () => [
+        { name: "type", type: $.STRUCT, at: 3, of: Type },
+        { name: "value", type: $.STRUCT, at: 4, of: Value },
+      ],
+    },
+    {
+      name: "annotation", type: $.GROUP, at: 0, tag: 5,
+      fields: () => [
+        { name: "type", type: $.STRUCT, at: 3, of: Type },
+        { name: "targetsFile", type: $.BOOL, at: 112 },
+        { name: "targetsConst", type: $.BOOL, at: 113 },
+        { name: "targetsEnum", type: $.BOOL, at: 114 },
+        { name: "targetsEnumerant", type: $.BOOL, at: 115 },
+        { name: "targetsStruct", type: $.BOOL, at: 116 },
+        { name: "targetsField", type: $.BOOL, at: 117 },
+        { name: "targetsUnion", type: $.BOOL, at: 118 },
+        { name: "targetsGroup", type: $.BOOL, at: 119 },
+        { name: "targetsInterface", type: $.BOOL, at: 120 },
+        { name: "targetsMethod", type: $.BOOL, at: 121 },
+        { name: "targetsParam", type: $.BOOL, at: 122 },
+        { name: "targetsAnnotation", type: $.BOOL, at: 123 },
+      ],
+    },
+  ],
+  tagAt: 12,
 }, { Parameter: Node$Parameter, NestedNode: Node$NestedNode, SourceInfo: Node$SourceInfo });
 
 const Field$noDiscriminant = 65535;
@@ -63,7 +133,36 @@ export const Field = /* @__PURE__ */ $.struct({
   pointers: 4,
   encode: encode$Field,
   decode: decode$Field,
-  layout: () => [$.TEXT, 0, $.LIST, 1, $.STRUCT, Annotation, $.UNION, 4, 1, 0, 6, $.STRUCT, 2, Type, $.STRUCT, 3, Value],
+  fields: () => [
+    { name: "name", type: $.TEXT, at: 0 },
+    { name: "codeOrder", type: $.U16, at: 0 },
+    { name: "annotations", type: $.LIST, at: 1, of: { type: $.STRUCT, of: Annotation } },
+    { name: "discriminantValue", type: $.U16, at: 2, or: 65535 },
+    {
+      name: "slot", type: $.GROUP, at: 0, tag: 0,
+      fields: () => [
+        { name: "offset", type: $.U32, at: 4 },
+        { name: "type", type: $.STRUCT, at: 2, of: Type },
+        { name: "defaultValue", type: $.STRUCT, at: 3, of: Value },
+        { name: "hadExplicitDefault", type: $.BOOL, at: 128 },
+      ],
+    },
+    {
+      name: "group", type: $.GROUP, at: 0, tag: 1,
+      fields: () => [
+        { name: "typeId", type: $.U64, at: 16 },
+      ],
+    },
+    {
+      name: "ordinal", type: $.GROUP, at: 0,
+      fields: () => [
+        { name: "implicit", type: $.VOID, at: 0, tag: 0 },
+        { name: "explicit", type: $.U16, at: 12, tag: 1 },
+      ],
+      tagAt: 10,
+    },
+  ],
+  tagAt: 8,
 }, { noDiscriminant: Field$noDiscriminant });
 
 export const Enumerant = /* @__PURE__ */ $.struct({
@@ -73,7 +172,11 @@ export const Enumerant = /* @__PURE__ */ $.struct({
   pointers: 2,
   encode: encode$Enumerant,
   decode: decode$Enumerant,
-  layout: () => [$.TEXT, 0, $.LIST, 1, $.STRUCT, Annotation],
+  fields: () => [
+    { name: "name", type: $.TEXT, at: 0 },
+    { name: "codeOrder", type: $.U16, at: 0 },
+    { name: "annotations", type: $.LIST, at: 1, of: { type: $.STRUCT, of: Annotation } },
+  ],
 });
 
 export const Superclass = /* @__PURE__ */ $.struct({
@@ -83,7 +186,10 @@ export const Superclass = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Superclass,
   decode: decode$Superclass,
-  layout: () => [$.STRUCT, 0, Brand],
+  fields: () => [
+    { name: "id", type: $.U64, at: 0 },
+    { name: "brand", type: $.STRUCT, at: 0, of: Brand },
+  ],
 });
 
 export const Method = /* @__PURE__ */ $.struct({
@@ -93,7 +199,16 @@ export const Method = /* @__PURE__ */ $.struct({
   pointers: 5,
   encode: encode$Method,
   decode: decode$Method,
-  layout: () => [$.TEXT, 0, $.LIST, 4, $.STRUCT, Node$Parameter, $.STRUCT, 2, Brand, $.STRUCT, 3, Brand, $.LIST, 1, $.STRUCT, Annotation],
+  fields: () => [
+    { name: "name", type: $.TEXT, at: 0 },
+    { name: "codeOrder", type: $.U16, at: 0 },
+    { name: "implicitParameters", type: $.LIST, at: 4, of: { type: $.STRUCT, of: Node$Parameter } },
+    { name: "paramStructType", type: $.U64, at: 8 },
+    { name: "paramBrand", type: $.STRUCT, at: 2, of: Brand },
+    { name: "resultStructType", type: $.U64, at: 16 },
+    { name: "resultBrand", type: $.STRUCT, at: 3, of: Brand },
+    { name: "annotations", type: $.LIST, at: 1, of: { type: $.STRUCT, of: Annotation } },
+  ],
 });
 
 export const Type = /* @__PURE__ */ $.struct({
@@ -103,7 +218,79 @@ export const Type = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Type,
   decode: decode$Type,
-  layout: () => [$.UNION, 0, 4, 14, 3, $.STRUCT, 0, Type, 15, 3, $.STRUCT, 0, Brand, 16, 3, $.STRUCT, 0, Brand, 17, 3, $.STRUCT, 0, Brand],
+  fields: () => [
+    { name: "void", type: $.VOID, at: 0, tag: 0 },
+    { name: "bool", type: $.VOID, at: 0, tag: 1 },
+    { name: "int8", type: $.VOID, at: 0, tag: 2 },
+    { name: "int16", type: $.VOID, at: 0, tag: 3 },
+    { name: "int32", type: $.VOID, at: 0, tag: 4 },
+    { name: "int64", type: $.VOID, at: 0, tag: 5 },
+    { name: "uint8", type: $.VOID, at: 0, tag: 6 },
+    { name: "uint16", type: $.VOID, at: 0, tag: 7 },
+    { name: "uint32", type: $.VOID, at: 0, tag: 8 },
+    { name: "uint64", type: $.VOID, at: 0, tag: 9 },
+    { name: "float32", type: $.VOID, at: 0, tag: 10 },
+    { name: "float64", type: $.VOID, at: 0, tag: 11 },
+    { name: "text", type: $.VOID, at: 0, tag: 12 },
+    { name: "data", type: $.VOID, at: 0, tag: 13 },
+    {
+      name: "list", type: $.GROUP, at: 0, tag: 14,
+      fields: () => [
+        { name: "elementType", type: $.STRUCT, at: 0, of: Type },
+      ],
+    },
+    {
+      name: "enum", type: $.GROUP, at: 0, tag: 15,
+      fields: () => [
+        { name: "typeId", type: $.U64, at: 8 },
+        { name: "brand", type: $.STRUCT, at: 0, of: Brand },
+      ],
+    },
+    {
+      name: "struct", type: $.GROUP, at: 0, tag: 16,
+      fields: () => [
+        { name: "typeId", type: $.U64, at: 8 },
+        { name: "brand", type: $.STRUCT, at: 0, of: Brand },
+      ],
+    },
+    {
+      name: "interface", type: $.GROUP, at: 0, tag: 17,
+      fields: () => [
+        { name: "typeId", type: $.U64, at: 8 },
+        { name: "brand", type: $.STRUCT, at: 0, of: Brand },
+      ],
+    },
+    {
+      name: "anyPointer", type: $.GROUP, at: 0, tag: 18,
+      fields: () => [
+        {
+          name: "unconstrained", type: $.GROUP, at: 0, tag: 0,
+          fields: () => [
+            { name: "anyKind", type: $.VOID, at: 0, tag: 0 },
+            { name: "struct", type: $.VOID, at: 0, tag: 1 },
+            { name: "list", type: $.VOID, at: 0, tag: 2 },
+            { name: "capability", type: $.VOID, at: 0, tag: 3 },
+          ],
+          tagAt: 10,
+        },
+        {
+          name: "parameter", type: $.GROUP, at: 0, tag: 1,
+          fields: () => [
+            { name: "scopeId", type: $.U64, at: 16 },
+            { name: "parameterIndex", type: $.U16, at: 10 },
+          ],
+        },
+        {
+          name: "implicitMethodParameter", type: $.GROUP, at: 0, tag: 2,
+          fields: () => [
+            { name: "parameterIndex", type: $.U16, at: 10 },
+          ],
+        },
+      ],
+      tagAt: 8,
+    },
+  ],
+  tagAt: 0,
 });
 
 const Brand$Scope = /* @__PURE__ */ $.struct({
@@ -113,7 +300,12 @@ const Brand$Scope = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Brand$Scope,
   decode: decode$Brand$Scope,
-  layout: () => [$.UNION, 4, 1, 0, 4, $.LIST, 0, $.STRUCT, Brand$Binding],
+  fields: () => [
+    { name: "scopeId", type: $.U64, at: 0 },
+    { name: "bind", type: $.LIST, at: 0, tag: 0, of: { type: $.STRUCT, of: Brand$Binding } },
+    { name: "inherit", type: $.VOID, at: 0, tag: 1 },
+  ],
+  tagAt: 8,
 });
 
 const Brand$Binding = /* @__PURE__ */ $.struct({
@@ -123,7 +315,11 @@ const Brand$Binding = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Brand$Binding,
   decode: decode$Brand$Binding,
-  layout: () => [$.UNION, 0, 1, 1, 3, $.STRUCT, 0, Type],
+  fields: () => [
+    { name: "unbound", type: $.VOID, at: 0, tag: 0 },
+    { name: "type", type: $.STRUCT, at: 0, tag: 1, of: Type },
+  ],
+  tagAt: 0,
 });
 
 export const Brand = /* @__PURE__ */ $.struct({
@@ -133,8 +329,9 @@ export const Brand = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Brand,
   decode: decode$Brand,
-  layout: () => [$.LIST, 0, $.STRUCT, Brand$Scope],
-  soleField: { name: "scopes", kind: "pointer" },
+  fields: () => [
+    { name: "scopes", type: $.LIST, at: 0, of: { type: $.STRUCT, of: Brand$Scope } },
+  ],
 }, { Scope: Brand$Scope, Binding: Brand$Binding });
 
 export const Value = /* @__PURE__ */ $.struct({
@@ -144,7 +341,28 @@ export const Value = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$Value,
   decode: decode$Value,
-  layout: () => [$.UNION, 0, 5, 12, 2, $.TEXT, 0, 13, 2, $.DATA, 0, 14, 2, $.ANY, 0, 16, 2, $.ANY, 0, 18, 2, $.ANY, 0],
+  fields: () => [
+    { name: "void", type: $.VOID, at: 0, tag: 0 },
+    { name: "bool", type: $.BOOL, at: 16, tag: 1 },
+    { name: "int8", type: $.I8, at: 2, tag: 2 },
+    { name: "int16", type: $.I16, at: 2, tag: 3 },
+    { name: "int32", type: $.I32, at: 4, tag: 4 },
+    { name: "int64", type: $.I64, at: 8, tag: 5 },
+    { name: "uint8", type: $.U8, at: 2, tag: 6 },
+    { name: "uint16", type: $.U16, at: 2, tag: 7 },
+    { name: "uint32", type: $.U32, at: 4, tag: 8 },
+    { name: "uint64", type: $.U64, at: 8, tag: 9 },
+    { name: "float32", type: $.F32, at: 4, tag: 10 },
+    { name: "float64", type: $.F64, at: 8, tag: 11 },
+    { name: "text", type: $.TEXT, at: 0, tag: 12 },
+    { name: "data", type: $.DATA, at: 0, tag: 13 },
+    { name: "list", type: $.ANY, at: 0, tag: 14 },
+    { name: "enum", type: $.U16, at: 2, tag: 15 },
+    { name: "struct", type: $.ANY, at: 0, tag: 16 },
+    { name: "interface", type: $.VOID, at: 0, tag: 17 },
+    { name: "anyPointer", type: $.ANY, at: 0, tag: 18 },
+  ],
+  tagAt: 0,
 });
 
 export const Annotation = /* @__PURE__ */ $.struct({
@@ -154,7 +372,11 @@ export const Annotation = /* @__PURE__ */ $.struct({
   pointers: 2,
   encode: encode$Annotation,
   decode: decode$Annotation,
-  layout: () => [$.STRUCT, 1, Brand, $.STRUCT, 0, Value],
+  fields: () => [
+    { name: "id", type: $.U64, at: 0 },
+    { name: "brand", type: $.STRUCT, at: 1, of: Brand },
+    { name: "value", type: $.STRUCT, at: 0, of: Value },
+  ],
 });
 
 export const ElementSize = /* @__PURE__ */ $.enumeration(0xd1958f7dba521926n, "capnp/schema.capnp:ElementSize", ["empty", "bit", "byte", "twoBytes", "fourBytes", "eightBytes", "pointer", "inlineComposite"]);
@@ -166,6 +388,11 @@ export const CapnpVersion = /* @__PURE__ */ $.struct({
   pointers: 0,
   encode: encode$CapnpVersion,
   decode: decode$CapnpVersion,
+  fields: () => [
+    { name: "major", type: $.U16, at: 0 },
+    { name: "minor", type: $.U8, at: 2 },
+    { name: "micro", type: $.U8, at: 3 },
+  ],
 });
 
 const CodeGeneratorRequest$RequestedFile$Import = /* @__PURE__ */ $.struct({
@@ -175,7 +402,10 @@ const CodeGeneratorRequest$RequestedFile$Import = /* @__PURE__ */ $.struct({
   pointers: 1,
   encode: encode$CodeGeneratorRequest$RequestedFile$Import,
   decode: decode$CodeGeneratorRequest$RequestedFile$Import,
-  layout: () => [$.TEXT, 0],
+  fields: () => [
+    { name: "id", type: $.U64, at: 0 },
+    { name: "name", type: $.TEXT, at: 0 },
+  ],
 });
 
 const CodeGeneratorRequest$RequestedFile = /* @__PURE__ */ $.struct({
@@ -185,7 +415,11 @@ const CodeGeneratorRequest$RequestedFile = /* @__PURE__ */ $.struct({
   pointers: 2,
   encode: encode$CodeGeneratorRequest$RequestedFile,
   decode: decode$CodeGeneratorRequest$RequestedFile,
-  layout: () => [$.TEXT, 0, $.LIST, 1, $.STRUCT, CodeGeneratorRequest$RequestedFile$Import],
+  fields: () => [
+    { name: "id", type: $.U64, at: 0 },
+    { name: "filename", type: $.TEXT, at: 0 },
+    { name: "imports", type: $.LIST, at: 1, of: { type: $.STRUCT, of: CodeGeneratorRequest$RequestedFile$Import } },
+  ],
 }, { Import: CodeGeneratorRequest$RequestedFile$Import });
 
 export const CodeGeneratorRequest = /* @__PURE__ */ $.struct({
@@ -195,7 +429,12 @@ export const CodeGeneratorRequest = /* @__PURE__ */ $.struct({
   pointers: 4,
   encode: encode$CodeGeneratorRequest,
   decode: decode$CodeGeneratorRequest,
-  layout: () => [$.STRUCT, 2, CapnpVersion, $.LIST, 0, $.STRUCT, Node, $.LIST, 3, $.STRUCT, Node$SourceInfo, $.LIST, 1, $.STRUCT, CodeGeneratorRequest$RequestedFile],
+  fields: () => [
+    { name: "capnpVersion", type: $.STRUCT, at: 2, of: CapnpVersion },
+    { name: "nodes", type: $.LIST, at: 0, of: { type: $.STRUCT, of: Node } },
+    { name: "sourceInfo", type: $.LIST, at: 3, of: { type: $.STRUCT, of: Node$SourceInfo } },
+    { name: "requestedFiles", type: $.LIST, at: 1, of: { type: $.STRUCT, of: CodeGeneratorRequest$RequestedFile } },
+  ],
 }, { RequestedFile: CodeGeneratorRequest$RequestedFile });
 
 function encode$Node(w, p, o) {

@@ -1,0 +1,134 @@
+//! The tables of fields, from which the runtime derives all but the straight-line functions.
+
+use capstan_schema::node::{Field, FieldKind, StructNode, Type, Value};
+
+use super::Error;
+use super::doc::indented;
+use super::names::{Names, field_name, in_code_order};
+use super::values::{data, float, string};
+
+/// The properties `fields` and `tagAt` of a struct or group; nothing for what has no fields.
+pub(super) fn entries(names: &Names<'_>, structure: &StructNode) -> Result<String, Error> {
+    let mut out = String::new();
+    let mut rows = String::new();
+    for field in in_code_order(structure) {
+        rows.push_str(&row(names, structure, field)?);
+    }
+    if !rows.is_empty() {
+        out.push_str(&format!("fields: () => [\n{}],\n", indented(&rows)));
+    }
+    if structure.discriminant_count > 0 {
+        out.push_str(&format!("tagAt: {},\n", structure.discriminant_offset * 2));
+    }
+    Ok(out)
+}
+
+fn row(names: &Names<'_>, structure: &StructNode, field: &Field) -> Result<String, Error> {
+    let name = field_name(&field.name, structure);
+    let mut parts = vec![format!("name: {name:?}")];
+    if name != field.name {
+        parts.push(format!("schemaName: {:?}", field.name));
+    }
+    let tag = field.discriminant.map(|tag| format!("tag: {tag}"));
+    match &field.kind {
+        FieldKind::Slot {
+            offset,
+            ty,
+            default,
+            ..
+        } => {
+            let (code, of) = element(names, ty)?;
+            parts.push(format!("type: $.{code}"));
+            parts.push(format!("at: {}", offset * width(ty)));
+            parts.extend(tag);
+            parts.extend(of);
+            parts.extend(default_value(default).map(|value| format!("or: {value}")));
+            Ok(format!("{{ {} }},\n", parts.join(", ")))
+        }
+        FieldKind::Group { id } => {
+            parts.extend(["type: $.GROUP".to_owned(), "at: 0".to_owned()]);
+            parts.extend(tag);
+            let inner = entries(names, names.structure(*id)?)?;
+            if inner.is_empty() {
+                return Ok(format!("{{ {} }},\n", parts.join(", ")));
+            }
+            Ok(format!(
+                "{{\n{}}},\n",
+                indented(&format!("{},\n{inner}", parts.join(", ")))
+            ))
+        }
+    }
+}
+
+/// The code of a type, and its `of`.
+fn element(names: &Names<'_>, ty: &Type) -> Result<(&'static str, Option<String>), Error> {
+    Ok(match ty {
+        Type::Void => ("VOID", None),
+        Type::Bool => ("BOOL", None),
+        Type::Int8 => ("I8", None),
+        Type::Int16 => ("I16", None),
+        Type::Int32 => ("I32", None),
+        Type::Int64 => ("I64", None),
+        Type::UInt8 => ("U8", None),
+        Type::UInt16 => ("U16", None),
+        Type::UInt32 => ("U32", None),
+        Type::UInt64 => ("U64", None),
+        Type::Float32 => ("F32", None),
+        Type::Float64 => ("F64", None),
+        Type::Text => ("TEXT", None),
+        Type::Data => ("DATA", None),
+        Type::AnyPointer(_) => ("ANY", None),
+        Type::Enum { id, .. } => ("ENUM", Some(format!("of: {}", names.value(*id)?))),
+        Type::Struct { id, .. } => ("STRUCT", Some(format!("of: {}", names.value(*id)?))),
+        Type::Interface { id, .. } => ("CAP", Some(format!("of: {}", names.value(*id)?))),
+        Type::List(inner) => {
+            let (code, of) = element(names, inner)?;
+            let parts: Vec<String> = [format!("type: $.{code}")].into_iter().chain(of).collect();
+            ("LIST", Some(format!("of: {{ {} }}", parts.join(", "))))
+        }
+    })
+}
+
+/// What an offset counts, in what the table's `at` counts: bytes, bits for Bool, pointers.
+fn width(ty: &Type) -> u32 {
+    match ty {
+        Type::Int16 | Type::UInt16 | Type::Enum { .. } => 2,
+        Type::Int32 | Type::UInt32 | Type::Float32 => 4,
+        Type::Int64 | Type::UInt64 | Type::Float64 => 8,
+        _ => 1,
+    }
+}
+
+/// Nothing for zero and null.
+fn default_value(value: &Value) -> Option<String> {
+    let number = |number: i64| (number != 0).then(|| number.to_string());
+    match value {
+        Value::Bool(value) => value.then(|| "true".to_owned()),
+        Value::Int8(value) => number((*value).into()),
+        Value::Int16(value) => number((*value).into()),
+        Value::Int32(value) => number((*value).into()),
+        Value::UInt8(value) => number((*value).into()),
+        Value::UInt16(value) | Value::Enum(value) => number((*value).into()),
+        Value::UInt32(value) => number((*value).into()),
+        Value::Int64(value) => (*value != 0).then(|| format!("{value}n")),
+        Value::UInt64(value) => (*value != 0).then(|| format!("{value}n")),
+        // Negative zero is not stored as zero.
+        Value::Float32(value) => (value.to_bits() != 0).then(|| float(f64::from(*value))),
+        Value::Float64(value) => (value.to_bits() != 0).then(|| float(*value)),
+        Value::Text(text) => (!text.is_empty()).then(|| string(text)),
+        Value::Data(bytes) => (!bytes.is_empty()).then(|| data(bytes)),
+        Value::List(words) | Value::Struct(words) | Value::AnyPointer(words) => {
+            (!words.is_empty()).then(|| data(&framed(words)))
+        }
+        Value::Void | Value::Interface => None,
+    }
+}
+
+/// With a segment table in front.
+pub(super) fn framed(words: &[u8]) -> Vec<u8> {
+    let count = u32::try_from(words.len() / 8).unwrap_or(u32::MAX);
+    let mut out = vec![0; 4];
+    out.extend(count.to_le_bytes());
+    out.extend(words);
+    out
+}
