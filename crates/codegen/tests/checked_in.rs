@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use capstan_codegen::rust::{self, Options};
-use capstan_schema::{NoFiles, SourceFile, compile, standard_file};
+use capstan_schema::{MemoryFiles, SourceFile, compile, standard_file};
 
 #[test]
 fn the_rpc_protocol() {
@@ -47,13 +47,31 @@ fn the_interfaces_of_our_own_tests() {
     );
 }
 
+#[test]
+fn every_construct() {
+    for (schema, path) in [
+        ("everything.capnp", "everything_capnp.rs"),
+        ("neighbour.capnp", "neighbour_capnp.rs"),
+    ] {
+        check(
+            own_schema(schema),
+            &Options::rpc(),
+            &format!("crates/codegen/tests/generated/{path}"),
+        );
+    }
+}
+
 fn own_schema(name: &str) -> SourceFile {
     let path = repository().join("crates/codegen/tests/schemas").join(name);
     SourceFile::new(name, fs::read_to_string(path).unwrap())
 }
 
 fn check(source: SourceFile, options: &Options, path: &str) {
-    let schema = compile(&NoFiles, &[source]).unwrap_or_else(|errors| {
+    let mut files = MemoryFiles::new();
+    for neighbour in ["everything.capnp", "neighbour.capnp"] {
+        files.insert(neighbour, own_schema(neighbour).text);
+    }
+    let schema = compile(&files, &[source]).unwrap_or_else(|errors| {
         panic!(
             "{}",
             errors

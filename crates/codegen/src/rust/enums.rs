@@ -39,9 +39,16 @@ pub(super) fn write_enum(
     );
     open!(w, "match value {{");
     for (value, enumerant) in enumerants.iter().enumerate() {
-        line!(w, "{value} => Ok(Self::{}),", variant(enumerant));
+        line!(
+            w,
+            "{value} => ::core::result::Result::Ok(Self::{}),",
+            variant(enumerant)
+        );
     }
-    line!(w, "other => Err({message}::NotInSchema(other)),");
+    line!(
+        w,
+        "other => ::core::result::Result::Err({message}::NotInSchema(other)),"
+    );
     w.close("}");
     w.close("}");
     w.close("}");

@@ -21,9 +21,10 @@ struct Place {
 }
 
 /// Names that generated modules define themselves.
-const RESERVED_TYPES: &[&str] = &[
+const RESERVED_NAMES: &[&str] = &[
     "Builder",
     "Client",
+    "INTERFACE_ID",
     "Owned",
     "Pipeline",
     "Reader",
@@ -130,14 +131,18 @@ impl<'a> Scopes<'a> {
     }
 
     /// The type parameters of the node and of those around it, outermost first. A parameter that
-    /// hides an outer one of the same name is renamed.
+    /// hides an outer one of the same name, or what the node's module defines, is renamed.
     pub(super) fn type_parameters(&self, id: u64) -> Result<Vec<TypeParameter>, Error> {
         let mut parameters: Vec<TypeParameter> = Vec::new();
+        let aliases = alias_names(self.node(id)?);
         for id in self.chain(id)? {
             let node = self.node(id)?;
             for (index, name) in (0..).zip(&node.parameters) {
                 let mut name = escape_keyword(pascal_case(name));
-                while parameters.iter().any(|parameter| parameter.name == name) {
+                while RESERVED_NAMES.contains(&name.as_str())
+                    || aliases.contains(&name)
+                    || parameters.iter().any(|parameter| parameter.name == name)
+                {
                     name.push('_');
                 }
                 parameters.push(TypeParameter {
@@ -201,18 +206,24 @@ fn is_implicit_struct(node: &Node) -> bool {
     node.scope_id == 0 && matches!(node.kind, NodeKind::Struct(_))
 }
 
+/// The aliases `WriteParams`, `EndResults` that stand in an interface's module beside nested enums.
+fn alias_names(node: &Node) -> Vec<String> {
+    let methods = match &node.kind {
+        NodeKind::Interface { methods, .. } => methods.as_slice(),
+        _ => &[],
+    };
+    let names = methods.iter().map(|method| pascal_case(&method.name));
+    names
+        .flat_map(|name| [format!("{name}Params"), format!("{name}Results")])
+        .collect()
+}
+
 fn name_children(node: &Node, nodes: &HashMap<u64, &Node>, places: &mut HashMap<u64, Place>) {
     let mut taken = HashSet::new();
     if !matches!(node.kind, NodeKind::File) {
-        taken.extend(RESERVED_TYPES.iter().map(|name| name.to_string()));
+        taken.extend(RESERVED_NAMES.iter().map(|name| name.to_string()));
     }
-    if let NodeKind::Interface { methods, .. } = &node.kind {
-        // The aliases `WriteParams`, `EndResults` stand in the same module as nested enums.
-        for method in methods {
-            taken.insert(format!("{}Params", pascal_case(&method.name)));
-            taken.insert(format!("{}Results", pascal_case(&method.name)));
-        }
-    }
+    taken.extend(alias_names(node));
     let mut add = |id: u64, name: String| {
         let mut name = escape_keyword(name);
         while !taken.insert(name.clone()) {

@@ -15,10 +15,10 @@ impl ::core::convert::TryFrom<u16> for Colour {
     type Error = ::capstan_message::NotInSchema;
     fn try_from(value: u16) -> ::core::result::Result<Self, ::capstan_message::NotInSchema> {
         match value {
-            0 => Ok(Self::Red),
-            1 => Ok(Self::Green),
-            2 => Ok(Self::Self_),
-            other => Err(::capstan_message::NotInSchema(other)),
+            0 => ::core::result::Result::Ok(Self::Red),
+            1 => ::core::result::Result::Ok(Self::Green),
+            2 => ::core::result::Result::Ok(Self::Self_),
+            other => ::core::result::Result::Err(::capstan_message::NotInSchema(other)),
         }
     }
 }
@@ -2279,9 +2279,9 @@ pub mod return_ {
             type Error = _capnp::NotInSchema;
             fn try_from(value: u16) -> ::core::result::Result<Self, _capnp::NotInSchema> {
                 match value {
-                    0 => Ok(Self::Plain),
-                    1 => Ok(Self::Fancy),
-                    other => Err(_capnp::NotInSchema(other)),
+                    0 => ::core::result::Result::Ok(Self::Plain),
+                    1 => ::core::result::Result::Ok(Self::Fancy),
+                    other => ::core::result::Result::Err(_capnp::NotInSchema(other)),
                 }
             }
         }
@@ -3524,9 +3524,9 @@ pub mod box_ {
         type Error = _capnp::NotInSchema;
         fn try_from(value: u16) -> ::core::result::Result<Self, _capnp::NotInSchema> {
             match value {
-                0 => Ok(Self::A),
-                1 => Ok(Self::B),
-                other => Err(_capnp::NotInSchema(other)),
+                0 => ::core::result::Result::Ok(Self::A),
+                1 => ::core::result::Result::Ok(Self::B),
+                other => ::core::result::Result::Err(_capnp::NotInSchema(other)),
             }
         }
     }
