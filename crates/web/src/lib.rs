@@ -8,6 +8,7 @@
 //! only, because an integer crosses the boundary in 10 ns and an object in 500. Lists of integers
 //! travel through blocks of wasm memory whose address JavaScript asks for.
 
+mod codec;
 mod driver;
 mod link;
 pub mod seam;
