@@ -166,6 +166,10 @@ fn standard_files_agree() {
         "capnp/schema.capnp",
         "capnp/stream.capnp",
         "capnp/c++.capnp",
+        "capnp/persistent.capnp",
+        "capnp/compat/json.capnp",
+        "capnp/compat/byte-stream.capnp",
+        "capnp/compat/http-over-capnp.capnp",
     ];
     for file in files {
         compare(&standard_directory(), &[file]);

@@ -104,8 +104,24 @@ pub fn resolve_path(importer: &str, path: &str) -> String {
 }
 
 /// The files that come with the crate, by the path one imports them with.
-pub const STANDARD_FILES: [(&str, &str); 4] = [
+pub const STANDARD_FILES: [(&str, &str); 8] = [
     ("/capnp/c++.capnp", include_str!("../capnp/c++.capnp")),
+    (
+        "/capnp/compat/byte-stream.capnp",
+        include_str!("../capnp/compat/byte-stream.capnp"),
+    ),
+    (
+        "/capnp/compat/http-over-capnp.capnp",
+        include_str!("../capnp/compat/http-over-capnp.capnp"),
+    ),
+    (
+        "/capnp/compat/json.capnp",
+        include_str!("../capnp/compat/json.capnp"),
+    ),
+    (
+        "/capnp/persistent.capnp",
+        include_str!("../capnp/persistent.capnp"),
+    ),
     ("/capnp/rpc.capnp", include_str!("../capnp/rpc.capnp")),
     ("/capnp/schema.capnp", include_str!("../capnp/schema.capnp")),
     ("/capnp/stream.capnp", include_str!("../capnp/stream.capnp")),

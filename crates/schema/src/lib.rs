@@ -11,9 +11,12 @@
 
 mod compile;
 mod diagnostic;
+pub mod dynamic;
 mod files;
+mod floats;
 pub mod node;
 mod parse;
+pub mod text;
 
 pub use compile::compile;
 pub use diagnostic::{Diagnostic, Span};

@@ -188,7 +188,7 @@ impl Entity {
 }
 
 /// `ty` with the type parameters that `brand` binds replaced.
-pub(super) fn apply_brand(ty: &Type, brand: &Brand) -> Type {
+pub(crate) fn apply_brand(ty: &Type, brand: &Brand) -> Type {
     match ty {
         Type::List(element) => Type::List(Box::new(apply_brand(element, brand))),
         Type::Struct { id, brand: inner } => Type::Struct {

@@ -14,6 +14,8 @@ mod structs;
 mod suggest;
 mod values;
 
+pub(crate) use brands::apply_brand;
+
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 

@@ -1,9 +1,24 @@
 //! Types and values: the language has one grammar for both.
 
 use super::ast::{AnnotationUse, Argument, Expr, ExprKind, Located};
-use super::lexer::TokenKind;
+use super::lexer::{self, TokenKind};
 use super::parser::{Parsed, Parser};
 use crate::diagnostic::{Problem, Span};
+
+/// Parses values that stand one behind the other, up to the first that is malformed.
+pub(crate) fn parse_values(text: &str) -> (Vec<Expr>, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let tokens = lexer::lex(text, &mut problems);
+    let mut parser = Parser::new(&tokens, &mut problems);
+    let mut values = Vec::new();
+    while !parser.at_end() {
+        match parser.primary("here") {
+            Ok(value) => values.push(value),
+            Err(_) => break,
+        }
+    }
+    (values, problems)
+}
 
 impl Parser<'_> {
     pub(super) fn expression(&mut self, place: &str) -> Parsed<Expr> {

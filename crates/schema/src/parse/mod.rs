@@ -7,3 +7,4 @@ mod lexer;
 mod parser;
 
 pub(crate) use declarations::parse_file;
+pub(crate) use expressions::parse_values;
