@@ -4,26 +4,26 @@ import type { EnumDescriptor, InterfaceDescriptor, StructDescriptor } from "./de
  * The table of a struct's fields: all that anything at run time knows of a struct's inside. Views, builders, JSON,
  * pipelining and the programs by which wasm finds things in a message come from it.
  *
- * The types are numbered as schema.capnp numbers them; groups come after.
+ * Types up to ENUM are in the data section, those from TEXT to ANY behind pointers.
  */
 
 export const VOID = 0;
 export const BOOL = 1;
 export const I8 = 2;
-export const I16 = 3;
-export const I32 = 4;
-export const I64 = 5;
-export const U8 = 6;
-export const U16 = 7;
-export const U32 = 8;
+export const U8 = 3;
+export const I16 = 4;
+export const U16 = 5;
+export const I32 = 6;
+export const U32 = 7;
+export const I64 = 8;
 export const U64 = 9;
 export const F32 = 10;
 export const F64 = 11;
-export const TEXT = 12;
-export const DATA = 13;
-export const LIST = 14;
-export const ENUM = 15;
-export const STRUCT = 16;
+export const ENUM = 12;
+export const TEXT = 13;
+export const DATA = 14;
+export const STRUCT = 15;
+export const LIST = 16;
 export const CAP = 17;
 export const ANY = 18;
 export const GROUP = 19;
@@ -63,5 +63,5 @@ export function inReadingOrder(fields: readonly Field[]): readonly Field[] {
 
 /** Whether values of the type are behind pointers. */
 export function isPointer(type: number): boolean {
-  return type >= TEXT && type !== ENUM && type !== GROUP;
+  return type > ENUM && type < GROUP;
 }

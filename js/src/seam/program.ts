@@ -22,9 +22,9 @@ const UNION = 7;
 const OPTIONAL_TEXT = 8;
 
 /** Operations by type; 0 for what is not behind a pointer. */
-const BEHIND_POINTERS = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, TEXT, DATA, LIST, 0, STRUCT, CAP, ANY];
+const BEHIND_POINTERS = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, TEXT, DATA, STRUCT, LIST, CAP, ANY];
 /** Elements of lists by type: Void, bits, and 1, 2, 4 or 8 bytes; 0 for what is behind a pointer. */
-const IN_LISTS = [10, 11, 12, 13, 14, 15, 12, 13, 14, 15, 14, 15, 0, 0, 0, 13];
+const IN_LISTS = [10, 11, 12, 12, 13, 13, 14, 14, 15, 15, 14, 15, 13];
 
 /** Programs that wasm knows. They are numbered from 1 in the order in which they are sent. */
 let registered = 0;
