@@ -136,31 +136,22 @@ impl PrimitiveElement for bool {
         }
     }
 
+    // Lists of other sizes cannot be upgraded from or to lists of bits: whatever they were meant to
+    // be, their bits are read one after the other, as other implementations do.
     #[inline]
-    fn get_element(content: &[u8], index: u32, step_bits: u32) -> Self {
-        match bit_of(index, step_bits) {
-            Some(bit) => Self::get_field(content, bit),
-            None => false,
-        }
+    fn get_element(content: &[u8], index: u32, _step_bits: u32) -> Self {
+        Self::get_field(content, index as usize)
     }
 
     #[inline]
-    fn set_element(content: &mut [u8], index: u32, step_bits: u32, value: Self) -> bool {
-        match bit_of(index, step_bits) {
-            Some(bit) => Self::set_field(content, bit, value),
-            None => false,
-        }
+    fn set_element(content: &mut [u8], index: u32, _step_bits: u32, value: Self) -> bool {
+        Self::set_field(content, index as usize, value)
     }
 
     #[inline]
     fn mask(self, mask: Self::Mask) -> Self {
         self ^ mask
     }
-}
-
-#[inline]
-fn bit_of(index: u32, step_bits: u32) -> Option<usize> {
-    (index as usize).checked_mul(step_bits as usize)
 }
 
 impl Sealed for () {}
