@@ -32,6 +32,16 @@ impl<'a> Reader<'a> {
         Self { reader }
     }
 
+    /// From the untyped view; null reads as what the words hold. For generated code.
+    #[must_use]
+    pub fn with_default(reader: PointerReader<'a>, default: &'a [Word]) -> Self {
+        Self::new(if reader.is_null() {
+            PointerReader::from_words(default)
+        } else {
+            reader
+        })
+    }
+
     /// Whether nothing is there.
     #[inline]
     #[must_use]
@@ -93,10 +103,10 @@ impl<'a> Reader<'a> {
 impl<'a> FromPointerReader<'a> for Reader<'a> {
     #[inline]
     fn get_from_pointer(reader: &PointerReader<'a>, default: Option<&'a [Word]>) -> Result<Self> {
-        Ok(Self::new(match default {
-            Some(words) if reader.is_null() => PointerReader::from_words(words),
-            _ => *reader,
-        }))
+        Ok(match default {
+            Some(words) => Self::with_default(*reader, words),
+            None => Self::new(*reader),
+        })
     }
 }
 
@@ -123,6 +133,21 @@ impl<'a> Builder<'a> {
     #[must_use]
     pub fn new(builder: PointerBuilder<'a>) -> Self {
         Self { builder }
+    }
+
+    /// From the untyped view; null becomes a copy of what the words hold. For generated code: if
+    /// there is no room for the copy, the message keeps the error (see
+    /// [`Builder::error`](crate::message::Builder::error)).
+    #[must_use]
+    pub fn with_default(mut builder: PointerBuilder<'a>, default: &[Word]) -> Self {
+        if builder.is_null()
+            && let Err(error) = builder
+                .reborrow()
+                .copy_from(PointerReader::from_words(default), false)
+        {
+            builder.fail(error);
+        }
+        Self::new(builder)
     }
 
     /// Borrows again, for one more use of the same pointer.

@@ -8,6 +8,10 @@
 use alloc::sync::Arc;
 use core::any::Any;
 
+use crate::layout::{PointerBuilder, PointerReader};
+use crate::traits::{FromPointerBuilder, FromPointerReader, Owned, SetterInput};
+use crate::{Result, Word};
+
 /// `Send` on platforms with threads, nothing in WebAssembly, where JavaScript's objects live and
 /// cannot move between threads.
 #[cfg(not(target_arch = "wasm32"))]
@@ -72,5 +76,42 @@ impl FromCapability for Option<CapHandle> {
 
     fn into_cap(self) -> Option<CapHandle> {
         self
+    }
+}
+
+/// The type `Capability` for programs without RPC.
+impl Owned for Option<CapHandle> {
+    type Reader<'a> = Self;
+    type Builder<'a> = Self;
+}
+
+impl<'a> FromPointerReader<'a> for Option<CapHandle> {
+    fn get_from_pointer(reader: &PointerReader<'a>, _default: Option<&'a [Word]>) -> Result<Self> {
+        reader.get_capability()
+    }
+}
+
+impl<'a> FromPointerBuilder<'a> for Option<CapHandle> {
+    fn init_pointer(mut builder: PointerBuilder<'a>, _length: u32) -> Self {
+        builder.clear();
+        None
+    }
+
+    fn get_from_pointer(builder: PointerBuilder<'a>, _default: Option<&'a [Word]>) -> Result<Self> {
+        builder.get_capability()
+    }
+}
+
+impl SetterInput<Option<CapHandle>> for Option<CapHandle> {
+    fn set_pointer_builder(
+        mut builder: PointerBuilder<'_>,
+        input: Self,
+        _canonicalize: bool,
+    ) -> Result<()> {
+        match input {
+            Some(cap) => builder.set_capability(cap),
+            None => builder.clear(),
+        }
+        Ok(())
     }
 }

@@ -4,9 +4,10 @@ use core::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use capstan_message::MessageSize;
 use capstan_message::capability::{CapHandle, Capability, FromCapability};
-use capstan_message::traits::Owned;
+use capstan_message::layout::{PointerBuilder, PointerReader};
+use capstan_message::traits::{FromPointerBuilder, FromPointerReader, Owned, SetterInput};
+use capstan_message::{MessageSize, Word};
 
 use crate::request::{Request, StreamingRequest};
 use crate::runtime::{Runtime, Shared};
@@ -51,6 +52,49 @@ impl FromCapability for Client {
 
     fn into_cap(self) -> Option<CapHandle> {
         Client::into_cap(self)
+    }
+}
+
+/// The type `Capability` of schemas.
+impl Owned for Client {
+    type Reader<'a> = Self;
+    type Builder<'a> = Self;
+}
+
+impl<'a> FromPointerReader<'a> for Client {
+    fn get_from_pointer(
+        reader: &PointerReader<'a>,
+        _default: Option<&'a [Word]>,
+    ) -> capstan_message::Result<Self> {
+        Ok(Self::from_cap(reader.get_capability()?))
+    }
+}
+
+impl<'a> FromPointerBuilder<'a> for Client {
+    fn init_pointer(mut builder: PointerBuilder<'a>, _length: u32) -> Self {
+        builder.clear();
+        Self::from_cap(None)
+    }
+
+    fn get_from_pointer(
+        builder: PointerBuilder<'a>,
+        _default: Option<&'a [Word]>,
+    ) -> capstan_message::Result<Self> {
+        Ok(Self::from_cap(builder.get_capability()?))
+    }
+}
+
+impl SetterInput<Client> for Client {
+    fn set_pointer_builder(
+        builder: PointerBuilder<'_>,
+        input: Self,
+        canonicalize: bool,
+    ) -> capstan_message::Result<()> {
+        SetterInput::<Option<CapHandle>>::set_pointer_builder(
+            builder,
+            input.into_cap(),
+            canonicalize,
+        )
     }
 }
 

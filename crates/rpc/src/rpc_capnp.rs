@@ -628,6 +628,12 @@ pub mod message {
             pointer
         }
 
+        /// Never implemented.
+        pub fn set_obsolete_save(&mut self, value: _capnp::any_pointer::Reader<'_>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 7);
+            _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
+        }
+
         pub fn disown_obsolete_save(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
             if self.builder.get_data_field::<u16>(0) != 7 {
                 return _capnp::orphan::Orphan::null();
@@ -698,6 +704,12 @@ pub mod message {
             let mut pointer = _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(0));
             pointer.clear();
             pointer
+        }
+
+        /// Never implemented.
+        pub fn set_obsolete_delete(&mut self, value: _capnp::any_pointer::Reader<'_>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 9);
+            _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
         pub fn disown_obsolete_delete(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
@@ -1109,6 +1121,11 @@ pub mod bootstrap {
             let mut pointer = _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(0));
             pointer.clear();
             pointer
+        }
+
+        /// Once selected one of several main objects. Null now.
+        pub fn set_deprecated_object_id(&mut self, value: _capnp::any_pointer::Reader<'_>) -> _capnp::Result<()> {
+            _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
         pub fn disown_deprecated_object_id(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
@@ -1567,6 +1584,12 @@ pub mod call {
                 pointer
             }
 
+            /// To another vat.
+            pub fn set_third_party(&mut self, value: _capnp::any_pointer::Reader<'_>) -> _capnp::Result<()> {
+                self.builder.set_data_field::<u16>(3, 2);
+                _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(2), value, false)
+            }
+
             pub fn disown_third_party(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
                 if self.builder.get_data_field::<u16>(3) != 2 {
                     return _capnp::orphan::Orphan::null();
@@ -1967,6 +1990,12 @@ pub mod return_ {
             let mut pointer = _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(0));
             pointer.clear();
             pointer
+        }
+
+        /// The results come from another vat in a ThirdPartyAnswer.
+        pub fn set_await_from_third_party(&mut self, value: _capnp::any_pointer::Reader<'_>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(3, 5);
+            _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
         pub fn disown_await_from_third_party(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
@@ -3158,6 +3187,11 @@ pub mod provide {
             pointer
         }
 
+        /// Who will come to pick it up.
+        pub fn set_recipient(&mut self, value: _capnp::any_pointer::Reader<'_>) -> _capnp::Result<()> {
+            _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(1), value, false)
+        }
+
         pub fn disown_recipient(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
             self.builder.get_pointer_field_mut(1).disown()
         }
@@ -3336,6 +3370,11 @@ pub mod accept {
             let mut pointer = _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(0));
             pointer.clear();
             pointer
+        }
+
+        /// Which one.
+        pub fn set_provision(&mut self, value: _capnp::any_pointer::Reader<'_>) -> _capnp::Result<()> {
+            _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
         pub fn disown_provision(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
@@ -3523,6 +3562,11 @@ pub mod third_party_answer {
             let mut pointer = _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(0));
             pointer.clear();
             pointer
+        }
+
+        /// Which call.
+        pub fn set_completion(&mut self, value: _capnp::any_pointer::Reader<'_>) -> _capnp::Result<()> {
+            _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
         pub fn disown_completion(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
@@ -3746,6 +3790,11 @@ pub mod join {
             let mut pointer = _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(1));
             pointer.clear();
             pointer
+        }
+
+        /// This part of the key.
+        pub fn set_key_part(&mut self, value: _capnp::any_pointer::Reader<'_>) -> _capnp::Result<()> {
+            _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(1), value, false)
         }
 
         pub fn disown_key_part(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
@@ -4121,6 +4170,11 @@ pub mod payload {
             let mut pointer = _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(0));
             pointer.clear();
             pointer
+        }
+
+        /// A capability pointer in here is an index into `capTable`.
+        pub fn set_content(&mut self, value: _capnp::any_pointer::Reader<'_>) -> _capnp::Result<()> {
+            _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
         pub fn disown_content(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
@@ -5009,6 +5063,11 @@ pub mod third_party_cap_descriptor {
             pointer
         }
 
+        /// How to get at it.
+        pub fn set_id(&mut self, value: _capnp::any_pointer::Reader<'_>) -> _capnp::Result<()> {
+            _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
+        }
+
         pub fn disown_id(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
             self.builder.get_pointer_field_mut(0).disown()
         }
@@ -5340,11 +5399,11 @@ pub mod exception {
         type Error = _capnp::NotInSchema;
         fn try_from(value: u16) -> ::core::result::Result<Self, _capnp::NotInSchema> {
             match value {
-                0 => Ok(Self::Failed),
-                1 => Ok(Self::Overloaded),
-                2 => Ok(Self::Disconnected),
-                3 => Ok(Self::Unimplemented),
-                other => Err(_capnp::NotInSchema(other)),
+                0 => ::core::result::Result::Ok(Self::Failed),
+                1 => ::core::result::Result::Ok(Self::Overloaded),
+                2 => ::core::result::Result::Ok(Self::Disconnected),
+                3 => ::core::result::Result::Ok(Self::Unimplemented),
+                other => ::core::result::Result::Err(_capnp::NotInSchema(other)),
             }
         }
     }

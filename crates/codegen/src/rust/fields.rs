@@ -29,14 +29,10 @@ pub(super) fn getter_type(cx: Context<'_>, field: &Field, side: &str) -> Result<
     };
     Ok(match ty {
         Type::Enum { .. } => format!("::core::result::Result<{view}, {message}::NotInSchema>"),
-        Type::Text
-        | Type::Data
-        | Type::List(_)
-        | Type::Struct { .. }
-        | Type::Interface { .. }
-        | Type::AnyPointer(AnyPointer::Parameter { .. }) => {
+        Type::Text | Type::Data | Type::List(_) | Type::Struct { .. } | Type::Interface { .. } => {
             format!("{message}::Result<{view}>")
         }
+        Type::AnyPointer(kind) if !is_untyped(kind) => format!("{message}::Result<{view}>"),
         _ => view,
     })
 }
@@ -146,11 +142,22 @@ fn write_get(
                 "::core::result::Result::Ok({message}::capability::FromCapability::from_cap(self.{inner}.get_pointer_field({offset}).get_capability()?))"
             );
         }
-        Type::Text
-        | Type::Data
-        | Type::List(_)
-        | Type::Struct { .. }
-        | Type::AnyPointer(AnyPointer::Parameter { .. }) => {
+        Type::AnyPointer(kind) if is_untyped(kind) => {
+            let view = if inner == "reader" {
+                "Reader"
+            } else {
+                "Builder"
+            };
+            let pointer = format!("self.{inner}.get_pointer_field({offset})");
+            match default_pointer(default)? {
+                Some(words) => line!(
+                    w,
+                    "{message}::any_pointer::{view}::with_default({pointer}, {words})"
+                ),
+                None => line!(w, "{message}::any_pointer::{view}::new({pointer})"),
+            }
+        }
+        Type::Text | Type::Data | Type::List(_) | Type::Struct { .. } | Type::AnyPointer(_) => {
             let default = match default_pointer(default)? {
                 Some(bytes) => format!("::core::option::Option::Some({bytes})"),
                 None => "::core::option::Option::None".to_string(),
@@ -166,17 +173,6 @@ fn write_get(
                     "{message}::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field({offset}), {default})"
                 );
             }
-        }
-        Type::AnyPointer(_) => {
-            line!(
-                w,
-                "{message}::any_pointer::{}::new(self.{inner}.get_pointer_field({offset}))",
-                if inner == "reader" {
-                    "Reader"
-                } else {
-                    "Builder"
-                }
-            );
         }
         _ => {
             let scalar = cx.scalar(ty)?;
@@ -312,7 +308,12 @@ fn write_pointer_setters(
     let message = cx.message();
     let name = snake_case(&field.name);
     let doc = field.doc_comment.as_deref();
-    let builder = cx.builder(ty, "'a")?;
+    let builder = match ty {
+        Type::AnyPointer(AnyPointer::Struct | AnyPointer::List) => {
+            format!("{message}::any_pointer::Builder<'a>")
+        }
+        _ => cx.builder(ty, "'a")?,
+    };
     let mutability = if field.discriminant.is_some() {
         "mut "
     } else {
@@ -365,6 +366,8 @@ fn write_pointer_setters(
             );
             w.close("}");
         }
+        Type::AnyPointer(AnyPointer::Capability) => {}
+        // Null until the caller has said what it becomes.
         Type::AnyPointer(_) => init(
             w,
             "",
@@ -375,9 +378,13 @@ fn write_pointer_setters(
         _ => {}
     }
     let set = |w: &mut Writer, value: &str, result: &str, body: String| {
+        let lifetime = if value.contains("'v") { "<'v>" } else { "" };
         w.blank();
         w.doc(doc);
-        open!(w, "pub fn set_{name}(&mut self, value: {value}){result} {{");
+        open!(
+            w,
+            "pub fn set_{name}{lifetime}(&mut self, value: {value}){result} {{"
+        );
         write_discriminant(w, structure, field);
         line!(w, "{body}");
         w.close("}");
@@ -419,9 +426,31 @@ fn write_pointer_setters(
                 through_input,
             );
         }
-        Type::Interface { .. } => {
+        Type::Interface { .. } | Type::AnyPointer(AnyPointer::Capability) => {
             set(w, &builder, "", without_result(&cx.owned(ty)?));
         }
+        Type::AnyPointer(AnyPointer::Struct) => set(
+            w,
+            &format!("impl {message}::traits::IntoInternalStructReader<'v>"),
+            &format!(" -> {message}::Result<()>"),
+            format!(
+                "{pointer}.set_struct(&{message}::traits::IntoInternalStructReader::into_internal_struct_reader(value), false)"
+            ),
+        ),
+        Type::AnyPointer(AnyPointer::List) => set(
+            w,
+            &format!("impl {message}::traits::IntoInternalListReader<'v>"),
+            &format!(" -> {message}::Result<()>"),
+            format!(
+                "{pointer}.set_list(&{message}::traits::IntoInternalListReader::into_internal_list_reader(value), false)"
+            ),
+        ),
+        Type::AnyPointer(_) => set(
+            w,
+            &format!("{message}::any_pointer::Reader<'_>"),
+            &format!(" -> {message}::Result<()>"),
+            through_input,
+        ),
         _ => {}
     }
     Ok(())
@@ -528,6 +557,14 @@ fn write_discriminant(w: &mut Writer, structure: &StructNode, field: &Field) {
             structure.discriminant_offset
         );
     }
+}
+
+/// Whether the pointer may lead to anything, so that getting the field does not follow it.
+fn is_untyped(kind: &AnyPointer) -> bool {
+    matches!(
+        kind,
+        AnyPointer::Any | AnyPointer::ImplicitMethodParameter { .. }
+    )
 }
 
 fn is_pointer(ty: &Type) -> bool {

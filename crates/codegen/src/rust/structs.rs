@@ -1,6 +1,6 @@
 //! A module for each struct and group: its views, what they implement, and its union.
 
-use capstan_schema::node::{Field, FieldKind, Node, NodeKind, StructNode, Type};
+use capstan_schema::node::{AnyPointer, Field, FieldKind, Node, NodeKind, StructNode, Type};
 
 use super::fields::{self, variant};
 use super::generics::{Generics, angle_brackets};
@@ -370,6 +370,9 @@ fn write_pipeline(
                         cx.branded(*id, brand, "Client", None)?,
                         format!("{rpc}::FromClient::from_client({there}.as_client())"),
                     ),
+                    Type::AnyPointer(AnyPointer::Capability) => {
+                        (format!("{rpc}::Client"), format!("{there}.as_client()"))
+                    }
                     _ => (rpc_pipeline.clone(), there),
                 }
             }
@@ -391,10 +394,10 @@ fn write_pipeline(
 fn has_pipeline(field: &Field) -> bool {
     match &field.kind {
         FieldKind::Group { .. } => true,
-        FieldKind::Slot { ty, .. } => matches!(
-            ty,
-            Type::Struct { .. } | Type::Interface { .. } | Type::AnyPointer(_)
-        ),
+        FieldKind::Slot { ty, .. } => match ty {
+            Type::AnyPointer(kind) => *kind != AnyPointer::List,
+            _ => matches!(ty, Type::Struct { .. } | Type::Interface { .. }),
+        },
     }
 }
 

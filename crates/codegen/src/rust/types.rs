@@ -163,8 +163,13 @@ impl<'a> Context<'a> {
             Type::AnyPointer(AnyPointer::Parameter { scope_id, index }) => {
                 self.generics.name(*scope_id, *index)?.to_string()
             }
+            Type::AnyPointer(AnyPointer::Struct) => format!("{message}::any_struct::Owned"),
+            Type::AnyPointer(AnyPointer::List) => format!("{message}::any_list::Owned"),
+            Type::AnyPointer(AnyPointer::Capability) => self.any_capability(),
             // Which type a method's own parameter stands for is between caller and server.
-            Type::AnyPointer(_) => format!("{message}::any_pointer::Owned"),
+            Type::AnyPointer(AnyPointer::Any | AnyPointer::ImplicitMethodParameter { .. }) => {
+                format!("{message}::any_pointer::Owned")
+            }
             _ => self.scalar(ty)?,
         })
     }
@@ -213,9 +218,29 @@ impl<'a> Context<'a> {
                     self.owned(ty)?
                 )
             }
-            Type::AnyPointer(_) => format!("{message}::any_pointer::{side}<{lifetime}>"),
+            Type::AnyPointer(AnyPointer::Struct) => {
+                format!("{message}::any_struct::{side}<{lifetime}>")
+            }
+            Type::AnyPointer(AnyPointer::List) => {
+                format!("{message}::any_list::{side}<{lifetime}>")
+            }
+            Type::AnyPointer(AnyPointer::Capability) => self.any_capability(),
+            Type::AnyPointer(AnyPointer::Any | AnyPointer::ImplicitMethodParameter { .. }) => {
+                format!("{message}::any_pointer::{side}<{lifetime}>")
+            }
             _ => self.scalar(ty)?,
         })
+    }
+
+    /// A capability of any interface; it stands for itself where an `Owned` is asked for.
+    fn any_capability(&self) -> String {
+        match self.rpc("a capability") {
+            Ok(rpc) => format!("{rpc}::Client"),
+            Err(_) => format!(
+                "::core::option::Option<{}::capability::CapHandle>",
+                self.message()
+            ),
+        }
     }
 
     fn list_module(&self, element: &Type) -> Result<&'static str, Error> {
@@ -229,19 +254,22 @@ impl<'a> Context<'a> {
                 self.rpc("a list of an interface type")?;
                 "capability_list"
             }
-            Type::AnyPointer(AnyPointer::Parameter { .. }) => {
+            Type::AnyPointer(AnyPointer::List) => "list_list",
+            Type::AnyPointer(AnyPointer::Capability) => "capability_list",
+            Type::AnyPointer(AnyPointer::Any) => "any_pointer_list",
+            // Whether its elements are pointers or structs would depend on the argument.
+            Type::AnyPointer(_) => {
                 return Err(Error::new(
-                    "a list of a type parameter, which the Rust generator does not support yet",
+                    "a list of AnyStruct or of a type parameter, which the schema language does not have",
                 ));
             }
-            Type::AnyPointer(_) => "any_pointer_list",
             _ => "primitive_list",
         })
     }
 
     fn list_parameter(&self, element: &Type) -> Result<Option<String>, Error> {
         Ok(match element {
-            Type::Text | Type::Data | Type::AnyPointer(_) => None,
+            Type::Text | Type::Data | Type::AnyPointer(AnyPointer::Any) => None,
             Type::Interface { id, brand } => Some(self.branded(*id, brand, "Client", None)?),
             // A list of lists is parametrized by the inner list, everything else by the element.
             _ => Some(self.owned(element)?),

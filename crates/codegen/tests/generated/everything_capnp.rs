@@ -1963,6 +1963,10 @@ pub mod keywords {
             pointer
         }
 
+        pub fn set_break(&mut self, value: _capnp::any_pointer::Reader<'_>) -> _capnp::Result<()> {
+            _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(4), value, false)
+        }
+
         pub fn disown_break(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
             self.builder.get_pointer_field_mut(4).disown()
         }
@@ -2286,8 +2290,8 @@ pub mod keywords {
             }
 
             #[inline]
-            pub fn get_use(self) -> _capnp::any_pointer::Reader<'a> {
-                _capnp::any_pointer::Reader::new(self.reader.get_pointer_field(6))
+            pub fn get_use(self) -> _capnp::Result<_capnp::any_struct::Reader<'a>> {
+                _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(6), ::core::option::Option::None)
             }
 
             #[inline]
@@ -2299,8 +2303,8 @@ pub mod keywords {
             }
 
             #[inline]
-            pub fn get_where(self) -> _capnp::any_pointer::Reader<'a> {
-                _capnp::any_pointer::Reader::new(self.reader.get_pointer_field(6))
+            pub fn get_where(self) -> _capnp::Result<_capnp::any_list::Reader<'a>> {
+                _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(6), ::core::option::Option::None)
             }
 
             #[inline]
@@ -2312,8 +2316,8 @@ pub mod keywords {
             }
 
             #[inline]
-            pub fn get_while(self) -> _capnp::any_pointer::Reader<'a> {
-                _capnp::any_pointer::Reader::new(self.reader.get_pointer_field(6))
+            pub fn get_while(self) -> _capnp::Result<_rpc::Client> {
+                _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(6), ::core::option::Option::None)
             }
 
             #[inline]
@@ -2544,6 +2548,11 @@ pub mod keywords {
                 pointer
             }
 
+            pub fn set_type(&mut self, value: _capnp::any_pointer::Reader<'_>) -> _capnp::Result<()> {
+                self.builder.set_data_field::<u16>(8, 8);
+                _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(6), value, false)
+            }
+
             pub fn disown_type(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
                 if self.builder.get_data_field::<u16>(8) != 8 {
                     return _capnp::orphan::Orphan::null();
@@ -2565,8 +2574,8 @@ pub mod keywords {
             }
 
             #[inline]
-            pub fn get_use(self) -> _capnp::any_pointer::Builder<'a> {
-                _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(6))
+            pub fn get_use(self) -> _capnp::Result<_capnp::any_struct::Builder<'a>> {
+                _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(6), ::core::option::Option::None)
             }
 
             pub fn init_use(mut self) -> _capnp::any_pointer::Builder<'a> {
@@ -2576,14 +2585,19 @@ pub mod keywords {
                 pointer
             }
 
-            pub fn disown_use(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
+            pub fn set_use<'v>(&mut self, value: impl _capnp::traits::IntoInternalStructReader<'v>) -> _capnp::Result<()> {
+                self.builder.set_data_field::<u16>(8, 9);
+                self.builder.reborrow().get_pointer_field(6).set_struct(&_capnp::traits::IntoInternalStructReader::into_internal_struct_reader(value), false)
+            }
+
+            pub fn disown_use(&mut self) -> _capnp::orphan::Orphan<_capnp::any_struct::Owned> {
                 if self.builder.get_data_field::<u16>(8) != 9 {
                     return _capnp::orphan::Orphan::null();
                 }
                 self.builder.get_pointer_field_mut(6).disown()
             }
 
-            pub fn adopt_use(&mut self, value: _capnp::orphan::Orphan<_capnp::any_pointer::Owned>) -> _capnp::Result<()> {
+            pub fn adopt_use(&mut self, value: _capnp::orphan::Orphan<_capnp::any_struct::Owned>) -> _capnp::Result<()> {
                 self.builder.set_data_field::<u16>(8, 9);
                 self.builder.get_pointer_field_mut(6).adopt(value)
             }
@@ -2597,8 +2611,8 @@ pub mod keywords {
             }
 
             #[inline]
-            pub fn get_where(self) -> _capnp::any_pointer::Builder<'a> {
-                _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(6))
+            pub fn get_where(self) -> _capnp::Result<_capnp::any_list::Builder<'a>> {
+                _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(6), ::core::option::Option::None)
             }
 
             pub fn init_where(mut self) -> _capnp::any_pointer::Builder<'a> {
@@ -2608,14 +2622,19 @@ pub mod keywords {
                 pointer
             }
 
-            pub fn disown_where(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
+            pub fn set_where<'v>(&mut self, value: impl _capnp::traits::IntoInternalListReader<'v>) -> _capnp::Result<()> {
+                self.builder.set_data_field::<u16>(8, 10);
+                self.builder.reborrow().get_pointer_field(6).set_list(&_capnp::traits::IntoInternalListReader::into_internal_list_reader(value), false)
+            }
+
+            pub fn disown_where(&mut self) -> _capnp::orphan::Orphan<_capnp::any_list::Owned> {
                 if self.builder.get_data_field::<u16>(8) != 10 {
                     return _capnp::orphan::Orphan::null();
                 }
                 self.builder.get_pointer_field_mut(6).disown()
             }
 
-            pub fn adopt_where(&mut self, value: _capnp::orphan::Orphan<_capnp::any_pointer::Owned>) -> _capnp::Result<()> {
+            pub fn adopt_where(&mut self, value: _capnp::orphan::Orphan<_capnp::any_list::Owned>) -> _capnp::Result<()> {
                 self.builder.set_data_field::<u16>(8, 10);
                 self.builder.get_pointer_field_mut(6).adopt(value)
             }
@@ -2629,25 +2648,23 @@ pub mod keywords {
             }
 
             #[inline]
-            pub fn get_while(self) -> _capnp::any_pointer::Builder<'a> {
-                _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(6))
+            pub fn get_while(self) -> _capnp::Result<_rpc::Client> {
+                _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(6), ::core::option::Option::None)
             }
 
-            pub fn init_while(mut self) -> _capnp::any_pointer::Builder<'a> {
+            pub fn set_while(&mut self, value: _rpc::Client) {
                 self.builder.set_data_field::<u16>(8, 11);
-                let mut pointer = _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(6));
-                pointer.clear();
-                pointer
+                _capnp::traits::set_or_fail::<_rpc::Client, _>(self.builder.reborrow().get_pointer_field(6), value);
             }
 
-            pub fn disown_while(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
+            pub fn disown_while(&mut self) -> _capnp::orphan::Orphan<_rpc::Client> {
                 if self.builder.get_data_field::<u16>(8) != 11 {
                     return _capnp::orphan::Orphan::null();
                 }
                 self.builder.get_pointer_field_mut(6).disown()
             }
 
-            pub fn adopt_while(&mut self, value: _capnp::orphan::Orphan<_capnp::any_pointer::Owned>) -> _capnp::Result<()> {
+            pub fn adopt_while(&mut self, value: _capnp::orphan::Orphan<_rpc::Client>) -> _capnp::Result<()> {
                 self.builder.set_data_field::<u16>(8, 11);
                 self.builder.get_pointer_field_mut(6).adopt(value)
             }
@@ -2741,7 +2758,7 @@ pub mod keywords {
 
         pub use self::Which::*;
 
-        pub enum Which<A0, A1, A2, A3, A4, A5, A6, A7> {
+        pub enum Which<A0, A1, A2, A3, A4, A5, A6> {
             False(()),
             True(()),
             Self_(A0),
@@ -2753,13 +2770,13 @@ pub mod keywords {
             Type(A3),
             Use(A4),
             Where(A5),
-            While(A6),
-            Yield(A7),
+            While(_capnp::Result<_rpc::Client>),
+            Yield(A6),
             Try(f32),
         }
 
-        pub type WhichReader<'a> = Which<_capnp::Result<super::self_::Reader<'a>>, self::match_::Reader<'a>, _capnp::Result<_capnp::capability_list::Reader<'a, super::static_::Client>>, _capnp::any_pointer::Reader<'a>, _capnp::any_pointer::Reader<'a>, _capnp::any_pointer::Reader<'a>, _capnp::any_pointer::Reader<'a>, _capnp::Result<_capnp::struct_list::Reader<'a, super::self_::Owned>>>;
-        pub type WhichBuilder<'a> = Which<_capnp::Result<super::self_::Builder<'a>>, self::match_::Builder<'a>, _capnp::Result<_capnp::capability_list::Builder<'a, super::static_::Client>>, _capnp::any_pointer::Builder<'a>, _capnp::any_pointer::Builder<'a>, _capnp::any_pointer::Builder<'a>, _capnp::any_pointer::Builder<'a>, _capnp::Result<_capnp::struct_list::Builder<'a, super::self_::Owned>>>;
+        pub type WhichReader<'a> = Which<_capnp::Result<super::self_::Reader<'a>>, self::match_::Reader<'a>, _capnp::Result<_capnp::capability_list::Reader<'a, super::static_::Client>>, _capnp::any_pointer::Reader<'a>, _capnp::Result<_capnp::any_struct::Reader<'a>>, _capnp::Result<_capnp::any_list::Reader<'a>>, _capnp::Result<_capnp::struct_list::Reader<'a, super::self_::Owned>>>;
+        pub type WhichBuilder<'a> = Which<_capnp::Result<super::self_::Builder<'a>>, self::match_::Builder<'a>, _capnp::Result<_capnp::capability_list::Builder<'a, super::static_::Client>>, _capnp::any_pointer::Builder<'a>, _capnp::Result<_capnp::any_struct::Builder<'a>>, _capnp::Result<_capnp::any_list::Builder<'a>>, _capnp::Result<_capnp::struct_list::Builder<'a, super::self_::Owned>>>;
 
         pub mod match_ {
             use ::capstan_rpc::message as _capnp;
@@ -5496,7 +5513,7 @@ pub mod everything {
 
         #[inline]
         pub fn get_any_pointer(self) -> _capnp::any_pointer::Reader<'a> {
-            _capnp::any_pointer::Reader::new(self.reader.get_pointer_field(3))
+            _capnp::any_pointer::Reader::with_default(self.reader.get_pointer_field(3), &[[1, 0, 0, 0, 23, 0, 0, 0], [8, 0, 0, 0, 1, 0, 0, 0], [1, 0, 0, 0, 0, 0, 0, 0], [2, 0, 0, 0, 0, 0, 0, 0]])
         }
 
         #[inline]
@@ -5505,8 +5522,8 @@ pub mod everything {
         }
 
         #[inline]
-        pub fn get_any_struct(self) -> _capnp::any_pointer::Reader<'a> {
-            _capnp::any_pointer::Reader::new(self.reader.get_pointer_field(4))
+        pub fn get_any_struct(self) -> _capnp::Result<_capnp::any_struct::Reader<'a>> {
+            _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(4), ::core::option::Option::Some(&[[0, 0, 0, 0, 6, 0, 25, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [97, 0, 0, 0, 74, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [20, 0, 0, 0, 1, 0, 4, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [99, 111, 110, 115, 116, 97, 110, 116], [0, 0, 0, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0]]))
         }
 
         #[inline]
@@ -5515,8 +5532,8 @@ pub mod everything {
         }
 
         #[inline]
-        pub fn get_any_list(self) -> _capnp::any_pointer::Reader<'a> {
-            _capnp::any_pointer::Reader::new(self.reader.get_pointer_field(5))
+        pub fn get_any_list(self) -> _capnp::Result<_capnp::any_list::Reader<'a>> {
+            _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(5), ::core::option::Option::Some(&[[1, 0, 0, 0, 19, 0, 0, 0], [1, 0, 255, 255, 0, 0, 0, 0]]))
         }
 
         #[inline]
@@ -5525,8 +5542,8 @@ pub mod everything {
         }
 
         #[inline]
-        pub fn get_capability(self) -> _capnp::any_pointer::Reader<'a> {
-            _capnp::any_pointer::Reader::new(self.reader.get_pointer_field(6))
+        pub fn get_capability(self) -> _capnp::Result<_rpc::Client> {
+            _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(6), ::core::option::Option::None)
         }
 
         #[inline]
@@ -5645,7 +5662,7 @@ pub mod everything {
         }
 
         #[inline]
-        pub fn get_any_lists(self) -> _capnp::Result<_capnp::any_pointer_list::Reader<'a>> {
+        pub fn get_any_lists(self) -> _capnp::Result<_capnp::list_list::Reader<'a, _capnp::any_list::Owned>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(18), ::core::option::Option::None)
         }
 
@@ -5655,7 +5672,7 @@ pub mod everything {
         }
 
         #[inline]
-        pub fn get_capabilities(self) -> _capnp::Result<_capnp::any_pointer_list::Reader<'a>> {
+        pub fn get_capabilities(self) -> _capnp::Result<_capnp::capability_list::Reader<'a, _rpc::Client>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(19), ::core::option::Option::None)
         }
 
@@ -5937,13 +5954,17 @@ pub mod everything {
 
         #[inline]
         pub fn get_any_pointer(self) -> _capnp::any_pointer::Builder<'a> {
-            _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(3))
+            _capnp::any_pointer::Builder::with_default(self.builder.get_pointer_field(3), &[[1, 0, 0, 0, 23, 0, 0, 0], [8, 0, 0, 0, 1, 0, 0, 0], [1, 0, 0, 0, 0, 0, 0, 0], [2, 0, 0, 0, 0, 0, 0, 0]])
         }
 
         pub fn init_any_pointer(self) -> _capnp::any_pointer::Builder<'a> {
             let mut pointer = _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(3));
             pointer.clear();
             pointer
+        }
+
+        pub fn set_any_pointer(&mut self, value: _capnp::any_pointer::Reader<'_>) -> _capnp::Result<()> {
+            _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(3), value, false)
         }
 
         pub fn disown_any_pointer(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
@@ -5960,8 +5981,8 @@ pub mod everything {
         }
 
         #[inline]
-        pub fn get_any_struct(self) -> _capnp::any_pointer::Builder<'a> {
-            _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(4))
+        pub fn get_any_struct(self) -> _capnp::Result<_capnp::any_struct::Builder<'a>> {
+            _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(4), ::core::option::Option::Some(&[[0, 0, 0, 0, 6, 0, 25, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [97, 0, 0, 0, 74, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [20, 0, 0, 0, 1, 0, 4, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [99, 111, 110, 115, 116, 97, 110, 116], [0, 0, 0, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0, 0]]))
         }
 
         pub fn init_any_struct(self) -> _capnp::any_pointer::Builder<'a> {
@@ -5970,11 +5991,15 @@ pub mod everything {
             pointer
         }
 
-        pub fn disown_any_struct(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
+        pub fn set_any_struct<'v>(&mut self, value: impl _capnp::traits::IntoInternalStructReader<'v>) -> _capnp::Result<()> {
+            self.builder.reborrow().get_pointer_field(4).set_struct(&_capnp::traits::IntoInternalStructReader::into_internal_struct_reader(value), false)
+        }
+
+        pub fn disown_any_struct(&mut self) -> _capnp::orphan::Orphan<_capnp::any_struct::Owned> {
             self.builder.get_pointer_field_mut(4).disown()
         }
 
-        pub fn adopt_any_struct(&mut self, value: _capnp::orphan::Orphan<_capnp::any_pointer::Owned>) -> _capnp::Result<()> {
+        pub fn adopt_any_struct(&mut self, value: _capnp::orphan::Orphan<_capnp::any_struct::Owned>) -> _capnp::Result<()> {
             self.builder.get_pointer_field_mut(4).adopt(value)
         }
 
@@ -5984,8 +6009,8 @@ pub mod everything {
         }
 
         #[inline]
-        pub fn get_any_list(self) -> _capnp::any_pointer::Builder<'a> {
-            _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(5))
+        pub fn get_any_list(self) -> _capnp::Result<_capnp::any_list::Builder<'a>> {
+            _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(5), ::core::option::Option::Some(&[[1, 0, 0, 0, 19, 0, 0, 0], [1, 0, 255, 255, 0, 0, 0, 0]]))
         }
 
         pub fn init_any_list(self) -> _capnp::any_pointer::Builder<'a> {
@@ -5994,11 +6019,15 @@ pub mod everything {
             pointer
         }
 
-        pub fn disown_any_list(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
+        pub fn set_any_list<'v>(&mut self, value: impl _capnp::traits::IntoInternalListReader<'v>) -> _capnp::Result<()> {
+            self.builder.reborrow().get_pointer_field(5).set_list(&_capnp::traits::IntoInternalListReader::into_internal_list_reader(value), false)
+        }
+
+        pub fn disown_any_list(&mut self) -> _capnp::orphan::Orphan<_capnp::any_list::Owned> {
             self.builder.get_pointer_field_mut(5).disown()
         }
 
-        pub fn adopt_any_list(&mut self, value: _capnp::orphan::Orphan<_capnp::any_pointer::Owned>) -> _capnp::Result<()> {
+        pub fn adopt_any_list(&mut self, value: _capnp::orphan::Orphan<_capnp::any_list::Owned>) -> _capnp::Result<()> {
             self.builder.get_pointer_field_mut(5).adopt(value)
         }
 
@@ -6008,21 +6037,19 @@ pub mod everything {
         }
 
         #[inline]
-        pub fn get_capability(self) -> _capnp::any_pointer::Builder<'a> {
-            _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(6))
+        pub fn get_capability(self) -> _capnp::Result<_rpc::Client> {
+            _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(6), ::core::option::Option::None)
         }
 
-        pub fn init_capability(self) -> _capnp::any_pointer::Builder<'a> {
-            let mut pointer = _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(6));
-            pointer.clear();
-            pointer
+        pub fn set_capability(&mut self, value: _rpc::Client) {
+            _capnp::traits::set_or_fail::<_rpc::Client, _>(self.builder.reborrow().get_pointer_field(6), value);
         }
 
-        pub fn disown_capability(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
+        pub fn disown_capability(&mut self) -> _capnp::orphan::Orphan<_rpc::Client> {
             self.builder.get_pointer_field_mut(6).disown()
         }
 
-        pub fn adopt_capability(&mut self, value: _capnp::orphan::Orphan<_capnp::any_pointer::Owned>) -> _capnp::Result<()> {
+        pub fn adopt_capability(&mut self, value: _capnp::orphan::Orphan<_rpc::Client>) -> _capnp::Result<()> {
             self.builder.get_pointer_field_mut(6).adopt(value)
         }
 
@@ -6314,23 +6341,23 @@ pub mod everything {
         }
 
         #[inline]
-        pub fn get_any_lists(self) -> _capnp::Result<_capnp::any_pointer_list::Builder<'a>> {
+        pub fn get_any_lists(self) -> _capnp::Result<_capnp::list_list::Builder<'a, _capnp::any_list::Owned>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(18), ::core::option::Option::None)
         }
 
-        pub fn init_any_lists(self, size: u32) -> _capnp::any_pointer_list::Builder<'a> {
+        pub fn init_any_lists(self, size: u32) -> _capnp::list_list::Builder<'a, _capnp::any_list::Owned> {
             _capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(18), size)
         }
 
-        pub fn set_any_lists(&mut self, value: impl _capnp::traits::SetterInput<_capnp::any_pointer_list::Owned>) -> _capnp::Result<()> {
+        pub fn set_any_lists(&mut self, value: impl _capnp::traits::SetterInput<_capnp::list_list::Owned<_capnp::any_list::Owned>>) -> _capnp::Result<()> {
             _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(18), value, false)
         }
 
-        pub fn disown_any_lists(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer_list::Owned> {
+        pub fn disown_any_lists(&mut self) -> _capnp::orphan::Orphan<_capnp::list_list::Owned<_capnp::any_list::Owned>> {
             self.builder.get_pointer_field_mut(18).disown()
         }
 
-        pub fn adopt_any_lists(&mut self, value: _capnp::orphan::Orphan<_capnp::any_pointer_list::Owned>) -> _capnp::Result<()> {
+        pub fn adopt_any_lists(&mut self, value: _capnp::orphan::Orphan<_capnp::list_list::Owned<_capnp::any_list::Owned>>) -> _capnp::Result<()> {
             self.builder.get_pointer_field_mut(18).adopt(value)
         }
 
@@ -6340,23 +6367,23 @@ pub mod everything {
         }
 
         #[inline]
-        pub fn get_capabilities(self) -> _capnp::Result<_capnp::any_pointer_list::Builder<'a>> {
+        pub fn get_capabilities(self) -> _capnp::Result<_capnp::capability_list::Builder<'a, _rpc::Client>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(19), ::core::option::Option::None)
         }
 
-        pub fn init_capabilities(self, size: u32) -> _capnp::any_pointer_list::Builder<'a> {
+        pub fn init_capabilities(self, size: u32) -> _capnp::capability_list::Builder<'a, _rpc::Client> {
             _capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(19), size)
         }
 
-        pub fn set_capabilities(&mut self, value: impl _capnp::traits::SetterInput<_capnp::any_pointer_list::Owned>) -> _capnp::Result<()> {
+        pub fn set_capabilities(&mut self, value: impl _capnp::traits::SetterInput<_capnp::capability_list::Owned<_rpc::Client>>) -> _capnp::Result<()> {
             _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(19), value, false)
         }
 
-        pub fn disown_capabilities(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer_list::Owned> {
+        pub fn disown_capabilities(&mut self) -> _capnp::orphan::Orphan<_capnp::capability_list::Owned<_rpc::Client>> {
             self.builder.get_pointer_field_mut(19).disown()
         }
 
-        pub fn adopt_capabilities(&mut self, value: _capnp::orphan::Orphan<_capnp::any_pointer_list::Owned>) -> _capnp::Result<()> {
+        pub fn adopt_capabilities(&mut self, value: _capnp::orphan::Orphan<_capnp::capability_list::Owned<_rpc::Client>>) -> _capnp::Result<()> {
             self.builder.get_pointer_field_mut(19).adopt(value)
         }
 
@@ -6524,12 +6551,8 @@ pub mod everything {
             self.typeless.get_pointer_field(4)
         }
 
-        pub fn get_any_list(&self) -> _rpc::AnyPipeline {
-            self.typeless.get_pointer_field(5)
-        }
-
-        pub fn get_capability(&self) -> _rpc::AnyPipeline {
-            self.typeless.get_pointer_field(6)
+        pub fn get_capability(&self) -> _rpc::Client {
+            self.typeless.get_pointer_field(6).as_client()
         }
 
         pub fn get_interface(&self) -> super::keywords::static_::Client {
@@ -14286,8 +14309,8 @@ pub mod methods {
             }
 
             #[inline]
-            pub fn get_capability(self) -> _capnp::any_pointer::Reader<'a> {
-                _capnp::any_pointer::Reader::new(self.reader.get_pointer_field(0))
+            pub fn get_capability(self) -> _capnp::Result<_rpc::Client> {
+                _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
             }
 
             #[inline]
@@ -14321,21 +14344,19 @@ pub mod methods {
             }
 
             #[inline]
-            pub fn get_capability(self) -> _capnp::any_pointer::Builder<'a> {
-                _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(0))
+            pub fn get_capability(self) -> _capnp::Result<_rpc::Client> {
+                _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
             }
 
-            pub fn init_capability(self) -> _capnp::any_pointer::Builder<'a> {
-                let mut pointer = _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(0));
-                pointer.clear();
-                pointer
+            pub fn set_capability(&mut self, value: _rpc::Client) {
+                _capnp::traits::set_or_fail::<_rpc::Client, _>(self.builder.reborrow().get_pointer_field(0), value);
             }
 
-            pub fn disown_capability(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
+            pub fn disown_capability(&mut self) -> _capnp::orphan::Orphan<_rpc::Client> {
                 self.builder.get_pointer_field_mut(0).disown()
             }
 
-            pub fn adopt_capability(&mut self, value: _capnp::orphan::Orphan<_capnp::any_pointer::Owned>) -> _capnp::Result<()> {
+            pub fn adopt_capability(&mut self, value: _capnp::orphan::Orphan<_rpc::Client>) -> _capnp::Result<()> {
                 self.builder.get_pointer_field_mut(0).adopt(value)
             }
 
@@ -14353,6 +14374,10 @@ pub mod methods {
                 let mut pointer = _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(1));
                 pointer.clear();
                 pointer
+            }
+
+            pub fn set_any(&mut self, value: _capnp::any_pointer::Reader<'_>) -> _capnp::Result<()> {
+                _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(1), value, false)
             }
 
             pub fn disown_any(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
@@ -14385,8 +14410,8 @@ pub mod methods {
         }
 
         impl Pipeline {
-            pub fn get_capability(&self) -> _rpc::AnyPipeline {
-                self.typeless.get_pointer_field(0)
+            pub fn get_capability(&self) -> _rpc::Client {
+                self.typeless.get_pointer_field(0).as_client()
             }
 
             pub fn get_any(&self) -> _rpc::AnyPipeline {

@@ -927,6 +927,10 @@ pub mod pointers {
             pointer
         }
 
+        pub fn set_any(&mut self, value: _capnp::any_pointer::Reader<'_>) -> _capnp::Result<()> {
+            _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(3), value, false)
+        }
+
         pub fn disown_any(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
             self.builder.get_pointer_field_mut(3).disown()
         }
@@ -1807,6 +1811,11 @@ pub mod return_ {
             let mut pointer = _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(0));
             pointer.clear();
             pointer
+        }
+
+        pub fn set_any(&mut self, value: _capnp::any_pointer::Reader<'_>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 7);
+            _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
         }
 
         pub fn disown_any(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {

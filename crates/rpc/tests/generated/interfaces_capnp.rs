@@ -2471,6 +2471,10 @@ pub mod answer {
             pointer
         }
 
+        pub fn set_any(&mut self, value: _capnp::any_pointer::Reader<'_>) -> _capnp::Result<()> {
+            _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(2), value, false)
+        }
+
         pub fn disown_any(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
             self.builder.get_pointer_field_mut(2).disown()
         }
