@@ -4,7 +4,10 @@ export { connect, type ConnectOptions } from "./connect.js";
 export { accept, Connection, type ConnectionOptions } from "./connection.js";
 export { CapnpError, type ErrorKind } from "./errors.js";
 export { init, type InitSource } from "./init.js";
-export { decode, encode, type Limits } from "./message.js";
+export { decode, type DecodeOptions, encode, encodePacked, type Limits } from "./message.js";
+export { type ByteSource, EncodeStream, type EncodeStreamOptions, readStream, type ReadStreamOptions } from "./message-stream.js";
+export { PackStream, UnpackStream } from "./packed/pack-stream.js";
+export { pack, unpack, type UnpackOptions } from "./packed/packed.js";
 export type { EnumDescriptor, InterfaceDescriptor, StructDescriptor } from "./seam/descriptor.js";
 export { serve } from "./serve.js";
 export type {

@@ -1,10 +1,16 @@
 import { isBytes } from "./buffers.js";
+import { pack, unpackFrame } from "./packed/packed.js";
 import { decodeMessage, type Limits } from "./seam/incoming.js";
 import type { StructDescriptor } from "./seam/descriptor.js";
 import { inType, learnSize, sizeHint } from "./seam/outgoing.js";
 import { OUT_OF_ROOM, Writer, wrong } from "./seam/writer.js";
 
 export type { Limits } from "./seam/incoming.js";
+
+export interface DecodeOptions extends Limits {
+  /** Whether the message is packed. */
+  readonly packed?: boolean | undefined;
+}
 
 /** The frame's segment table: one segment. */
 const TABLE_BYTES = 8;
@@ -32,14 +38,23 @@ export function encode<In>(type: StructDescriptor<unknown, In>, value: In): Uint
 }
 
 /**
+ * As `encode`, in packed form. Needs `await init()` once before.
+ *
+ * @throws TypeError naming the field when the value does not fit the type.
+ */
+export function encodePacked<In>(type: StructDescriptor<unknown, In>, value: In): Uint8Array<ArrayBuffer> {
+  return pack(encode(type, value));
+}
+
+/**
  * Decodes the message in `bytes`, segment table in front, to a plain object. Everything is copied out
  * of `bytes`.
  *
  * @throws CapnpError saying what is wrong with the message and where; TypeError for what is no bytes.
  */
-export function decode<Out>(type: StructDescriptor<Out>, bytes: Uint8Array, limits?: Limits): Out {
+export function decode<Out>(type: StructDescriptor<Out>, bytes: Uint8Array, options?: DecodeOptions): Out {
   if (!isBytes(bytes)) throw wrong("decode()", "a Uint8Array (of an ArrayBuffer, new Uint8Array(buffer) makes one)", bytes);
-  return decodeMessage(type, bytes, limits);
+  return decodeMessage(type, options?.packed ? unpackFrame(bytes, options) : bytes, options);
 }
 
 function withScratch<In>(type: StructDescriptor<unknown, In>, value: In, writer: Writer, room: Uint8Array): Uint8Array {

@@ -169,7 +169,7 @@ impl Codec {
         mut progress: Progress,
         output: &mut [u8],
     ) -> Result<(Progress, u32), String> {
-        let result = match self {
+        match self {
             Self::Pack(packer) => {
                 let room = output.get_mut(progress.written_bytes..).unwrap_or_default();
                 let result = packer.packer.finish(room);
@@ -179,14 +179,16 @@ impl Codec {
                         return Ok((progress, CODEC_FULL));
                     }
                 }
-                **packer = MessagePacker::default();
-                result.map(drop)
+                let taken = std::mem::take(&mut **packer).read_bytes;
+                match result {
+                    Ok(_) => Ok((progress, CODEC_HUNGRY)),
+                    Err(error) => Err(format!("{error} (after {taken} bytes)")),
+                }
             }
-            Self::Unpack(unpacker) => std::mem::take(unpacker).finish(),
-        };
-        match result {
-            Ok(()) => Ok((progress, CODEC_HUNGRY)),
-            Err(error) => Err(error.to_string()),
+            Self::Unpack(unpacker) => match std::mem::take(unpacker).finish() {
+                Ok(()) => Ok((progress, CODEC_HUNGRY)),
+                Err(error) => Err(error.to_string()),
+            },
         }
     }
 }
@@ -196,6 +198,7 @@ impl Codec {
 struct MessagePacker {
     packer: Packer,
     cuts: Cuts,
+    read_bytes: u64,
     /// The run that is open must end before more comes.
     must_flush: bool,
 }
@@ -219,6 +222,7 @@ impl MessagePacker {
             let piece = self.cuts.up_to_next(rest);
             let progress = self.packer.pack(piece, room);
             done.read_bytes += progress.read_bytes;
+            self.read_bytes += progress.read_bytes as u64;
             done.written_bytes += progress.written_bytes;
             let taken = piece.get(..progress.read_bytes).unwrap_or(piece);
             self.must_flush = self.cuts.advance(taken);

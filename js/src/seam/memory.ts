@@ -1,7 +1,8 @@
 import { CapnpError } from "../errors.js";
+import type { CodecExports } from "../packed/codec.js";
 
 /** What the seam calls in wasm, without glue in between: integers in, integers out. */
-export interface SeamExports {
+export interface SeamExports extends CodecExports {
   readonly memory: WebAssembly.Memory;
   seam_header(): number;
   seam_grow(minWords: number): void;

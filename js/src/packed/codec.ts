@@ -1,0 +1,69 @@
+import { codec_failure } from "../../wasm/capstan_web.js";
+import { CapnpError } from "../errors.js";
+import { refresh, u8, wasm } from "../seam/memory.js";
+
+/** What is called in wasm for packing, without glue in between. */
+export interface CodecExports {
+  codec_open(unpacks: number): number;
+  codec_close(id: number): void;
+  codec_count(): number;
+  codec_input(): number;
+  codec_output(): number;
+  codec_step(id: number, inputBytes: number, ends: number): number;
+  codec_read_bytes(): number;
+}
+
+/** What is taken in at a time, at most. */
+const INPUT_BYTES = 64 * 1024;
+const FULL = 1;
+const FAILED = 2;
+
+/** Codecs that nobody closed. A stream that is dropped half-way has no end at which to do so. */
+const abandoned = new FinalizationRegistry((id: number) => wasm.codec_close(id));
+
+let input = 0;
+let output = 0;
+
+/** Packs or unpacks, piece by piece. Behind its end, or an error, it can begin anew. */
+export class Codec {
+  /** Bytes of input that the last step took. */
+  read = 0;
+  /** Bytes of output that it gave. */
+  written = 0;
+  readonly #id: number;
+
+  /** Needs wasm to be loaded. To be closed. */
+  constructor(unpacks: boolean) {
+    this.#id = wasm.codec_open(unpacks ? 1 : 0);
+    input ||= wasm.codec_input();
+    output ||= wasm.codec_output();
+    abandoned.register(this, this.#id, this);
+  }
+
+  /**
+   * Takes in some of `bytes` from `at` on; `isLast` tells that nothing comes behind them. Whether another
+   * step is needed for the rest of these bytes, or of what came out of them.
+   */
+  step(bytes: Uint8Array, at: number, isLast: boolean): boolean {
+    const rest = bytes.length - at;
+    const count = Math.min(rest, INPUT_BYTES);
+    refresh();
+    u8.set(count === bytes.length ? bytes : bytes.subarray(at, at + count), input);
+    const result = wasm.codec_step(this.#id, count, isLast && count === rest ? 1 : 0);
+    refresh();
+    const code = result & 3;
+    if (code === FAILED) throw new CapnpError("failed", codec_failure());
+    this.written = result >>> 2;
+    this.read = code === FULL ? wasm.codec_read_bytes() : count;
+    return code === FULL || count < rest;
+  }
+
+  /** Where the last step's output is, until the next step or whatever else may happen in wasm. */
+  output(): Uint8Array {
+    return u8.subarray(output, output + this.written);
+  }
+
+  close(): void {
+    if (abandoned.unregister(this)) wasm.codec_close(this.#id);
+  }
+}

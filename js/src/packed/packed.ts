@@ -1,0 +1,115 @@
+import { isBytes, isDetached } from "../buffers.js";
+import { CapnpError } from "../errors.js";
+import type { Limits } from "../seam/incoming.js";
+import { wrong } from "../seam/writer.js";
+import { Codec } from "./codec.js";
+
+export interface UnpackOptions {
+  /** The most bytes that may come out. A packed byte can stand for 1024. */
+  readonly limitBytes?: number | undefined;
+}
+
+/** 64 MiB: as large as a message may be by default. */
+const DEFAULT_LIMIT_BYTES = 64 * 1024 * 1024;
+/** The largest segment table there can be. */
+const MAX_TABLE_BYTES = 2056;
+const FIRST_BYTES = 64 * 1024;
+/** What is kept for the next time. */
+const KEPT_BYTES = 2 * 1024 * 1024;
+
+let packer: Codec | undefined;
+let unpacker: Codec | undefined;
+/** Where output is put together that comes in more than one piece. */
+let pool = new Uint8Array(0);
+
+/**
+ * Packs whole words, such as one framed message or several. Every implementation can read the result.
+ * Needs `await init()` once before.
+ *
+ * @throws CapnpError when `bytes` is no whole number of words (8 bytes); TypeError for what is no bytes.
+ */
+export function pack(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  checkBytes("pack()", bytes);
+  packer ??= new Codec(false);
+  try {
+    return convert(packer, bytes, Number.POSITIVE_INFINITY).slice();
+  } catch (error) {
+    packer = renounced(packer);
+    throw error;
+  }
+}
+
+/**
+ * The words that were packed. Needs `await init()` once before.
+ *
+ * @throws CapnpError when the input ends inside a word or a run, or more comes out than the limit (64 MiB by
+ * default) allows; TypeError for what is no bytes.
+ */
+export function unpack(bytes: Uint8Array, options: UnpackOptions = {}): Uint8Array<ArrayBuffer> {
+  checkBytes("unpack()", bytes);
+  return unpackShared(bytes, options.limitBytes ?? DEFAULT_LIMIT_BYTES).slice();
+}
+
+/** The frame of a packed message, to be copied before anything else happens here. */
+export function unpackFrame(bytes: Uint8Array, limits: Limits | undefined): Uint8Array {
+  const words = limits?.traversalLimitWords;
+  return unpackShared(bytes, words === undefined ? DEFAULT_LIMIT_BYTES + MAX_TABLE_BYTES : words * 8 + MAX_TABLE_BYTES);
+}
+
+/** For errors about unpacking more than is allowed. */
+export function tooLarge(limitBytes: number, readBytes: number): CapnpError {
+  return new CapnpError(
+    "failed",
+    `the packed data unpacks to more than the limit of ${limitBytes} bytes (at packed byte ${readBytes})`,
+  );
+}
+
+export function checkBytes(caller: string, bytes: unknown): asserts bytes is Uint8Array {
+  if (!isBytes(bytes)) throw wrong(caller, "a Uint8Array (of an ArrayBuffer, new Uint8Array(buffer) makes one)", bytes);
+  if (bytes.length === 0 && isDetached(bytes.buffer)) {
+    throw new TypeError(`${caller}: the bytes' buffer was transferred away; transfer a copy`);
+  }
+}
+
+function unpackShared(bytes: Uint8Array, limitBytes: number): Uint8Array<ArrayBuffer> {
+  unpacker ??= new Codec(true);
+  try {
+    return convert(unpacker, bytes, limitBytes);
+  } catch (error) {
+    unpacker = renounced(unpacker);
+    throw error;
+  }
+}
+
+/** A codec that failed may be in the middle of something. */
+function renounced(codec: Codec): undefined {
+  codec.close();
+}
+
+/** The result is in wasm or in the pool: both are used again. */
+function convert(codec: Codec, bytes: Uint8Array, limitBytes: number): Uint8Array<ArrayBuffer> {
+  let readBytes = 0;
+  let usedBytes = 0;
+  for (;;) {
+    const hasMore = codec.step(bytes, readBytes, true);
+    readBytes += codec.read;
+    const endBytes = usedBytes + codec.written;
+    if (endBytes > limitBytes) throw tooLarge(limitBytes, readBytes);
+    const piece = codec.output() as Uint8Array<ArrayBuffer>;
+    if (!hasMore && usedBytes === 0) return piece;
+    if (endBytes > pool.length) grow(usedBytes, endBytes);
+    pool.set(piece, usedBytes);
+    usedBytes = endBytes;
+    if (!hasMore) {
+      const whole = pool.subarray(0, usedBytes);
+      if (pool.length > KEPT_BYTES) pool = new Uint8Array(0);
+      return whole;
+    }
+  }
+}
+
+function grow(usedBytes: number, neededBytes: number): void {
+  const larger = new Uint8Array(Math.max(FIRST_BYTES, 2 ** Math.ceil(Math.log2(neededBytes))));
+  larger.set(pool.subarray(0, usedBytes));
+  pool = larger;
+}
