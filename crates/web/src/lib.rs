@@ -11,6 +11,7 @@
 mod codec;
 mod driver;
 mod link;
+pub mod messages;
 pub mod seam;
 mod slots;
 pub mod surface;

@@ -26,6 +26,10 @@ impl<T> Slots<T> {
         id
     }
 
+    pub(crate) fn get(&self, id: u32) -> Option<&T> {
+        self.values.get(id as usize)?.as_ref()
+    }
+
     pub(crate) fn get_mut(&mut self, id: u32) -> Option<&mut T> {
         self.values.get_mut(id as usize)?.as_mut()
     }

@@ -29,6 +29,8 @@ pub use pointer_builder::PointerBuilder;
 pub(crate) use pointer_builder::read as read_pointer;
 pub use pointer_reader::{PointerKind, PointerReader};
 pub use primitive::PrimitiveElement;
+pub(crate) use resolve::SegmentRef;
 pub use struct_builder::StructBuilder;
+pub(crate) use struct_builder::segment as built_segment;
 pub use struct_reader::StructReader;
 pub use wire::{ElementSize, StructSize};

@@ -3,9 +3,11 @@
 mod allocator;
 mod build;
 mod frame;
+mod places;
 mod read;
 
 pub use allocator::{Allocator, GrowingSegment, HeapAllocator, ScratchSpace};
 pub use build::{Builder, TypedBuilder, canonicalize};
 pub use frame::FrameBuilder;
+pub use places::StructPlace;
 pub use read::{Reader, ReaderOptions, ReaderSegments, SegmentArray, TypedReader};

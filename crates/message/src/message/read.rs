@@ -3,7 +3,7 @@ use core::marker::PhantomData;
 
 use crate::arena::{ReadLimiter, ReaderArena};
 use crate::capability::{CapHandle, MaybeSend, MaybeSync};
-use crate::layout::{self, PointerReader};
+use crate::layout::{self, PointerReader, SegmentRef};
 use crate::traits::{FromPointerReader, Owned};
 use crate::{Error, ErrorKind, Position, Result, WORD_BYTES, any_pointer};
 
@@ -182,6 +182,21 @@ impl<S: ReaderSegments> Reader<S> {
                 "the message has no root pointer: its first segment is missing or empty",
             )),
         }
+    }
+
+    pub(super) fn segment_ref(&self, id: u32) -> Option<SegmentRef<'_>> {
+        Some(SegmentRef {
+            arena: &self.arena,
+            limiter: &self.arena.limiter,
+            bytes: self.arena.segments.get_segment(id)?,
+            id,
+        })
+    }
+
+    /// Structs and lists that may be nested in each other, as the options said.
+    #[must_use]
+    pub fn nesting_limit(&self) -> i32 {
+        self.nesting_limit
     }
 
     /// Whether the message is in canonical form: one segment with everything in preorder, no gaps,

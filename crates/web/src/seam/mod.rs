@@ -10,6 +10,7 @@
 //! Addresses and sizes are told through a small block of cells, the *header*, since an integer read
 //! from memory costs less than one returned from a call.
 
+mod canonical;
 mod index;
 mod program;
 
@@ -36,7 +37,17 @@ const TABLE_ENTRIES: usize = 5;
 const POOL_ADDRESS: usize = 6;
 const POOL_BYTES: usize = 7;
 const POOL_UTF16_UNITS: usize = 8;
-const HEADER_WORDS: usize = 16;
+/// What was found in an open message, or made in it.
+pub(crate) const FOUND_ADDRESS: usize = 16;
+/// Elements of a list, or bytes.
+pub(crate) const FOUND_COUNT: usize = 17;
+/// From one element of a list to the next.
+pub(crate) const FOUND_STEP_BITS: usize = 18;
+/// Of a struct, or of a list's element seen as one.
+pub(crate) const FOUND_DATA_BYTES: usize = 19;
+/// Of a struct, or of a list's element seen as one; the list's element size in the high half.
+pub(crate) const FOUND_POINTERS: usize = 20;
+const HEADER_WORDS: usize = 24;
 
 /// What is kept of a large message's memory for the next one.
 const KEPT_BYTES: usize = 256 * 1024;
@@ -149,11 +160,7 @@ pub fn seam_message_room(bytes: u32) -> u32 {
 #[wasm_bindgen]
 pub fn seam_index_message(program: u32, traversal_limit_words: u32, nesting_limit: u32) -> u32 {
     let message = SEAM.with_borrow_mut(|seam| std::mem::take(&mut seam.message));
-    let options = ReaderOptions {
-        traversal_limit_in_words: Some(traversal_limit_words as usize),
-        nesting_limit: i32::try_from(nesting_limit).unwrap_or(i32::MAX),
-        ..ReaderOptions::default()
-    };
+    let options = options(traversal_limit_words, nesting_limit);
     let status = match serialize::read_frame_from_slice(&message, options) {
         Ok(reader) => match reader.get_root::<any_pointer::Reader<'_>>() {
             Ok(content) => index_content(content, program, 0),
@@ -208,12 +215,20 @@ fn index_content(content: any_pointer::Reader<'_>, program: u32, caps: usize) ->
     }
 }
 
+pub(crate) fn options(traversal_limit_words: u32, nesting_limit: u32) -> ReaderOptions {
+    ReaderOptions {
+        traversal_limit_in_words: Some(traversal_limit_words as usize),
+        nesting_limit: i32::try_from(nesting_limit).unwrap_or(i32::MAX),
+        ..ReaderOptions::default()
+    }
+}
+
 fn fail(reason: String) -> u32 {
     SEAM.with_borrow_mut(|seam| seam.failure = reason);
     1
 }
 
-fn set_header(word: usize, value: u32) {
+pub(crate) fn set_header(word: usize, value: u32) {
     HEADER.with(|header| {
         if let Some(cell) = header.get(word) {
             cell.set(value);
@@ -221,8 +236,17 @@ fn set_header(word: usize, value: u32) {
     });
 }
 
+/// What is wrong with a Text.
+pub(crate) fn not_utf8(position: capstan_message::Position, valid_bytes: usize) -> String {
+    index::IndexError::NotUtf8 {
+        position,
+        valid_bytes,
+    }
+    .to_string()
+}
+
 /// Where JavaScript finds these bytes.
-fn address_of(bytes: &[u8]) -> u32 {
+pub(crate) fn address_of(bytes: &[u8]) -> u32 {
     bytes.as_ptr() as usize as u32
 }
 

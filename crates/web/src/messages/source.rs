@@ -1,0 +1,130 @@
+//! What JavaScript names when it says "this": a struct it has been shown, or what a pointer leads to.
+
+use capstan_message::layout::{Equality, PointerReader, StructReader};
+use capstan_message::message::StructPlace;
+use wasm_bindgen::prelude::*;
+
+use super::{Failure, MESSAGES, Messages, Open, status};
+use crate::seam::{FOUND_COUNT, FOUND_POINTERS, set_header};
+
+/// Instead of the bytes of a data section: the address is a pointer's.
+const BEHIND_POINTER: u32 = u32::MAX;
+
+/// A place as it comes from JavaScript.
+pub(super) struct Named {
+    pub(super) message: u32,
+    pub(super) address: u32,
+    pub(super) nesting: i32,
+    pub(super) data_bytes: u32,
+    pub(super) pointers: u32,
+}
+
+pub(super) enum Source<'a> {
+    Pointer(PointerReader<'a>),
+    Struct(StructReader<'a>),
+}
+
+impl Named {
+    pub(super) fn find<'a>(&self, messages: &'a Messages) -> Result<Source<'a>, Failure> {
+        let open = messages.get(self.message)?;
+        if self.data_bytes == BEHIND_POINTER {
+            let position = open.pointer_position(self.address)?;
+            return Ok(Source::Pointer(open.pointer(position, self.nesting)));
+        }
+        let (data_bytes, pointers) = (self.data_bytes as usize, self.pointers as u16);
+        let bytes = data_bytes.saturating_add(usize::from(pointers) * capstan_message::WORD_BYTES);
+        let (segment, start_byte) = open
+            .locate(self.address, bytes)
+            .ok_or(Failure::ForeignAddress)?;
+        let place = StructPlace {
+            segment,
+            start_byte,
+            data_bytes,
+            pointers,
+        };
+        let found = match open {
+            Open::Received(reader) => reader.struct_at(place, self.nesting),
+            Open::Built(built) => built.message.struct_at(place),
+        };
+        Ok(Source::Struct(found.ok_or(Failure::ForeignAddress)?))
+    }
+}
+
+/// Words and capabilities of a struct or of what is behind a pointer, into the header.
+#[wasm_bindgen]
+pub fn message_measure(
+    message: u32,
+    address: u32,
+    nesting: i32,
+    data_bytes: u32,
+    pointers: u32,
+) -> u32 {
+    let named = Named {
+        message,
+        address,
+        nesting,
+        data_bytes,
+        pointers,
+    };
+    MESSAGES.with_borrow(|messages| {
+        status((|| {
+            let size = match named.find(messages)? {
+                Source::Pointer(pointer) => pointer.total_size()?,
+                Source::Struct(found) => found.total_size()?,
+            };
+            // More than memory has cannot be: nothing is counted that is not charged, unless limits are off.
+            set_header(FOUND_COUNT, size.word_count.min(u64::from(u32::MAX)) as u32);
+            set_header(FOUND_POINTERS, size.cap_count);
+            Ok(())
+        })())
+    })
+}
+
+/// Whether two hold the same: 0 no, 1 yes, 2 perhaps, since they hold capabilities, 3 failed.
+#[wasm_bindgen]
+#[allow(clippy::too_many_arguments)] // Integers are what crosses the boundary cheaply.
+pub fn message_equals(
+    message: u32,
+    address: u32,
+    nesting: i32,
+    data_bytes: u32,
+    pointers: u32,
+    other_message: u32,
+    other_address: u32,
+    other_nesting: i32,
+    other_data_bytes: u32,
+    other_pointers: u32,
+) -> u32 {
+    let one = Named {
+        message,
+        address,
+        nesting,
+        data_bytes,
+        pointers,
+    };
+    let other = Named {
+        message: other_message,
+        address: other_address,
+        nesting: other_nesting,
+        data_bytes: other_data_bytes,
+        pointers: other_pointers,
+    };
+    MESSAGES.with_borrow(|messages| {
+        let compared = (|| {
+            Ok::<_, Failure>(match (one.find(messages)?, other.find(messages)?) {
+                (Source::Pointer(one), Source::Pointer(other)) => one.equals(&other)?,
+                (Source::Struct(one), Source::Struct(other)) => one.equals(&other)?,
+                _ => Equality::NotEqual,
+            })
+        })();
+        match compared {
+            Ok(Equality::NotEqual) => 0,
+            Ok(Equality::Equal) => 1,
+            Ok(Equality::UnknownContainsCaps) => 2,
+            Err(failure) => {
+                failure.report();
+                3
+            }
+        }
+    })
+}
