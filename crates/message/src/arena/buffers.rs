@@ -1,7 +1,8 @@
 use alloc::vec::Vec;
 
-use super::build::MAX_SEGMENT_WORDS;
+use super::build::{MAX_SEGMENT_WORDS, words_between};
 use crate::WORD_BYTES;
+use crate::layout::wire::with_offset;
 
 /// The segments of a message under construction, in order.
 ///
@@ -139,6 +140,40 @@ impl SegmentBuffer {
             self.bytes
                 .get_mut(at..at.checked_add(content.len())?)?
                 .copy_from_slice(content);
+        }
+        self.used_end = end;
+        Some(at)
+    }
+
+    /// Appends an object and makes the pointer at `pointer_at` lead to it, all on one look at the
+    /// buffer: building consists of this. `None`, and nothing done, when the pointer is not null or
+    /// there is no zeroed room.
+    #[inline]
+    pub(super) fn append_object(
+        &mut self,
+        pointer_at: usize,
+        tag: u64,
+        words: usize,
+        content: &[u8],
+    ) -> Option<usize> {
+        let at = self.used_end;
+        let end = words.checked_mul(WORD_BYTES)?.checked_add(at)?;
+        if end > self.bytes.len() || self.spare_is_out {
+            return None;
+        }
+        let pointer: &mut [u8; WORD_BYTES] = self
+            .bytes
+            .get_mut(pointer_at..pointer_at.checked_add(WORD_BYTES)?)?
+            .first_chunk_mut()?;
+        if *pointer != [0; WORD_BYTES] {
+            return None;
+        }
+        *pointer = with_offset(tag, words_between(pointer_at, at)).to_le_bytes();
+        if !content.is_empty()
+            && let Some(place) = self.bytes.get_mut(at..end)
+            && let Some(place) = place.get_mut(..content.len())
+        {
+            place.copy_from_slice(content);
         }
         self.used_end = end;
         Some(at)

@@ -2,7 +2,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::buffers::{Buffers, SegmentBuffer};
-use super::read::ReaderArena;
+use super::read::{Limited, ReadLimiter, ReaderArena};
 use crate::capability::CapHandle;
 use crate::layout::wire::{MAX_COUNT, far_pointer, with_offset};
 use crate::message::Allocator;
@@ -19,7 +19,7 @@ pub(crate) const MAX_SEGMENT_WORDS: u32 = MAX_COUNT - 1;
 /// writes. That makes allocation failure bearable for infallible setters: the failed object is at
 /// [`Location::NOWHERE`], and the first error is kept for whoever sends the message.
 pub(crate) struct BuilderArena<A: ?Sized> {
-    pub(crate) segments: Segments,
+    pub(crate) segments: Limited<Segments>,
     pub(crate) failure: Option<Error>,
     /// Tells this message from others that orphans may come from; zero while it has none.
     pub(crate) identity: usize,
@@ -39,16 +39,19 @@ pub(crate) struct Segments {
 }
 
 /// A byte position in a segment's buffer, front matter counted.
+///
+/// Half a word each, which [`MAX_SEGMENT_WORDS`] allows: builders stay small, and where addresses
+/// are larger than that, adding to a position needs no check for overflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Location {
     pub(crate) segment: u32,
-    pub(crate) at: usize,
+    pub(crate) at: u32,
 }
 
 impl Location {
     pub(crate) const NOWHERE: Self = Self {
         segment: u32::MAX,
-        at: usize::MAX >> 1,
+        at: u32::MAX >> 1,
     };
 
     #[inline]
@@ -60,7 +63,7 @@ impl Location {
     pub(crate) fn plus_bytes(self, bytes: usize) -> Self {
         Self {
             segment: self.segment,
-            at: self.at.saturating_add(bytes),
+            at: u32::try_from(bytes).map_or(u32::MAX, |bytes| self.at.saturating_add(bytes)),
         }
     }
 
@@ -72,13 +75,13 @@ impl Location {
     /// The object a near pointer at this place points to.
     #[inline]
     pub(crate) fn target(self, offset_words: i32) -> Self {
-        let offset_bytes = (offset_words as isize + 1).saturating_mul(WORD_BYTES as isize);
-        match self.at.checked_add_signed(offset_bytes) {
-            Some(at) => Self {
+        let at = i64::from(self.at) + (i64::from(offset_words) + 1) * WORD_BYTES as i64;
+        match u32::try_from(at) {
+            Ok(at) => Self {
                 segment: self.segment,
                 at,
             },
-            None => Self::NOWHERE,
+            Err(_) => Self::NOWHERE,
         }
     }
 }
@@ -86,9 +89,12 @@ impl Location {
 impl<A: Allocator> BuilderArena<A> {
     /// An arena whose first segment exists and holds nothing but the root pointer.
     pub(crate) fn new(allocator: A) -> Self {
-        let segments = Segments {
-            buffers: Buffers::new(),
-            caps: Vec::new(),
+        let segments = Limited {
+            limiter: ReadLimiter::new(None),
+            arena: Segments {
+                buffers: Buffers::new(),
+                caps: Vec::new(),
+            },
         };
         let mut arena = Self {
             segments,
@@ -126,7 +132,7 @@ impl<A: ?Sized> BuilderArena<A> {
         match self.segments.buffers.first() {
             Some(first) => Location {
                 segment: Self::ROOT_SEGMENT,
-                at: first.front_bytes,
+                at: first.front_bytes as u32,
             },
             None => Location::NOWHERE,
         }
@@ -135,20 +141,26 @@ impl<A: ?Sized> BuilderArena<A> {
     #[inline]
     pub(crate) fn bytes(&self, from: Location, len: usize) -> Option<&[u8]> {
         let buffer = self.segments.buffers.get(from.segment as usize)?;
-        buffer.bytes.get(from.at..from.at.checked_add(len)?)
+        let at = from.at as usize;
+        buffer.bytes.get(at..at.checked_add(len)?)
     }
 
     #[inline]
     pub(crate) fn bytes_mut(&mut self, from: Location, len: usize) -> Option<&mut [u8]> {
-        let buffer = self.segments.buffers.get_mut(from.segment as usize)?;
-        buffer.bytes.get_mut(from.at..from.at.checked_add(len)?)
+        self.bytes_behind_mut(from, 0, len)
     }
 
-    /// All bytes of a segment from `start` bytes behind `from` on.
+    /// The bytes that start `start` bytes behind `from`.
     #[inline]
-    pub(crate) fn bytes_behind_mut(&mut self, from: Location, start: usize) -> Option<&mut [u8]> {
+    pub(crate) fn bytes_behind_mut(
+        &mut self,
+        from: Location,
+        start: usize,
+        len: usize,
+    ) -> Option<&mut [u8]> {
         let buffer = self.segments.buffers.get_mut(from.segment as usize)?;
-        buffer.bytes.get_mut(from.at.wrapping_add(start)..)
+        let at = (from.at as usize).checked_add(start)?;
+        buffer.bytes.get_mut(at..at.checked_add(len)?)
     }
 
     #[inline]
@@ -175,9 +187,9 @@ impl<A: ?Sized> BuilderArena<A> {
             .buffers
             .get(from.segment as usize)
             .is_some_and(|buffer| {
-                from.at >= buffer.front_bytes
-                    && from
-                        .at
+                let at = from.at as usize;
+                at >= buffer.front_bytes
+                    && at
                         .checked_add(bytes)
                         .is_some_and(|end| end <= buffer.used_end)
             })
@@ -189,7 +201,7 @@ impl<A: ?Sized> BuilderArena<A> {
             Some(buffer) => buffer.front_bytes,
             None => 0,
         };
-        (at.at.saturating_sub(front) / WORD_BYTES) as u32
+        ((at.at as usize).saturating_sub(front) / WORD_BYTES) as u32
     }
 
     /// The other way round; nowhere when there is no such segment.
@@ -197,7 +209,7 @@ impl<A: ?Sized> BuilderArena<A> {
         match self.segments.buffers.get(segment as usize) {
             Some(buffer) => Location {
                 segment,
-                at: buffer.front_bytes,
+                at: buffer.front_bytes as u32,
             }
             .plus_words(word as usize),
             None => Location::NOWHERE,
@@ -222,7 +234,31 @@ impl<A: ?Sized> BuilderArena<A> {
             .buffers
             .get_mut(segment as usize)?
             .append(words, content)?;
-        Some(Location { segment, at })
+        Some(Location {
+            segment,
+            at: at as u32,
+        })
+    }
+
+    /// Room for an object behind the words in use, with a pointer to it at `pointer`: `None` unless
+    /// the pointer is null and the room is there, which it nearly always is.
+    #[inline]
+    pub(crate) fn append_object(
+        &mut self,
+        pointer: Location,
+        tag: u64,
+        words: usize,
+        content: &[u8],
+    ) -> Option<Location> {
+        let at = self
+            .segments
+            .buffers
+            .get_mut(pointer.segment as usize)?
+            .append_object(pointer.at as usize, tag, words, content)?;
+        Some(Location {
+            segment: pointer.segment,
+            at: at as u32,
+        })
     }
 }
 
@@ -262,9 +298,35 @@ impl DynArena {
         })
     }
 
+    /// A new object in place of whatever is at `pointer`. `tag` is the pointer without its offset.
+    #[inline]
+    pub(crate) fn init_object(
+        &mut self,
+        pointer: Location,
+        tag: u64,
+        words: usize,
+        content: &[u8],
+    ) -> Location {
+        match self.append_object(pointer, tag, words, content) {
+            Some(object) => object,
+            None => self.replace_object(pointer, tag, words, content),
+        }
+    }
+
+    #[inline(never)]
+    fn replace_object(
+        &mut self,
+        pointer: Location,
+        tag: u64,
+        words: usize,
+        content: &[u8],
+    ) -> Location {
+        self.clear(pointer);
+        self.allocate_object(pointer, tag, words, content)
+    }
+
     /// Room for an object, with the pointer at `pointer` leading to it: near where possible, by way
     /// of a landing pad otherwise. `tag` is the pointer without its offset.
-    #[inline]
     pub(crate) fn allocate_object(
         &mut self,
         pointer: Location,
@@ -313,8 +375,14 @@ impl DynArena {
 /// The pointer at `pointer` to an object in the same segment.
 #[inline]
 pub(crate) fn near_pointer(tag: u64, pointer: Location, object: Location) -> u64 {
-    let distance = (object.at as i64 - pointer.at as i64) / WORD_BYTES as i64 - 1;
-    with_offset(tag, distance as i32)
+    with_offset(tag, words_between(pointer.at as usize, object.at as usize))
+}
+
+/// From the word behind one position to another: a pointer's offset.
+#[inline]
+pub(super) fn words_between(pointer_at: usize, object_at: usize) -> i32 {
+    // Both are whole words from the start of the same buffer, so that nothing is shifted out.
+    ((object_at as i64 - pointer_at as i64) >> 3) as i32 - 1
 }
 
 impl ReaderArena for Segments {

@@ -6,4 +6,4 @@ mod read;
 
 pub(crate) use buffers::SegmentBuffer;
 pub(crate) use build::{BuilderArena, DynArena, Location, near_pointer};
-pub(crate) use read::{NO_ARENA, ReadLimiter, ReaderArena, UNLIMITED};
+pub(crate) use read::{AnyArena, Limited, NO_ARENA, ReadLimiter, ReaderArena};

@@ -2,6 +2,34 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crate::capability::{CapHandle, MaybeSend, MaybeSync};
 
+/// An arena and what may still be read of it.
+///
+/// Together, so that one reference leads to both: the limit lies in front, where it is found
+/// without asking which arena this is, since every pointer that is followed is charged.
+pub(crate) struct Limited<A: ?Sized> {
+    pub(crate) limiter: ReadLimiter,
+    pub(crate) arena: A,
+}
+
+impl<A: ?Sized> core::ops::Deref for Limited<A> {
+    type Target = A;
+
+    #[inline]
+    fn deref(&self) -> &A {
+        &self.arena
+    }
+}
+
+impl<A: ?Sized> core::ops::DerefMut for Limited<A> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut A {
+        &mut self.arena
+    }
+}
+
+/// What readers hold.
+pub(crate) type AnyArena<'a> = Limited<dyn ReaderArena + 'a>;
+
 /// What readers need to know of the message they point into.
 pub(crate) trait ReaderArena: MaybeSend + MaybeSync {
     fn segment(&self, id: u32) -> Option<&[u8]>;
@@ -14,7 +42,10 @@ pub(crate) trait ReaderArena: MaybeSend + MaybeSync {
 /// the one segment the reader already holds.
 pub(crate) struct NoArena;
 
-pub(crate) static NO_ARENA: NoArena = NoArena;
+pub(crate) static NO_ARENA: Limited<NoArena> = Limited {
+    limiter: ReadLimiter::new(None),
+    arena: NoArena,
+};
 
 impl ReaderArena for NoArena {
     fn segment(&self, _id: u32) -> Option<&[u8]> {
@@ -36,15 +67,15 @@ pub(crate) struct ReadLimiter {
     remaining_words: AtomicUsize,
 }
 
-/// For what we built ourselves.
-pub(crate) static UNLIMITED: ReadLimiter = ReadLimiter {
-    remaining_words: AtomicUsize::new(usize::MAX),
-};
-
 impl ReadLimiter {
-    pub(crate) fn new(limit_in_words: Option<usize>) -> Self {
+    /// Without a limit for what we built ourselves.
+    pub(crate) const fn new(limit_in_words: Option<usize>) -> Self {
+        let words = match limit_in_words {
+            Some(words) => words,
+            None => usize::MAX,
+        };
         Self {
-            remaining_words: AtomicUsize::new(limit_in_words.unwrap_or(usize::MAX)),
+            remaining_words: AtomicUsize::new(words),
         }
     }
 
@@ -60,11 +91,14 @@ impl ReadLimiter {
                 self.remaining_words.store(rest, Relaxed);
                 true
             }
-            None => {
-                // Stays exceeded: otherwise a message could go on being read in smaller bites.
-                self.remaining_words.store(0, Relaxed);
-                false
-            }
+            None => self.exceed(),
         }
+    }
+
+    /// Stays exceeded: otherwise a message could go on being read in smaller bites.
+    #[cold]
+    fn exceed(&self) -> bool {
+        self.remaining_words.store(0, Relaxed);
+        false
     }
 }

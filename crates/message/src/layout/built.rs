@@ -73,7 +73,7 @@ impl DynArena {
                 let object = self.location(segment, word);
                 let virtual_pointer = Location {
                     segment: object.segment,
-                    at: object.at.wrapping_sub(WORD_BYTES),
+                    at: object.at.wrapping_sub(WORD_BYTES as u32),
                 };
                 self.examine(pointer, virtual_pointer, tag)
             }
@@ -205,7 +205,7 @@ impl DynArena {
             Ok(Built::Composite { object, words, .. }) if wire & 3 == 1 => {
                 let tag_at = Location {
                     segment: object.segment,
-                    at: object.at - WORD_BYTES,
+                    at: object.at - WORD_BYTES as u32,
                 };
                 self.point(to, list_tag(ElementSize::InlineComposite, words), tag_at);
             }
@@ -288,7 +288,7 @@ impl DynArena {
                 self.set_word(
                     Location {
                         segment: object.segment,
-                        at: object.at - WORD_BYTES,
+                        at: object.at - WORD_BYTES as u32,
                     },
                     0,
                 );

@@ -50,7 +50,10 @@ pub(super) fn grow_list(
     count: u32,
     size: StructSize,
 ) -> Location {
-    let new = new_struct_list(arena, pointer, count, size);
+    // The old list stays where it is until it is moved.
+    let new = new_struct_list(arena, count, size, |arena, tag, words, content| {
+        arena.allocate_object(pointer, tag, words, content)
+    });
     if new.is_nowhere() {
         return new;
     }
@@ -81,7 +84,7 @@ pub(super) fn grow_list(
         arena.zero(
             Location {
                 segment: old.object.segment,
-                at: old.object.at - WORD_BYTES,
+                at: old.object.at - WORD_BYTES as u32,
             },
             1,
         );

@@ -209,6 +209,5 @@ fn read<'a>(arena: &'a DynArena, shape: &Shape) -> ListReader<'a> {
         element_size: shape.element_size,
         struct_data_bits: shape.struct_data_bits,
         struct_pointers: shape.struct_pointers,
-        nesting_limit: i32::MAX,
     }
 }

@@ -23,7 +23,6 @@ pub struct ListReader<'a> {
     /// Data in one element when it is seen as a struct.
     pub(crate) struct_data_bits: u32,
     pub(crate) struct_pointers: u16,
-    pub(crate) nesting_limit: i32,
 }
 
 impl<'a> ListReader<'a> {
@@ -39,7 +38,6 @@ impl<'a> ListReader<'a> {
             element_size: ElementSize::Void,
             struct_data_bits: 0,
             struct_pointers: 0,
-            nesting_limit: i32::MAX,
         }
     }
 
@@ -126,11 +124,10 @@ impl<'a> ListReader<'a> {
             .get(at..)
             .and_then(|rest| rest.get(..data_bytes));
         StructReader {
-            segment: self.segment,
+            segment: self.segment.deeper(),
             data: data.unwrap_or_default(),
             pointers_word: self.start_word + ((at + data_bytes) / WORD_BYTES) as u32,
             pointer_count: self.struct_pointers,
-            nesting_limit: self.nesting_limit - 1,
         }
     }
 
@@ -140,14 +137,12 @@ impl<'a> ListReader<'a> {
     #[must_use]
     pub fn get_pointer_element(&self, index: u32) -> PointerReader<'a> {
         if index >= self.count || self.struct_pointers == 0 {
-            return PointerReader::new_default();
+            return self.segment.null_pointer();
         }
         let step_words = self.step_bits / 64;
         let data_words = self.struct_data_bits / 64;
-        self.segment.pointer(
-            self.start_word + index * step_words + data_words,
-            self.nesting_limit,
-        )
+        self.segment
+            .pointer(self.start_word + index * step_words + data_words)
     }
 
     /// Size of the list and everything it points to, an inline composite's tag included. Counts

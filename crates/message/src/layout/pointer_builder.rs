@@ -76,13 +76,13 @@ impl<'a> PointerBuilder<'a> {
     /// A new struct, all zero.
     #[inline]
     pub fn init_struct(self, size: StructSize) -> StructBuilder<'a> {
-        self.arena.clear(self.at);
         let object = if size.total() == 0 {
+            self.arena.clear(self.at);
             self.arena.set_word(self.at, EMPTY_STRUCT);
             self.at
         } else {
             self.arena
-                .allocate_object(self.at, struct_tag(size), size.total() as usize, &[])
+                .init_object(self.at, struct_tag(size), size.total() as usize, &[])
         };
         StructBuilder {
             arena: self.arena,
@@ -132,14 +132,14 @@ impl<'a> PointerBuilder<'a> {
     /// A new list of scalars or pointers, all zero. Structs: [`Self::init_struct_list`].
     #[inline]
     pub fn init_list(self, element_size: ElementSize, count: u32) -> ListBuilder<'a> {
-        self.arena.clear(self.at);
         let words = (u64::from(count) * u64::from(element_size.step_bits())).div_ceil(64);
         let object = if count > MAX_COUNT {
+            self.arena.clear(self.at);
             self.arena.fail(too_long(count, "elements"));
             Location::NOWHERE
         } else {
             self.arena
-                .allocate_object(self.at, list_tag(element_size, count), words as usize, &[])
+                .init_object(self.at, list_tag(element_size, count), words as usize, &[])
         };
         ListBuilder {
             arena: self.arena,
@@ -190,8 +190,13 @@ impl<'a> PointerBuilder<'a> {
     /// A new list of structs, all zero.
     #[inline]
     pub fn init_struct_list(self, count: u32, size: StructSize) -> ListBuilder<'a> {
-        self.arena.clear(self.at);
-        let object = new_struct_list(self.arena, self.at, count, size);
+        let pointer = self.at;
+        let object = new_struct_list(self.arena, count, size, |arena, tag, words, content| {
+            arena.init_object(pointer, tag, words, content)
+        });
+        if object.is_nowhere() {
+            self.arena.clear(pointer);
+        }
         ListBuilder {
             arena: self.arena,
             shape: Shape::composite(object, size, count),
@@ -275,7 +280,6 @@ impl<'a> PointerBuilder<'a> {
 
     /// A new Text of `bytes` zero bytes, the NUL behind them not counted.
     pub fn init_text(self, bytes: u32) -> crate::text::Builder<'a> {
-        self.arena.clear(self.at);
         let object = new_bytes(self.arena, self.at, &[], bytes as usize, 1);
         let content = self
             .arena
@@ -287,7 +291,6 @@ impl<'a> PointerBuilder<'a> {
     /// A new Text with this content, which should be UTF-8.
     #[inline]
     pub fn set_text(self, text: &[u8]) {
-        self.arena.clear(self.at);
         new_bytes(self.arena, self.at, text, text.len(), 1);
     }
 
@@ -313,7 +316,6 @@ impl<'a> PointerBuilder<'a> {
 
     /// A new Data of `bytes` zero bytes.
     pub fn init_data(self, bytes: u32) -> &'a mut [u8] {
-        self.arena.clear(self.at);
         let object = new_bytes(self.arena, self.at, &[], bytes as usize, 0);
         self.arena
             .bytes_mut(object, bytes as usize)
@@ -323,7 +325,6 @@ impl<'a> PointerBuilder<'a> {
     /// A new Data with this content.
     #[inline]
     pub fn set_data(self, data: &[u8]) {
-        self.arena.clear(self.at);
         new_bytes(self.arena, self.at, data, data.len(), 0);
     }
 
@@ -458,13 +459,13 @@ impl core::fmt::Debug for PointerBuilder<'_> {
 
 pub(crate) fn read(arena: &DynArena, at: Location) -> PointerReader<'_> {
     if arena.contains(at, WORD_BYTES) {
-        segment(arena, at.segment).pointer(arena.word_index(at), i32::MAX)
+        segment(arena, at.segment).pointer(arena.word_index(at))
     } else {
         PointerReader::new_default()
     }
 }
 
-/// A list of bytes: `content`, then zeroes up to `len`, then `extra` more that count too.
+/// A new list of bytes: `content`, then zeroes up to `len`, then `extra` more that count too.
 #[inline]
 fn new_bytes(
     arena: &mut DynArena,
@@ -475,18 +476,22 @@ fn new_bytes(
 ) -> Location {
     let count = len.saturating_add(extra);
     if count > MAX_COUNT as usize {
+        arena.clear(pointer);
         arena.fail(too_long(count, "bytes"));
         return Location::NOWHERE;
     }
     let tag = list_tag(ElementSize::Byte, count as u32);
-    arena.allocate_object(pointer, tag, count.div_ceil(WORD_BYTES), content)
+    arena.init_object(pointer, tag, count.div_ceil(WORD_BYTES), content)
 }
 
+/// Room for the elements of an inline composite list, which `allocate` finds for a list pointer, a
+/// number of words and what they begin with.
+#[inline]
 pub(super) fn new_struct_list(
     arena: &mut DynArena,
-    pointer: Location,
     count: u32,
     size: StructSize,
+    allocate: impl FnOnce(&mut DynArena, u64, usize, &[u8]) -> Location,
 ) -> Location {
     let words = u64::from(count) * u64::from(size.total());
     // The tag keeps the count in the offset's 30 signed bits.
@@ -496,8 +501,7 @@ pub(super) fn new_struct_list(
     }
     let tag = list_tag(ElementSize::InlineComposite, words as u32);
     let element_tag = struct_tag(size) | u64::from(count) << 2;
-    let tag_at =
-        arena.allocate_object(pointer, tag, words as usize + 1, &element_tag.to_le_bytes());
+    let tag_at = allocate(arena, tag, words as usize + 1, &element_tag.to_le_bytes());
     if tag_at.is_nowhere() {
         tag_at
     } else {

@@ -5,7 +5,7 @@ use super::list_reader::ListReader;
 use super::resolve::SegmentRef;
 use super::struct_reader::StructReader;
 use super::wire::{ElementSize, StructSize, WirePointer};
-use crate::arena::{ReadLimiter, ReaderArena};
+use crate::arena::AnyArena;
 use crate::capability::CapHandle;
 use crate::{Error, ErrorKind, MessageSize, Position, Result, WORD_BYTES, Word};
 
@@ -19,8 +19,6 @@ pub struct PointerReader<'a> {
     pub(crate) word: u32,
     /// The pointer's bits; zero is null.
     pub(crate) wire: u64,
-    /// Structs and lists that may still be entered on this path.
-    pub(crate) nesting_limit: i32,
 }
 
 /// What a pointer leads to, told apart without following it to the end.
@@ -44,7 +42,6 @@ impl<'a> PointerReader<'a> {
             segment: SegmentRef::EMPTY,
             word: 0,
             wire: 0,
-            nesting_limit: i32::MAX,
         }
     }
 
@@ -56,22 +53,17 @@ impl<'a> PointerReader<'a> {
             bytes: words.as_flattened(),
             ..SegmentRef::EMPTY
         };
-        segment.pointer(0, i32::MAX)
+        segment.pointer(0)
     }
 
-    pub(crate) fn root(
-        arena: &'a dyn ReaderArena,
-        limiter: &'a ReadLimiter,
-        bytes: &'a [u8],
-        nesting_limit: i32,
-    ) -> Self {
+    pub(crate) fn root(arena: &'a AnyArena<'a>, bytes: &'a [u8], nesting_limit: i32) -> Self {
         SegmentRef {
             arena,
-            limiter,
             bytes,
             id: 0,
+            nesting_limit,
         }
-        .pointer(0, nesting_limit)
+        .pointer(0)
     }
 
     /// Whether nothing is there and the field has its default value.
@@ -117,9 +109,10 @@ impl<'a> PointerReader<'a> {
     /// When the pointer is bad or a limit is exceeded.
     #[inline]
     pub fn get_struct(&self, default: Option<&'a [Word]>) -> Result<StructReader<'a>> {
-        match WirePointer::decode(self.wire) {
-            WirePointer::Struct { offset_words, size } => self.near_struct(offset_words, size),
-            _ => self.get_other_struct(default),
+        // Asked for one kind only, because telling all of them apart takes a jump table.
+        match WirePointer::as_struct(self.wire) {
+            Some((offset_words, size)) => self.near_struct(offset_words, size),
+            None => self.get_other_struct(default),
         }
     }
 
@@ -139,13 +132,12 @@ impl<'a> PointerReader<'a> {
     fn near_struct(&self, offset_words: i32, size: StructSize) -> Result<StructReader<'a>> {
         let (start_word, content) = self.object(self.near_target(offset_words), size.total())?;
         Ok(StructReader {
-            segment: self.segment,
+            segment: self.enter()?,
             data: content
                 .get(..size.data as usize * WORD_BYTES)
                 .unwrap_or_default(),
             pointers_word: start_word + u32::from(size.data),
             pointer_count: size.pointers,
-            nesting_limit: self.enter()?,
         })
     }
 
@@ -163,20 +155,12 @@ impl<'a> PointerReader<'a> {
     ) -> Result<ListReader<'a>> {
         // The usual case apart, so that it is short enough to become part of every caller, which
         // usually knows `expected`: a list is large to return from a function.
-        match WirePointer::decode(self.wire) {
-            WirePointer::List {
-                offset_words,
-                element_size: ElementSize::InlineComposite,
-                count,
-            } if expected == ElementSize::InlineComposite => {
+        match WirePointer::as_list_of(self.wire, expected) {
+            Some((offset_words, count)) if expected == ElementSize::InlineComposite => {
                 self.near_composite(offset_words, count)
             }
-            WirePointer::List {
-                offset_words,
-                element_size,
-                count,
-            } if expected == element_size => self.near_list(offset_words, expected, count),
-            _ => self.get_other_list(expected, default),
+            Some((offset_words, count)) => self.near_list(offset_words, expected, count),
+            None => self.get_other_list(expected, default),
         }
     }
 
@@ -238,7 +222,7 @@ impl<'a> PointerReader<'a> {
             self.charge(count)?;
         }
         Ok(ListReader {
-            segment: self.segment,
+            segment: self.enter()?,
             content: content.get(..bits.div_ceil(8) as usize).unwrap_or_default(),
             start_word,
             count,
@@ -246,7 +230,6 @@ impl<'a> PointerReader<'a> {
             element_size,
             struct_data_bits: element_size.data_bits(),
             struct_pointers: element_size.pointers(),
-            nesting_limit: self.enter()?,
         })
     }
 
@@ -275,7 +258,7 @@ impl<'a> PointerReader<'a> {
             self.charge(count)?;
         }
         Ok(ListReader {
-            segment: self.segment,
+            segment: self.enter()?,
             content: content
                 .get(..count as usize * step_words as usize * WORD_BYTES)
                 .unwrap_or_default(),
@@ -285,7 +268,6 @@ impl<'a> PointerReader<'a> {
             element_size: ElementSize::InlineComposite,
             struct_data_bits: u32::from(size.data) * 64,
             struct_pointers: size.pointers,
-            nesting_limit: self.enter()?,
         })
     }
 
@@ -328,16 +310,19 @@ impl<'a> PointerReader<'a> {
 
     #[inline]
     fn byte_list(&self, what: &'static str) -> Result<&'a [u8]> {
-        match WirePointer::decode(self.wire) {
-            WirePointer::List {
-                offset_words,
-                element_size: ElementSize::Byte,
-                count,
-            } => {
+        match WirePointer::as_list_of(self.wire, ElementSize::Byte) {
+            Some((offset_words, count)) => {
                 let words = count.div_ceil(WORD_BYTES as u32);
                 let (_, content) = self.object(self.near_target(offset_words), words)?;
                 Ok(content.get(..count as usize).unwrap_or_default())
             }
+            None => self.other_byte_list(what),
+        }
+    }
+
+    #[cold]
+    fn other_byte_list(&self, what: &'static str) -> Result<&'a [u8]> {
+        match WirePointer::decode(self.wire) {
             WirePointer::Far { .. } => self.through_far(|near| near.byte_list(what)),
             WirePointer::List { element_size, .. } => Err(Error::at(
                 ErrorKind::WrongElementSize,
@@ -402,10 +387,9 @@ impl<'a> PointerReader<'a> {
     }
 
     fn default_value(&self, words: &'a [Word]) -> Self {
-        Self {
-            nesting_limit: self.nesting_limit,
-            ..Self::from_words(words)
-        }
+        let mut value = Self::from_words(words);
+        value.segment.nesting_limit = self.segment.nesting_limit;
+        value
     }
 
     #[cold]

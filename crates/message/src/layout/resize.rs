@@ -90,7 +90,7 @@ impl DynArena {
             .segments
             .buffers
             .get(end.segment as usize)
-            .is_some_and(|buffer| buffer.used_end == end.at);
+            .is_some_and(|buffer| buffer.used_end == end.at as usize);
         is_last && self.allocate_in(end.segment, extra, &[]).is_some()
     }
 
@@ -140,7 +140,7 @@ impl DynArena {
         self.set_word(tag_at, list_tag(list.element_size, counted) | offset);
         if composite {
             let tag = Location {
-                at: list.object.at.wrapping_sub(WORD_BYTES),
+                at: list.object.at.wrapping_sub(WORD_BYTES as u32),
                 ..list.object
             };
             self.set_word(

@@ -4,30 +4,32 @@ use alloc::format;
 
 use super::pointer_reader::PointerReader;
 use super::wire::{EMPTY_STRUCT, WirePointer, with_offset};
-use crate::arena::{NO_ARENA, ReadLimiter, ReaderArena, UNLIMITED};
+use crate::arena::{AnyArena, NO_ARENA};
 use crate::{Error, ErrorKind, Position, Result, WORD_BYTES};
 
-/// One segment of a message, and the way to the others.
+/// A place in a message: one of its segments, the way to the others, and how deep it is.
+///
+/// Readers are copied more often than anything else is done with them, so this has no gaps.
 #[derive(Clone, Copy)]
 pub(crate) struct SegmentRef<'a> {
-    pub(crate) arena: &'a dyn ReaderArena,
-    /// The arena's, at hand because every pointer that is followed is charged.
-    pub(crate) limiter: &'a ReadLimiter,
+    pub(crate) arena: &'a AnyArena<'a>,
     pub(crate) bytes: &'a [u8],
     pub(crate) id: u32,
+    /// Structs and lists that may still be entered on the way from here.
+    pub(crate) nesting_limit: i32,
 }
 
 impl<'a> SegmentRef<'a> {
     pub(crate) const EMPTY: Self = Self {
         arena: &NO_ARENA,
-        limiter: &UNLIMITED,
         bytes: &[],
         id: 0,
+        nesting_limit: i32::MAX,
     };
 
     /// The pointer at `word`; null when there is no such word.
     #[inline]
-    pub(crate) fn pointer(self, word: u32, nesting_limit: i32) -> PointerReader<'a> {
+    pub(crate) fn pointer(self, word: u32) -> PointerReader<'a> {
         let found = (word as usize)
             .checked_mul(WORD_BYTES)
             .and_then(|at| self.bytes.get(at..at.checked_add(WORD_BYTES)?))
@@ -40,7 +42,26 @@ impl<'a> SegmentRef<'a> {
             segment: self,
             word,
             wire,
-            nesting_limit,
+        }
+    }
+
+    /// A pointer that this version of a struct or list does not have.
+    #[inline]
+    pub(crate) fn null_pointer(self) -> PointerReader<'a> {
+        PointerReader {
+            segment: self,
+            word: 0,
+            wire: 0,
+        }
+    }
+
+    /// One struct further down. The list it is an element of was entered before, so that there is
+    /// a level left to take.
+    #[inline]
+    pub(crate) fn deeper(self) -> Self {
+        Self {
+            nesting_limit: self.nesting_limit - 1,
+            ..self
         }
     }
 }
@@ -85,7 +106,7 @@ impl<'a> PointerReader<'a> {
             };
             Err(Error::at(ErrorKind::InvalidLandingPad, position, detail))
         };
-        let first = segment.pointer(pad_word, self.nesting_limit);
+        let first = segment.pointer(pad_word);
         if !double {
             return match WirePointer::decode(first.wire) {
                 WirePointer::Far { .. } => {
@@ -107,7 +128,7 @@ impl<'a> PointerReader<'a> {
         else {
             return bad_pad("a double-far landing pad does not start with a far pointer");
         };
-        let tag = segment.pointer(pad_word + 1, 0).wire;
+        let tag = segment.pointer(pad_word + 1).wire;
         if tag & 2 != 0 {
             return bad_pad("a double-far landing pad's tag is no struct or list tag");
         }
@@ -119,7 +140,6 @@ impl<'a> PointerReader<'a> {
             segment,
             word,
             wire,
-            nesting_limit: self.nesting_limit,
         })
     }
 
@@ -166,7 +186,7 @@ impl<'a> PointerReader<'a> {
 
     #[inline]
     pub(super) fn charge(&self, words: u32) -> Result<()> {
-        if self.segment.limiter.charge(words as usize) {
+        if self.segment.arena.limiter.charge(words as usize) {
             Ok(())
         } else {
             Err(self.traversal_exceeded())
@@ -174,9 +194,9 @@ impl<'a> PointerReader<'a> {
     }
 
     #[inline]
-    pub(super) fn enter(&self) -> Result<i32> {
-        if self.nesting_limit > 0 {
-            Ok(self.nesting_limit - 1)
+    pub(super) fn enter(&self) -> Result<SegmentRef<'a>> {
+        if self.segment.nesting_limit > 0 {
+            Ok(self.segment.deeper())
         } else {
             Err(self.too_deep())
         }

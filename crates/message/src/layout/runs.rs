@@ -17,7 +17,6 @@ pub(crate) struct Run<'a> {
     stride_words: u32,
     pub(crate) elements: u32,
     pub(crate) per_element: u32,
-    nesting_limit: i32,
     next_element: u32,
     next_pointer: u32,
 }
@@ -30,7 +29,6 @@ impl<'a> Run<'a> {
             stride_words: 0,
             elements: 1,
             per_element: u32::from(reader.pointer_count),
-            nesting_limit: reader.nesting_limit,
             next_element: 0,
             next_pointer: 0,
         }
@@ -39,12 +37,15 @@ impl<'a> Run<'a> {
     pub(crate) fn of_list(reader: &ListReader<'a>) -> Self {
         let composite = reader.element_size == ElementSize::InlineComposite;
         Self {
-            segment: reader.segment,
+            segment: if composite {
+                reader.segment.deeper()
+            } else {
+                reader.segment
+            },
             first_word: reader.start_word + reader.struct_data_bits / 64,
             stride_words: reader.step_bits / 64,
             elements: reader.count,
             per_element: u32::from(reader.struct_pointers),
-            nesting_limit: reader.nesting_limit - i32::from(composite),
             next_element: 0,
             next_pointer: 0,
         }
@@ -71,11 +72,7 @@ impl<'a> Run<'a> {
         let (element, index) = (self.next_element, self.next_pointer);
         self.next_pointer += 1;
         let word = self.first_word + element * self.stride_words + index;
-        Some((
-            element,
-            index,
-            self.segment.pointer(word, self.nesting_limit),
-        ))
+        Some((element, index, self.segment.pointer(word)))
     }
 }
 

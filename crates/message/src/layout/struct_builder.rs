@@ -4,7 +4,7 @@ use super::primitive::PrimitiveElement;
 use super::resolve::SegmentRef;
 use super::struct_reader::StructReader;
 use super::wire::{ElementSize, StructSize};
-use crate::arena::{DynArena, Location, UNLIMITED};
+use crate::arena::{DynArena, Location};
 use crate::{Result, WORD_BYTES};
 
 /// A struct under construction.
@@ -174,9 +174,9 @@ impl<'a> StructBuilder<'a> {
             _ => (offset * size_of::<T>(), 0, size_of::<T>()),
         };
         if start + bytes <= self.size.data as usize * WORD_BYTES
-            && let Some(rest) = self.arena.bytes_behind_mut(self.object, start)
+            && let Some(field) = self.arena.bytes_behind_mut(self.object, start, bytes)
         {
-            T::set_field(rest, offset, value);
+            T::set_field(field, offset, value);
         }
     }
 
@@ -207,7 +207,6 @@ fn read(arena: &DynArena, object: Location, size: StructSize) -> StructReader<'_
             .unwrap_or_default(),
         pointers_word: arena.word_index(object) + u32::from(size.data),
         pointer_count: size.pointers,
-        nesting_limit: i32::MAX,
     }
 }
 
@@ -219,8 +218,8 @@ pub(crate) fn segment(arena: &DynArena, id: u32) -> SegmentRef<'_> {
     };
     SegmentRef {
         arena: &arena.segments,
-        limiter: &UNLIMITED,
         bytes,
         id,
+        nesting_limit: i32::MAX,
     }
 }

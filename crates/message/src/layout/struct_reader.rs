@@ -14,7 +14,6 @@ pub struct StructReader<'a> {
     pub(crate) data: &'a [u8],
     pub(crate) pointers_word: u32,
     pub(crate) pointer_count: u16,
-    pub(crate) nesting_limit: i32,
 }
 
 impl<'a> StructReader<'a> {
@@ -26,7 +25,6 @@ impl<'a> StructReader<'a> {
             data: &[],
             pointers_word: 0,
             pointer_count: 0,
-            nesting_limit: i32::MAX,
         }
     }
 
@@ -63,10 +61,9 @@ impl<'a> StructReader<'a> {
     #[must_use]
     pub fn get_pointer_field(&self, index: usize) -> PointerReader<'a> {
         if index < self.pointer_count as usize {
-            self.segment
-                .pointer(self.pointers_word + index as u32, self.nesting_limit)
+            self.segment.pointer(self.pointers_word + index as u32)
         } else {
-            PointerReader::new_default()
+            self.segment.null_pointer()
         }
     }
 

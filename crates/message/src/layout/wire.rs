@@ -152,6 +152,29 @@ impl WirePointer {
         }
     }
 
+    /// A struct pointer's offset and size.
+    #[inline]
+    pub(crate) const fn as_struct(wire: u64) -> Option<(i32, StructSize)> {
+        if wire & 3 != 0 || wire == 0 {
+            return None;
+        }
+        let size = StructSize {
+            data: (wire >> 32) as u16,
+            pointers: (wire >> 48) as u16,
+        };
+        Some(((wire as i32) >> 2, size))
+    }
+
+    /// A list pointer's offset and count, if that is how its elements are laid out.
+    #[inline]
+    pub(crate) const fn as_list_of(wire: u64, expected: ElementSize) -> Option<(i32, u32)> {
+        let kind = 3 | 7 << 32;
+        if wire & kind != list_tag(expected, 0) {
+            return None;
+        }
+        Some(((wire as i32) >> 2, (wire >> 35) as u32))
+    }
+
     /// What the second word of a double-far landing pad means: its offset ought to be zero and,
     /// like other implementations, we do not look.
     pub(crate) const fn without_offset(self) -> Self {

@@ -3,7 +3,7 @@ use core::marker::PhantomData;
 
 use super::allocator::{Allocator, BareSegment, HeapAllocator};
 use super::read::{Reader, ReaderOptions, ReaderSegments};
-use crate::arena::{BuilderArena, DynArena, SegmentBuffer, UNLIMITED};
+use crate::arena::{BuilderArena, DynArena, SegmentBuffer};
 use crate::capability::CapHandle;
 use crate::layout::PointerBuilder;
 use crate::traits::{FromPointerBuilder, FromPointerReader, Owned, SetterInput};
@@ -79,8 +79,7 @@ impl<A: Allocator> Builder<A> {
     /// When the root is something else.
     pub fn get_root_as_reader<'a, T: FromPointerReader<'a>>(&'a self) -> Result<T> {
         let bytes = self.get_segment(0).unwrap_or_default();
-        let root =
-            crate::layout::PointerReader::root(&self.arena.segments, &UNLIMITED, bytes, i32::MAX);
+        let root = crate::layout::PointerReader::root(&self.arena.segments, bytes, i32::MAX);
         T::get_from_pointer(&root, None)
     }
 
@@ -155,14 +154,9 @@ impl<A: Allocator> Builder<A> {
     /// When a foreign encoder has damaged the message.
     pub fn is_canonical(&self) -> Result<bool> {
         match self.arena.segments.buffers.first() {
-            Some(only) if ReaderSegments::len(self) == 1 => {
-                crate::layout::is_canonical(crate::layout::PointerReader::root(
-                    &self.arena.segments,
-                    &UNLIMITED,
-                    only.content(),
-                    i32::MAX,
-                ))
-            }
+            Some(only) if ReaderSegments::len(self) == 1 => crate::layout::is_canonical(
+                crate::layout::PointerReader::root(&self.arena.segments, only.content(), i32::MAX),
+            ),
             _ => Ok(false),
         }
     }

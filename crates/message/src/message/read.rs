@@ -1,7 +1,7 @@
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 
-use crate::arena::{ReadLimiter, ReaderArena};
+use crate::arena::{Limited, ReadLimiter, ReaderArena};
 use crate::capability::{CapHandle, MaybeSend, MaybeSync};
 use crate::layout::{self, PointerReader, SegmentRef};
 use crate::traits::{FromPointerReader, Owned};
@@ -116,13 +116,12 @@ impl ReaderSegments for SegmentArray<'_> {
 /// Readers borrowed from it share its traversal limit. They can be copied and used on several
 /// threads at once.
 pub struct Reader<S> {
-    arena: SegmentsArena<S>,
+    arena: Limited<SegmentsArena<S>>,
     nesting_limit: i32,
 }
 
 struct SegmentsArena<S> {
     segments: S,
-    limiter: ReadLimiter,
     caps: Vec<Option<CapHandle>>,
 }
 
@@ -140,10 +139,12 @@ impl<S: ReaderSegments> Reader<S> {
     /// A message from its segments.
     pub fn new(segments: S, options: ReaderOptions) -> Self {
         Self {
-            arena: SegmentsArena {
-                segments,
+            arena: Limited {
                 limiter: ReadLimiter::new(options.traversal_limit_in_words),
-                caps: Vec::new(),
+                arena: SegmentsArena {
+                    segments,
+                    caps: Vec::new(),
+                },
             },
             nesting_limit: options.nesting_limit,
         }
@@ -167,12 +168,9 @@ impl<S: ReaderSegments> Reader<S> {
 
     fn root_pointer(&self) -> Result<PointerReader<'_>> {
         match self.arena.segments.get_segment(0) {
-            Some(bytes) if bytes.len() >= WORD_BYTES => Ok(PointerReader::root(
-                &self.arena,
-                &self.arena.limiter,
-                bytes,
-                self.nesting_limit,
-            )),
+            Some(bytes) if bytes.len() >= WORD_BYTES => {
+                Ok(PointerReader::root(&self.arena, bytes, self.nesting_limit))
+            }
             _ => Err(Error::at(
                 ErrorKind::EmptyMessage,
                 Position {
@@ -244,7 +242,7 @@ impl<S: ReaderSegments> Reader<S> {
 
     /// The segments, back from the message.
     pub fn into_segments(self) -> S {
-        self.arena.segments
+        self.arena.arena.segments
     }
 
     /// Words in all segments.
