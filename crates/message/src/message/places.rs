@@ -33,8 +33,8 @@ impl<S: ReaderSegments> Reader<S> {
     /// many structs and lists may still be entered from here.
     #[must_use]
     pub fn pointer_at(&self, position: Position, nesting_limit: i32) -> PointerReader<'_> {
-        match self.segment_ref(position.segment) {
-            Some(segment) => segment.pointer(position.word, nesting_limit),
+        match self.segment_ref(position.segment, nesting_limit) {
+            Some(segment) => segment.pointer(position.word),
             None => PointerReader::new_default(),
         }
     }
@@ -43,7 +43,7 @@ impl<S: ReaderSegments> Reader<S> {
     /// traversal limit when the way to it was found.
     #[must_use]
     pub fn struct_at(&self, place: StructPlace, nesting_limit: i32) -> Option<StructReader<'_>> {
-        struct_in(self.segment_ref(place.segment)?, place, nesting_limit)
+        struct_in(self.segment_ref(place.segment, nesting_limit)?, place)
     }
 }
 
@@ -51,7 +51,7 @@ impl<A: Allocator> Builder<A> {
     /// The pointer at `position`, to read; null when the message has no such word.
     #[must_use]
     pub fn pointer_at(&self, position: Position) -> PointerReader<'_> {
-        built_segment(&self.arena as &DynArena, position.segment).pointer(position.word, i32::MAX)
+        built_segment(&self.arena as &DynArena, position.segment).pointer(position.word)
     }
 
     /// The pointer at `position`; one that stays null, whatever is written, when the message has no
@@ -65,8 +65,10 @@ impl<A: Allocator> Builder<A> {
     /// The struct at `place`, to read, if the message has all of its words.
     #[must_use]
     pub fn struct_at(&self, place: StructPlace) -> Option<StructReader<'_>> {
-        let segment = built_segment(&self.arena as &DynArena, place.segment);
-        struct_in(segment, place, i32::MAX)
+        struct_in(
+            built_segment(&self.arena as &DynArena, place.segment),
+            place,
+        )
     }
 
     /// The struct at `position`; one without room when the message does not have all of its words.
@@ -95,11 +97,7 @@ impl<A: Allocator> Builder<A> {
     }
 }
 
-fn struct_in(
-    segment: SegmentRef<'_>,
-    place: StructPlace,
-    nesting_limit: i32,
-) -> Option<StructReader<'_>> {
+fn struct_in(segment: SegmentRef<'_>, place: StructPlace) -> Option<StructReader<'_>> {
     let data_end = place.start_byte.checked_add(place.data_bytes)?;
     let end = data_end.checked_add(usize::from(place.pointers) * WORD_BYTES)?;
     let is_aligned = place.pointers == 0 || data_end % WORD_BYTES == 0;
@@ -111,7 +109,6 @@ fn struct_in(
         data: segment.bytes.get(place.start_byte..data_end)?,
         pointers_word: u32::try_from(data_end / WORD_BYTES).ok()?,
         pointer_count: place.pointers,
-        nesting_limit,
     })
 }
 
@@ -119,7 +116,6 @@ fn struct_in(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::layout::ElementSize;
     use crate::message::HeapAllocator;
 
     const SIZE: StructSize = StructSize {
@@ -178,10 +174,7 @@ mod tests {
         };
         for outside in [position(9), position(u32::MAX), nowhere] {
             assert!(message.pointer_at(outside).is_null());
-            let list = message
-                .pointer_at_mut(outside)
-                .init_list(ElementSize::Byte, 9);
-            drop(list);
+            message.pointer_at_mut(outside).set_data(b"lost");
             assert!(message.pointer_at(outside).is_null());
             assert_eq!(message.struct_at_mut(outside, SIZE).size().total(), 0);
         }

@@ -182,12 +182,12 @@ impl<S: ReaderSegments> Reader<S> {
         }
     }
 
-    pub(super) fn segment_ref(&self, id: u32) -> Option<SegmentRef<'_>> {
+    pub(super) fn segment_ref(&self, id: u32, nesting_limit: i32) -> Option<SegmentRef<'_>> {
         Some(SegmentRef {
             arena: &self.arena,
-            limiter: &self.arena.limiter,
             bytes: self.arena.segments.get_segment(id)?,
             id,
+            nesting_limit,
         })
     }
 
