@@ -4,7 +4,7 @@
 pub(crate) fn from_f32(value: f32) -> String {
     special(f64::from(value)).unwrap_or_else(|| {
         let short = general(f64::from(value), 6);
-        match short.parse() {
+        match short.parse::<f32>() {
             Ok(read) if value == read => short,
             _ => general(f64::from(value), 8),
         }
@@ -14,7 +14,7 @@ pub(crate) fn from_f32(value: f32) -> String {
 pub(crate) fn from_f64(value: f64) -> String {
     special(value).unwrap_or_else(|| {
         let short = general(value, 15);
-        match short.parse() {
+        match short.parse::<f64>() {
             Ok(read) if value == read => short,
             _ => general(value, 17),
         }

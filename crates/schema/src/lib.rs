@@ -14,8 +14,12 @@ mod diagnostic;
 pub mod dynamic;
 mod files;
 mod floats;
+pub mod json;
 pub mod node;
 mod parse;
+mod request;
+#[rustfmt::skip]
+mod schema_capnp;
 pub mod text;
 
 pub use compile::compile;
@@ -24,3 +28,4 @@ pub use files::{
     Files, MemoryFiles, NoFiles, STANDARD_FILES, SourceFile, resolve_path, standard_file,
 };
 pub use node::CompiledSchema;
+pub use request::{RequestError, read_request, write_request};

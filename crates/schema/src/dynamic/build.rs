@@ -282,11 +282,12 @@ impl<'b> Slot<'b> {
                     return Err(self.wrong_type(&Value::Struct(value.clone())));
                 }
                 let value = value.reader();
-                Ok(match self.place {
+                match self.place {
                     Place::Pointer(pointer) => pointer.set_struct(&value, false)?,
                     Place::Struct(mut target) => target.copy_from(value)?,
                     Place::Field { .. } | Place::Element { .. } => {}
-                })
+                }
+                Ok(())
             }
             _ => self.set_pointer(value),
         }

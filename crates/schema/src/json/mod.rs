@@ -1,0 +1,12 @@
+//! Values as JSON, by the rules of the reference implementation: 64-bit integers and numbers that
+//! JSON does not have are strings, Data is an array of bytes, enumerants are their names, null
+//! pointers are left out. The annotations of `/capnp/compat/json.capnp` are honoured.
+
+mod names;
+mod print;
+mod read;
+mod tree;
+mod write;
+
+pub use read::{JsonError, read};
+pub use write::{WriteError, write};
