@@ -119,15 +119,17 @@ fn write<'a>(
 }
 
 fn set_pointer(to: PointerBuilder<'_>, source: Source<'_>) -> Result<(), Failure> {
-    Ok(match source {
+    match source {
         Source::Pointer(pointer) => to.copy_from(pointer, false)?,
         Source::Struct(found) => to.set_struct(&found, false)?,
-    })
+    }
+    Ok(())
 }
 
 fn fill_struct(mut to: StructBuilder<'_>, source: Source<'_>) -> Result<(), Failure> {
-    Ok(match source {
-        Source::Pointer(pointer) => to.copy_content_from(&pointer.get_struct(None)?)?,
-        Source::Struct(found) => to.copy_content_from(&found)?,
-    })
+    let found = match source {
+        Source::Pointer(pointer) => pointer.get_struct(None)?,
+        Source::Struct(found) => found,
+    };
+    Ok(to.copy_content_from(&found)?)
 }

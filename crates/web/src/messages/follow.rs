@@ -34,8 +34,12 @@ pub fn message_follow(message: u32, pointer: u32, nesting: i32, wanted: u32, siz
             if let Open::Built(built) = open {
                 let at = built.message.pointer_at_mut(position);
                 match wanted {
-                    STRUCT => drop(at.get_struct(struct_size(size), None)?),
-                    STRUCT_LIST => drop(at.get_struct_list(struct_size(size), None)?),
+                    STRUCT => {
+                        at.get_struct(struct_size(size), None)?;
+                    }
+                    STRUCT_LIST => {
+                        at.get_struct_list(struct_size(size), None)?;
+                    }
                     _ => {}
                 }
                 if let Some(error) = built.message.error() {
@@ -60,15 +64,23 @@ pub fn message_init(message: u32, pointer: u32, what: u32, count: u32, size: u32
             let built = open.built()?;
             let mut at = built.message.pointer_at_mut(position);
             match what {
-                STRUCT => drop(at.init_struct(struct_size(size))),
-                STRUCT_LIST => drop(at.init_struct_list(count, struct_size(size))),
-                TEXT => drop(at.init_text(count)),
+                STRUCT => {
+                    at.init_struct(struct_size(size));
+                }
+                STRUCT_LIST => {
+                    at.init_struct_list(count, struct_size(size));
+                }
+                TEXT => {
+                    at.init_text(count);
+                }
                 DATA => {
                     at.init_data(count);
                 }
                 CAPABILITY => at.set_capability_index(count),
                 _ => match element_size(what) {
-                    Some(element) => drop(at.init_list(element, count)),
+                    Some(element) => {
+                        at.init_list(element, count);
+                    }
                     None => at.clear(),
                 },
             }

@@ -223,7 +223,7 @@ pub(crate) fn options(traversal_limit_words: u32, nesting_limit: u32) -> ReaderO
     }
 }
 
-fn fail(reason: String) -> u32 {
+pub(crate) fn fail(reason: String) -> u32 {
     SEAM.with_borrow_mut(|seam| seam.failure = reason);
     1
 }
