@@ -1,4 +1,5 @@
 /** Cap'n Proto for the web. */
+export { canonicalize, isCanonical } from "./canonical.js";
 export { clone, release, streamStats } from "./client.js";
 export { connect, type ConnectOptions } from "./connect.js";
 export { accept, Connection, type ConnectionOptions } from "./connection.js";

@@ -36,12 +36,13 @@ export async function* readStream<Out>(
   options: ReadStreamOptions = {},
 ): AsyncGenerator<Out, void, undefined> {
   const chunks = chunksOf(source);
+  const { packed, ...limits } = options;
   let codec: Codec | undefined;
   let isOpen = true;
   try {
     await init();
-    if (options.packed) codec = new Codec(true);
-    const cutter = new FrameCutter(options.traversalLimitWords ?? LIMIT_WORDS);
+    if (packed) codec = new Codec(true);
+    const cutter = new FrameCutter(limits.traversalLimitWords ?? LIMIT_WORDS);
     let unpacked: Uint8Array | undefined;
     for (;;) {
       isOpen = false;
@@ -51,7 +52,7 @@ export async function* readStream<Out>(
       checkBytes("readStream()", chunk);
       if (codec === undefined) {
         cutter.push(chunk);
-        yield* decodeAll(type, cutter, options);
+        yield* decodeAll(type, cutter, limits);
         continue;
       }
       for (let at = 0, hasMore = true; hasMore; at += codec.read) {
@@ -60,7 +61,7 @@ export async function* readStream<Out>(
         unpacked ??= new Uint8Array(MAX_OUTPUT_BYTES);
         unpacked.set(codec.output());
         cutter.push(unpacked.subarray(0, codec.written));
-        yield* decodeAll(type, cutter, options);
+        yield* decodeAll(type, cutter, limits);
       }
     }
     codec?.step(NOTHING, 0, true);

@@ -51,7 +51,7 @@ function pair(name: string, unpacks: boolean, limitBytes: number): Pair {
     {
       start: (controller) => void (passage.readable = controller),
       pull: () => passage.pull(),
-      cancel: (reason) => passage.stop(reason),
+      cancel: (reason) => passage.cancel(reason),
     },
     nothingAhead,
   );
@@ -59,11 +59,11 @@ function pair(name: string, unpacks: boolean, limitBytes: number): Pair {
     start: (controller) => {
       passage.writable = controller;
       // `abort` itself is called only when the chunk that is being written is done with.
-      controller.signal.addEventListener("abort", () => passage.stop(controller.signal.reason));
+      controller.signal.addEventListener("abort", () => passage.abort(controller.signal.reason));
     },
     write: (chunk) => passage.write(chunk),
     close: () => passage.close(),
-    abort: (reason) => passage.stop(reason),
+    abort: (reason) => passage.abort(reason),
   });
   return { readable, writable };
 }
@@ -110,7 +110,7 @@ class Passage {
         this.#codec = new Codec(this.#unpacks);
       }
     } catch (error) {
-      this.stop(error);
+      this.#fail(error);
       throw error;
     }
     return new Promise((resolve, reject) => {
@@ -133,23 +133,33 @@ class Passage {
     try {
       while (this.#codec !== undefined && this.#step(this.#codec, NOTHING, true));
     } catch (error) {
-      this.stop(error);
+      this.#fail(error);
       throw error;
     }
     if (this.#isOver) return;
-    this.#release();
     this.readable.close();
-    this.#reader?.resolve();
+    this.#release(undefined);
   }
 
-  /** Ends both sides. Each side that was the one to say so does not mind. */
-  stop(reason: unknown): void {
+  /** The writer gives up. May be told twice. */
+  abort(reason: unknown): void {
     if (this.#isOver) return;
-    this.#release();
     this.readable.error(reason);
+    this.#release(reason);
+  }
+
+  /** The reader wants no more. */
+  cancel(reason: unknown): void {
+    if (this.#isOver) return;
     this.writable.error(reason);
-    this.#writer?.reject(reason);
-    this.#reader?.resolve();
+    this.#release(reason);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isOver) return;
+    this.readable.error(error);
+    this.writable.error(error);
+    this.#release(error);
   }
 
   /** Takes from the chunk while there is one and somebody waits for output. */
@@ -164,7 +174,7 @@ class Passage {
         resolve();
       }
     } catch (error) {
-      this.stop(error);
+      this.#fail(error);
     }
   }
 
@@ -183,10 +193,13 @@ class Passage {
     return hasMore;
   }
 
-  #release(): void {
+  /** Nobody waits any more, and nothing is kept. */
+  #release(reason: unknown): void {
     this.#isOver = true;
     this.#chunk = NOTHING;
     this.#codec?.close();
     this.#codec = undefined;
+    this.#writer?.reject(reason);
+    this.#reader?.resolve();
   }
 }
