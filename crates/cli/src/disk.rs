@@ -4,16 +4,91 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use capstan_schema::{Files, SourceFile, resolve_path};
+use capstan_schema::node::CompiledSchema;
+use capstan_schema::{Diagnostic, Files, SourceFile, resolve_path, standard_file};
+use clap::Args;
 
 use crate::host::{Host, reason};
+use crate::id;
+
+/// Where a command finds its schemas.
+#[derive(Args)]
+pub(crate) struct Sources {
+    /// Look here for imports that begin with '/'.
+    #[arg(short = 'I', long = "import-path", value_name = "DIR")]
+    import_directories: Vec<PathBuf>,
+
+    /// Look nowhere else for them: not among the standard files (/capnp/…), which are built in,
+    /// nor in /usr/local/include and /usr/include.
+    #[arg(long)]
+    no_standard_import: bool,
+
+    /// Name files from here on, in the schema and for what is written.
+    #[arg(long = "src-prefix", value_name = "PREFIX")]
+    source_prefixes: Vec<String>,
+
+    /// Accepted, as other compilers have it; there is nothing more to say.
+    #[arg(long, hide = true)]
+    verbose: bool,
+}
+
+/// Where else absolute imports lead.
+const STANDARD_DIRECTORIES: [&str; 2] = ["/usr/local/include", "/usr/include"];
+
+impl Sources {
+    /// Compiles the files, or says everything that is wrong with them.
+    pub(crate) fn compile(
+        &self,
+        host: &dyn Host,
+        files: &[String],
+    ) -> Result<CompiledSchema, String> {
+        let disk = Disk::new(host, self);
+        let mut requested = Vec::new();
+        let mut reports = Vec::new();
+        for path in files {
+            match disk.requested(path) {
+                Ok(source) => requested.push(source),
+                Err(report) => reports.push(report),
+            }
+        }
+        let schema = capstan_schema::compile(&disk, &requested);
+        reports.extend(disk.unreadable.take());
+        match schema {
+            Ok(schema) if reports.is_empty() => Ok(schema),
+            Ok(_) => Err(joined(&reports)),
+            Err(diagnostics) => {
+                reports.extend(
+                    diagnostics
+                        .into_iter()
+                        .map(|diagnostic| with_an_id_to_paste(diagnostic, host).render()),
+                );
+                Err(joined(&reports))
+            }
+        }
+    }
+}
+
+/// The reports one below the other, each ending its line.
+fn joined(reports: &[String]) -> String {
+    let lines = reports
+        .iter()
+        .map(|report| format!("{}\n", report.trim_end()));
+    lines.collect()
+}
+
+/// Whoever forgot a file's id gets one.
+fn with_an_id_to_paste(mut diagnostic: Diagnostic, host: &dyn Host) -> Diagnostic {
+    if diagnostic.is_missing_file_id() {
+        let id = id::from_random(host.random());
+        diagnostic.hint = Some(format!("add this line at the top: {id};"));
+    }
+    diagnostic
+}
 
 /// Finds files beside their importers and in the import directories.
-pub(crate) struct Disk<'a> {
+struct Disk<'a> {
     host: &'a dyn Host,
-    import_directories: Vec<PathBuf>,
-    /// Taken off the paths of requested files to get their names.
-    source_prefixes: Vec<String>,
+    sources: &'a Sources,
     /// The names of the files handed out, by key.
     names: RefCell<HashMap<String, String>>,
     /// Why files that exist could not be read.
@@ -21,22 +96,17 @@ pub(crate) struct Disk<'a> {
 }
 
 impl<'a> Disk<'a> {
-    pub(crate) fn new(
-        host: &'a dyn Host,
-        import_directories: Vec<PathBuf>,
-        source_prefixes: Vec<String>,
-    ) -> Self {
+    fn new(host: &'a dyn Host, sources: &'a Sources) -> Self {
         Disk {
             host,
-            import_directories,
-            source_prefixes,
+            sources,
             names: RefCell::default(),
             unreadable: RefCell::default(),
         }
     }
 
     /// A file named on the command line.
-    pub(crate) fn requested(&self, path: &str) -> Result<SourceFile, String> {
+    fn requested(&self, path: &str) -> Result<SourceFile, String> {
         let full = self.host.canonicalize(Path::new(path)).map_err(|error| {
             let mut report = format!("capstan: cannot read {path}: {}", reason(&error));
             if !path.ends_with(".capnp") {
@@ -44,19 +114,31 @@ impl<'a> Disk<'a> {
             }
             report
         })?;
-        let stripped = self.source_prefixes.iter().find_map(|prefix| {
-            let rest = path.strip_prefix(prefix.as_str())?;
-            // `src` is a prefix of `src/a.capnp`, not of `src2/a.capnp`.
-            let whole = prefix.is_empty() || prefix.ends_with('/') || rest.starts_with('/');
-            whole.then_some(rest.trim_start_matches('/'))
-        });
-        let name = resolve_path("", stripped.unwrap_or(path));
+        let name = self.name_of(Path::new(path));
         self.load(&full, name)
     }
 
-    /// What was found but could not be read.
-    pub(crate) fn unreadable(&self) -> Vec<String> {
-        self.unreadable.borrow().clone()
+    /// What a file named on the command line is called: its path from the longest prefix, or else
+    /// from the current directory, or else from the root.
+    fn name_of(&self, path: &Path) -> String {
+        // Links on the way are followed, but a link to a file keeps its own name.
+        let directory = match path.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
+        let directory = self.host.canonicalize(directory).unwrap_or_default();
+        let full = directory.join(path.file_name().unwrap_or_default());
+        let prefixes = self.sources.source_prefixes.iter();
+        let prefixes = prefixes.filter_map(|p| self.host.canonicalize(Path::new(p)).ok());
+        let rest = prefixes
+            .filter_map(|prefix| full.strip_prefix(prefix).ok())
+            .min_by_key(|rest| rest.components().count());
+        let rest = rest.or_else(|| {
+            let current = self.host.canonicalize(Path::new(".")).ok()?;
+            full.strip_prefix(current).ok()
+        });
+        let name = rest.unwrap_or(&full).to_string_lossy().into_owned();
+        resolve_path("", name.trim_start_matches('/'))
     }
 
     fn load(&self, full: &Path, name: String) -> Result<SourceFile, String> {
@@ -88,11 +170,21 @@ impl<'a> Disk<'a> {
     /// Where an import leads, and the name of the file there.
     fn locate(&self, importer: &str, path: &str) -> Option<(PathBuf, String)> {
         if let Some(inside) = path.strip_prefix('/') {
-            let found = self.import_directories.iter().find_map(|directory| {
+            let in_directory = |directory: &Path| {
                 let full = self.host.canonicalize(&directory.join(inside)).ok()?;
                 self.host.is_file(&full).then_some(full)
-            })?;
-            return Some((found, inside.to_owned()));
+            };
+            let named = &self.sources.import_directories;
+            let found = named.iter().find_map(|directory| in_directory(directory));
+            let elsewhere = || {
+                // The built-in copies are newer than what is likely to be installed.
+                if self.sources.no_standard_import || standard_file(path).is_some() {
+                    return None;
+                }
+                let mut directories = STANDARD_DIRECTORIES.iter();
+                directories.find_map(|directory| in_directory(Path::new(directory)))
+            };
+            return Some((found.or_else(elsewhere)?, inside.to_owned()));
         }
         let full = self
             .host
@@ -125,5 +217,12 @@ impl Files for Disk<'_> {
     fn embed(&self, importer: &str, path: &str) -> Option<Vec<u8>> {
         let (full, _) = self.locate(importer, path)?;
         self.host.read(&full).ok()
+    }
+
+    fn standard(&self, path: &str) -> Option<SourceFile> {
+        if self.sources.no_standard_import {
+            return None;
+        }
+        standard_file(path)
     }
 }

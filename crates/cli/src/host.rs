@@ -29,6 +29,22 @@ pub trait Host {
 
     /// Puts text on the standard error output.
     fn report(&self, text: &str);
+
+    /// Puts bytes on the standard output.
+    fn print_bytes(&self, bytes: &[u8]);
+
+    /// All that comes in by the standard input.
+    fn read_input(&self) -> io::Result<Vec<u8>>;
+
+    /// Runs a program, by its path or by a name to be looked up in `PATH`, in `directory` (by
+    /// default the current one) with `input` as its standard input, and waits for it. Returns its
+    /// exit code, or `None` when it was killed.
+    fn run_plugin(
+        &self,
+        program: &Path,
+        directory: Option<&Path>,
+        input: &[u8],
+    ) -> io::Result<Option<i32>>;
 }
 
 /// What went wrong with a file, in the same words on every host.

@@ -7,6 +7,7 @@ mod compile;
 mod disk;
 mod host;
 mod id;
+mod output;
 
 use std::ffi::OsString;
 
@@ -14,8 +15,8 @@ use clap::{Parser, Subcommand};
 
 pub use host::Host;
 
-/// Runs the command with what follows its name on the command line. Returns the exit status: 0, 1
-/// when a schema or a file is at fault, 2 when the command line is.
+/// Runs the command with what follows its name on the command line. Returns the exit status: 0, or
+/// 1 when a schema, a file or the command line is at fault.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, host: &dyn Host) -> u8 {
     let name = OsString::from("capstan");
     let command = match Cli::try_parse_from([name].into_iter().chain(arguments)) {
@@ -24,6 +25,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, host: &dyn Host) -> u8
     };
     let result = match command {
         Command::Compile(arguments) => compile::run(&arguments, host),
+        Command::Plugin(arguments) => compile::run_as_plugin(&arguments, host),
         Command::Id => {
             host.print(&format!("{}\n", id::from_random(host.random())));
             Ok(())
@@ -46,7 +48,8 @@ fn reply(answer: &clap::Error, host: &dyn Host) -> u8 {
     } else {
         host.print(&text);
     }
-    u8::try_from(answer.exit_code()).unwrap_or(2)
+    // Scripts expect the status that the reference implementation's command gives.
+    u8::from(answer.exit_code() != 0)
 }
 
 /// Cap'n Proto schemas: compile them, make ids for them.
@@ -59,8 +62,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Write Rust, TypeScript or JavaScript for schema files.
+    /// Write Rust, TypeScript or JavaScript for schema files, or run other languages' plugins.
     Compile(compile::Arguments),
+    /// Write code for the CodeGeneratorRequest on the standard input.
+    ///
+    /// Other compilers run this through the programs capnpc-capstan-ts, -js and -rust.
+    Plugin(compile::PluginArguments),
     /// Print a new random id for a schema file or a type.
     Id,
 }

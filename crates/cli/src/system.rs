@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use capstan_cli::Host;
 
@@ -45,5 +46,35 @@ impl Host for System {
 
     fn report(&self, text: &str) {
         let _ = io::stderr().write_all(text.as_bytes());
+    }
+
+    fn print_bytes(&self, bytes: &[u8]) {
+        let _ = io::stdout().write_all(bytes);
+        let _ = io::stdout().flush();
+    }
+
+    fn read_input(&self) -> io::Result<Vec<u8>> {
+        let mut input = Vec::new();
+        io::stdin().read_to_end(&mut input)?;
+        Ok(input)
+    }
+
+    fn run_plugin(
+        &self,
+        program: &Path,
+        directory: Option<&Path>,
+        input: &[u8],
+    ) -> io::Result<Option<i32>> {
+        let mut command = Command::new(program);
+        command.stdin(Stdio::piped());
+        if let Some(directory) = directory.filter(|directory| *directory != Path::new("")) {
+            command.current_dir(directory);
+        }
+        let mut child = command.spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // A plugin that ends early has not failed for that.
+            let _ = stdin.write_all(input);
+        }
+        Ok(child.wait()?.code())
     }
 }

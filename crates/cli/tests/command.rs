@@ -7,8 +7,9 @@
 )]
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 const ID: &str = "@0xd4c9a1b7e6f20853;";
 
@@ -124,6 +125,132 @@ fn says_why_a_file_cannot_be_read() {
         report.contains("a.capnp:2:1: error: this line is not valid UTF-8"),
         "{report}"
     );
+}
+
+#[test]
+fn offers_an_id_to_files_without_one() {
+    let dir = directory("no-id", &[("a.capnp", "struct A {}\n")]);
+    let output = capstan(&dir, &["compile", "a.capnp"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report = stderr(&output);
+    let (_, hint) = report
+        .split_once("error: this file has no id\nstruct A {}\n^~~~~~~~~~~\n  help: ")
+        .unwrap_or_else(|| panic!("{report}"));
+    let line = hint.trim_end().strip_prefix("add this line at the top: ");
+    let line = line.unwrap_or_else(|| panic!("{report}"));
+    fs::write(dir.join("a.capnp"), format!("{line}\nstruct A {{}}\n")).unwrap();
+    assert_success(&capstan(&dir, &["compile", "a.capnp"]));
+}
+
+#[test]
+fn names_files_from_the_longest_prefix() {
+    let text = format!("{ID} struct A {{}}");
+    let dir = directory("prefixes", &[("x/y/z/a.capnp", &text)]);
+    for (prefixes, expected) in [
+        (&["--src-prefix=x"][..], "y/z/a.capnp.ts"),
+        (&["--src-prefix=x/y/"], "z/a.capnp.ts"),
+        (&["--src-prefix=x", "--src-prefix=./x/y/z"], "a.capnp.ts"),
+        (&["--src-prefix=elsewhere"], "x/y/z/a.capnp.ts"),
+        (&[], "x/y/z/a.capnp.ts"),
+    ] {
+        for path in ["x/y/z/a.capnp", "./x/../x/y/z/a.capnp"] {
+            let _ = fs::remove_dir_all(dir.join("out"));
+            let arguments = [&["compile", "-ots:out"], prefixes, &[path]].concat();
+            assert_success(&capstan(&dir, &arguments));
+            assert!(
+                dir.join("out").join(expected).exists(),
+                "{prefixes:?} {path}"
+            );
+        }
+    }
+}
+
+#[test]
+fn standard_files_can_be_left_out() {
+    let text = format!("{ID} using Json = import \"/capnp/compat/json.capnp\"; struct A {{}}");
+    let dir = directory("no-standard", &[("a.capnp", &text)]);
+    assert_success(&capstan(&dir, &["compile", "a.capnp"]));
+    let output = capstan(&dir, &["compile", "--no-standard-import", "a.capnp"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("cannot find the file \"/capnp/compat/json.capnp\""));
+}
+
+/// The whole way: our request, handed to a plugin, which is ours too.
+#[cfg(unix)]
+#[test]
+fn runs_plugins_and_is_one() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let text = format!(
+        "{ID} using B = import \"b.capnp\"; struct A {{ b @0 :B.B.Used; c @1 :Text = \"x\"; }}"
+    );
+    let imported = "@0xd4c9a1b7e6f20854; struct B { struct Used {} struct Unused {} }";
+    let files = [("a.capnp", text.as_str()), ("b.capnp", imported)];
+    let dir = directory("plugins", &files);
+    let script = dir.join("bin/capnpc-through");
+    fs::create_dir_all(script.parent().unwrap()).unwrap();
+    let own = env!("CARGO_BIN_EXE_capnpc-capstan-ts");
+    fs::write(&script, format!("#!/bin/sh\nexec '{own}'\n")).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = [dir.join("bin")]
+        .into_iter()
+        .chain(std::env::split_paths(&path));
+    let output = Command::new(env!("CARGO_BIN_EXE_capstan"))
+        .args([
+            "compile",
+            "-othrough:out/deep",
+            "-o./bin/capnpc-through",
+            "-ots:own",
+            "a.capnp",
+        ])
+        .env("PATH", std::env::join_paths(path).unwrap())
+        .current_dir(&dir)
+        .output()
+        .unwrap();
+    assert_success(&output);
+    let own = fs::read_to_string(dir.join("own/a.capnp.ts")).unwrap();
+    for path in ["out/deep/a.capnp.ts", "a.capnp.ts"] {
+        assert_eq!(fs::read_to_string(dir.join(path)).unwrap(), own, "{path}");
+    }
+
+    let output = capstan(&dir, &["compile", "-onowhere", "a.capnp"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        stderr(&output),
+        "capstan: there is no plugin 'nowhere': no program 'capnpc-nowhere' was found\n  help: \
+         the languages rust, ts and js are built in; others need their plugin in PATH\n"
+    );
+    fs::write(&script, "#!/bin/sh\nexit 3\n").unwrap();
+    let output = capstan(&dir, &["compile", "-o./bin/capnpc-through", "a.capnp"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        stderr(&output),
+        "capstan: the plugin './bin/capnpc-through' failed: exit code 3\n"
+    );
+}
+
+#[test]
+fn plugins_say_what_is_wrong_with_their_input() {
+    for (input, expected) in [
+        (&b""[..], "nothing came in"),
+        (b"not a request", "this is not a CodeGeneratorRequest"),
+        (
+            &[0, 0, 0, 0, 1, 0, 0, 0, 0xff, 0, 0, 0, 4, 0, 4, 0],
+            "this is not a CodeGeneratorRequest",
+        ),
+    ] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_capstan"))
+            .args(["plugin", "ts"])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    }
 }
 
 #[test]

@@ -19,6 +19,16 @@ fn the_rpc_protocol() {
 }
 
 #[test]
+fn compiled_schemas() {
+    let source = standard_file("/capnp/schema.capnp").expect("the schema crate embeds it");
+    check(
+        source,
+        &Options::messages_only(),
+        "crates/schema/src/schema_capnp.rs",
+    );
+}
+
+#[test]
 fn the_tests_of_the_async_api() {
     let text =
         fs::read_to_string(repository().join("crates/rpc/tests/schemas/trial.capnp")).unwrap();

@@ -18,6 +18,10 @@ export interface Host {
   random(): bigint;
   print(text: string): void;
   report(text: string): void;
+  printBytes(bytes: Uint8Array): void;
+  readInput(): Uint8Array;
+  /** Returns the exit code, or undefined when the program was killed. */
+  runPlugin(program: string, directory: string | undefined, input: Uint8Array): number | undefined;
 }
 ";
 
@@ -42,6 +46,17 @@ extern "C" {
     fn print(this: &JsHost, text: &str);
     #[wasm_bindgen(method)]
     fn report(this: &JsHost, text: &str);
+    #[wasm_bindgen(method, js_name = printBytes)]
+    fn print_bytes(this: &JsHost, bytes: &[u8]);
+    #[wasm_bindgen(method, catch, js_name = readInput)]
+    fn read_input(this: &JsHost) -> Result<Vec<u8>, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = runPlugin)]
+    fn run_plugin(
+        this: &JsHost,
+        program: &str,
+        directory: Option<&str>,
+        input: &[u8],
+    ) -> Result<Option<i32>, JsValue>;
 
     /// An error of the system as JavaScript throws it.
     type SystemError;
@@ -88,6 +103,27 @@ impl Host for Outside<'_> {
 
     fn report(&self, text: &str) {
         self.0.report(text);
+    }
+
+    fn print_bytes(&self, bytes: &[u8]) {
+        self.0.print_bytes(bytes);
+    }
+
+    fn read_input(&self) -> io::Result<Vec<u8>> {
+        self.0.read_input().map_err(failure)
+    }
+
+    fn run_plugin(
+        &self,
+        program: &Path,
+        directory: Option<&Path>,
+        input: &[u8],
+    ) -> io::Result<Option<i32>> {
+        let directory = directory.map(text).transpose()?;
+        let directory = directory.filter(|directory| !directory.is_empty());
+        self.0
+            .run_plugin(text(program)?, directory, input)
+            .map_err(failure)
     }
 }
 

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use capstan_schema::node::{CompiledSchema, Node};
-use capstan_schema::{Files, SourceFile, compile, resolve_path};
+use capstan_schema::{Files, SourceFile, compile, read_request, resolve_path, write_request};
 
 /// `capnp` of Debian's package `capnproto`.
 const REFERENCE: &str = "capnp";
@@ -90,15 +90,39 @@ fn ours(directory: &Path, files: &[&str]) -> CompiledSchema {
         directory: directory.to_owned(),
     };
     let requested: Vec<SourceFile> = files.iter().map(|file| disk.read(file).unwrap()).collect();
-    compile(&disk, &requested).unwrap_or_else(|errors| {
+    let schema = compile(&disk, &requested).unwrap_or_else(|errors| {
         let errors: Vec<String> = errors.iter().map(|error| error.render()).collect();
         panic!("\n{}", errors.join("\n"))
-    })
+    });
+    let request = write_request(&schema).unwrap();
+    let read = read_request(&request).unwrap();
+    let mut again = String::new();
+    for node in &read.nodes {
+        let first = schema.nodes.iter().find(|n| n.id == node.id).unwrap();
+        let first = request::with_canonical_values(first);
+        let second = request::with_canonical_values(node);
+        let second = format!("{second:#?}");
+        compare_lines(
+            &node.display_name,
+            &format!("{first:#?}"),
+            &second,
+            &mut again,
+        );
+    }
+    assert!(
+        again.is_empty(),
+        "written (-) and read (+) differ:\n{again}"
+    );
+    assert_eq!(schema.requested_files, read.requested_files);
+    request::read(&request)
 }
 
 /// Panics with every difference between the two compilers on these files.
 fn compare(directory: &Path, files: &[&str]) {
-    let theirs = reference(directory, files);
+    compare_with(&reference(directory, files), directory, files);
+}
+
+fn compare_with(theirs: &CompiledSchema, directory: &Path, files: &[&str]) {
     let ours = ours(directory, files);
     assert!(!theirs.nodes.is_empty());
     let mut report = String::new();
@@ -109,12 +133,8 @@ fn compare(directory: &Path, files: &[&str]) {
         }
     }
     let known: BTreeSet<u64> = theirs.nodes.iter().map(|node| node.id).collect();
-    for node in &ours.nodes {
-        // The reference leaves out what the requested files do not need of the imported ones.
-        let file = node.display_name.split(':').next().unwrap();
-        if !known.contains(&node.id) && files.contains(&file) {
-            writeln!(report, "{} is ours alone", node.display_name).unwrap();
-        }
+    for node in ours.nodes.iter().filter(|node| !known.contains(&node.id)) {
+        writeln!(report, "{} is ours alone", node.display_name).unwrap();
     }
     let requested = format!("{:#?}", theirs.requested_files);
     compare_lines(
@@ -249,21 +269,6 @@ fn installed_files_agree() {
         assert!(theirs.status.success(), "{file}");
         compare_with(&request::read(&theirs.stdout), &scratch, &[file]);
     }
-}
-
-fn compare_with(theirs: &CompiledSchema, directory: &Path, files: &[&str]) {
-    let ours = ours(directory, files);
-    let mut report = String::new();
-    for node in &theirs.nodes {
-        match ours.nodes.iter().find(|mine| mine.id == node.id) {
-            Some(mine) => compare_nodes(node, mine, &mut report),
-            None => writeln!(report, "{} is missing", node.display_name).unwrap(),
-        }
-    }
-    assert!(
-        report.is_empty(),
-        "{files:?}: reference (-) and Capstan (+) differ:\n{report}"
-    );
 }
 
 #[test]

@@ -23,6 +23,9 @@ impl Span {
     }
 }
 
+/// What a file without an id is told.
+pub(crate) const NO_FILE_ID: &str = "this file has no id";
+
 /// One error in a schema file. `Display` (and [`Diagnostic::render`]) show it with the source line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -32,7 +35,8 @@ pub struct Diagnostic {
     pub line: u32,
     /// First marked column, counted from 1, in characters.
     pub column: u32,
-    /// One past the last marked column; the mark never leaves its line.
+    /// One past the last marked column; the mark never leaves its line. Equal to `column` when
+    /// something is missing there.
     pub end_column: u32,
     pub message: String,
     /// What to write instead, where one can tell.
@@ -54,7 +58,7 @@ impl Diagnostic {
             u32::try_from(text.get(from..to).map_or(0, |s| s.chars().count())).unwrap_or(u32::MAX)
         };
         let column = columns(line_start, start.min(line_end)) + 1;
-        let width = columns(start.min(line_end), end.min(line_end)).max(1);
+        let width = columns(start.min(line_end), end.min(line_end));
         let newlines = before.bytes().filter(|byte| *byte == b'\n').count();
         Diagnostic {
             file: file.to_owned(),
@@ -67,10 +71,15 @@ impl Diagnostic {
         }
     }
 
+    /// Whether a file lacks its id, so that the caller, who has random numbers, may offer one.
+    pub fn is_missing_file_id(&self) -> bool {
+        self.message == NO_FILE_ID
+    }
+
     /// `file:line:column-end: error: message`, the source line with the place marked, the hint.
     pub fn render(&self) -> String {
         let mut out = format!("{}:{}:{}", self.file, self.line, self.column);
-        if self.end_column > self.column + 1 {
+        if self.end_column > self.column {
             out.push_str(&format!("-{}", self.end_column));
         }
         out.push_str(&format!(": error: {}\n", self.message));

@@ -36,6 +36,11 @@ pub trait Files {
         let _ = (importer, path);
         None
     }
+
+    /// The standard file at a path that begins with `/`, asked for when `import` found none.
+    fn standard(&self, path: &str) -> Option<SourceFile> {
+        standard_file(path)
+    }
 }
 
 /// Files held in memory, by path. Absolute imports drop their leading `/`.

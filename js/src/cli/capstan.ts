@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** `npx capstan`: the schema compiler, over the files and the terminal of this process. */
+import { spawnSync } from "node:child_process";
 import { randomFillSync } from "node:crypto";
 import { mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import { type Host, initSync, run } from "../../wasm-compiler/capstan_compiler.js";
@@ -20,6 +21,14 @@ const host: Host = {
   random: () => randomFillSync(new BigUint64Array(1))[0] ?? 0n,
   print: (text) => void process.stdout.write(text),
   report: (text) => void process.stderr.write(text),
+  printBytes: (bytes) => void process.stdout.write(bytes.slice()),
+  readInput: () => readFileSync(0),
+  runPlugin: (program, directory, input) => {
+    const run = spawnSync(program, { cwd: directory, input, stdio: ["pipe", "inherit", "inherit"] });
+    // A plugin that ends before it has read everything is no failure of its own.
+    if (run.error !== undefined && "code" in run.error && run.error.code !== "EPIPE") throw run.error;
+    return run.status ?? undefined;
+  },
 };
 
 // Whoever closed the other end of a pipe wants to hear no more, this error included.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::diagnostic::{Problem, Span};
-use crate::files::{Files, SourceFile, resolve_path, standard_file};
+use crate::files::{Files, SourceFile, resolve_path};
 use crate::parse::ast::{Decl, ExprKind};
 use crate::parse::parse_file;
 
@@ -40,7 +40,7 @@ pub(super) fn load(files: &dyn Files, requested: &[SourceFile]) -> Vec<Module> {
         for (path, span) in wanted.imports {
             let found = files
                 .import(&importer, &path)
-                .or_else(|| standard_file(&resolve_path(&importer, &path)));
+                .or_else(|| files.standard(&resolve_path(&importer, &path)));
             let Some(source) = found else {
                 problems.push(not_found(&path, span));
                 continue;
