@@ -16,14 +16,20 @@ use capstan_schema::{NoFiles, SourceFile, compile};
 /// Read by `tests/peers`.
 const EXAMPLE_DIR: &str = "../../examples-web/upload";
 
-/// Read by `tests/messages.rs` and `benches/messages.rs`, from both generators.
-const SCHEMA_DIR: &str = "schemas";
-
-const SCHEMAS: [&str; 4] = ["carsales", "catrank", "eval", "everything"];
+/// Read by `tests/messages.rs`, `tests/hostile` and `benches/messages.rs`, from both generators.
+const SCHEMAS: [(&str, &str); 5] = [
+    ("schemas", "carsales"),
+    ("schemas", "catrank"),
+    ("schemas", "eval"),
+    ("schemas", "everything"),
+    ("../../js/test/schemas", "hostile"),
+];
 
 fn main() {
     println!("cargo::rerun-if-changed={EXAMPLE_DIR}/files.capnp");
-    println!("cargo::rerun-if-changed={SCHEMA_DIR}");
+    for (directory, name) in SCHEMAS {
+        println!("cargo::rerun-if-changed={directory}/{name}.capnp");
+    }
     if let Err(error) = Command::new("capnp").arg("--version").output() {
         panic!(
             "The interoperability tests need the reference schema compiler: running `capnp --version` failed ({error}). \
@@ -43,16 +49,17 @@ fn main() {
 }
 
 fn theirs(out: &Path) {
-    let mut command = capnpc::CompilerCommand::new();
-    command
-        .src_prefix(SCHEMA_DIR)
-        .output_path(out)
-        .default_parent_module(vec!["theirs".to_string()]);
-    for name in SCHEMAS {
-        command.file(format!("{SCHEMA_DIR}/{name}.capnp"));
-    }
-    if let Err(error) = command.run() {
-        panic!("capnp could not compile the files in {SCHEMA_DIR}: {error}");
+    for (directory, name) in SCHEMAS {
+        let path = format!("{directory}/{name}.capnp");
+        if let Err(error) = capnpc::CompilerCommand::new()
+            .src_prefix(directory)
+            .output_path(out)
+            .default_parent_module(vec!["theirs".to_string()])
+            .file(&path)
+            .run()
+        {
+            panic!("capnp could not compile {path}: {error}");
+        }
     }
 }
 
@@ -60,8 +67,8 @@ fn ours(out: &Path) {
     if let Err(error) = fs::create_dir_all(out) {
         panic!("cannot make {}: {error}", out.display());
     }
-    for name in SCHEMAS {
-        let path = format!("{SCHEMA_DIR}/{name}.capnp");
+    for (directory, name) in SCHEMAS {
+        let path = format!("{directory}/{name}.capnp");
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
         let source = SourceFile::new(format!("{name}.capnp"), text);
         let schema = compile(&NoFiles, &[source]).unwrap_or_else(|errors| {

@@ -1,0 +1,208 @@
+import { readFileSync } from "node:fs";
+import { afterEach, describe, expect, test } from "vitest";
+import { CapnpError, decode, encode, init, pack, readStream } from "../src/node.js";
+import type { StructDescriptor } from "../src/seam/descriptor.js";
+import { wasm } from "../src/seam/memory.js";
+import { Defaults, Holder, Lists, NewHolder, OldHolder, Point, Scalars, Shape } from "./generated/everything.capnp.js";
+import { Node } from "./generated/hostile.capnp.js";
+import { CodeGeneratorRequest } from "./generated/capnp/schema.capnp.js";
+import golden from "./golden.json" with { type: "json" };
+
+await init();
+
+interface Case {
+  name: string;
+  packed: boolean;
+  outcome: "good" | "pointer" | "frame";
+  bytes: Uint8Array;
+}
+
+/** What crates/interop/tests/hostile writes, which says how. */
+const cases = readFileSync(new URL("hostile-messages.txt", import.meta.url), "utf8").trimEnd().split("\n").map(parse);
+
+function parse(line: string): Case {
+  const [name, packed, outcome, items] = line.split("|") as [string, string, Case["outcome"], string];
+  const words: string[] = [];
+  for (const item of items.split(" ")) {
+    const repeat = /^\*(\d+)(?:@(\d+))?$/.exec(item);
+    if (repeat === null) {
+      words.push(item);
+    } else {
+      const pattern = words.slice(-Number(repeat[2] ?? 1));
+      for (let times = Number(repeat[1]); times > 0; times--) for (const word of pattern) words.push(word);
+    }
+  }
+  return { name, packed: packed === "packed", outcome, bytes: Buffer.from(words.join(""), "hex") };
+}
+
+const goodMessage = encode(Point, { x: 1, y: 2, label: "good" });
+
+/** What came of it: a value, or an error that is ours. Nothing else may come of any bytes. */
+function attempt<T>(what: string, act: () => T): { value: T } | { error: CapnpError } {
+  try {
+    return { value: act() };
+  } catch (error) {
+    if (!(error instanceof CapnpError)) throw new Error(`${what} ended in ${String(error)}`, { cause: error });
+    return { error };
+  } finally {
+    // The instance lives on, and nothing of what was tried is left in it.
+    expect(decode(Point, goodMessage)).toEqual({ x: 1, y: 2, label: "good" });
+  }
+}
+
+let memoryBytes = wasm.memory.buffer.byteLength;
+/** Messages of 64 MiB and all that may be made of them; memory that WebAssembly has taken is never given back. */
+const MOST_BYTES = 320 * 1024 * 1024;
+
+afterEach(() => {
+  memoryBytes = wasm.memory.buffer.byteLength;
+  expect(memoryBytes).toBeLessThan(MOST_BYTES);
+});
+
+/** Where it is wrong: in the words of the message, or in the bytes before there are any. */
+const PLACE = { good: /^/, pointer: /segment \d+, word \d+/, frame: /byte|segments|words/ };
+
+describe("hostile messages", () => {
+  test.each(cases.map((each) => [each.name, each] as const))("%s", (name, { packed, outcome, bytes }) => {
+    const result = attempt(name, () => decode(Node, bytes, { packed }));
+    if (outcome === "good") expect(result).toHaveProperty("value");
+    else expect(result).toMatchObject({ error: { kind: "failed", reason: expect.stringMatching(PLACE[outcome]) as string } });
+    // Less is allowed to cost less.
+    attempt(name, () => decode(Node, bytes, { packed, traversalLimitWords: 1000, nestingLimit: 10 }));
+  });
+
+  test("in streams, cut anywhere", async () => {
+    const random = randomFrom(17);
+    for (const { name, packed, outcome, bytes } of cases) {
+      if (bytes.length > 100_000) continue;
+      const good = packed ? pack(goodMessage) : goodMessage;
+      const stream = Buffer.concat([good, bytes]);
+      const read = async (): Promise<number> => {
+        let count = 0;
+        for await (const _ of readStream(Node, chunksOf(stream, random), { packed })) count++;
+        return count;
+      };
+      const count = await read().catch((error: unknown) => error);
+      // What follows a message in a stream is the next, so some of it is not an error there; and no bytes are no message.
+      if (outcome === "pointer") expect(count, name).toBeInstanceOf(CapnpError);
+      else if (outcome === "good") expect(count, name).toBe(2);
+      else if (typeof count !== "number") expect(count, name).toBeInstanceOf(CapnpError);
+    }
+  });
+});
+
+describe("damaged messages", () => {
+  const types: readonly StructDescriptor[] = [Node, Scalars, Defaults, Lists, Shape, Holder, OldHolder, NewHolder, CodeGeneratorRequest];
+  const seeds: { type: StructDescriptor; bytes: Uint8Array }[] = Object.entries(golden).map(([name, hex]) => {
+    const type = types.find((type) => name.toLowerCase().startsWith(type.$.name.replace(/.*:/, "").replace(/Holder$|CodeGenerator/, "").toLowerCase()));
+    return { type: type ?? Shape, bytes: Uint8Array.from(Buffer.from(hex, "hex")) };
+  });
+  for (const { outcome, packed, bytes } of cases) if (outcome === "good" && !packed && bytes.length < 2000) seeds.push({ type: Node, bytes });
+  const all = seeds.map(({ bytes }) => bytes);
+
+  test("are read or refused, and what is read can be written", () => {
+    const random = randomFrom(1);
+    let refused = 0;
+    const rounds = 8000;
+    for (let round = 0; round < rounds; round++) {
+      const seed = pick(seeds, random);
+      // Now and then as something else than it was.
+      const type = random(4) === 0 ? pick(types, random) : seed.type;
+      const bytes = mutate(seed.bytes, all, random);
+      const what = `round ${round}, ${type.$.name}`;
+      const result = attempt(what, () => decode(type, bytes));
+      if ("error" in result) {
+        refused++;
+        continue;
+      }
+      const again = decode(type, encode(type, result.value));
+      expect(again, what).toEqual(result.value);
+    }
+    // Both happened.
+    expect(refused).toBeGreaterThan(500);
+    expect(rounds - refused).toBeGreaterThan(500);
+  });
+
+  test("are unpacked and read or refused", () => {
+    const random = randomFrom(2);
+    for (let round = 0; round < 1000; round++) {
+      const { type, bytes } = pick(seeds, random);
+      const packed = mutate(pack(bytes), all, random);
+      attempt(`round ${round}`, () => decode(type, packed, { packed: true }));
+    }
+  });
+});
+
+type Random = (below: number) => number;
+
+/** Numbers that only depend on the seed (mulberry32). */
+function randomFrom(seed: number): Random {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}
+
+function pick<T>(from: readonly T[], random: Random): T {
+  return from[random(from.length)] as T;
+}
+
+/** Bytes, words and whole parts are changed, moved and cut off. */
+function mutate(seed: Uint8Array, others: readonly Uint8Array[], random: Random): Uint8Array {
+  let bytes = seed.slice();
+  for (let times = random(2); times >= 0; times--) {
+    // What breaks in the segment table is found first; most damage goes behind it.
+    const first = random(8) === 0 ? 0 : Math.min(8, bytes.length);
+    const at = first + random(bytes.length - first + 1);
+    const word = at & ~7;
+    switch (random(16)) {
+      case 0:
+        bytes = bytes.slice(0, at);
+        break;
+      case 1:
+        if (at < bytes.length) bytes[at] = random(256);
+        break;
+      case 2: {
+        // The words of another message, from anywhere in it to anywhere in this one.
+        const other = pick(others, random);
+        const from = random(other.length) & ~7;
+        bytes.set(other.subarray(from, from + Math.min(8 * (1 + random(4)), bytes.length - word)), word);
+        break;
+      }
+      case 3:
+        if (word + 8 <= bytes.length) bytes.fill(pick([0, 255], random), word, word + 8);
+        break;
+      case 4:
+      case 5: {
+        // Offsets and counts just beyond the right ones.
+        if (word + 8 > bytes.length) break;
+        const view = new DataView(bytes.buffer, word, 8);
+        const half = random(2) * 4;
+        view.setUint32(half, view.getUint32(half, true) + pick([1, -1, 4, -4, 8, -8, 1 << 16, 1 << 29], random), true);
+        break;
+      }
+      case 6: {
+        // The frame stays right, so that what is behind it is looked at.
+        if (bytes.length < 48 || bytes[0] !== 0) break;
+        const words = (bytes.length >> 3) - 1 - random(3);
+        bytes = bytes.slice(0, 8 + 8 * words);
+        new DataView(bytes.buffer).setUint32(4, words, true);
+        break;
+      }
+      default:
+        if (at < bytes.length) bytes[at] = (bytes[at] as number) ^ (1 << random(8));
+    }
+  }
+  return bytes;
+}
+
+async function* chunksOf(bytes: Uint8Array, random: Random): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; ) {
+    const end = Math.min(at + 1 + random(random(4) === 0 ? 10_000 : 20), bytes.length);
+    yield bytes.slice(at, end);
+    at = end;
+  }
+}
