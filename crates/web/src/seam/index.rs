@@ -58,7 +58,10 @@ pub(super) enum IndexError {
     UntypedCapability {
         position: capstan_message::Position,
     },
-    TooMuchWork,
+    /// At the innermost pointer that was being followed.
+    TooMuchWork {
+        position: Option<capstan_message::Position>,
+    },
 }
 
 impl Index {
@@ -151,12 +154,12 @@ impl Walk<'_> {
                 Op::Pointer { index, element } => {
                     self.put_element(found.get_pointer_field(*index), element)?
                 }
-                Op::OptionalText { index } => {
+                Op::Optional { index, element } => {
                     let pointer = found.get_pointer_field(*index);
                     if pointer.is_null() {
                         self.put(ABSENT)?
                     } else {
-                        self.put_text(pointer)?
+                        self.put_element(pointer, element)?
                     }
                 }
                 Op::Union { tag_offset, cases } => {
@@ -170,7 +173,17 @@ impl Walk<'_> {
         Ok(())
     }
 
+    #[inline]
     fn put_element(
+        &mut self,
+        pointer: PointerReader<'_>,
+        element: &Element,
+    ) -> Result<(), IndexError> {
+        self.put_target(pointer, element)
+            .map_err(|error| error.found_behind(pointer))
+    }
+
+    fn put_target(
         &mut self,
         pointer: PointerReader<'_>,
         element: &Element,
@@ -358,7 +371,7 @@ impl Walk<'_> {
     fn charge(&mut self, work: u64) -> Result<(), IndexError> {
         self.work += work;
         if self.work > WORK_LIMIT {
-            Err(IndexError::TooMuchWork)
+            Err(IndexError::TooMuchWork { position: None })
         } else {
             Ok(())
         }
@@ -383,6 +396,18 @@ fn untyped_error(error: capstan_message::Error) -> IndexError {
     }
 }
 
+impl IndexError {
+    #[cold]
+    fn found_behind(self, pointer: PointerReader<'_>) -> Self {
+        match self {
+            Self::TooMuchWork { position: None } => Self::TooMuchWork {
+                position: Some(pointer.position()),
+            },
+            error => error,
+        }
+    }
+}
+
 impl From<capstan_message::Error> for IndexError {
     fn from(error: capstan_message::Error) -> Self {
         Self::Message(error)
@@ -393,10 +418,13 @@ impl fmt::Display for IndexError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Message(error) => error.fmt(f),
-            Self::UnknownProgram => {
-                f.write_str("the type is not known here: is there a second copy of the package in this page?")
-            }
-            Self::NotUtf8 { position, valid_bytes } => write!(
+            Self::UnknownProgram => f.write_str(
+                "the type is not known here: is there a second copy of the package in this page?",
+            ),
+            Self::NotUtf8 {
+                position,
+                valid_bytes,
+            } => write!(
                 f,
                 "text is not UTF-8 from byte {valid_bytes} on (segment {}, word {})",
                 position.segment, position.word
@@ -411,9 +439,17 @@ impl fmt::Display for IndexError {
                 "an AnyPointer leads to a capability, which needs a type to become a client (segment {}, word {})",
                 position.segment, position.word
             ),
-            Self::TooMuchWork => f.write_str(
-                "the message is small but reads as something huge: it was refused after 64 MiB of work",
-            ),
+            Self::TooMuchWork { position } => {
+                f.write_str(
+                    "the message is small but reads as something huge: it was refused after 64 MiB of work",
+                )?;
+                match position {
+                    Some(position) => {
+                        write!(f, " (segment {}, word {})", position.segment, position.word)
+                    }
+                    None => Ok(()),
+                }
+            }
         }
     }
 }
