@@ -31,7 +31,7 @@ function generate() {
   const schemas = ["carsales", "eval", "catrank"].map((name) => `${name}.capnp`);
   execFileSync(
     "cargo",
-    ["run", "--quiet", "--package", "capstan-cli", "--manifest-path", join(root, "Cargo.toml"), "--", "compile", "-o", `js:${join(target, "ours")}`, ...schemas],
+    ["run", "--quiet", "--package", "capstan-cli", "--bin", "capstan", "--manifest-path", join(root, "Cargo.toml"), "--", "compile", "-o", `js:${join(target, "ours")}`, ...schemas],
     { cwd: join(root, "crates/interop/schemas"), stdio: "inherit" },
   );
 }
