@@ -201,7 +201,7 @@ fn constants_of_every_kind() {
         (clashes::INTERFACE_ID_, clashes::WHICH_BUILDER),
         (5, "constant")
     );
-    assert!(methods::INTERFACE_ID_);
+    const { assert!(methods::INTERFACE_ID_) };
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn members_may_be_called_what_the_prelude_has() {
     assert!(unnamed.reborrow_as_reader().get_copy());
     assert_eq!(result.reborrow().get_default(), Ok(prelude::Option::Second));
     match root.into_reader().which() {
-        Ok(prelude::Result(result)) => match result.get_unnamed().which() {
+        Ok(prelude::Which::Result(result)) => match result.get_unnamed().which() {
             Ok(prelude::result::unnamed::Send(send)) => assert_eq!(send, -1),
             _ => panic!("the first member is active"),
         },
@@ -226,7 +226,7 @@ fn members_may_be_called_what_the_prelude_has() {
     assert_eq!(prelude::WHICH, prelude::Which_::Ok);
     assert_eq!(
         prelude::BOXED.get().unwrap().get_result(),
-        Ok(prelude::Result_::Ok)
+        Ok(prelude::Result::Ok)
     );
 }
 
@@ -280,7 +280,7 @@ fn types_may_be_called_what_generated_modules_define() {
     root.set_owned([1, 2]).unwrap();
     assert!(matches!(
         root.reborrow_as_reader().which(),
-        Ok(shadow::Owned(Ok([1, 2])))
+        Ok(shadow::Which::Owned(Ok([1, 2])))
     ));
     root.reborrow().init_which().set_enum(Void2::Box);
     assert_eq!(root.get_reader().unwrap().to_str().unwrap(), "reader");

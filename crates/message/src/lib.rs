@@ -24,6 +24,7 @@ pub mod data_list;
 pub mod enum_list;
 #[cfg(feature = "async")]
 pub mod futures;
+pub mod introspect;
 pub mod layout;
 pub mod list_list;
 pub mod message;
@@ -65,4 +66,20 @@ pub struct MessageSize {
     pub word_count: u64,
     /// Capability pointers found on the way.
     pub cap_count: u32,
+}
+
+/// A module whose code a build script has generated: `generated_code!(pub mod files_capnp);`
+/// includes `files_capnp.rs` from `OUT_DIR`. A second argument is the path there, if it is another:
+/// `generated_code!(mod files_capnp, "v1/files_capnp.rs");`.
+#[macro_export]
+macro_rules! generated_code {
+    ($(#[$attribute:meta])* $visibility:vis mod $module:ident $(;)?) => {
+        $crate::generated_code!($(#[$attribute])* $visibility mod $module, concat!(stringify!($module), ".rs"));
+    };
+    ($(#[$attribute:meta])* $visibility:vis mod $module:ident, $path:expr $(;)?) => {
+        $(#[$attribute])*
+        $visibility mod $module {
+            include!(concat!(env!("OUT_DIR"), "/", $path));
+        }
+    };
 }

@@ -24,6 +24,7 @@ mod server_set;
 
 pub use capstan_message as message;
 pub use capstan_message::capability::{CapHandle, MaybeSend, MaybeSync};
+pub use capstan_message::generated_code;
 
 pub use client::{Client, FromClient};
 pub use error::Result;

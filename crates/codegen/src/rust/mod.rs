@@ -90,19 +90,70 @@ pub fn module_name(filename: &str) -> String {
 }
 
 /// The contents of the module for the file with this id.
+///
+/// # Errors
+/// When the schema is inconsistent, or declares interfaces and the options have no RPC crate.
 pub fn generate(schema: &CompiledSchema, file_id: u64, options: &Options) -> Result<String, Error> {
-    let scopes = Scopes::new(schema, options);
+    generate_file(&Scopes::new(schema, options), file_id)
+}
+
+/// A schema file's code and where it belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Module {
+    /// The schema file's id.
+    pub file_id: u64,
+    /// The schema file's name.
+    pub filename: String,
+    /// What the code expects its module to be called.
+    pub name: String,
+    /// What stands in the module.
+    pub code: String,
+}
+
+/// The modules of the requested files and of every file that these take types from, directly or
+/// not, except files that `options.file_modules` finds elsewhere.
+///
+/// # Errors
+/// As [`generate`], for any of the files.
+pub fn generate_modules(schema: &CompiledSchema, options: &Options) -> Result<Vec<Module>, Error> {
+    let mut wanted: Vec<u64> = schema.requested_files.iter().map(|file| file.id).collect();
+    let mut modules: Vec<Module> = Vec::new();
+    let mut next = 0;
+    while let Some(file_id) = wanted.get(next).copied() {
+        next += 1;
+        let scopes = Scopes::new(schema, options);
+        let code = generate_file(&scopes, file_id)?;
+        let filename = match schema.requested_files.iter().find(|f| f.id == file_id) {
+            Some(file) => file.filename.clone(),
+            None => scopes.node(file_id)?.display_name.clone(),
+        };
+        modules.push(Module {
+            file_id,
+            name: scopes.name(file_id)?.to_string(),
+            filename,
+            code,
+        });
+        for other in scopes.other_files() {
+            if !wanted.contains(&other) && !options.file_modules.contains_key(&other) {
+                wanted.push(other);
+            }
+        }
+    }
+    Ok(modules)
+}
+
+fn generate_file(scopes: &Scopes<'_>, file_id: u64) -> Result<String, Error> {
     let file = scopes.node(file_id)?;
     if !matches!(file.kind, NodeKind::File) {
         return Err(Error::new(format!("{} is not a file", file.display_name)));
     }
     let none = Generics::default();
     let cx = Context {
-        scopes: &scopes,
+        scopes,
         file: file_id,
         at: file_id,
         generics: &none,
-        options,
+        options: scopes.options(),
     };
     let mut w = Writer::default();
     line!(

@@ -1,6 +1,7 @@
 //! Where every node lives in the generated code: which module, under which name.
 
-use std::collections::{HashMap, HashSet};
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use capstan_schema::node::{CompiledSchema, FieldKind, Node, NodeKind};
 
@@ -12,6 +13,8 @@ pub(super) struct Scopes<'a> {
     nodes: HashMap<u64, &'a Node>,
     places: HashMap<u64, Place>,
     options: &'a Options,
+    /// The other files that the code written so far refers to.
+    other_files: RefCell<BTreeSet<u64>>,
 }
 
 /// What a node is called, and in which node's module that name stands.
@@ -57,7 +60,17 @@ impl<'a> Scopes<'a> {
             nodes,
             places,
             options,
+            other_files: RefCell::default(),
         }
+    }
+
+    pub(super) fn options(&self) -> &'a Options {
+        self.options
+    }
+
+    /// The files, other than the ones that the paths began in, that any path has led to.
+    pub(super) fn other_files(&self) -> BTreeSet<u64> {
+        self.other_files.borrow().clone()
     }
 
     pub(super) fn node(&self, id: u64) -> Result<&'a Node, Error> {
@@ -156,6 +169,7 @@ impl<'a> Scopes<'a> {
     }
 
     fn module_of_file(&self, id: u64) -> Result<String, Error> {
+        self.other_files.borrow_mut().insert(id);
         Ok(match self.options.file_modules.get(&id) {
             Some(module) => module.clone(),
             None => format!("{}::{}", self.options.root_module, self.name(id)?),

@@ -11,13 +11,4 @@ pub mod pace;
 mod saved;
 pub mod store;
 
-#[allow(
-    clippy::all,
-    dead_code,
-    missing_docs,
-    unreachable_pub,
-    reason = "generated from files.capnp by build.rs"
-)]
-pub mod files_capnp {
-    include!(concat!(env!("OUT_DIR"), "/files_capnp.rs"));
-}
+capstan_rpc::generated_code!(pub mod files_capnp);
