@@ -6,8 +6,7 @@ import { refresh, u8, wasm } from "./seam/memory.js";
 
 /** What is called in wasm for the canonical form. */
 export interface CanonicalExports {
-  seam_canonicalize(traversalLimitWords: number, nestingLimit: number): number;
-  seam_is_canonical(traversalLimitWords: number, nestingLimit: number): number;
+  seam_canonical(asks: number, traversalLimitWords: number, nestingLimit: number): number;
 }
 
 const FAILED = 0xffffffff;
@@ -23,9 +22,7 @@ const TABLE_BYTES = 8;
  * @throws CapnpError when the message is damaged or has capabilities; TypeError for what is no bytes.
  */
 export function canonicalize(bytes: Uint8Array, limits?: Limits): Uint8Array<ArrayBuffer> {
-  put("canonicalize()", bytes);
-  const length = wasm.seam_canonicalize(traversalLimit(limits), limits?.nestingLimit ?? 64) >>> 0;
-  if (length === FAILED) throw failed();
+  const length = ask("canonicalize()", bytes, limits, false);
   const address = wasm.seam_message_room(length) >>> 0;
   refresh();
   const frame = new Uint8Array(TABLE_BYTES + length);
@@ -41,28 +38,20 @@ export function canonicalize(bytes: Uint8Array, limits?: Limits): Uint8Array<Arr
  * @throws CapnpError when the message is damaged; TypeError for what is no bytes.
  */
 export function isCanonical(bytes: Uint8Array, limits?: Limits): boolean {
-  put("isCanonical()", bytes);
-  const answer = wasm.seam_is_canonical(traversalLimit(limits), limits?.nestingLimit ?? 64) >>> 0;
-  if (answer === FAILED) throw failed();
+  const answer = ask("isCanonical()", bytes, limits, true);
   wasm.seam_release();
-  return answer !== 0;
+  return answer === 1;
 }
 
-/** Puts the message where wasm looks for it. */
-function put(caller: string, bytes: Uint8Array): void {
+function ask(caller: string, bytes: Uint8Array, limits: Limits | undefined, asks: boolean): number {
   checkBytes(caller, bytes);
   const room = wasm.seam_message_room(bytes.length) >>> 0;
   if (room === 0) throw new CapnpError("overloaded", `${caller}: no memory for a message of ${bytes.length} bytes`);
   refresh();
   u8.set(bytes, room);
-}
-
-function traversalLimit(limits: Limits | undefined): number {
-  return Math.min(limits?.traversalLimitWords ?? 8 * 1024 * 1024, 0xffffffff);
-}
-
-function failed(): CapnpError {
-  const error = new CapnpError("failed", seam_failure());
+  const words = Math.min(limits?.traversalLimitWords ?? 8 * 1024 * 1024, 0xffffffff);
+  const answer = wasm.seam_canonical(asks ? 1 : 0, words, limits?.nestingLimit ?? 64) >>> 0;
+  if (answer !== FAILED) return answer;
   wasm.seam_release();
-  return error;
+  throw new CapnpError("failed", seam_failure());
 }
