@@ -14,6 +14,7 @@ mod diagnostic;
 pub mod dynamic;
 mod files;
 mod floats;
+mod format;
 pub mod json;
 pub mod node;
 mod parse;
@@ -27,5 +28,6 @@ pub use diagnostic::{Diagnostic, Span};
 pub use files::{
     Files, MemoryFiles, NoFiles, STANDARD_FILES, SourceFile, resolve_path, standard_file,
 };
+pub use format::format;
 pub use node::CompiledSchema;
 pub use request::{RequestError, read_request, write_request};

@@ -3,8 +3,9 @@
 pub(crate) mod ast;
 mod declarations;
 mod expressions;
-mod lexer;
+pub(crate) mod lexer;
 mod parser;
+mod targets;
 
 pub(crate) use declarations::parse_file;
 pub(crate) use expressions::parse_values;
