@@ -5,15 +5,18 @@
 
 mod compile;
 mod disk;
+mod fmt;
 mod host;
 mod id;
 mod output;
+mod values;
 
 use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
 pub use host::Host;
+use values::{convert, eval};
 
 /// Runs the command with what follows its name on the command line. Returns the exit status: 0, or
 /// 1 when a schema, a file or the command line is at fault.
@@ -26,6 +29,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, host: &dyn Host) -> u8
     let result = match command {
         Command::Compile(arguments) => compile::run(&arguments, host),
         Command::Plugin(arguments) => compile::run_as_plugin(&arguments, host),
+        Command::Fmt(arguments) => fmt::run(&arguments, host),
+        Command::Convert(arguments) => convert::run(&arguments, host),
+        Command::Encode(arguments) => convert::encode(&arguments, host),
+        Command::Decode(arguments) => convert::decode(&arguments, host),
+        Command::Eval(arguments) => eval::run(&arguments, host),
         Command::Id => {
             host.print(&format!("{}\n", id::from_random(host.random())));
             Ok(())
@@ -52,7 +60,7 @@ fn reply(answer: &clap::Error, host: &dyn Host) -> u8 {
     u8::from(answer.exit_code() != 0)
 }
 
-/// Cap'n Proto schemas: compile them, make ids for them.
+/// Cap'n Proto schemas and messages: compile them, format them, convert them.
 #[derive(Parser)]
 #[command(name = "capstan", version, arg_required_else_help = true)]
 struct Cli {
@@ -68,6 +76,18 @@ enum Command {
     ///
     /// Other compilers run this through the programs capnpc-capstan-ts, -js and -rust.
     Plugin(compile::PluginArguments),
+    /// Put schema files in the canonical layout; their comments stay.
+    Fmt(fmt::Arguments),
+    /// Convert messages between binary, packed, flat, canonical, text and JSON.
+    ///
+    /// Messages come in by the standard input and go out by the standard output, any number of them.
+    Convert(convert::Arguments),
+    /// Make binary messages of text, such as (name = "Ada", phones = [(number = "555")]).
+    Encode(convert::EncodeArguments),
+    /// Show binary messages as text.
+    Decode(convert::DecodeArguments),
+    /// Print the value of a constant or the default of a field.
+    Eval(eval::Arguments),
     /// Print a new random id for a schema file or a type.
     Id,
 }

@@ -25,7 +25,7 @@ mod read;
 
 use std::collections::HashMap;
 
-use capstan_message::layout::StructSize;
+use capstan_message::layout::{StructReader, StructSize};
 use capstan_message::{Word, any_pointer, message};
 
 pub use build::{ListBuilder, SetError, Slot, StructBuilder};
@@ -40,6 +40,8 @@ pub struct Schema {
     by_id: HashMap<u64, usize>,
     /// Pointer defaults by node and field, as messages of one segment.
     defaults: HashMap<(u64, usize), Box<[Word]>>,
+    /// Constants that are pointers, likewise.
+    constants: HashMap<u64, Box<[Word]>>,
 }
 
 impl Schema {
@@ -47,7 +49,13 @@ impl Schema {
         let by_id = compiled.nodes.iter().enumerate();
         let by_id = by_id.map(|(at, node)| (node.id, at)).collect();
         let mut defaults = HashMap::new();
+        let mut constants = HashMap::new();
         for node in &compiled.nodes {
+            if let NodeKind::Const { value, .. } = &node.kind
+                && let Some(words) = value.to_words()
+            {
+                constants.insert(node.id, words);
+            }
             let NodeKind::Struct(structure) = &node.kind else {
                 continue;
             };
@@ -63,6 +71,7 @@ impl Schema {
             compiled,
             by_id,
             defaults,
+            constants,
         }
     }
 
@@ -107,6 +116,18 @@ impl Schema {
             layout,
             brand,
         })
+    }
+
+    /// The value of the constant with this id; `None` when that is no constant.
+    ///
+    /// # Errors
+    /// When a schema that came from elsewhere has a damaged value.
+    pub fn constant(&self, id: u64) -> Option<capstan_message::Result<Value<'_>>> {
+        let NodeKind::Const { ty, value } = &self.node(id)?.kind else {
+            return None;
+        };
+        let words = self.constants.get(&id).map_or(&[][..], |words| words);
+        Some(read::constant(self, ty, value, words))
     }
 
     /// The type as one would write it, less what its parameters are bound to.
@@ -183,6 +204,11 @@ impl<'s> StructType<'s> {
             data: self.layout.data_words,
             pointers: self.layout.pointers,
         }
+    }
+
+    /// A struct with nothing in it: all its fields have their defaults.
+    pub fn default_value(&self) -> Struct<'s> {
+        Struct::new(self.clone(), StructReader::default())
     }
 
     /// Makes a new root of this type.

@@ -248,6 +248,39 @@ impl<'a> List<'a> {
     }
 }
 
+/// The value of a constant; `words` is what it points to.
+pub(super) fn constant<'a>(
+    schema: &'a Schema,
+    ty: &Type,
+    value: &'a Constant,
+    words: &'a [Word],
+) -> Result<Value<'a>> {
+    Ok(match value {
+        Constant::Void => Value::Void,
+        Constant::Bool(value) => Value::Bool(*value),
+        Constant::Int8(value) => Value::Int((*value).into()),
+        Constant::Int16(value) => Value::Int((*value).into()),
+        Constant::Int32(value) => Value::Int((*value).into()),
+        Constant::Int64(value) => Value::Int(*value),
+        Constant::UInt8(value) => Value::UInt((*value).into()),
+        Constant::UInt16(value) => Value::UInt((*value).into()),
+        Constant::UInt32(value) => Value::UInt((*value).into()),
+        Constant::UInt64(value) => Value::UInt(*value),
+        Constant::Float32(value) => Value::Float32(*value),
+        Constant::Float64(value) => Value::Float64(*value),
+        Constant::Text(text) => Value::Text(text.into()),
+        Constant::Data(data) => Value::Data(data),
+        Constant::Enum(ordinal) => match ty {
+            Type::Enum { id, .. } => Value::Enum(enumerant(schema, *id, *ordinal)),
+            _ => Value::UInt((*ordinal).into()),
+        },
+        Constant::Interface => Value::Capability(None),
+        Constant::List(_) | Constant::Struct(_) | Constant::AnyPointer(_) => {
+            read_pointer(schema, ty, PointerReader::from_words(words), None)?
+        }
+    })
+}
+
 fn enumerant(schema: &Schema, id: u64, ordinal: u16) -> Enum<'_> {
     let name = match schema.node(id).map(|node| &node.kind) {
         Some(NodeKind::Enum { enumerants }) => enumerants.get(usize::from(ordinal)),

@@ -8,5 +8,5 @@ mod read;
 mod tree;
 mod write;
 
-pub use read::{JsonError, read};
+pub use read::{Document, JsonError, documents, read, read_document};
 pub use write::{WriteError, write};

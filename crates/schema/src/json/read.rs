@@ -23,13 +23,28 @@ pub struct JsonError {
 /// # Errors
 /// When the text is no JSON object or a member does not fit its field; the struct has some of the
 /// values then.
-pub fn read(text: &str, mut into: StructBuilder<'_>) -> Result<(), JsonError> {
-    let json: Json = serde_json::from_str(text).map_err(|error| JsonError {
-        path: String::new(),
-        reason: error.to_string(),
-    })?;
+pub fn read(text: &str, into: StructBuilder<'_>) -> Result<(), JsonError> {
+    let json = serde_json::from_str(text).map_err(malformed)?;
+    read_document(&Document(json), into)
+}
+
+/// A JSON document, not yet looked into.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document(Json);
+
+/// The documents that stand one behind the other in a text.
+pub fn documents(text: &str) -> impl Iterator<Item = Result<Document, JsonError>> {
+    let documents = serde_json::Deserializer::from_str(text).into_iter();
+    documents.map(|json| json.map(Document).map_err(malformed))
+}
+
+/// As [`read`], of a document that was parsed before.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_document(document: &Document, mut into: StructBuilder<'_>) -> Result<(), JsonError> {
     let mut path = Vec::new();
-    let result = match &json {
+    let result = match &document.0 {
         Json::Object(members) => fill(&mut into, None, "", members, &mut path),
         other => Err(expected("an object", other)),
     };
@@ -37,6 +52,13 @@ pub fn read(text: &str, mut into: StructBuilder<'_>) -> Result<(), JsonError> {
         path: path.concat().trim_start_matches('.').to_owned(),
         reason,
     })
+}
+
+fn malformed(error: serde_json::Error) -> JsonError {
+    JsonError {
+        path: String::new(),
+        reason: error.to_string(),
+    }
 }
 
 /// On the way out of an error it stays as it was at the error.
