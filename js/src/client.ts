@@ -100,9 +100,14 @@ export function checkClient(value: unknown, type: InterfaceDescriptor, field: st
   throw new TypeError(`${field}: expected a client of ${expected}, got ${String(value)}`);
 }
 
-/** Says that a client is not needed any more. Calls made before still go through; releasing twice does nothing. */
-export function release(client: object): void {
-  theClient(client, "release")[dispose]();
+/**
+ * Says that a client, view, builder or orphan is not needed any more, as the end of a `using` block does. Calls made
+ * before still go through; releasing twice does nothing. A message is gone with any of its views or builders.
+ */
+export function release(value: object): void {
+  const disposable = value as Partial<Disposable> | null | undefined;
+  if (typeof disposable?.[dispose] === "function") disposable[dispose]();
+  else theClient(value, "release");
 }
 
 /** Another client of the same capability, to be released by itself. */

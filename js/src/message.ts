@@ -4,6 +4,7 @@ import { decodeMessage, type Limits } from "./seam/incoming.js";
 import type { StructDescriptor } from "./seam/descriptor.js";
 import { inType, learnSize, sizeHint } from "./seam/outgoing.js";
 import { OUT_OF_ROOM, Writer, wrong } from "./seam/writer.js";
+import { frame } from "./symbols.js";
 
 export type { Limits } from "./seam/incoming.js";
 
@@ -26,7 +27,25 @@ const writer = new Writer();
  *
  * @throws TypeError naming the field when the value does not fit the type.
  */
-export function encode<In>(type: StructDescriptor<unknown, In>, value: In): Uint8Array {
+export function encode<In>(type: StructDescriptor<unknown, In>, value: In): Uint8Array;
+/**
+ * Encodes what a builder has built, or a copy of what a view or a part of a builder shows.
+ *
+ * @throws CapnpError when a part of a view is damaged, or beyond its limits.
+ */
+export function encode(viewOrBuilder: object): Uint8Array;
+export function encode<In>(type: StructDescriptor<unknown, In> | object, value?: In): Uint8Array {
+  if (arguments.length === 1) return encodeOpen(type);
+  return encodeValue(type as StructDescriptor<unknown, In>, value as In);
+}
+
+function encodeOpen(value: object): Uint8Array {
+  const open = value as { readonly [frame]?: () => Uint8Array };
+  if (open?.[frame] !== undefined) return open[frame]();
+  throw new TypeError("encode() with one argument wants a view or a builder; a plain value needs its type in front: encode(type, value)");
+}
+
+function encodeValue<In>(type: StructDescriptor<unknown, In>, value: In): Uint8Array {
   // A getter of the value may encode something itself.
   if (busy) return withScratch(type, value, new Writer(), new Uint8Array(4096));
   busy = true;
@@ -42,8 +61,10 @@ export function encode<In>(type: StructDescriptor<unknown, In>, value: In): Uint
  *
  * @throws TypeError naming the field when the value does not fit the type.
  */
-export function encodePacked<In>(type: StructDescriptor<unknown, In>, value: In): Uint8Array<ArrayBuffer> {
-  return pack(encode(type, value));
+export function encodePacked<In>(type: StructDescriptor<unknown, In>, value: In): Uint8Array<ArrayBuffer>;
+export function encodePacked(viewOrBuilder: object): Uint8Array<ArrayBuffer>;
+export function encodePacked<In>(type: StructDescriptor<unknown, In> | object, value?: In): Uint8Array<ArrayBuffer> {
+  return pack(arguments.length === 1 ? encodeOpen(type) : encodeValue(type as StructDescriptor<unknown, In>, value as In));
 }
 
 /**

@@ -6,3 +6,6 @@ export const dispose: typeof Symbol.dispose = Symbol.dispose ?? (Symbol.for("Sym
 /** `Symbol.asyncDispose`, or a stand-in. */
 export const asyncDispose: typeof Symbol.asyncDispose =
   Symbol.asyncDispose ?? (Symbol.for("Symbol.asyncDispose") as typeof Symbol.asyncDispose);
+
+/** What makes an encoded message of a view or builder. A symbol, so that those who only encode objects need not load them. */
+export const frame: unique symbol = Symbol("capstan.frame");

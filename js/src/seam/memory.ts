@@ -1,9 +1,10 @@
 import type { CanonicalExports } from "../canonical.js";
 import { CapnpError } from "../errors.js";
+import type { MessageExports } from "../messages/place.js";
 import type { CodecExports } from "../packed/codec.js";
 
 /** What the seam calls in wasm, without glue in between: integers in, integers out. */
-export interface SeamExports extends CanonicalExports, CodecExports {
+export interface SeamExports extends CanonicalExports, CodecExports, MessageExports {
   readonly memory: WebAssembly.Memory;
   seam_header(): number;
   seam_grow(minWords: number): void;

@@ -2,12 +2,13 @@
 
 use capstan_message::any_pointer;
 use capstan_message::layout::{PointerBuilder, StructBuilder};
-use capstan_message::message::{Builder, HeapAllocator};
+use capstan_message::message::{Builder, GrowingSegment, HeapAllocator};
 use wasm_bindgen::prelude::*;
 
 use super::follow::struct_size;
 use super::source::{Named, Source};
 use super::{Failure, MESSAGES, Messages, Open, status};
+use crate::seam::{FOUND_ADDRESS, FOUND_COUNT, address_of, set_header};
 
 /// Copies a struct, or what is behind a pointer, and points the pointer at `to_pointer` at the copy.
 #[wasm_bindgen]
@@ -53,6 +54,37 @@ pub fn message_fill(
     };
     let target = Target::Struct(to_struct, to_size);
     MESSAGES.with_borrow_mut(|messages| status(copy(messages, to, target, &named)))
+}
+
+/// Copies a struct, or what is behind a pointer, as a framed message of one segment; where it is goes
+/// into the header.
+#[wasm_bindgen]
+pub fn message_flatten(
+    message: u32,
+    address: u32,
+    nesting: i32,
+    data_bytes: u32,
+    pointers: u32,
+) -> u32 {
+    let named = Named {
+        message,
+        address,
+        nesting,
+        data_bytes,
+        pointers,
+    };
+    MESSAGES.with_borrow_mut(|messages| {
+        status((|| {
+            let buffer = std::mem::take(&mut messages.buffer);
+            let mut flat = Builder::new(GrowingSegment::with_buffer(buffer));
+            set_pointer(flat.get_root_any().builder, named.find(messages)?)?;
+            let frame = flat.into_frame();
+            set_header(FOUND_ADDRESS, address_of(&frame));
+            set_header(FOUND_COUNT, frame.len() as u32);
+            messages.buffer = frame;
+            Ok(())
+        })())
+    })
 }
 
 enum Target {

@@ -1,0 +1,18 @@
+import type { AnyPointerInput } from "../seam/any.js";
+import { ANY } from "../seam/fields.js";
+import type { BuilderOf, PointerType } from "../seam/types.js";
+import { AnyPointerView, pointerOf } from "./any.js";
+import { setPointer } from "./set.js";
+import type * as declared from "./types.js";
+
+/** What is behind an AnyPointer in a message under construction. */
+export class AnyPointerBuilder extends AnyPointerView implements declared.AnyPointerBuilder {
+  override as<T extends PointerType>(type: T): BuilderOf<T> {
+    return super.as(type) as BuilderOf<T>;
+  }
+
+  set(value: AnyPointerInput): void {
+    const { message, pointer } = pointerOf(this);
+    setPointer(message, pointer, { type: ANY }, value, "AnyPointer");
+  }
+}

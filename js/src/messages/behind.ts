@@ -1,0 +1,212 @@
+import { CapnpError } from "../errors.js";
+import type { EnumDescriptor, InterfaceDescriptor, StructDescriptor, StructInfo } from "../seam/descriptor.js";
+import * as types from "../seam/fields.js";
+import {
+  A_CAPABILITY,
+  A_DATA,
+  A_STRUCT,
+  A_TEXT,
+  follow,
+  foundAddress,
+  foundCount,
+  foundDataBytes,
+  foundPointers,
+  foundStepBits,
+  foundStruct,
+  live,
+  type OpenMessage,
+  openTrusted,
+  Place,
+  POINTER_LIST,
+  STRUCT_LIST,
+} from "./place.js";
+import { elementSizeOf, READS } from "./scalars.js";
+import type { StructClass } from "./struct.js";
+import { foundData, foundText } from "./text.js";
+
+/*
+ * From pointers to values, for a type: the same for fields of structs, elements of lists and whatever an AnyPointer is
+ * taken for. What is made for a type is made once and kept by whoever asked.
+ */
+
+/** What a pointer leads to; 0 is a null pointer. */
+export type Follow = (message: OpenMessage, pointer: number, nesting: number) => unknown;
+
+/** Views and builders differ in their classes. */
+export interface Mode {
+  classOf(type: StructInfo): StructClass;
+  list(place: ListPlace): object;
+  any(message: OpenMessage, pointer: number, nesting: number, name: string): object;
+}
+
+/** Where a list is. */
+export class ListPlace {
+  readonly message: OpenMessage;
+  /** 0 for a list that is not there, and so empty. */
+  readonly pointer: number;
+  readonly address: number;
+  readonly count: number;
+  readonly stepBits: number;
+  /** Of one element seen as a struct. */
+  readonly dataBytes: number;
+  /** How many structs and lists may still be entered from the list's pointer. */
+  readonly nesting: number;
+  readonly pointers: number;
+  readonly kind: Kind;
+
+  /** The list that was found last; the empty list when `pointer` is 0. */
+  constructor(message: OpenMessage, pointer: number, nesting: number, kind: Kind) {
+    const isThere = pointer !== 0;
+    this.message = message;
+    this.pointer = pointer;
+    this.address = isThere ? foundAddress() : 0;
+    this.count = isThere ? foundCount() : 0;
+    this.stepBits = isThere ? foundStepBits() : 0;
+    this.dataBytes = isThere ? foundDataBytes() : 0;
+    this.pointers = isThere ? foundPointers() : 0;
+    this.nesting = nesting;
+    this.kind = kind;
+  }
+}
+
+/** What lists of a type have in common. */
+export interface Kind {
+  readonly element: types.Element;
+  readonly mode: Mode;
+  /** As errors call the list. */
+  readonly name: string;
+  /** Of the elements, on the wire. */
+  readonly wanted: number;
+  /** Of struct elements, as a builder must have them. */
+  readonly size: number;
+  /** The element at an index that is in the list. */
+  get(list: ListPlace, index: number): unknown;
+}
+
+export function sizeOf({ dataWords, pointers }: StructInfo): number {
+  return dataWords | (pointers << 16);
+}
+
+/** Where an element that is a pointer is. */
+export function elementSlot(list: ListPlace, index: number): number {
+  return list.address + index * (list.stepBits >>> 3) + list.dataBytes;
+}
+
+/** Where an element that is a struct is. */
+export function elementPlace(list: ListPlace, index: number): Place {
+  const { message, address, stepBits, dataBytes, pointers, nesting } = list;
+  return new Place(message, address + index * (stepBits >>> 3), dataBytes, pointers, nesting - 2);
+}
+
+export function follower(element: types.Element, mode: Mode, name: string, or?: types.Field["or"]): Follow {
+  switch (element.type) {
+    case types.TEXT: {
+      const byDefault = (or as string | undefined) ?? "";
+      return (message, pointer, nesting) => {
+        if (pointer === 0) return byDefault;
+        follow(message, pointer, nesting, A_TEXT, 0, name);
+        return foundText();
+      };
+    }
+    case types.DATA:
+      return (message, pointer, nesting) => {
+        if (pointer === 0) return or === undefined ? new Uint8Array(0) : new Uint8Array(or as Uint8Array);
+        follow(message, pointer, nesting, A_DATA, 0, name);
+        return foundData();
+      };
+    case types.STRUCT: {
+      const type = (element.of as StructDescriptor).$;
+      const size = sizeOf(type);
+      let Class: StructClass | undefined;
+      const there: Follow = (message, pointer, nesting) => {
+        follow(message, pointer, nesting, A_STRUCT, size, name);
+        return new (Class ??= mode.classOf(type))(foundStruct(message, nesting - 1));
+      };
+      return orDefault(there, () => undefined, name, or);
+    }
+    case types.LIST: {
+      let kind: Kind | undefined;
+      const there: Follow = (message, pointer, nesting) => {
+        kind ??= kindOf(element.of as types.Element, mode, name);
+        if (pointer !== 0) follow(message, pointer, nesting, kind.wanted, kind.size, name);
+        return mode.list(new ListPlace(message, pointer, nesting, kind));
+      };
+      return orDefault(there, there, name, or);
+    }
+    case types.CAP:
+      return (message, pointer, nesting) => {
+        if (pointer === 0) return undefined;
+        follow(message, pointer, nesting, A_CAPABILITY, 0, name);
+        const type = (element.of as InterfaceDescriptor).$.name;
+        throw new CapnpError(
+          "failed",
+          `${name}: capability ${foundCount()} cannot become a client of ${type}: a message by itself has no capabilities, only one that came over a connection`,
+        );
+      };
+    default:
+      return orDefault((message, pointer, nesting) => mode.any(message, pointer, nesting, name), () => undefined, name, or);
+  }
+}
+
+/** Reads a default from a message that holds it. */
+function orDefault(there: Follow, absent: Follow, name: string, or: types.Field["or"]): Follow {
+  let holder: OpenMessage | undefined;
+  return (message, pointer, nesting) => {
+    if (pointer !== 0) return there(message, pointer, nesting);
+    if (or === undefined) return absent(message, 0, nesting);
+    holder ??= openTrusted(or as Uint8Array, name);
+    return there(holder, holder.root, holder.nesting);
+  };
+}
+
+export function kindOf(element: types.Element, mode: Mode, name: string): Kind {
+  const { type } = element;
+  const kind = (wanted: number, get: Kind["get"], size = 0): Kind => ({ element, mode, name, wanted, size, get });
+  if (type === types.STRUCT) {
+    const info = (element.of as StructDescriptor).$;
+    let Class: StructClass | undefined;
+    return kind(STRUCT_LIST, (list, index) => new (Class ??= mode.classOf(info))(elementPlace(list, index)), sizeOf(info));
+  }
+  if (type > types.ENUM) {
+    const value = follower(element, mode, name);
+    return kind(POINTER_LIST, (list, index) => {
+      const { message, nesting } = list;
+      const slot = elementSlot(list, index);
+      const memory = live(message);
+      const isNull = (memory.getInt32(slot, true) | memory.getInt32(slot + 4, true)) === 0;
+      return value(message, isNull ? 0 : slot, nesting - 1);
+    });
+  }
+  const wanted = elementSizeOf(type);
+  if (type === types.VOID) return kind(wanted, () => undefined);
+  if (type === types.BOOL) {
+    return kind(wanted, ({ message, address }, index) => ((live(message).getUint8(address + (index >>> 3)) >> (index & 7)) & 1) !== 0);
+  }
+  if (type === types.ENUM) {
+    const { names } = (element.of as EnumDescriptor).$;
+    return kind(wanted, ({ message, address, stepBits }, index) => {
+      const ordinal = live(message).getUint16(address + index * (stepBits >>> 3), true);
+      return names[ordinal] ?? ordinal;
+    });
+  }
+  const read = READS[type - types.I8] as (memory: DataView, at: number) => unknown;
+  return kind(wanted, ({ message, address, stepBits }, index) => read(live(message), address + index * (stepBits >>> 3)));
+}
+
+/** Whether two are the same type. */
+export function sameType(one: types.Element, other: types.Element): boolean {
+  if (one.type !== other.type) return false;
+  if (one.type === types.LIST) return sameType(one.of as types.Element, other.of as types.Element);
+  const [type, otherType] = [one.of as StructDescriptor | undefined, other.of as StructDescriptor | undefined];
+  return type === otherType || type?.$ === otherType?.$;
+}
+
+/** As people call a type. */
+export function nameOf({ type, of }: types.Element): string {
+  if (type === types.LIST) return `List(${nameOf(of as types.Element)})`;
+  if (of !== undefined) return (of as StructDescriptor).$.name;
+  return NAMES[type] ?? "?";
+}
+
+const NAMES =
+  "Void Bool Int8 UInt8 Int16 UInt16 Int32 UInt32 Int64 UInt64 Float32 Float64 enum Text Data struct List interface AnyPointer".split(" ");

@@ -1,0 +1,38 @@
+import { u32, u8, wasm } from "../seam/memory.js";
+import { foundAddress, foundCount, live, type OpenMessage, refused } from "./place.js";
+
+/** The framed message as it was built. */
+export function frameOf(message: OpenMessage): Uint8Array {
+  live(message);
+  if (wasm.message_segments(message.id) !== 0) throw refused(message.name);
+  live(message);
+  const segments = u32.slice(foundAddress() >>> 2, (foundAddress() >>> 2) + foundCount() * 2);
+  const count = segments.length / 2;
+  const tableBytes = ((count >>> 1) + 1) * 8;
+  let bytes = tableBytes;
+  for (let i = 0; i < count; i++) bytes += segments[i * 2 + 1] as number;
+  const frame = new Uint8Array(bytes);
+  const table = new DataView(frame.buffer);
+  table.setUint32(0, count - 1, true);
+  let at = tableBytes;
+  for (let i = 0; i < count; i++) {
+    const [address, length] = [segments[i * 2] as number, segments[i * 2 + 1] as number];
+    table.setUint32(4 + i * 4, length / 8, true);
+    frame.set(u8.subarray(address, address + length), at);
+    at += length;
+  }
+  return frame;
+}
+
+/** A copy of a part of a message, as a message of one segment. */
+export function flatten(message: OpenMessage, address: number, nesting: number, dataBytes: number, pointers: number, name: string): Uint8Array {
+  live(message);
+  if (wasm.message_flatten(message.id, address, nesting, dataBytes, pointers) !== 0) throw refused(name);
+  live(message);
+  const copy = u8.slice(foundAddress(), foundAddress() + foundCount());
+  // Wasm keeps the memory for the next message, unless it turns out to be small.
+  if (copy.length > LARGE_BYTES) wasm.message_room(0);
+  return copy;
+}
+
+const LARGE_BYTES = 1024 * 1024;

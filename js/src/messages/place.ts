@@ -1,0 +1,252 @@
+import { seam_failure } from "../../wasm/capstan_web.js";
+import { CapnpError } from "../errors.js";
+import type { Limits } from "../seam/incoming.js";
+import { headerWord, refresh, u8, view, wasm } from "../seam/memory.js";
+
+/*
+ * Open messages, and places in them.
+ *
+ * A message that is read or built a field at a time lies in wasm memory. Whoever has been shown a struct or a list keeps
+ * its address, and reads and writes scalars there without a call. What is behind a pointer is asked for with the
+ * pointer's address, one call each: there every pointer is checked and charged against the message's limits.
+ */
+
+/** What open messages call in wasm. Those that return a status return 0 when all is well. */
+export interface MessageExports {
+  message_room(bytes: number): number;
+  message_open(traversalLimitWords: number, nestingLimit: number): number;
+  message_build(): number;
+  message_close(message: number): void;
+  message_follow(message: number, pointer: number, nesting: number, wanted: number, size: number): number;
+  message_init(message: number, pointer: number, what: number, count: number, size: number): number;
+  message_copy(to: number, toPointer: number, message: number, address: number, nesting: number, dataBytes: number, pointers: number): number;
+  message_fill(
+    to: number,
+    toStruct: number,
+    toSize: number,
+    message: number,
+    address: number,
+    nesting: number,
+    dataBytes: number,
+    pointers: number,
+  ): number;
+  message_segments(message: number): number;
+  message_flatten(message: number, address: number, nesting: number, dataBytes: number, pointers: number): number;
+  message_measure(message: number, address: number, nesting: number, dataBytes: number, pointers: number): number;
+  message_equals(
+    message: number,
+    address: number,
+    nesting: number,
+    dataBytes: number,
+    pointers: number,
+    otherMessage: number,
+    otherAddress: number,
+    otherNesting: number,
+    otherDataBytes: number,
+    otherPointers: number,
+  ): number;
+  message_disown(message: number, pointer: number): number;
+  message_adopt(message: number, pointer: number, orphan: number): number;
+  message_discard(message: number, orphan: number): number;
+}
+
+// What may be behind a pointer; the same numbers stand in crates/web/src/messages/follow.rs. Up to 7: a list, by the
+// size of its elements on the wire.
+export const POINTER_LIST = 6;
+export const STRUCT_LIST = 7;
+export const ANY_LIST = 8;
+export const A_STRUCT = 9;
+export const A_TEXT = 10;
+export const A_DATA = 11;
+export const A_CAPABILITY = 12;
+/** When following: only what kind of thing is there. When making: nothing, a null pointer. */
+export const NOTHING = 13;
+
+/** Instead of the bytes of a data section: the address is a pointer's. */
+export const BEHIND_POINTER = 0xffffffff;
+export const NO_LIMIT = 0x7fffffff;
+/** The largest count a list pointer can hold. */
+export const MAX_LIST = 0x1fffffff;
+
+const NONE = 0xffffffff;
+const CLOSED = -1;
+
+const FOUND_ADDRESS = 16;
+const FOUND_COUNT = 17;
+const FOUND_STEP_BITS = 18;
+const FOUND_DATA_BYTES = 19;
+const FOUND_POINTERS = 20;
+
+/** The address that was found last, here and below. */
+export const foundAddress = (): number => headerWord(FOUND_ADDRESS);
+export const foundCount = (): number => headerWord(FOUND_COUNT);
+export const foundStepBits = (): number => headerWord(FOUND_STEP_BITS);
+export const foundDataBytes = (): number => headerWord(FOUND_DATA_BYTES);
+export const foundPointers = (): number => headerWord(FOUND_POINTERS) & 0xffff;
+/** Of a list, on the wire. */
+export const foundElementSize = (): number => headerWord(FOUND_POINTERS) >>> 16;
+
+/** A message in wasm memory; all views and builders of its parts share one. */
+export class OpenMessage {
+  /** In wasm; negative once closed. */
+  id: number;
+  /** Where the root pointer is. */
+  readonly root: number;
+  readonly nesting: number;
+  readonly isBuilt: boolean;
+  /** What names the message to people, and the function that opened it. */
+  readonly name: string;
+  /** Shared with the registry, which must not know the message itself. */
+  ticket: { id: number } | undefined = undefined;
+
+  constructor(id: number, root: number, nesting: number, isBuilt: boolean, name: string) {
+    this.id = id;
+    this.root = root;
+    this.nesting = nesting;
+    this.isBuilt = isBuilt;
+    this.name = name;
+  }
+}
+
+/** Where a struct is. */
+export class Place {
+  readonly message: OpenMessage;
+  readonly address: number;
+  /** Fewer than the type has where the sender knew an older version of it. */
+  readonly dataBytes: number;
+  readonly pointers: number;
+  /** How many structs and lists may still be entered from here. */
+  readonly nesting: number;
+
+  constructor(message: OpenMessage, address: number, dataBytes: number, pointers: number, nesting: number) {
+    this.message = message;
+    this.address = address;
+    this.dataBytes = dataBytes;
+    this.pointers = pointers;
+    this.nesting = nesting;
+  }
+}
+
+/** The view over memory, to read a message that must be open. */
+export function live(message: OpenMessage): DataView {
+  if (message.id < 0) throw closed(message);
+  if (u8.length === 0) refresh();
+  return view;
+}
+
+function closed(message: OpenMessage): CapnpError {
+  return new CapnpError(
+    "failed",
+    `${message.name}: the message was released; what is needed longer must be copied out before, such as with decode() or toArray()`,
+  );
+}
+
+/** The error for what wasm refused last. */
+export function refused(field: string): CapnpError {
+  refresh();
+  return new CapnpError("failed", `${field}: ${seam_failure()}`);
+}
+
+/** Follows a pointer that is not null; what was found is in the header. */
+export function follow(message: OpenMessage, pointer: number, nesting: number, wanted: number, size: number, field: string): void {
+  if (wasm.message_follow(message.id, pointer, nesting, wanted, size) !== 0) throw refused(field);
+  if (u8.length === 0) refresh();
+}
+
+/** Puts something new behind a pointer; what was made is in the header. */
+export function make(message: OpenMessage, pointer: number, what: number, count: number, size: number, field: string): void {
+  live(message);
+  if (wasm.message_init(message.id, pointer, what, count, size) !== 0) throw refused(field);
+  refresh();
+}
+
+export function foundStruct(message: OpenMessage, nesting: number): Place {
+  return new Place(message, foundAddress(), foundDataBytes(), foundPointers(), nesting);
+}
+
+/** Where the pointer is; 0 when the struct has no such pointer or it is null. The message must be open. */
+export function pointerAt(place: Place, index: number): number {
+  const memory = live(place.message);
+  if (index >= place.pointers) return 0;
+  const at = place.address + place.dataBytes + index * 8;
+  return (memory.getInt32(at, true) | memory.getInt32(at + 4, true)) === 0 ? 0 : at;
+}
+
+/** Where the pointer is in a struct under construction, null or not. */
+export function slotAt(place: Place, index: number): number {
+  return place.address + place.dataBytes + index * 8;
+}
+
+// ---- opening and closing ----
+
+/** Open messages that are not watched. That few may stay in memory when they are forgotten. */
+const UNWATCHED = 16;
+/** Messages that are larger are watched from the first. */
+const SMALL_BYTES = 64 * 1024;
+
+let openMessages = 0;
+let forgotten: FinalizationRegistry<{ id: number }> | undefined;
+
+/** Copies a message into wasm memory, segment table in front. */
+export function openMessage(bytes: Uint8Array, limits: Limits | undefined, name: string): OpenMessage {
+  const words = limits?.traversalLimitWords ?? 8 * 1024 * 1024;
+  const nesting = Math.min(limits?.nestingLimit ?? 64, NO_LIMIT);
+  const message = place(bytes, Math.min(words, 0xfffffffe), nesting, name);
+  watch(message, bytes.length);
+  return message;
+}
+
+/** A message of our own making, such as a default: without limits, and never closed by accident. */
+export function openTrusted(bytes: Uint8Array, name: string): OpenMessage {
+  return place(bytes, NONE, NO_LIMIT, name);
+}
+
+function place(bytes: Uint8Array, traversalLimitWords: number, nesting: number, name: string): OpenMessage {
+  const room = wasm.message_room(bytes.length);
+  if (room === 0) throw new CapnpError("overloaded", `${name}: no memory for a message of ${bytes.length} bytes`);
+  refresh();
+  u8.set(bytes, room);
+  const id = wasm.message_open(traversalLimitWords, nesting) >>> 0;
+  if (id === NONE) throw refused(name);
+  refresh();
+  return new OpenMessage(id, foundAddress(), nesting, false, name);
+}
+
+/** A new message without content. */
+export function buildMessage(name: string): OpenMessage {
+  const message = newMessage(name);
+  watch(message, Infinity);
+  return message;
+}
+
+function newMessage(name: string): OpenMessage {
+  const id = wasm.message_build() >>> 0;
+  if (id === NONE) throw refused(name);
+  refresh();
+  return new OpenMessage(id, foundAddress(), NO_LIMIT, true, name);
+}
+
+/** Gives a message's memory back. Twice does nothing. */
+export function closeMessage(message: OpenMessage): void {
+  const { id } = message;
+  if (id < 0) return;
+  message.id = CLOSED;
+  if (message.ticket !== undefined) message.ticket.id = CLOSED;
+  openMessages--;
+  wasm.message_close(id);
+}
+
+/**
+ * Registering costs a good part of what opening a small message does, so those who close their messages never pay:
+ * only what is open beside many others is watched, and what is large.
+ */
+function watch(message: OpenMessage, bytes: number): void {
+  if (++openMessages <= UNWATCHED && bytes <= SMALL_BYTES) return;
+  forgotten ??= new FinalizationRegistry((ticket) => {
+    if (ticket.id < 0) return;
+    openMessages--;
+    wasm.message_close(ticket.id);
+  });
+  message.ticket = { id: message.id };
+  forgotten.register(message, message.ticket);
+}

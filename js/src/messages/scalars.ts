@@ -1,0 +1,232 @@
+import type { EnumDescriptor } from "../seam/descriptor.js";
+import * as types from "../seam/fields.js";
+import { Writer, wrong } from "../seam/writer.js";
+import { live, type OpenMessage } from "./place.js";
+import { placeOf, type Struct } from "./struct.js";
+
+/*
+ * Fields that are not behind pointers: read and written where they are, without a call. What is stored is the
+ * difference to the default, and a struct that is too short for a field has the default.
+ */
+
+export type Getter = (this: Struct) => unknown;
+
+/** Bytes by type, from BOOL, which has bits, to ENUM. */
+const BYTES = [0, 1, 1, 1, 2, 2, 4, 4, 8, 8, 4, 8, 2];
+/** The sizes of list elements on the wire, by type. */
+const ELEMENT_SIZES = [0, 1, 2, 2, 3, 3, 4, 4, 5, 5, 4, 5, 3];
+
+export function elementSizeOf(type: number): number {
+  return ELEMENT_SIZES[type] as number;
+}
+
+const bits = new DataView(new ArrayBuffer(8));
+
+/** A getter for each type, written out: they are what reading a message consists of. */
+export function scalarGetter({ type, at, or, of }: types.Field): Getter {
+  const end = at + (BYTES[type] as number);
+  switch (type) {
+    case types.BOOL: {
+      const [byte, bit, byDefault] = [at >>> 3, at & 7, or === true];
+      return function () {
+        const { message, address, dataBytes } = placeOf(this);
+        const memory = live(message);
+        return byte < dataBytes ? ((memory.getUint8(address + byte) >> bit) & 1) !== (byDefault ? 1 : 0) : byDefault;
+      };
+    }
+    case types.I64:
+    case types.U64: {
+      const byDefault = BigInt((or as bigint | undefined) ?? 0);
+      const isSigned = type === types.I64;
+      return function () {
+        const { message, address, dataBytes } = placeOf(this);
+        const memory = live(message);
+        if (end > dataBytes) return byDefault;
+        const stored = isSigned ? memory.getBigInt64(address + at, true) : memory.getBigUint64(address + at, true);
+        return byDefault === 0n ? stored : isSigned ? BigInt.asIntN(64, stored ^ byDefault) : stored ^ byDefault;
+      };
+    }
+    case types.F32: {
+      const byDefault = (or as number | undefined) ?? 0;
+      const mask = bits32(byDefault);
+      return function () {
+        const { message, address, dataBytes } = placeOf(this);
+        const memory = live(message);
+        if (end > dataBytes) return byDefault;
+        if (mask === 0) return memory.getFloat32(address + at, true);
+        bits.setInt32(0, memory.getInt32(address + at, true) ^ mask);
+        return bits.getFloat32(0);
+      };
+    }
+    case types.F64: {
+      const byDefault = (or as number | undefined) ?? 0;
+      const mask = bits64(byDefault);
+      return function () {
+        const { message, address, dataBytes } = placeOf(this);
+        const memory = live(message);
+        if (end > dataBytes) return byDefault;
+        if (mask === 0n) return memory.getFloat64(address + at, true);
+        bits.setBigInt64(0, memory.getBigInt64(address + at, true) ^ mask);
+        return bits.getFloat64(0);
+      };
+    }
+    case types.ENUM: {
+      const names = (of as EnumDescriptor).$.names;
+      const mask = Number(or ?? 0);
+      return function () {
+        const { message, address, dataBytes } = placeOf(this);
+        const memory = live(message);
+        const ordinal = end <= dataBytes ? memory.getUint16(address + at, true) ^ mask : mask;
+        return names[ordinal] ?? ordinal;
+      };
+    }
+  }
+  const mask = (or as number | undefined) ?? 0;
+  switch (type) {
+    case types.I8:
+      return function () {
+        const { message, address, dataBytes } = placeOf(this);
+        const memory = live(message);
+        return end <= dataBytes ? memory.getInt8(address + at) ^ mask : mask;
+      };
+    case types.U8:
+      return function () {
+        const { message, address, dataBytes } = placeOf(this);
+        const memory = live(message);
+        return end <= dataBytes ? memory.getUint8(address + at) ^ mask : mask;
+      };
+    case types.I16:
+      return function () {
+        const { message, address, dataBytes } = placeOf(this);
+        const memory = live(message);
+        return end <= dataBytes ? memory.getInt16(address + at, true) ^ mask : mask;
+      };
+    case types.U16:
+      return function () {
+        const { message, address, dataBytes } = placeOf(this);
+        const memory = live(message);
+        return end <= dataBytes ? memory.getUint16(address + at, true) ^ mask : mask;
+      };
+    case types.I32:
+      return function () {
+        const { message, address, dataBytes } = placeOf(this);
+        const memory = live(message);
+        return end <= dataBytes ? memory.getInt32(address + at, true) ^ mask : mask;
+      };
+    case types.U32:
+      return function () {
+        const { message, address, dataBytes } = placeOf(this);
+        const memory = live(message);
+        return end <= dataBytes ? (memory.getUint32(address + at, true) ^ mask) >>> 0 : mask;
+      };
+    default:
+      return function () {
+        live(placeOf(this).message);
+        return undefined;
+      };
+  }
+}
+
+function bits32(value: number): number {
+  bits.setFloat32(0, value);
+  return bits.getInt32(0);
+}
+
+function bits64(value: number): bigint {
+  bits.setFloat64(0, value);
+  return bits.getBigInt64(0);
+}
+
+type Read = (memory: DataView, at: number) => unknown;
+
+/** Reads of the types from I8 to F64, as elements of lists. */
+export const READS: readonly Read[] = [
+  (memory, at) => memory.getInt8(at),
+  (memory, at) => memory.getUint8(at),
+  (memory, at) => memory.getInt16(at, true),
+  (memory, at) => memory.getUint16(at, true),
+  (memory, at) => memory.getInt32(at, true),
+  (memory, at) => memory.getUint32(at, true),
+  (memory, at) => memory.getBigInt64(at, true),
+  (memory, at) => memory.getBigUint64(at, true),
+  (memory, at) => memory.getFloat32(at, true),
+  (memory, at) => memory.getFloat64(at, true),
+];
+
+const pen = new Writer();
+
+/** Writes a scalar, not a Bool, as the difference to its default. */
+export function writeScalar(message: OpenMessage, at: number, value: unknown, field: types.Element, or: types.Field["or"], name: string): void {
+  const memory = (pen.view = live(message));
+  const byDefault = or ?? 0;
+  switch (field.type) {
+    case types.VOID:
+      if (value != null) throw wrong(name, "undefined, since it is a Void", value);
+      return;
+    case types.I8:
+      pen.i8(at, value as number, name);
+      break;
+    case types.U8:
+      pen.u8(at, value as number, name);
+      break;
+    case types.I16:
+      pen.i16(at, value as number, name);
+      break;
+    case types.U16:
+      pen.u16(at, value as number, name);
+      break;
+    case types.I32:
+      pen.i32(at, value as number, name);
+      break;
+    case types.U32:
+      pen.u32(at, value as number, name);
+      break;
+    case types.I64:
+      pen.i64(at, value as bigint, name);
+      break;
+    case types.U64:
+      pen.u64(at, value as bigint, name);
+      break;
+    case types.F32:
+      pen.f32(at, value as number, name);
+      if (or !== undefined) pen.xor32(at, bits32(or as number));
+      return;
+    case types.F64:
+      pen.f64(at, value as number, name);
+      if (or !== undefined) memory.setBigInt64(at, memory.getBigInt64(at, true) ^ bits64(or as number), true);
+      return;
+    case types.ENUM:
+      pen.enum(at, value as string, field.of as EnumDescriptor, name);
+      break;
+  }
+  if (or === undefined) return;
+  switch (BYTES[field.type]) {
+    case 1:
+      return pen.xor8(at, byDefault as number);
+    case 2:
+      return pen.xor16(at, byDefault as number);
+    case 4:
+      return pen.xor32(at, byDefault as number);
+    default:
+      memory.setBigInt64(at, memory.getBigInt64(at, true) ^ BigInt.asIntN(64, byDefault as bigint), true);
+  }
+}
+
+/** Writes a Bool: `bit` counts from `at` on. */
+export function writeBool(message: OpenMessage, at: number, bit: number, value: unknown, byDefault: boolean, name: string): void {
+  const memory = live(message);
+  if (typeof value !== "boolean") throw wrong(name, "a boolean", value);
+  const byte = at + (bit >>> 3);
+  const mask = 1 << (bit & 7);
+  const others = memory.getUint8(byte) & ~mask;
+  memory.setUint8(byte, value === byDefault ? others : others | mask);
+}
+
+/** Zeroes a scalar. */
+export function zeroScalar(memory: DataView, address: number, { type, at }: types.Field): void {
+  if (type === types.BOOL) {
+    memory.setUint8(address + (at >>> 3), memory.getUint8(address + (at >>> 3)) & ~(1 << (at & 7)));
+    return;
+  }
+  for (let i = 0; i < (BYTES[type] as number); i++) memory.setUint8(address + at + i, 0);
+}

@@ -1,0 +1,265 @@
+import { isBytes, isDetached } from "../buffers.js";
+import { encode } from "../message.js";
+import { AnyPointer, type AnyPointerInput, encodeAny } from "../seam/any.js";
+import { type EnumDescriptor, type InterfaceDescriptor, struct, type StructDescriptor } from "../seam/descriptor.js";
+import * as types from "../seam/fields.js";
+import { refresh, wasm } from "../seam/memory.js";
+import { elementOf } from "../seam/types.js";
+import { Writer, wrong } from "../seam/writer.js";
+import { AnyPointerView, pointerOf } from "./any.js";
+import { elementPlace, elementSlot, type ListPlace, nameOf, sameType } from "./behind.js";
+import { listOf, ListView } from "./lists.js";
+import {
+  ANY_LIST,
+  BEHIND_POINTER,
+  follow,
+  foundAddress,
+  live,
+  make,
+  NO_LIMIT,
+  NOTHING,
+  type OpenMessage,
+  openTrusted,
+  type Place,
+  refused,
+} from "./place.js";
+import { writeBool, writeScalar } from "./scalars.js";
+import { placeOf, shapeOf, Struct } from "./struct.js";
+import { setData, setText } from "./text.js";
+
+/*
+ * Values into pointers of a message under construction. Views and builders are copied in wasm, with whatever a newer
+ * schema has put into them; plain values are encoded beside the message and then copied.
+ */
+
+/** Sets the pointer at `slot` to a value of the type; null and undefined make it null. */
+export function setPointer(message: OpenMessage, slot: number, element: types.Element, value: unknown, name: string): void {
+  live(message);
+  if (value === undefined || value === null) return make(message, slot, NOTHING, 0, 0, name);
+  switch (element.type) {
+    case types.TEXT:
+      return setText(message, slot, value, name);
+    case types.DATA:
+      return setData(message, slot, bytesOf(value, name), name);
+    case types.STRUCT:
+      if (Struct.is(value)) return copyStruct(message, slot, ownPlace(value, element, name), name);
+      break;
+    case types.LIST:
+      if (ListView.is(value)) {
+        const list = ownList(value, element, name);
+        return copyPointer(message, slot, list.message, list.pointer, list.nesting, name);
+      }
+      break;
+    case types.ANY:
+      return setAny(message, slot, value as AnyPointerInput, name);
+  }
+  setPlain(message, slot, element, value, name);
+}
+
+/** Sets an element of a list. */
+export function setElement(list: ListPlace, index: number, value: unknown): void {
+  const { message, address, stepBits, kind } = list;
+  const { element, name } = kind;
+  if (element.type === types.BOOL) return writeBool(message, address, index, value, false, name);
+  if (element.type <= types.ENUM) return writeScalar(message, address + index * (stepBits >>> 3), value, element, undefined, name);
+  if (element.type !== types.STRUCT) return setPointer(message, elementSlot(list, index), element, value, name);
+  const to = elementPlace(list, index);
+  if (Struct.is(value)) return fillStruct(to, ownPlace(value, element, name), name);
+  withEncoded(element, value, name, (encoded) => {
+    follow(encoded, encoded.root + 8, NO_LIMIT, 9, 0, name);
+    fillFrom(to, encoded, foundAddress(), name, (element.of as StructDescriptor).$);
+  });
+}
+
+function bytesOf(value: unknown, name: string): Uint8Array {
+  if (!isBytes(value)) throw wrong(name, "a Uint8Array", value);
+  if (value.length === 0 && isDetached(value.buffer)) throw new TypeError(`${name}: its buffer was transferred away; transfer a copy`);
+  return value;
+}
+
+// ---- copies ----
+
+function ownPlace(value: Struct, element: types.Element, name: string): Place {
+  const shape = shapeOf(value);
+  const wanted = (element.of as StructDescriptor).$;
+  if (shape.type !== wanted) throw new TypeError(`${name}: expected ${wanted.name}, got a ${shape.name}`);
+  const place = placeOf(value);
+  live(place.message);
+  return place;
+}
+
+function ownList(value: ListView, element: types.Element, name: string): ListPlace {
+  const list = listOf(value);
+  if (!sameType(list.kind.element, element.of as types.Element)) {
+    throw new TypeError(`${name}: expected ${nameOf(element)}, got a List(${nameOf(list.kind.element)})`);
+  }
+  checkCurrent(list);
+  return list;
+}
+
+/** A list is copied through its pointer, which may lead elsewhere by now. */
+export function checkCurrent(list: ListPlace): void {
+  const { message, pointer, address, kind } = list;
+  const memory = live(message);
+  if (!message.isBuilt || pointer === 0) return;
+  const isNull = (memory.getInt32(pointer, true) | memory.getInt32(pointer + 4, true)) === 0;
+  if (!isNull) follow(message, pointer, NO_LIMIT, ANY_LIST, 0, kind.name);
+  if (isNull || foundAddress() !== address) throw new TypeError(`${kind.name}: the list was replaced or disowned since it was got`);
+}
+
+export function copyStruct(message: OpenMessage, slot: number, from: Place, name: string): void {
+  copy(message, slot, from.message, from.address, from.nesting, from.dataBytes, from.pointers, name);
+}
+
+/** Copies what is behind a pointer; 0 is a null pointer. */
+export function copyPointer(message: OpenMessage, slot: number, from: OpenMessage, pointer: number, nesting: number, name: string): void {
+  if (pointer === 0) return make(message, slot, NOTHING, 0, 0, name);
+  copy(message, slot, from, pointer, nesting, BEHIND_POINTER, 0, name);
+}
+
+function copy(
+  message: OpenMessage,
+  slot: number,
+  from: OpenMessage,
+  address: number,
+  nesting: number,
+  dataBytes: number,
+  pointers: number,
+  name: string,
+): void {
+  live(message);
+  live(from);
+  if (wasm.message_copy(message.id, slot, from.id, address, nesting, dataBytes, pointers) !== 0) throw refused(name);
+  refresh();
+}
+
+function fillStruct(to: Place, from: Place, name: string): void {
+  const { message } = from;
+  live(to.message);
+  const size = (to.dataBytes >>> 3) | (to.pointers << 16);
+  const status = wasm.message_fill(
+    to.message.id,
+    to.address,
+    size,
+    message.id,
+    from.address,
+    from.nesting,
+    from.dataBytes,
+    from.pointers,
+  );
+  if (status !== 0) throw refused(name);
+  refresh();
+}
+
+function fillFrom(to: Place, message: OpenMessage, address: number, name: string, type: StructDescriptor["$"]): void {
+  const { dataWords, pointers } = type;
+  fillStruct(to, { message, address, dataBytes: dataWords * 8, pointers, nesting: NO_LIMIT }, name);
+}
+
+// ---- any pointers ----
+
+function setAny(message: OpenMessage, slot: number, value: AnyPointerInput | AnyPointerView, name: string): void {
+  if (AnyPointerView.is(value)) {
+    const { message: from, pointer, nesting } = pointerOf(value);
+    return copyPointer(message, slot, from, pointer, nesting, name);
+  }
+  if (value instanceof AnyPointer || typeof value !== "object" || value === null || !("type" in value)) {
+    return setPlain(message, slot, { type: types.ANY }, value, name);
+  }
+  setPointer(message, slot, elementOf(value.type), value.value, name);
+}
+
+// ---- plain values ----
+
+function setPlain(message: OpenMessage, slot: number, element: types.Element, value: unknown, name: string): void {
+  withEncoded(element, value, name, (encoded) => {
+    copyPointer(message, slot, encoded, encoded.root + 8, NO_LIMIT, name);
+  });
+}
+
+/** Encodes a value behind the only pointer of a struct, which starts a word behind the root pointer. */
+function withEncoded(element: types.Element, value: unknown, name: string, use: (encoded: OpenMessage) => void): void {
+  const bytes = encode(holderOf(element, name), { value });
+  const encoded = openTrusted(bytes, name);
+  try {
+    use(encoded);
+  } finally {
+    wasm.message_close(encoded.id);
+  }
+}
+
+const holders = new WeakMap<types.Element, StructDescriptor<unknown, { value: unknown }>>();
+
+function holderOf(element: types.Element, name: string): StructDescriptor<unknown, { value: unknown }> {
+  let holder = holders.get(element);
+  if (holder === undefined) {
+    holder = struct<unknown, { value: unknown }, unknown, unknown>({
+      id: 0n,
+      name,
+      dataWords: 0,
+      pointers: 1,
+      encode: (writer, address, held) => put(writer, address, held.value, element, "value"),
+      decode: () => undefined,
+    });
+    holders.set(element, holder);
+  }
+  return holder;
+}
+
+function put(writer: Writer, pointer: number, value: unknown, { type, of }: types.Element, field: string): void {
+  switch (type) {
+    case types.TEXT:
+      return writer.text(pointer, value as string, field);
+    case types.DATA:
+      return writer.data(pointer, value as Uint8Array, field);
+    case types.STRUCT: {
+      const { dataWords, pointers, encode } = (of as StructDescriptor).$;
+      return encode(writer, writer.struct(pointer, dataWords, pointers, value, field), value);
+    }
+    case types.LIST:
+      return putList(writer, pointer, value as ArrayLike<never>, of as types.Element, field);
+    case types.CAP:
+      return writer.cap(pointer, value, of as InterfaceDescriptor, field);
+    default:
+      encodeAny(writer, pointer, value as AnyPointerInput, field);
+  }
+}
+
+function putList(writer: Writer, pointer: number, values: ArrayLike<never>, element: types.Element, field: string): void {
+  switch (element.type) {
+    case types.VOID:
+      return writer.voids(pointer, values, field);
+    case types.BOOL:
+      return writer.bools(pointer, values, field);
+    case types.I8:
+      return writer.i8s(pointer, values, field);
+    case types.U8:
+      return writer.u8s(pointer, values, field);
+    case types.I16:
+      return writer.i16s(pointer, values, field);
+    case types.U16:
+      return writer.u16s(pointer, values, field);
+    case types.I32:
+      return writer.i32s(pointer, values, field);
+    case types.U32:
+      return writer.u32s(pointer, values, field);
+    case types.I64:
+      return writer.i64s(pointer, values, field);
+    case types.U64:
+      return writer.u64s(pointer, values, field);
+    case types.F32:
+      return writer.f32s(pointer, values, field);
+    case types.F64:
+      return writer.f64s(pointer, values, field);
+    case types.ENUM:
+      return writer.enums(pointer, values, element.of as EnumDescriptor, field);
+    case types.STRUCT: {
+      const { dataWords, pointers, encode } = (element.of as StructDescriptor).$;
+      let at = writer.structs(pointer, dataWords, pointers, values, field);
+      for (let i = 0, n = writer.count; i < n; i++, at += (dataWords + pointers) * 8) encode(writer, at, writer.group(values[i], field));
+      return;
+    }
+    default:
+      writer.each(pointer, values, (writer, pointer, value, field) => put(writer, pointer, value, element, field), field);
+  }
+}
