@@ -37,8 +37,47 @@ export function bytes(hex: string): Uint8Array {
   return out;
 }
 
-export { decodeAny, encodeAny } from "../seam/any.js";
-export type { AnyPointer, AnyPointerInput } from "../seam/any.js";
+export { freeze, type Frozen } from "./freeze.js";
+import type { AnyPointer } from "../seam/any.js";
+export { AnyPointer, decodeAny, encodeAny } from "../seam/any.js";
+export type { AnyPointerInput } from "../seam/any.js";
+/** What a type parameter stands for that is left open. */
+export type Any = typeof AnyPointer;
+export { generic, lazy, partial } from "../seam/generic.js";
+export {
+  Bool,
+  Capability,
+  Data,
+  elementOf,
+  Float32,
+  Float64,
+  Int16,
+  Int32,
+  Int64,
+  Int8,
+  List,
+  put,
+  take,
+  Text,
+  UInt16,
+  UInt32,
+  UInt64,
+  UInt8,
+  Void,
+} from "../seam/types.js";
+export type {
+  BuilderOf,
+  In,
+  InitializedOf,
+  InitOf,
+  ListType,
+  Out,
+  PipelineOf,
+  PointerType,
+  Settable,
+  ViewOf,
+} from "../seam/types.js";
+export type { AnyPointerBuilder, AnyPointerView, ListBuilder, ListView } from "../messages/types.js";
 export type { Reader } from "../seam/reader.js";
 export type { Writer } from "../seam/writer.js";
 export type { Awaitable, CallContext, CallOptions, CallPromise, Client } from "../types.js";

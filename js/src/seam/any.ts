@@ -1,12 +1,34 @@
-import type { StructDescriptor } from "./descriptor.js";
+import type { AnyPointerBuilder, AnyPointerView } from "../messages/types.js";
+import type { Types } from "./descriptor.js";
+import { ANY } from "./fields.js";
 import type { Reader } from "./reader.js";
+import { type PointerDescriptor, type PointerType, put } from "./types.js";
 import { type Writer, wrong } from "./writer.js";
+
+/** What an AnyPointer field takes: what one held, or a value with its type. */
+export type AnyPointerInput = AnyPointer | TypedValue;
+
+/** A value for an AnyPointer field, such as `{ type: Point, value: { x: 1 } }` or `{ type: Text, value: "…" }`. */
+export interface TypedValue {
+  readonly type: PointerType;
+  readonly value: unknown;
+}
+
+interface AnyPointerTypes extends Types<AnyPointer, AnyPointerInput, AnyPointerView, AnyPointerBuilder> {
+  readonly hole: undefined;
+}
 
 /**
  * A value whose type the schema does not say: a message of its own, to be decoded when the type is known.
- * Capabilities in it are not carried.
+ * Capabilities in it are not carried. As a value it stands for the type, for generic types.
  */
 export class AnyPointer {
+  static readonly $: PointerDescriptor<AnyPointerTypes>["$"] = {
+    kind: "pointer",
+    type: ANY,
+    put: encodeAny,
+    take: decodeAny as (reader: Reader) => AnyPointer,
+  };
   /** A framed message with one segment. */
   readonly message: Uint8Array;
 
@@ -15,22 +37,12 @@ export class AnyPointer {
   }
 }
 
-/** What an AnyPointer field takes: what one held, or a value with its type. */
-export type AnyPointerInput = AnyPointer | AnyStruct;
-
-/** A struct for an AnyPointer field. */
-export interface AnyStruct {
-  readonly type: StructDescriptor;
-  readonly value: unknown;
-}
-
 export function encodeAny(writer: Writer, pointer: number, value: AnyPointerInput, field: string): void {
   if (value instanceof AnyPointer) return writer.embed(pointer, onlySegment(value.message, field));
   if (typeof value !== "object" || value === null || !("type" in value)) {
     throw wrong(field, "an AnyPointer or an object with `type` and `value`", value);
   }
-  const { dataWords, pointers, encode } = value.type.$;
-  encode(writer, writer.struct(pointer, dataWords, pointers, value.value, field), value.value);
+  put(writer, pointer, value.value, value.type, field);
 }
 
 function onlySegment(message: Uint8Array, field: string): Uint8Array {

@@ -1,5 +1,6 @@
 import type { Field } from "./fields.js";
 import type { Reader } from "./reader.js";
+import type { PointerType } from "./types.js";
 import type { Writer } from "./writer.js";
 
 /*
@@ -11,8 +12,8 @@ import type { Writer } from "./writer.js";
  */
 
 /** Describes a struct: pass it to `encode`, `decode` and the like. */
-export interface StructDescriptor<Out = unknown, In = unknown> {
-  readonly $: StructInfo<Out, In>;
+export interface StructDescriptor<Out = unknown, In = unknown, View = unknown, Builder = unknown> {
+  readonly $: StructInfo<Out, In, View, Builder>;
 }
 
 /** Describes an interface: pass it to `bootstrap`, `serve` and the like. */
@@ -35,13 +36,15 @@ export interface StructSource<Out, In> {
   encode(writer: Writer, address: number, value: In): void;
   /** Builds a value from the struct whose data section is at `address`. */
   decode(reader: Reader, address: number): Out;
+  /** The type arguments of a generic struct. */
+  readonly applied?: readonly PointerType[];
   /** In the order of the schema's text. A thunk, since types may refer to each other in circles. */
   readonly fields?: () => readonly Field[];
   /** Where the tag of the struct's own union is, in bytes into the data section. */
   readonly tagAt?: number;
 }
 
-export interface StructInfo<Out = unknown, In = unknown> {
+export interface StructInfo<Out = unknown, In = unknown, View = unknown, Builder = unknown> {
   readonly kind: "struct";
   readonly id: bigint;
   readonly name: string;
@@ -50,6 +53,8 @@ export interface StructInfo<Out = unknown, In = unknown> {
   // Method syntax on purpose: descriptors of particular types must pass where any descriptor will do.
   encode(writer: Writer, address: number, value: In): void;
   decode(reader: Reader, address: number): Out;
+  /** The type arguments, where the struct is generic or nested in what is. */
+  readonly applied?: readonly PointerType[] | undefined;
   /** In the order of the schema's text; the same array each time. */
   readonly fields: () => readonly Field[];
   /** Where the tag of the struct's own union is, in bytes into the data section. */
@@ -58,12 +63,16 @@ export interface StructInfo<Out = unknown, In = unknown> {
   hintWords: number;
   /** The layout program's number in wasm, 0 while it is not registered. */
   program: number;
+  /** Never there at run time, here and in the following: carries the types that belong to the descriptor. */
+  readonly types?: Types<Out, In, View, Builder> & { readonly init: [] };
 }
 
 export interface InterfaceSource {
   readonly id: bigint;
   readonly name: string;
   readonly extends?: () => readonly InterfaceDescriptor[];
+  /** The type arguments of a generic interface. */
+  readonly applied?: readonly PointerType[];
   readonly methods: readonly MethodDescriptor[];
 }
 
@@ -73,9 +82,13 @@ export interface InterfaceInfo<Client = unknown, Server = unknown> {
   /** Such as `files.capnp:Files`. */
   readonly name: string;
   readonly extends: () => readonly InterfaceDescriptor[];
+  readonly applied?: readonly PointerType[] | undefined;
   readonly methods: readonly MethodDescriptor[];
-  /** Never there at run time: carries the types that belong to the interface. */
-  readonly types?: { readonly client: Client; readonly server: Server };
+  readonly types?: Types<Client, Client, Client, Client> & {
+    readonly hole: undefined;
+    readonly pipeline: Client;
+    readonly server: Server;
+  };
 }
 
 export interface MethodDescriptor {
@@ -95,17 +108,26 @@ export interface EnumInfo<Name extends string = string> {
   readonly name: string;
   readonly names: readonly Name[];
   readonly ordinals: ReadonlyMap<string, number>;
+  readonly types?: Types<Name | number, Name | number, Name | number, Name | number>;
+}
+
+/** What a type's values are in TypeScript: decoded, to be encoded, as parts of views and of builders. */
+export interface Types<Out, In, View, Builder> {
+  readonly out: Out;
+  readonly in: In;
+  readonly view: View;
+  readonly builder: Builder;
 }
 
 const nothing = (): readonly never[] => [];
 
 /** Makes a struct's descriptor; `members` are its nested types and constants. */
-export function struct<Out, In, Members extends object = object>(
+export function struct<Out, In, View, Builder, Members extends object = object>(
   source: StructSource<Out, In>,
   members?: Members,
-): StructDescriptor<Out, In> & Members {
+): StructDescriptor<Out, In, View, Builder> & Members {
   let fields: readonly Field[] | undefined;
-  const info: StructInfo<Out, In> = {
+  const info: StructInfo<Out, In, View, Builder> = {
     kind: "struct",
     id: source.id,
     name: source.name,
@@ -113,6 +135,7 @@ export function struct<Out, In, Members extends object = object>(
     pointers: source.pointers,
     encode: source.encode,
     decode: source.decode,
+    applied: source.applied,
     fields: () => (fields ??= source.fields?.() ?? []),
     tagAt: source.tagAt,
     hintWords: 0,
@@ -131,6 +154,7 @@ export function iface<Client, Server, Members extends object = object>(
     id: source.id,
     name: source.name,
     extends: source.extends ?? nothing,
+    applied: source.applied,
     methods: source.methods,
   };
   return { ...(members as Members), $: info };

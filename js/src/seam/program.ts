@@ -20,6 +20,8 @@ const LIST = 6;
 const UNION = 7;
 /** Text with a default: null is told apart from empty. */
 const OPTIONAL_TEXT = 8;
+/** The same for lists. */
+const OPTIONAL_LIST = 9;
 
 /** Operations by type; 0 for what is not behind a pointer. */
 const BEHIND_POINTERS = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, TEXT, DATA, STRUCT, LIST, CAP, ANY];
@@ -86,7 +88,8 @@ function fieldLayout(field: types.Field, numberOf: NumberOf): number[] {
   if (field.type === types.GROUP) return layoutOf(field.fields?.() ?? [], field.tagAt, numberOf);
   if (field.type === types.TEXT && field.or !== undefined) return [OPTIONAL_TEXT, field.at];
   const [operation, ...operand] = elementLayout(field, numberOf);
-  return operation === undefined ? [] : [operation, field.at, ...operand];
+  if (operation === undefined) return [];
+  return [operation === LIST && field.or !== undefined ? OPTIONAL_LIST : operation, field.at, ...operand];
 }
 
 /** Nothing for scalars. */

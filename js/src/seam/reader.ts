@@ -74,6 +74,13 @@ export class Reader {
     return start === 0 ? byDefault() : this.bytes.slice(start, start + length);
   }
 
+  /** Whether a list that has a default is absent; it must not be asked for then. */
+  absent(): boolean {
+    if (this.table[this.#entry] !== ABSENT) return false;
+    this.#entry++;
+    return true;
+  }
+
   cap<Client>(type: InterfaceDescriptor<Client>): Client | undefined {
     const index = this.next();
     return index === 0 ? undefined : (this.clientAt(index - 1, type) as Client);

@@ -77,10 +77,10 @@ export declare namespace Node {
     readonly datas: $.ListView<Uint8Array>;
     readonly kinds: $.ListView<Kind>;
   } & (
-      | { which: "nothing" }
-      | { which: "other"; readonly other: Node.View | undefined }
-      | { which: "pair"; readonly pair: Node.pair.View }
-      | { which: number }
+      | { readonly which: "nothing" }
+      | { readonly which: "other"; readonly other: Node.View | undefined }
+      | { readonly which: "pair"; readonly pair: Node.pair.View }
+      | { readonly which: number }
     );
   interface Builder {
     readonly which: "nothing" | "other" | "pair" | number;

@@ -11,12 +11,20 @@ export declare namespace Thing {
     id?: number | undefined;
     kind?: Thing.Kind | undefined;
   }
+  interface View {
+    readonly id: number;
+    readonly kind: Thing.Kind;
+  }
+  interface Builder {
+    id: number;
+    kind: Thing.Kind;
+  }
   type Kind = "plain" | "fancy" | number;
 }
 
 const Thing$Kind: $.EnumDescriptor<"plain" | "fancy"> = /* @__PURE__ */ $.enumeration(0xe3be32e372648155n, "other.capnp:Thing.Kind", ["plain", "fancy"]);
 
-export const Thing: $.StructDescriptor<Thing, Thing.Input> & { readonly Kind: typeof Thing$Kind } = /* @__PURE__ */ $.struct({
+export const Thing: $.StructDescriptor<Thing, Thing.Input, Thing.View, Thing.Builder> & { readonly Kind: typeof Thing$Kind } = /* @__PURE__ */ $.struct({
   id: 0xfaaffb9e4099d779n,
   name: "other.capnp:Thing",
   dataWords: 1,

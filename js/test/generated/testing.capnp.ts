@@ -58,6 +58,14 @@ export declare namespace LineSink {
       text?: string | undefined;
       number?: number | undefined;
     }
+    interface View {
+      readonly text: string;
+      readonly number: number;
+    }
+    interface Builder {
+      text: string;
+      number: number;
+    }
   }
   interface put$Params {
     line: LineSink.Line | undefined;
@@ -160,6 +168,14 @@ export declare namespace Tester {
     interface Input {
       sink?: ByteSink | undefined;
       name?: string | undefined;
+    }
+    interface View {
+      readonly sink: ByteSink | undefined;
+      readonly name: string;
+    }
+    interface Builder {
+      sink: ByteSink | undefined;
+      name: string;
     }
     interface Pipeline {
       readonly sink: ByteSink;
@@ -364,7 +380,7 @@ export const ByteSink: $.InterfaceDescriptor<ByteSink, ByteSink.Server> = /* @__
   ],
 });
 
-const LineSink$Line: $.StructDescriptor<LineSink.Line, LineSink.Line.Input> = /* @__PURE__ */ $.struct({
+const LineSink$Line: $.StructDescriptor<LineSink.Line, LineSink.Line.Input, LineSink.Line.View, LineSink.Line.Builder> = /* @__PURE__ */ $.struct({
   id: 0xc39a3b17a7057eafn,
   name: "testing.capnp:LineSink.Line",
   dataWords: 1,
@@ -475,7 +491,7 @@ export const Twofold: $.InterfaceDescriptor<Twofold, Twofold.Server> = /* @__PUR
   ],
 });
 
-const Tester$Inner: $.StructDescriptor<Tester.Inner, Tester.Inner.Input> = /* @__PURE__ */ $.struct({
+const Tester$Inner: $.StructDescriptor<Tester.Inner, Tester.Inner.Input, Tester.Inner.View, Tester.Inner.Builder> = /* @__PURE__ */ $.struct({
   id: 0xd95b93920e2a888bn,
   name: "testing.capnp:Tester.Inner",
   dataWords: 0,

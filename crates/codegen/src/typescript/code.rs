@@ -2,12 +2,17 @@
 
 use std::fmt::Write as _;
 
-use capstan_schema::node::{Field, Node, NodeKind, StructNode};
+use capstan_schema::node::{Field, FieldKind, Node, NodeKind, StructNode, Value};
 
 use super::Error;
+use super::descriptors::source;
 use super::doc::indented;
-use super::fields::{at, decode_field, encode_field, function, is_void, list_name, needs_place};
-use super::names::{Names, field_name, in_code_order};
+use super::fields::{
+    at, decode_field, encode_field, function, has_pointer_default, is_void, list_name,
+};
+use super::literals::literal;
+use super::names::{Names, Site, field_name, in_code_order};
+use super::types::{Direction, value_type};
 
 /// The functions of a node and of everything inside it.
 pub(super) fn define(
@@ -16,24 +21,106 @@ pub(super) fn define(
     ts: bool,
     out: &mut String,
 ) -> Result<(), Error> {
-    if let NodeKind::Struct(structure) = &node.kind {
-        out.push_str(&encoder(names, node, structure, ts)?);
-        out.push_str(&decoder(names, node, structure, ts)?);
+    let is_generic = !names.parameters(node.id).is_empty();
+    match &node.kind {
+        NodeKind::Struct(structure) if is_generic => {
+            // What was collected so far belongs to the module.
+            let outside = names.swap_applied(Vec::new());
+            let functions = functions(names, node, structure, ts)?;
+            let applied = names.swap_applied(outside);
+            out.push_str(&maker(names, node, &applied, &functions, ts)?);
+        }
+        NodeKind::Struct(structure) => out.push_str(&functions(names, node, structure, ts)?),
+        NodeKind::Interface { .. } if is_generic => {
+            out.push_str(&maker(names, node, &[], "", ts)?);
+        }
+        _ => {}
     }
     for nested in &node.nested_nodes {
         define(names, names.node(nested.id)?, ts, out)?;
     }
-    for made in names.implicit_members(node)? {
-        define(names, made, ts, out)?;
+    if let NodeKind::Interface { .. } = node.kind {
+        for made in names.implicit_members(node)? {
+            define(names, made, ts, out)?;
+        }
     }
     Ok(())
 }
+
+/// The functions of a struct and of its groups.
+fn functions(
+    names: &Names<'_>,
+    node: &Node,
+    structure: &StructNode,
+    ts: bool,
+) -> Result<String, Error> {
+    let mut out = encoder(names, node, structure, ts)?;
+    out.push_str(&decoder(names, node, structure, ts)?);
+    for field in in_code_order(structure) {
+        match &field.kind {
+            FieldKind::Group { id } => {
+                let group = names.node(*id)?;
+                out.push_str(&functions(names, group, names.structure(*id)?, ts)?);
+            }
+            FieldKind::Slot { .. } => out.push_str(&fallback(names, node, field, ts)?),
+        }
+    }
+    Ok(out)
+}
+
+/// The function that makes a generic type's descriptor of type arguments. Everything that depends
+/// on those is inside it.
+fn maker(
+    names: &Names<'_>,
+    node: &Node,
+    applied: &[String],
+    functions: &str,
+    ts: bool,
+) -> Result<String, Error> {
+    let site = Site::beside(node.id);
+    let parameters = names.parameters(node.id).iter();
+    let arguments: Vec<String> = parameters
+        .map(|parameter| {
+            let name = &parameter.name;
+            if ts {
+                format!("{name}: {name}")
+            } else {
+                name.clone()
+            }
+        })
+        .collect();
+    let (declared, result) = if ts {
+        let own = names.own_arguments(node.id);
+        let names_only = names.declared_parameters(node.id).replace(DEFAULT, "");
+        (
+            names_only,
+            format!(": {}", names.ty_of(node.id, &own, site, "Type")?),
+        )
+    } else {
+        (String::new(), String::new())
+    };
+    let mut body = Names::applied_lines(applied);
+    if !body.is_empty() {
+        body.push('\n');
+    }
+    body.push_str(functions);
+    let source = source(names, node)?;
+    let _ = writeln!(body, "return {source};");
+    let arguments = arguments.join(", ");
+    Ok(format!(
+        "function make${}{declared}({arguments}){result} {{\n{}}}\n\n",
+        names.flat(node.id)?,
+        indented(&body)
+    ))
+}
+
+const DEFAULT: &str = " = $.Any";
 
 /// The functions for lists of structs that the code made so far calls.
 pub(super) fn define_lists(names: &Names<'_>, ts: bool, out: &mut String) -> Result<(), Error> {
     for id in names.listed() {
         let structure = names.structure(id)?;
-        let (list, ty) = (list_name(names, id)?, names.ty(id, None)?);
+        let (list, ty) = (list_name(names, id)?, names.ty(id, &[], Site::TOP)?);
         let (encode, decode) = (
             function(names, "encode", id)?,
             function(names, "decode", id)?,
@@ -82,25 +169,23 @@ fn encoder(
     ts: bool,
 ) -> Result<String, Error> {
     let flat = names.flat(node.id)?;
+    let site = Site::beside(node.id);
     let fields = in_code_order(structure);
     let mut body = String::new();
     for field in fields.iter().filter(|field| field.discriminant.is_none()) {
-        body.push_str(&encode_field(names, structure, field)?);
+        body.push_str(&encode_field(names, structure, field, site)?);
     }
     if structure.discriminant_count > 0 {
-        body.push_str(&union_encoder(names, structure, &fields)?);
+        body.push_str(&union_encoder(names, structure, &fields, site)?);
     }
     if body.contains("(x = ") {
         body.insert_str(0, "let x;\n");
     }
     let parameters = if ts {
-        let ty = names.ty(node.id, None)?;
+        let input = names.ty_of(node.id, &names.own_arguments(node.id), site, "Input")?;
         // A struct without fields leaves its parameters unused, which `noUnusedParameters` minds.
         let [w, p, o] = parameter_names(&body, ["w", "p", "o"]);
-        format!(
-            "{w}: $.Writer, {p}: number, {o}: {ty}.{}",
-            names.extra(node.id, "Input")?
-        )
+        format!("{w}: $.Writer, {p}: number, {o}: {input}")
     } else {
         "w, p, o".to_owned()
     };
@@ -115,6 +200,7 @@ fn union_encoder(
     names: &Names<'_>,
     structure: &StructNode,
     fields: &[&Field],
+    site: Site,
 ) -> Result<String, Error> {
     let tag_at = at(structure.discriminant_offset * 2);
     let valued: Vec<String> = fields
@@ -136,7 +222,7 @@ fn union_encoder(
         if tag != 0 {
             let _ = writeln!(out, "    w.view.setUint16({tag_at}, {tag}, true);");
         }
-        let write = encode_field(names, structure, field)?;
+        let write = encode_field(names, structure, field, site)?;
         if !write.is_empty() {
             let _ = write!(out, "    {write}");
         }
@@ -162,12 +248,9 @@ fn decoder(
         .partition(|field| field.discriminant.is_some());
     let mut properties = String::new();
     for field in &common {
-        properties.push_str(&property(names, structure, field)?);
+        properties.push_str(&property(names, node, structure, field)?);
     }
     let mut body = String::new();
-    if fields.iter().any(|field| needs_place(field)) {
-        body.push_str(if ts { "let q: number;\n" } else { "let q;\n" });
-    }
     if structure.discriminant_count == 0 {
         if properties.is_empty() {
             body.push_str("return {};\n");
@@ -175,13 +258,29 @@ fn decoder(
             let _ = write!(body, "return {{\n{}}};\n", indented(&properties));
         }
     } else {
-        body.push_str(&union_decoder(names, structure, &members, &properties)?);
+        body.push_str(&union_decoder(
+            names,
+            node,
+            structure,
+            &members,
+            &properties,
+        )?);
+    }
+    if body.contains("(q = ") {
+        body.insert_str(0, if ts { "let q: number;\n" } else { "let q;\n" });
     }
     let (parameters, result) = if ts {
         let [r, p] = parameter_names(&body, ["r", "p"]);
         (
             format!("{r}: $.Reader, {p}: number"),
-            format!(": {}", names.ty(node.id, None)?),
+            format!(
+                ": {}",
+                names.ty(
+                    node.id,
+                    &names.own_arguments(node.id),
+                    Site::beside(node.id)
+                )?
+            ),
         )
     } else {
         ("r, p".to_owned(), String::new())
@@ -194,6 +293,7 @@ fn decoder(
 
 fn union_decoder(
     names: &Names<'_>,
+    node: &Node,
     structure: &StructNode,
     members: &[&Field],
     common: &str,
@@ -214,7 +314,7 @@ fn union_decoder(
             continue;
         };
         let name = field_name(&field.name, structure);
-        let value = property(names, structure, field)?;
+        let value = property(names, node, structure, field)?;
         let value = value.trim_end().trim_end_matches(',');
         let value = if value.is_empty() {
             String::new()
@@ -231,8 +331,18 @@ fn union_decoder(
 }
 
 /// `name: value,`; nothing for Void.
-fn property(names: &Names<'_>, structure: &StructNode, field: &Field) -> Result<String, Error> {
-    let value = decode_field(names, field)?;
+fn property(
+    names: &Names<'_>,
+    node: &Node,
+    structure: &StructNode,
+    field: &Field,
+) -> Result<String, Error> {
+    let fallback = if names.stands_for_absent(field)? {
+        Some(format!("{}()", fallback_name(names, node, field)?))
+    } else {
+        None
+    };
+    let value = decode_field(names, field, fallback.as_deref(), Site::beside(node.id))?;
     if value == "void 0" {
         return Ok(String::new());
     }
@@ -240,6 +350,36 @@ fn property(names: &Names<'_>, structure: &StructNode, field: &Field) -> Result<
         "{}: {value},\n",
         field_name(&field.name, structure)
     ))
+}
+
+/// The function that makes what stands for an absent struct, list or AnyPointer; nothing for most fields.
+fn fallback(names: &Names<'_>, node: &Node, field: &Field, ts: bool) -> Result<String, Error> {
+    let FieldKind::Slot { ty, default, .. } = &field.kind else {
+        return Ok(String::new());
+    };
+    let (Value::List(words) | Value::Struct(words) | Value::AnyPointer(words)) = default else {
+        return Ok(String::new());
+    };
+    if !has_pointer_default(field) {
+        return Ok(String::new());
+    }
+    let Some(value) = literal(names, ty, words, false)? else {
+        return Ok(String::new());
+    };
+    let result = if ts {
+        let ty = value_type(names, Site::beside(node.id), ty, Direction::Out)?;
+        format!(": {ty}")
+    } else {
+        String::new()
+    };
+    let name = fallback_name(names, node, field)?;
+    Ok(format!(
+        "function {name}(){result} {{\n  return {value};\n}}\n\n"
+    ))
+}
+
+fn fallback_name(names: &Names<'_>, node: &Node, field: &Field) -> Result<String, Error> {
+    Ok(format!("default${}${}", names.flat(node.id)?, field.name))
 }
 
 /// `name` where `body` uses it, `_name` where it does not.

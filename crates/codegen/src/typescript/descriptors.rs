@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
-use capstan_schema::node::{Enumerant, Method, Node, NodeKind, StructNode, Superclass};
+use capstan_schema::node::{Brand, Enumerant, Method, Node, NodeKind, StructNode, Superclass};
 
 use super::Error;
 use super::doc::indented;
-use super::names::{Names, member};
+use super::generics::Parameter;
+use super::names::{Names, Site, member};
 use super::table;
 use super::values::constant;
 
@@ -65,69 +66,183 @@ fn each(
 
 /// Type and value; nothing for what has neither.
 fn descriptor(names: &Names<'_>, node: &Node) -> Result<Option<(String, String)>, Error> {
-    let name = names.ty(node.id, None);
-    let (ty, call) = match &node.kind {
-        NodeKind::Struct(structure) => {
-            let name = name?;
-            let ty = format!(
-                "$.StructDescriptor<{name}, {name}.{}>",
-                names.extra(node.id, "Input")?
-            );
-            (
-                ty,
-                format!("$.struct({}", struct_source(names, node, structure)?),
-            )
+    Ok(match &node.kind {
+        NodeKind::Struct(_) | NodeKind::Interface { .. } => {
+            if names.parameters(node.id).is_empty() {
+                let ty = descriptor_type(names, node, Site::TOP)?;
+                Some((ty, format!("/* @__PURE__ */ {}", source(names, node)?)))
+            } else {
+                Some(generic(names, node)?)
+            }
         }
+        NodeKind::Enum { enumerants } => Some(enumeration(node, enumerants)),
+        NodeKind::Const { ty, value } => Some(constant(names, ty, value)?),
+        NodeKind::Annotation { .. } | NodeKind::File => None,
+    })
+}
+
+/// The type of a descriptor; of a generic one as seen with its own type parameters.
+pub(super) fn descriptor_type(names: &Names<'_>, node: &Node, site: Site) -> Result<String, Error> {
+    let arguments = names.own_arguments(node.id);
+    let mut types = vec![names.ty(node.id, &arguments, site)?];
+    let kind = if let NodeKind::Interface { .. } = node.kind {
+        types.push(names.ty_of(node.id, &arguments, site, "Server")?);
+        "Interface"
+    } else {
+        types.push(names.ty_of(node.id, &arguments, site, "Input")?);
+        if has_views(node) {
+            types.push(names.ty_of(node.id, &arguments, site, "View")?);
+            types.push(names.ty_of(node.id, &arguments, site, "Builder")?);
+        }
+        "Struct"
+    };
+    let mut out = format!("$.{kind}Descriptor<{}>", types.join(", "));
+    let members = members(names, node, !arguments.is_empty(), site)?;
+    if !members.is_empty() {
+        let types: Vec<String> = members
+            .iter()
+            .map(|member| format!("readonly {}: {}", member.name, member.ty))
+            .collect();
+        let _ = write!(out, " & {{ {} }}", types.join("; "));
+    }
+    Ok(out)
+}
+
+/// A call that makes the descriptor of a struct or interface, where its type parameters are known.
+pub(super) fn source(names: &Names<'_>, node: &Node) -> Result<String, Error> {
+    let site = Site::beside(node.id);
+    let (function, source) = match &node.kind {
+        NodeKind::Struct(structure) => ("struct", struct_source(names, node, structure)?),
         NodeKind::Interface {
             methods,
             superclasses,
-        } => {
-            let name = name?;
-            let ty = format!(
-                "$.InterfaceDescriptor<{name}, {name}.{}>",
-                names.extra(node.id, "Server")?
-            );
-            (
-                ty,
-                format!(
-                    "$.iface({}",
-                    interface_source(names, node, methods, superclasses)?
-                ),
-            )
-        }
-        NodeKind::Enum { enumerants } => {
-            let (ty, value) = enumeration(node, enumerants);
-            return Ok(Some((ty, value)));
-        }
-        NodeKind::Const { ty, value } => return constant(names, ty, value),
-        NodeKind::Annotation { .. } | NodeKind::File => return Ok(None),
+        } => (
+            "iface",
+            interface_source(names, node, methods, superclasses)?,
+        ),
+        _ => return Err(Error::new(format!("{} is no type", node.display_name))),
     };
-    let mut members = String::new();
-    let mut member_types = Vec::new();
-    for nested in &node.nested_nodes {
-        let inner = names.node(nested.id)?;
-        if descriptor(names, inner)?.is_some() {
-            let constant = names.flat(nested.id)?;
-            let _ = write!(
-                members,
-                "{}{}: {constant}",
-                if members.is_empty() { "" } else { ", " },
-                nested.name
-            );
-            member_types.push(format!("readonly {}: typeof {constant}", nested.name));
-        }
+    let is_generic = !names.parameters(node.id).is_empty();
+    let members = member_values(&members(names, node, is_generic, site)?);
+    Ok(format!("$.{function}({source}{members})"))
+}
+
+/// The function that gives the descriptors of a generic type.
+fn generic(names: &Names<'_>, node: &Node) -> Result<(String, String), Error> {
+    let nested = members(names, node, false, Site::TOP)?;
+    let ty = names.ty_of(node.id, &[], Site::TOP, "Generic")?;
+    let value = format!(
+        "/* @__PURE__ */ $.generic(make${}{})",
+        names.flat(node.id)?,
+        member_values(&nested)
+    );
+    Ok((ty, value))
+}
+
+/// The type of the function that gives the descriptors of a generic type.
+pub(super) fn generic_type(names: &Names<'_>, node: &Node) -> Result<String, Error> {
+    let site = Site::inside(node.id);
+    let unbound = names.ty_of(node.id, &[], site, "Type")?;
+    let call = call_signature(names, node, names.parameters(node.id), site)?;
+    let mut out = format!("{{ {call} readonly $: {unbound}[\"$\"]");
+    for member in members(names, node, false, site)? {
+        let _ = write!(out, "; readonly {}: {}", member.name, member.ty);
     }
-    let ty = if member_types.is_empty() {
-        ty
-    } else {
-        format!("{ty} & {{ {} }}", member_types.join("; "))
-    };
-    let members = if members.is_empty() {
+    out.push_str(" }");
+    Ok(out)
+}
+
+/// `<T …>(T?: T): Box.Type<T>;`
+fn call_signature(
+    names: &Names<'_>,
+    node: &Node,
+    parameters: &[Parameter],
+    site: Site,
+) -> Result<String, Error> {
+    let declared: Vec<String> = parameters.iter().map(Parameter::declared).collect();
+    let passed: Vec<String> = parameters
+        .iter()
+        .map(|Parameter { name, .. }| format!("{name}?: {name}"))
+        .collect();
+    // Inside the signature, the node's own parameters are known whatever the site is.
+    let site = site.knowing(node.id);
+    let result = names.ty_of(node.id, &names.own_arguments(node.id), site, "Type")?;
+    Ok(format!(
+        "<{}>({}): {result};",
+        declared.join(", "),
+        passed.join(", ")
+    ))
+}
+
+/// Something nested in a type, as a member of that type's descriptor.
+struct Member {
+    name: String,
+    ty: String,
+    value: String,
+}
+
+fn member_values(members: &[Member]) -> String {
+    let values: Vec<String> = members
+        .iter()
+        .map(|Member { name, value, .. }| format!("{name}: {value}"))
+        .collect();
+    if values.is_empty() {
         String::new()
     } else {
-        format!(", {{ {members} }}")
-    };
-    Ok(Some((ty, format!("/* @__PURE__ */ {call}{members})"))))
+        format!(", {{ {} }}", values.join(", "))
+    }
+}
+
+/// `is_applied` asks for those of a generic type whose arguments are known: what is nested in it
+/// has got them too.
+fn members(
+    names: &Names<'_>,
+    node: &Node,
+    is_applied: bool,
+    site: Site,
+) -> Result<Vec<Member>, Error> {
+    let mut found = Vec::new();
+    for nested in &node.nested_nodes {
+        let inner = names.node(nested.id)?;
+        if matches!(inner.kind, NodeKind::Annotation { .. } | NodeKind::File) {
+            continue;
+        }
+        let constant = names.flat(nested.id)?;
+        let outer = names.own_arguments(node.id);
+        let all = names.parameters(nested.id);
+        let (ty, value) = if !is_applied || all.is_empty() {
+            (format!("typeof {constant}"), constant)
+        } else if all.len() == outer.len() {
+            (
+                names.ty_of(nested.id, &outer, site, "Type")?,
+                names.applied(nested.id, &outer, site)?,
+            )
+        } else {
+            let own = all.get(outer.len()..).unwrap_or_default();
+            let signature = call_signature(names, inner, own, site)?;
+            let given: Vec<&str> = all
+                .iter()
+                .take(outer.len())
+                .map(|parameter| parameter.name.as_str())
+                .collect();
+            (
+                format!("{{ {signature} }}"),
+                format!("$.partial({constant}, {})", given.join(", ")),
+            )
+        };
+        found.push(Member {
+            name: nested.name.clone(),
+            ty,
+            value,
+        });
+    }
+    Ok(found)
+}
+
+/// Whether the struct can be read and built in place: those that are made for methods are not
+/// anything that one has by itself.
+pub(super) fn has_views(node: &Node) -> bool {
+    node.scope_id != 0
 }
 
 fn enumeration(node: &Node, enumerants: &[Enumerant]) -> (String, String) {
@@ -155,8 +270,23 @@ fn struct_source(names: &Names<'_>, node: &Node, structure: &StructNode) -> Resu
         "id: {:#018x}n,\nname: {:?},\ndataWords: {},\npointers: {},\nencode: encode${flat},\ndecode: decode${flat},\n",
         node.id, node.display_name, structure.data_words, structure.pointers
     );
-    body.push_str(&table::entries(names, structure)?);
+    body.push_str(&applied_to(names, node));
+    body.push_str(&table::entries(names, structure, Site::beside(node.id))?);
     Ok(format!("{{\n{}}}", indented(&body)))
+}
+
+/// What a generic type is applied to, where its arguments are known.
+fn applied_to(names: &Names<'_>, node: &Node) -> String {
+    let arguments: Vec<&str> = names
+        .parameters(node.id)
+        .iter()
+        .map(|parameter| parameter.name.as_str())
+        .collect();
+    if arguments.is_empty() {
+        String::new()
+    } else {
+        format!("applied: [{}],\n", arguments.join(", "))
+    }
 }
 
 fn interface_source(
@@ -165,20 +295,25 @@ fn interface_source(
     methods: &[Method],
     superclasses: &[Superclass],
 ) -> Result<String, Error> {
+    let site = Site::beside(node.id);
     let mut body = format!("id: {:#018x}n,\nname: {:?},\n", node.id, node.display_name);
     if !superclasses.is_empty() {
         let bases: Result<Vec<String>, Error> = superclasses
             .iter()
-            .map(|base| names.value(base.id))
+            .map(|base| names.applied(base.id, &names.arguments(base.id, &base.brand), site))
             .collect();
         let _ = writeln!(body, "extends: () => [{}],", bases?.join(", "));
     }
+    body.push_str(&applied_to(names, node));
     body.push_str("methods: [");
     for (ordinal, method) in methods.iter().enumerate() {
         let results = if method.is_streaming() {
             "undefined".to_owned()
         } else {
-            format!("() => {}", descriptor_value(names, method.result_struct)?)
+            format!(
+                "() => {}",
+                struct_value(names, method.result_struct, &method.result_brand, site)?
+            )
         };
         let _ = write!(
             body,
@@ -186,14 +321,14 @@ fn interface_source(
             member(&method.name),
             method.name,
             method.is_streaming(),
-            descriptor_value(names, method.param_struct)?,
+            struct_value(names, method.param_struct, &method.param_brand, site)?,
         );
     }
     body.push_str(if methods.is_empty() { "],\n" } else { "\n],\n" });
     Ok(format!("{{\n{}}}", indented(&body)))
 }
 
-fn descriptor_value(names: &Names<'_>, id: u64) -> Result<String, Error> {
+fn struct_value(names: &Names<'_>, id: u64, brand: &Brand, site: Site) -> Result<String, Error> {
     names.structure(id)?;
-    names.value(id)
+    names.applied(id, &names.arguments(id, brand), site)
 }

@@ -1,10 +1,10 @@
 //! How one field is written and read.
 
-use capstan_schema::node::{Field, FieldKind, StructNode, Type, Value};
+use capstan_schema::node::{AnyPointer, Field, FieldKind, StructNode, Type, Value};
 
 use super::Error;
-use super::names::{Names, field_name};
-use super::values::{check_pointer_default, data, default_bits, string};
+use super::names::{Names, Site, field_name};
+use super::values::{data, default_bits, string};
 
 /// A scalar's place and how the runtime calls its type.
 struct Scalar {
@@ -56,6 +56,7 @@ pub(super) fn encode_field(
     names: &Names<'_>,
     structure: &StructNode,
     field: &Field,
+    site: Site,
 ) -> Result<String, Error> {
     let name = field_name(&field.name, structure);
     let (offset, ty, default) = match &field.kind {
@@ -96,14 +97,14 @@ pub(super) fn encode_field(
     } else if let Type::Void = ty {
         return Ok(String::new());
     } else {
-        check_pointer_default(field, default, &name)?;
         format!(
             "{};",
             encode_element(
                 names,
                 ty,
                 &pointer_at(structure, offset),
-                &format!("{name:?}")
+                &format!("{name:?}"),
+                site
             )?
         )
     };
@@ -124,11 +125,23 @@ fn xor(bytes: u32, place: &str, bits: u64) -> String {
 }
 
 /// An expression that writes `x` through the pointer at `place`; `field` is an expression too.
-fn encode_element(names: &Names<'_>, ty: &Type, place: &str, field: &str) -> Result<String, Error> {
+fn encode_element(
+    names: &Names<'_>,
+    ty: &Type,
+    place: &str,
+    field: &str,
+    site: Site,
+) -> Result<String, Error> {
+    if let Some(descriptor) = at_run_time(names, ty, site)? {
+        return Ok(format!("$.put(w, {place}, x, {descriptor}, {field})"));
+    }
     Ok(match ty {
         Type::Text => format!("w.text({place}, x, {field})"),
         Type::Data => format!("w.data({place}, x, {field})"),
         Type::Interface { id, .. } => format!("w.cap({place}, x, {}, {field})", names.value(*id)?),
+        Type::AnyPointer(AnyPointer::Capability) => {
+            format!("w.cap({place}, x, $.Capability, {field})")
+        }
         Type::AnyPointer(_) => format!("$.encodeAny(w, {place}, x, {field})"),
         Type::Struct { id, .. } => {
             let found = names.structure(*id)?;
@@ -158,7 +171,7 @@ fn encode_element(names: &Names<'_>, ty: &Type, place: &str, field: &str) -> Res
             inner @ Type::List(_) => {
                 format!(
                     "w.each({place}, x, (w, p, x, f) => {}, {field})",
-                    encode_element(names, inner, "p", "f")?
+                    encode_element(names, inner, "p", "f", site)?
                 )
             }
             number => match scalar(number) {
@@ -171,7 +184,14 @@ fn encode_element(names: &Names<'_>, ty: &Type, place: &str, field: &str) -> Res
 }
 
 /// An expression for a field's value; `undefined` for Void.
-pub(super) fn decode_field(names: &Names<'_>, field: &Field) -> Result<String, Error> {
+///
+/// `fallback` calls what makes a struct, list or AnyPointer that stands for an absent one.
+pub(super) fn decode_field(
+    names: &Names<'_>,
+    field: &Field,
+    fallback: Option<&str>,
+    site: Site,
+) -> Result<String, Error> {
     let (offset, ty, default) = match &field.kind {
         FieldKind::Slot {
             offset,
@@ -218,7 +238,16 @@ pub(super) fn decode_field(names: &Names<'_>, field: &Field) -> Result<String, E
             _ => format!("{read} ^ {bits}"),
         });
     }
-    check_pointer_default(field, default, &field.name)?;
+    if let Some(fallback) = fallback {
+        let value = decode_element(names, ty, site)?;
+        return Ok(match ty {
+            Type::List(_) => format!("r.absent() ? {fallback} : {value}"),
+            Type::Struct { .. } if !names.is_open(ty, site) => {
+                value.replacen("void 0", fallback, 1)
+            }
+            _ => format!("{value} ?? {fallback}"),
+        });
+    }
     match (ty, default) {
         (Type::Text, Value::Text(text)) if !text.is_empty() => {
             Ok(format!("r.textOr({})", string(text)))
@@ -226,16 +255,20 @@ pub(super) fn decode_field(names: &Names<'_>, field: &Field) -> Result<String, E
         (Type::Data, Value::Data(bytes)) if !bytes.is_empty() => {
             Ok(format!("r.dataOr(() => {})", data(bytes)))
         }
-        _ => decode_element(names, ty),
+        _ => decode_element(names, ty, site),
     }
 }
 
 /// An expression for what is behind the next pointer.
-fn decode_element(names: &Names<'_>, ty: &Type) -> Result<String, Error> {
+fn decode_element(names: &Names<'_>, ty: &Type, site: Site) -> Result<String, Error> {
+    if let Some(descriptor) = at_run_time(names, ty, site)? {
+        return Ok(format!("$.take(r, {descriptor})"));
+    }
     Ok(match ty {
         Type::Text => "r.text()".to_owned(),
         Type::Data => "r.data()".to_owned(),
         Type::Interface { id, .. } => format!("r.cap({})", names.value(*id)?),
+        Type::AnyPointer(AnyPointer::Capability) => "r.cap($.Capability)".to_owned(),
         Type::AnyPointer(_) => "$.decodeAny(r)".to_owned(),
         Type::Struct { id, .. } => {
             format!(
@@ -255,7 +288,9 @@ fn decode_element(names: &Names<'_>, ty: &Type) -> Result<String, Error> {
                 format!("decodeList${}(r)", list_name(names, *id)?)
             }
             Type::AnyPointer(_) => "r.each($.decodeAny)".to_owned(),
-            inner @ Type::List(_) => format!("r.each((r) => {})", decode_element(names, inner)?),
+            inner @ Type::List(_) => {
+                format!("r.each((r) => {})", decode_element(names, inner, site)?)
+            }
             number => match scalar(number) {
                 Some(scalar) => format!("r.{}s()", scalar.method),
                 None => "void 0".to_owned(),
@@ -265,14 +300,26 @@ fn decode_element(names: &Names<'_>, ty: &Type) -> Result<String, Error> {
     })
 }
 
-/// Whether decoding a field needs the variable `q`.
-pub(super) fn needs_place(field: &Field) -> bool {
+/// The descriptor of a type that has type arguments or is a parameter: such values are written and
+/// read by what the descriptor says at run time.
+fn at_run_time(names: &Names<'_>, ty: &Type, site: Site) -> Result<Option<String>, Error> {
+    if !names.is_open(ty, site) {
+        return Ok(None);
+    }
+    Ok(Some(match names.parameter_at(ty, site) {
+        Some(parameter) => parameter,
+        None => names.once(names.descriptor(ty, site)?),
+    }))
+}
+
+/// Whether a struct, list or AnyPointer stands for an absent one.
+pub(super) fn has_pointer_default(field: &Field) -> bool {
     matches!(
         &field.kind,
         FieldKind::Slot {
-            ty: Type::Struct { .. },
+            default: Value::List(words) | Value::Struct(words) | Value::AnyPointer(words),
             ..
-        }
+        } if !words.is_empty()
     )
 }
 

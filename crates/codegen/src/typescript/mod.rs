@@ -9,10 +9,13 @@
 //! descriptor that functions of the package take, `Files.Entry` is a type inside a namespace that
 //! holds nothing but types, and a member of the descriptor. Everything is erasable syntax.
 
+mod builders;
 mod code;
 mod descriptors;
 mod doc;
 mod fields;
+mod generics;
+mod literals;
 mod names;
 mod table;
 #[cfg(test)]
@@ -59,7 +62,7 @@ pub struct Generated {
     pub dts: String,
 }
 
-/// Why no code was generated: the schema is inconsistent, or uses what this generator lacks.
+/// Why no code was generated: the schema is inconsistent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     /// What is wrong and where.
@@ -86,7 +89,7 @@ impl std::error::Error for Error {}
 ///
 /// # Errors
 ///
-/// When the schema has type parameters or struct and list defaults, which are not supported yet.
+/// When the schema is not one that a compiler could have made.
 pub fn generate(
     schema: &CompiledSchema,
     file_id: u64,
@@ -152,5 +155,10 @@ fn code_of(names: &Names<'_>, file: &Node, ts: bool) -> Result<String, Error> {
         code::define(names, names.node(nested.id)?, ts, &mut out)?;
     }
     code::define_lists(names, ts, &mut out)?;
+    let applied = Names::applied_lines(&names.swap_applied(Vec::new()));
+    if !applied.is_empty() {
+        out.push_str(&applied);
+        out.push('\n');
+    }
     Ok(out)
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use capstan_schema::node::{CompiledSchema, FieldKind, Node, NodeKind, StructNode, Type};
 
+use super::generics::{Parameter, with_capabilities, with_own_parameters};
 use super::{Error, Options};
 use crate::names::file_stem_identifier;
 
@@ -81,11 +82,66 @@ const PREDEFINED: &[&str] = &[
     "any", "bigint", "boolean", "never", "number", "object", "string", "symbol", "unknown",
 ];
 
+/// Types that come with a node, in its namespace.
+const EXTRAS: &[&str] = &[
+    "Builder", "Generic", "Input", "Pipeline", "Server", "Type", "View",
+];
+
 /// A node's file and its names from the outermost in.
 #[derive(Debug)]
 struct Place {
     file: u64,
     path: Vec<String>,
+    /// Empty for what is no type of its own in TypeScript: enums, constants, annotations.
+    parameters: Vec<Parameter>,
+}
+
+/// From where something is referred to: which names mean what depends on that.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Site {
+    node: Option<u64>,
+    /// The node whose type parameters are known.
+    parameters: Option<u64>,
+    is_nested: bool,
+}
+
+impl Site {
+    /// At the top level of the module.
+    pub(super) const TOP: Self = Self {
+        node: None,
+        parameters: None,
+        is_nested: false,
+    };
+
+    /// In the declaration of a node's types, among the types of its namespace.
+    pub(super) fn inside(node: u64) -> Self {
+        Self {
+            node: Some(node),
+            parameters: Some(node),
+            is_nested: true,
+        }
+    }
+
+    /// In code at the top level of the module that has the node's type parameters.
+    pub(super) fn beside(node: u64) -> Self {
+        Self {
+            node: Some(node),
+            parameters: Some(node),
+            is_nested: false,
+        }
+    }
+
+    /// The same, where the parameters of another node are known instead.
+    pub(super) fn knowing(self, node: u64) -> Self {
+        Self {
+            parameters: Some(node),
+            ..self
+        }
+    }
+
+    pub(super) fn parameters(self) -> Option<u64> {
+        self.parameters
+    }
 }
 
 pub(super) struct Names<'s> {
@@ -94,11 +150,15 @@ pub(super) struct Names<'s> {
     file: u64,
     /// Structs through which a capability can be reached.
     with_capabilities: BTreeSet<u64>,
+    /// The same, if type parameters stand for interfaces.
+    perhaps_with_capabilities: BTreeSet<u64>,
     /// Filled while code is made: files referred to, local types that need another name, structs
     /// that stand in lists.
     imported: RefCell<BTreeSet<u64>>,
     aliased: RefCell<BTreeMap<String, String>>,
     listed: RefCell<BTreeSet<u64>>,
+    /// Expressions for types with arguments that the code under way needs at run time.
+    applied: RefCell<Vec<String>>,
 }
 
 impl<'s> Names<'s> {
@@ -108,19 +168,20 @@ impl<'s> Names<'s> {
             nodes,
             places: HashMap::new(),
             file,
-            with_capabilities: BTreeSet::new(),
+            with_capabilities: with_capabilities(schema, false),
+            perhaps_with_capabilities: with_capabilities(schema, true),
             imported: RefCell::default(),
             aliased: RefCell::default(),
             listed: RefCell::default(),
+            applied: RefCell::default(),
         };
         for node in &schema.nodes {
             if matches!(node.kind, NodeKind::File) {
                 for nested in &node.nested_nodes {
-                    names.place(nested.id, node.id, &[], type_name(&nested.name))?;
+                    names.place(nested.id, node.id, (&[], &[]), type_name(&nested.name))?;
                 }
             }
         }
-        names.find_capabilities(schema)?;
         Ok(names)
     }
 
@@ -141,23 +202,32 @@ impl<'s> Names<'s> {
         }
     }
 
-    fn place(&mut self, id: u64, file: u64, scope: &[String], name: String) -> Result<(), Error> {
+    /// `scope` is the path and the parameters of what the node is in.
+    fn place(
+        &mut self,
+        id: u64,
+        file: u64,
+        scope: (&[String], &[Parameter]),
+        name: String,
+    ) -> Result<(), Error> {
         let node = self.node(id)?;
-        if node.is_generic && file == self.file {
-            return Err(Error::new(format!(
-                "{} has type parameters, which the TypeScript generator does not support yet",
-                node.display_name
-            )));
-        }
-        let path: Vec<String> = scope.iter().cloned().chain([name]).collect();
+        let path: Vec<String> = scope.0.iter().cloned().chain([name]).collect();
+        let parameters = match &node.kind {
+            // Those of a method are not its structs': nothing at run time says what they stand for.
+            NodeKind::Struct(structure) if node.scope_id == 0 && !structure.is_group => {
+                scope.1.to_vec()
+            }
+            NodeKind::Struct(_) | NodeKind::Interface { .. } => with_own_parameters(scope.1, node),
+            _ => Vec::new(),
+        };
         for nested in &node.nested_nodes {
-            self.place(nested.id, file, &path, nested.name.clone())?;
+            self.place(nested.id, file, (&path, &parameters), nested.name.clone())?;
         }
         match &node.kind {
             NodeKind::Struct(structure) => {
                 for field in &structure.fields {
                     if let FieldKind::Group { id } = field.kind {
-                        self.place(id, file, &path, group_name(&field.name))?;
+                        self.place(id, file, (&path, &parameters), group_name(&field.name))?;
                     }
                 }
             }
@@ -169,14 +239,20 @@ impl<'s> Names<'s> {
                     ] {
                         // Structs made for a method belong to no scope.
                         if self.node(id).is_ok_and(|made| made.scope_id == 0) {
-                            self.place(id, file, &path, format!("{}${suffix}", method.name))?;
+                            let name = format!("{}${suffix}", method.name);
+                            self.place(id, file, (&path, &parameters), name)?;
                         }
                     }
                 }
             }
             _ => {}
         }
-        self.places.insert(id, Place { file, path });
+        let place = Place {
+            file,
+            path,
+            parameters,
+        };
+        self.places.insert(id, place);
         Ok(())
     }
 
@@ -187,6 +263,13 @@ impl<'s> Names<'s> {
                 "the schema refers to @{id:#018x}, which is in none of its files"
             ))
         })
+    }
+
+    /// A node's type parameters, those of the nodes it is in first.
+    pub(super) fn parameters(&self, id: u64) -> &[Parameter] {
+        self.places
+            .get(&id)
+            .map_or(&[], |place| place.parameters.as_slice())
     }
 
     /// Groups and the structs made for the methods of an interface: scopes' contents besides nested nodes.
@@ -244,18 +327,31 @@ impl<'s> Names<'s> {
         ))
     }
 
-    /// The type that belongs to a node, as seen from inside the namespace of `from`.
-    pub(super) fn ty(&self, id: u64, from: Option<u64>) -> Result<String, Error> {
-        self.qualified(id, from, None)
+    /// The type that belongs to a node, with these type arguments.
+    pub(super) fn ty(&self, id: u64, arguments: &[Type], site: Site) -> Result<String, Error> {
+        self.qualified(id, arguments, site, None)
     }
 
-    /// A type that comes with a node: `Input`, `Pipeline` or `Server`.
-    pub(super) fn ty_of(&self, id: u64, from: Option<u64>, which: &str) -> Result<String, Error> {
-        self.qualified(id, from, Some(&self.extra(id, which)?))
+    /// A type that comes with a node: one of `EXTRAS`.
+    pub(super) fn ty_of(
+        &self,
+        id: u64,
+        arguments: &[Type],
+        site: Site,
+        which: &str,
+    ) -> Result<String, Error> {
+        self.qualified(id, arguments, site, Some(&self.extra(id, which)?))
     }
 
-    fn qualified(&self, id: u64, from: Option<u64>, member: Option<&str>) -> Result<String, Error> {
+    fn qualified(
+        &self,
+        id: u64,
+        arguments: &[Type],
+        site: Site,
+        member: Option<&str>,
+    ) -> Result<String, Error> {
         let place = self.get(id)?;
+        let arguments = self.type_arguments(arguments, site)?;
         let path: Vec<&str> = place
             .path
             .iter()
@@ -264,16 +360,30 @@ impl<'s> Names<'s> {
             .collect();
         let full = path.join(".");
         if place.file != self.file {
-            return Ok(format!("{}.{full}", self.import(place.file)?));
+            return Ok(format!("{}.{full}{arguments}", self.import(place.file)?));
         }
         let first = path.first().copied().unwrap_or_default();
-        let Some(from) = from else { return Ok(full) };
-        if !self.is_shadowed(first, from)? {
-            return Ok(full);
+        if !self.is_shadowed(first, site)? {
+            return Ok(full + &arguments);
         }
         let alias = format!("{}$", path.join("$"));
-        self.aliased.borrow_mut().insert(alias.clone(), full);
-        Ok(alias)
+        let names: Vec<&str> = place
+            .parameters
+            .iter()
+            .map(|parameter| parameter.name.as_str())
+            .collect();
+        let (declared, passed) = if names.is_empty() {
+            (String::new(), String::new())
+        } else {
+            (
+                self.declared_parameters(id),
+                format!("<{}>", names.join(", ")),
+            )
+        };
+        self.aliased
+            .borrow_mut()
+            .insert(format!("{alias}{declared}"), full + &passed);
+        Ok(alias + &arguments)
     }
 
     /// A type of the platform's, by a name that reaches it in spite of what the schema declares.
@@ -281,7 +391,12 @@ impl<'s> Names<'s> {
         let declared = self
             .places
             .values()
-            .any(|place| place.file == self.file && place.path.iter().any(|own| own == name));
+            .filter(|place| place.file == self.file)
+            .any(|place| {
+                let mut parameters = place.parameters.iter();
+                place.path.iter().any(|own| own == name)
+                    || parameters.any(|parameter| parameter.name == name)
+            });
         if declared {
             format!("globalThis.{name}")
         } else {
@@ -303,9 +418,20 @@ impl<'s> Names<'s> {
         })
     }
 
-    /// Whether a scope on the way to `from`, `from` included, has a member of this name.
-    fn is_shadowed(&self, name: &str, from: u64) -> Result<bool, Error> {
+    /// Whether a scope on the way to the site has a member or a parameter of this name.
+    fn is_shadowed(&self, name: &str, site: Site) -> Result<bool, Error> {
+        if let Some(id) = site.parameters
+            && self.parameters(id).iter().any(|own| own.name == name)
+        {
+            return Ok(true);
+        }
+        let Some(from) = site.node else {
+            return Ok(false);
+        };
         let place = self.get(from)?;
+        if !site.is_nested {
+            return Ok(false);
+        }
         let scopes = self
             .places
             .iter()
@@ -317,8 +443,7 @@ impl<'s> Names<'s> {
                     && member.path.starts_with(&scope.path)
                     && member.path.last().is_some_and(|own| own == name)
             });
-            let is_extra =
-                ["Input", "Pipeline", "Server"].contains(&name) && self.extra(id, name)? == name;
+            let is_extra = EXTRAS.contains(&name) && self.extra(id, name)? == name;
             if has_member || is_extra {
                 return Ok(true);
             }
@@ -338,6 +463,34 @@ impl<'s> Names<'s> {
 
     pub(super) fn listed(&self) -> Vec<u64> {
         self.listed.borrow().iter().copied().collect()
+    }
+
+    /// A call that gives the descriptor of a type with arguments, applied to them only once.
+    pub(super) fn once(&self, expression: String) -> String {
+        let mut applied = self.applied.borrow_mut();
+        let at = applied
+            .iter()
+            .position(|known| *known == expression)
+            .unwrap_or_else(|| {
+                applied.push(expression);
+                applied.len() - 1
+            });
+        format!("$t{at}()")
+    }
+
+    /// Begins another collection of what `once` was asked for; returns the one so far.
+    pub(super) fn swap_applied(&self, applied: Vec<String>) -> Vec<String> {
+        self.applied.replace(applied)
+    }
+
+    /// The declarations of what `once` calls.
+    pub(super) fn applied_lines(applied: &[String]) -> String {
+        let lines = applied.iter().enumerate();
+        lines
+            .map(|(at, expression)| {
+                format!("const $t{at} = /* @__PURE__ */ $.lazy(() => {expression});\n")
+            })
+            .collect()
     }
 
     pub(super) fn aliases(&self) -> String {
@@ -389,41 +542,15 @@ impl<'s> Names<'s> {
         ))
     }
 
-    /// Whether pipelining through this struct can lead to a capability.
-    pub(super) fn has_capabilities(&self, id: u64) -> bool {
-        self.with_capabilities.contains(&id)
-    }
-
-    /// Types may contain themselves, so this goes on until nothing new is found.
-    fn find_capabilities(&mut self, schema: &CompiledSchema) -> Result<(), Error> {
-        loop {
-            let before = self.with_capabilities.len();
-            for node in &schema.nodes {
-                let NodeKind::Struct(structure) = &node.kind else {
-                    continue;
-                };
-                let leads_there = structure.fields.iter().any(|field| match &field.kind {
-                    FieldKind::Group { id } => self.with_capabilities.contains(id),
-                    FieldKind::Slot {
-                        ty: Type::Interface { .. },
-                        ..
-                    } => true,
-                    FieldKind::Slot {
-                        ty: Type::Struct { id, .. },
-                        ..
-                    } => self.with_capabilities.contains(id),
-                    FieldKind::Slot { .. } => false,
-                });
-                // Parameters are never waited for, so nothing is pipelined through them.
-                let is_params = node.scope_id == 0 && node.name().ends_with("$Params");
-                if leads_there && !is_params {
-                    self.with_capabilities.insert(node.id);
-                }
-            }
-            if self.with_capabilities.len() == before {
-                return Ok(());
-            }
-        }
+    /// Whether a capability can be reached through this struct; with `perhaps`, if its type
+    /// parameters stand for interfaces.
+    pub(super) fn has_capabilities(&self, id: u64, perhaps: bool) -> bool {
+        let found = if perhaps {
+            &self.perhaps_with_capabilities
+        } else {
+            &self.with_capabilities
+        };
+        found.contains(&id)
     }
 }
 
@@ -452,7 +579,7 @@ pub(super) fn field_name(name: &str, structure: &StructNode) -> String {
     }
 }
 
-fn type_name(name: &str) -> String {
+pub(super) fn type_name(name: &str) -> String {
     if RESERVED.binary_search(&name).is_ok() {
         format!("{name}_")
     } else {

@@ -1,18 +1,22 @@
 //! The tables of fields, from which the runtime derives all but the straight-line functions.
 
-use capstan_schema::node::{Field, FieldKind, StructNode, Type, Value};
+use capstan_schema::node::{AnyPointer, Field, FieldKind, StructNode, Type, Value};
 
 use super::Error;
 use super::doc::indented;
-use super::names::{Names, field_name, in_code_order};
+use super::names::{Names, Site, field_name, in_code_order};
 use super::values::{data, float, string};
 
 /// The properties `fields` and `tagAt` of a struct or group; nothing for what has no fields.
-pub(super) fn entries(names: &Names<'_>, structure: &StructNode) -> Result<String, Error> {
+pub(super) fn entries(
+    names: &Names<'_>,
+    structure: &StructNode,
+    site: Site,
+) -> Result<String, Error> {
     let mut out = String::new();
     let mut rows = String::new();
     for field in in_code_order(structure) {
-        rows.push_str(&row(names, structure, field)?);
+        rows.push_str(&row(names, structure, field, site)?);
     }
     if !rows.is_empty() {
         out.push_str(&format!("fields: () => [\n{}],\n", indented(&rows)));
@@ -23,7 +27,12 @@ pub(super) fn entries(names: &Names<'_>, structure: &StructNode) -> Result<Strin
     Ok(out)
 }
 
-fn row(names: &Names<'_>, structure: &StructNode, field: &Field) -> Result<String, Error> {
+fn row(
+    names: &Names<'_>,
+    structure: &StructNode,
+    field: &Field,
+    site: Site,
+) -> Result<String, Error> {
     let name = field_name(&field.name, structure);
     let mut parts = vec![format!("name: {name:?}")];
     if name != field.name {
@@ -37,8 +46,8 @@ fn row(names: &Names<'_>, structure: &StructNode, field: &Field) -> Result<Strin
             default,
             ..
         } => {
-            let (code, of) = element(names, ty)?;
-            parts.push(format!("type: $.{code}"));
+            let (code, of) = element(names, ty, site)?;
+            parts.push(code);
             parts.push(format!("at: {}", offset * width(ty)));
             parts.extend(tag);
             parts.extend(of);
@@ -48,7 +57,7 @@ fn row(names: &Names<'_>, structure: &StructNode, field: &Field) -> Result<Strin
         FieldKind::Group { id } => {
             parts.extend(["type: $.GROUP".to_owned(), "at: 0".to_owned()]);
             parts.extend(tag);
-            let inner = entries(names, names.structure(*id)?)?;
+            let inner = entries(names, names.structure(*id)?, site)?;
             if inner.is_empty() {
                 return Ok(format!("{{ {} }},\n", parts.join(", ")));
             }
@@ -60,33 +69,48 @@ fn row(names: &Names<'_>, structure: &StructNode, field: &Field) -> Result<Strin
     }
 }
 
-/// The code of a type, and its `of`.
-fn element(names: &Names<'_>, ty: &Type) -> Result<(&'static str, Option<String>), Error> {
-    Ok(match ty {
-        Type::Void => ("VOID", None),
-        Type::Bool => ("BOOL", None),
-        Type::Int8 => ("I8", None),
-        Type::Int16 => ("I16", None),
-        Type::Int32 => ("I32", None),
-        Type::Int64 => ("I64", None),
-        Type::UInt8 => ("U8", None),
-        Type::UInt16 => ("U16", None),
-        Type::UInt32 => ("U32", None),
-        Type::UInt64 => ("U64", None),
-        Type::Float32 => ("F32", None),
-        Type::Float64 => ("F64", None),
-        Type::Text => ("TEXT", None),
-        Type::Data => ("DATA", None),
-        Type::AnyPointer(_) => ("ANY", None),
-        Type::Enum { id, .. } => ("ENUM", Some(format!("of: {}", names.value(*id)?))),
-        Type::Struct { id, .. } => ("STRUCT", Some(format!("of: {}", names.value(*id)?))),
-        Type::Interface { id, .. } => ("CAP", Some(format!("of: {}", names.value(*id)?))),
-        Type::List(inner) => {
-            let (code, of) = element(names, inner)?;
-            let parts: Vec<String> = [format!("type: $.{code}")].into_iter().chain(of).collect();
-            ("LIST", Some(format!("of: {{ {} }}", parts.join(", "))))
+/// The `type` of a type, and its `of`.
+fn element(names: &Names<'_>, ty: &Type, site: Site) -> Result<(String, Option<String>), Error> {
+    let code = match ty {
+        Type::Void => "VOID",
+        Type::Bool => "BOOL",
+        Type::Int8 => "I8",
+        Type::Int16 => "I16",
+        Type::Int32 => "I32",
+        Type::Int64 => "I64",
+        Type::UInt8 => "U8",
+        Type::UInt16 => "U16",
+        Type::UInt32 => "U32",
+        Type::UInt64 => "U64",
+        Type::Float32 => "F32",
+        Type::Float64 => "F64",
+        Type::Enum { .. } => "ENUM",
+        Type::Text => "TEXT",
+        Type::Data => "DATA",
+        Type::Struct { .. } => "STRUCT",
+        Type::List(_) => "LIST",
+        Type::Interface { .. } | Type::AnyPointer(AnyPointer::Capability) => "CAP",
+        Type::AnyPointer(_) => "ANY",
+    };
+    let of = match ty {
+        _ if names.parameter_at(ty, site).is_some() => {
+            return Ok((
+                format!("...$.elementOf({})", names.descriptor(ty, site)?),
+                None,
+            ));
         }
-    })
+        Type::Enum { .. } | Type::Struct { .. } | Type::Interface { .. } => {
+            Some(names.descriptor(ty, site)?)
+        }
+        Type::AnyPointer(AnyPointer::Capability) => Some("$.Capability".to_owned()),
+        Type::List(inner) => {
+            let (code, of) = element(names, inner, site)?;
+            let parts: Vec<String> = std::iter::once(code).chain(of).collect();
+            Some(format!("{{ {} }}", parts.join(", ")))
+        }
+        _ => None,
+    };
+    Ok((format!("type: $.{code}"), of.map(|of| format!("of: {of}"))))
 }
 
 /// What an offset counts, in what the table's `at` counts: bytes, bits for Bool, pointers.
@@ -125,7 +149,7 @@ fn default_value(value: &Value) -> Option<String> {
 }
 
 /// With a segment table in front.
-pub(super) fn framed(words: &[u8]) -> Vec<u8> {
+fn framed(words: &[u8]) -> Vec<u8> {
     let count = u32::try_from(words.len() / 8).unwrap_or(u32::MAX);
     let mut out = vec![0; 4];
     out.extend(count.to_le_bytes());

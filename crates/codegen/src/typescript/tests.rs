@@ -10,14 +10,10 @@ use capstan_schema::{MemoryFiles, NoFiles, SourceFile, compile};
 use super::{Generated, Options, generate};
 
 fn generated(text: &str) -> Generated {
-    try_generated(text).unwrap()
-}
-
-fn try_generated(text: &str) -> Result<Generated, super::Error> {
     let file = SourceFile::new("test.capnp", format!("@0xd4c9a1b7e6f20853;\n{text}"));
     let schema =
         compile(&NoFiles, &[file]).unwrap_or_else(|errors| panic!("{}", errors[0].render()));
-    generate(&schema, 0xd4c9_a1b7_e6f2_0853, &Options::default())
+    generate(&schema, 0xd4c9_a1b7_e6f2_0853, &Options::default()).unwrap()
 }
 
 #[test]
@@ -114,16 +110,88 @@ fn other_files_are_imported_when_they_are_used() {
 }
 
 #[test]
-fn what_is_not_supported_is_said() {
-    let error = try_generated("struct Box(T) { value @0 :T; }").unwrap_err();
-    assert!(error.message.contains("Box has type parameters"), "{error}");
-    let error = try_generated("struct D { l @0 :List(Int8) = [1, 2]; }").unwrap_err();
-    assert!(
-        error
-            .message
-            .contains("l has a struct, list or AnyPointer as its default"),
-        "{error}"
+fn type_parameters_become_functions_and_types() {
+    let made = generated(
+        "struct Box(T) { value @0 :T; next @1 :Box(T); struct In(U) { t @0 :T; u @1 :U; } }
+         struct Pair(Map, B) { a @0 :Box(Map); b @1 :Box(Box(B)); c @2 :Box(Map).In(List(UInt8)); d @3 :Data; }
+         interface Store(T) { get @0 (box :Box(T)) -> (value :T); } struct S { s @0 :Store(S); open @1 :Box; }",
     );
+    for part in [
+        "export interface Box<T extends $.PointerType = $.Any> {\n  value: $.Out<T>;\n  next: Box<T> | undefined;",
+        "interface Input<T extends $.PointerType = $.Any> {\n    value?: $.In<T> | undefined;",
+        "interface In<T extends $.PointerType = $.Any, U extends $.PointerType = $.Any> {",
+        "b: Box<Box.Type<B>> | undefined;",
+        "c: Box.In<Map, $.ListType<typeof $.UInt8>> | undefined;",
+        "const Box$In: Box.In.Generic = /* @__PURE__ */ $.generic(make$Box$In);",
+        "export const Box: Box.Generic = /* @__PURE__ */ $.generic(make$Box, { In: Box$In });",
+        "function make$Box<T extends $.PointerType>(T: T): Box.Type<T> {\n  const $t0 = /* @__PURE__ */ $.lazy(() => Box(T));",
+        "if ((x = o.value) != null) $.put(w, p, x, T, \"value\");",
+        "value: $.take(r, T),",
+        "next: $.take(r, $t0()),",
+        "{ name: \"value\", ...$.elementOf(T), at: 0 },",
+        "{ In: $.partial(Box$In, T) }",
+        "params: () => Store$get$Params(T)",
+        "{ name: \"s\", type: $.CAP, at: 0, of: Store(S) },",
+        "{ name: \"open\", type: $.STRUCT, at: 1, of: Box() },",
+        "s: Store<typeof S> | undefined;",
+    ] {
+        assert!(made.ts.contains(part), "no `{part}` in\n{}", made.ts);
+    }
+    // A parameter may have the name of a type of the platform's or of the module's.
+    let shadowed = generated(
+        "struct A(Uint8Array, B) { d @0 :Data; b @1 :B; c @2 :C; } struct B {} struct C { b @0 :B; a @1 :A(B, Text); }",
+    );
+    assert!(
+        shadowed.ts.contains("d: globalThis.Uint8Array;") && shadowed.ts.contains("b: $.Out<B>;"),
+        "{}",
+        shadowed.ts
+    );
+}
+
+#[test]
+fn defaults_behind_pointers_are_made_where_nothing_was_written() {
+    let made = generated(
+        "struct P { x @0 :Int8 = 2; } struct D { l @0 :List(Int8) = [1, -2]; p @1 :P = (x = 5); q @2 :D = (); u @3 :AnyPointer = .p; }
+         const p :P = (); const ps :List(P) = [(x = 7)]; const d :List(Data) = [0x\"01\"];",
+    );
+    for part in [
+        "l: r.absent() ? default$D$l() : r.i8s(),",
+        "p: (q = r.next()) === 0 ? default$D$p() : decode$P(r, q),",
+        "q: (q = r.next()) === 0 ? void 0 : decode$D(r, q),",
+        "u: $.decodeAny(r) ?? default$D$u(),",
+        "p: P;\n  q: D | undefined;\n  u: $.AnyPointer;",
+        "function default$D$l(): number[] {\n  return [1, -2];\n}",
+        "function default$D$p(): P {\n  return { x: 5 };\n}",
+        "export const p: $.Frozen<P> = /* @__PURE__ */ $.freeze({ x: 2 });",
+        "export const ps: $.Frozen<P[]> = /* @__PURE__ */ $.freeze([{ x: 7 }]);",
+        "= /* @__PURE__ */ $.freeze([/* @__PURE__ */ $.bytes(\"01\")]);",
+    ] {
+        assert!(made.ts.contains(part), "no `{part}` in\n{}", made.ts);
+    }
+}
+
+#[test]
+fn views_and_builders_have_types() {
+    let made = generated(
+        "struct P { n @0 :Text; initN @1 :Bool; u @2 :UInt64; ps @3 :List(P); d @4 :Data; any @5 :AnyPointer;
+           union { a @6 :Void; b @7 :P; c :group { x @8 :List(Text); } } }",
+    );
+    for part in [
+        "type View = {\n    readonly n: string;\n    readonly initN: boolean;\n    readonly u: bigint;\n    readonly ps: $.ListView<P.View>;",
+        "| { readonly which: \"b\"; readonly b: P.View | undefined }",
+        "readonly which: \"a\" | \"b\" | \"c\" | number;",
+        "n: string;",
+        "get u(): bigint;\n    set u(value: number | bigint);",
+        "get ps(): $.ListBuilder<P.Builder, P.Input>;\n    set ps(value: readonly P.Input[] | $.ListView<P.View | P.Builder>);\n    initPs(count: number): $.ListBuilder<P.Builder, P.Input>;",
+        "get any(): $.AnyPointerBuilder | undefined;\n    set any(value: $.AnyPointerInput | $.AnyPointerView | $.AnyPointerBuilder | undefined);",
+        "    a: undefined;",
+        "get b(): P.Builder | undefined;\n    set b(value: P.Input | P.View | P.Builder | undefined);\n    initB(): P.Builder;",
+        "get c(): P.c.Builder | undefined;\n    set c(value: P.c.Input | P.c.View | P.c.Builder);\n    initC(): P.c.Builder;",
+        "$.StructDescriptor<P, P.Input, P.View, P.Builder>",
+    ] {
+        assert!(made.ts.contains(part), "no `{part}` in\n{}", made.ts);
+        assert!(made.dts.contains(part), "no `{part}` in\n{}", made.dts);
+    }
 }
 
 #[test]
@@ -133,7 +201,7 @@ fn javascript_and_declarations_share_what_typescript_has_in_one() {
     );
     assert!(
         made.dts.contains(
-            "export declare const S: $.StructDescriptor<S, S.Input> & { readonly N: typeof S$N };"
+            "export declare const S: $.StructDescriptor<S, S.Input, S.View, S.Builder> & { readonly N: typeof S$N };"
         ),
         "{}",
         made.dts

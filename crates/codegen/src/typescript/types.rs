@@ -3,18 +3,22 @@
 use std::fmt::Write as _;
 
 use capstan_schema::node::{
-    Field, FieldKind, Method, Node, NodeKind, StructNode, Superclass, Type,
+    AnyPointer, Brand, Field, FieldKind, Method, Node, NodeKind, StructNode, Superclass, Type,
 };
 
 use super::Error;
+use super::builders::builder_type;
+use super::descriptors::{descriptor_type, generic_type, has_views};
 use super::doc::{doc, indented};
-use super::names::{Names, field_name, in_code_order, member};
+use super::names::{Names, Site, field_name, in_code_order, member};
 
-/// Which way values go.
+/// Which way values go, and whether they are copies or parts of messages.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
     Out,
     In,
+    View,
+    Builder,
 }
 
 /// A top-level node's types, those inside it in a namespace.
@@ -31,6 +35,7 @@ fn declarations(
     namespace_keyword: &str,
 ) -> Result<String, Error> {
     let name = names.own(node.id)?;
+    let parameters = names.declared_parameters(node.id);
     let comment = doc(node.doc_comment.as_deref(), "");
     let mut out = String::new();
     let mut inner = String::new();
@@ -42,7 +47,7 @@ fn declarations(
                 node,
                 structure,
                 Direction::Out,
-                &format!("{keyword}%{name}"),
+                &format!("{keyword}%{name}{parameters}"),
             )?);
             let input = names.extra(node.id, "Input")?;
             inner.push_str(&struct_type(
@@ -50,9 +55,20 @@ fn declarations(
                 node,
                 structure,
                 Direction::In,
-                &format!("%{input}"),
+                &format!("%{input}{parameters}"),
             )?);
-            if names.has_capabilities(node.id) {
+            if has_views(node) {
+                let view = names.extra(node.id, "View")?;
+                inner.push_str(&struct_type(
+                    names,
+                    node,
+                    structure,
+                    Direction::View,
+                    &format!("%{view}{parameters}"),
+                )?);
+                inner.push_str(&builder_type(names, node, structure)?);
+            }
+            if names.has_capabilities(node.id, true) {
                 inner.push_str(&pipeline_type(names, node, structure)?);
             }
         }
@@ -79,6 +95,21 @@ fn declarations(
             inner.push_str(&server_type(names, node, methods, superclasses)?);
         }
         NodeKind::Const { .. } | NodeKind::Annotation { .. } | NodeKind::File => return Ok(out),
+    }
+    let is_group = matches!(&node.kind, NodeKind::Struct(structure) if structure.is_group);
+    if !parameters.is_empty() && !is_group {
+        let _ = writeln!(
+            inner,
+            "type {}{parameters} = {};",
+            names.extra(node.id, "Type")?,
+            descriptor_type(names, node, Site::inside(node.id))?
+        );
+        let _ = writeln!(
+            inner,
+            "interface {} {}",
+            names.extra(node.id, "Generic")?,
+            generic_type(names, node)?
+        );
     }
     for nested in &node.nested_nodes {
         inner.push_str(&declarations(names, names.node(nested.id)?, "", "")?);
@@ -119,11 +150,16 @@ fn struct_type(
         ));
     }
     let mut variants = Vec::new();
+    let which = if direction == Direction::View {
+        "readonly which"
+    } else {
+        "which"
+    };
     if direction == Direction::In {
         variants.push("{ which?: undefined }".to_owned());
     }
     for field in members {
-        let which = format!("which: {:?}", field_name(&field.name, structure));
+        let which = format!("{which}: {:?}", field_name(&field.name, structure));
         let value = property(names, node, structure, field, direction)?;
         let value = value
             .lines()
@@ -139,7 +175,7 @@ fn struct_type(
         });
     }
     // A number is a member that this version of the schema does not know.
-    variants.push("{ which: number }".to_owned());
+    variants.push(format!("{{ {which}: number }}"));
     let mut out = format!("{} =", head.replace('%', "type "));
     let indent = if common_text.is_empty() {
         "  "
@@ -166,46 +202,69 @@ fn property(
     field: &Field,
     direction: Direction,
 ) -> Result<String, Error> {
-    let ty = match &field.kind {
-        FieldKind::Slot { ty: Type::Void, .. } => return Ok(String::new()),
-        FieldKind::Slot { ty, .. } => field_type(names, node.id, ty, direction)?,
-        FieldKind::Group { id } => {
-            if direction == Direction::In {
-                names.ty_of(*id, Some(node.id), "Input")?
-            } else {
-                names.ty(*id, Some(node.id))?
-            }
-        }
-    };
+    if matches!(&field.kind, FieldKind::Slot { ty: Type::Void, .. }) {
+        return Ok(String::new());
+    }
+    let ty = field_type(names, Site::inside(node.id), field, direction)?;
     let name = field_name(&field.name, structure);
     let comment = doc(field.doc_comment.as_deref(), "  ");
     Ok(match direction {
-        Direction::Out => format!("{comment}  {name}: {ty};\n"),
         Direction::In => format!("{comment}  {name}?: {ty} | undefined;\n"),
+        Direction::View => format!("{comment}  readonly {name}: {ty};\n"),
+        Direction::Out | Direction::Builder => format!("{comment}  {name}: {ty};\n"),
     })
 }
 
-fn field_type(
+/// The type of a field, which may be absent.
+pub(super) fn field_type(
     names: &Names<'_>,
-    scope: u64,
-    ty: &Type,
+    site: Site,
+    field: &Field,
     direction: Direction,
 ) -> Result<String, Error> {
-    let value = value_type(names, scope, ty, direction)?;
-    Ok(match ty {
-        Type::Struct { .. } | Type::Interface { .. } | Type::AnyPointer(_)
-            if direction == Direction::Out =>
-        {
-            format!("{value} | undefined")
+    let ty = match &field.kind {
+        FieldKind::Slot { ty, .. } => ty,
+        FieldKind::Group { id } => {
+            let arguments = names.own_arguments(*id);
+            return struct_name(names, *id, &arguments, site, direction);
         }
-        _ => value,
-    })
+    };
+    let value = value_type(names, site, ty, direction)?;
+    let may_be_null = match ty {
+        Type::Struct { .. } | Type::Interface { .. } => true,
+        Type::AnyPointer(_) => names.parameter_at(ty, site).is_none(),
+        _ => false,
+    };
+    let has_default = direction != Direction::Builder && names.stands_for_absent(field)?;
+    Ok(
+        if may_be_null && direction != Direction::In && !has_default {
+            format!("{value} | undefined")
+        } else {
+            value
+        },
+    )
+}
+
+/// What values of a struct are.
+pub(super) fn struct_name(
+    names: &Names<'_>,
+    id: u64,
+    arguments: &[Type],
+    site: Site,
+    direction: Direction,
+) -> Result<String, Error> {
+    match direction {
+        Direction::Out => names.ty(id, arguments, site),
+        Direction::In => names.ty_of(id, arguments, site, "Input"),
+        Direction::View => names.ty_of(id, arguments, site, "View"),
+        Direction::Builder => names.ty_of(id, arguments, site, "Builder"),
+    }
 }
 
 /// The type of a value that is there.
-fn value_type(
+pub(super) fn value_type(
     names: &Names<'_>,
-    scope: u64,
+    site: Site,
     ty: &Type,
     direction: Direction,
 ) -> Result<String, Error> {
@@ -224,36 +283,81 @@ fn value_type(
         | Type::Float64 => "number".to_owned(),
         Type::Text => "string".to_owned(),
         Type::Data => names.global("Uint8Array"),
-        Type::List(element) => {
-            let element_type = match (&**element, direction) {
-                (Type::Interface { .. } | Type::AnyPointer(_), _) => {
-                    format!(
-                        "{} | undefined",
-                        value_type(names, scope, element, direction)?
-                    )
-                }
-                _ => value_type(names, scope, element, direction)?,
-            };
-            match (direction, is_number(element)) {
-                (Direction::Out, _) if element_type.contains(' ') => format!("({element_type})[]"),
-                (Direction::Out, _) => format!("{element_type}[]"),
-                // Typed arrays will do.
-                (Direction::In, true) => format!("{}<{element_type}>", names.global("ArrayLike")),
-                (Direction::In, false) if element_type.contains(' ') => {
-                    format!("readonly ({element_type})[]")
-                }
-                (Direction::In, false) => format!("readonly {element_type}[]"),
-            }
+        Type::List(element) => list_type(names, site, element, direction)?,
+        Type::Enum { id, .. } => names.ty(*id, &[], site)?,
+        Type::Interface { id, brand } => names.ty(*id, &names.arguments(*id, brand), site)?,
+        Type::Struct { id, brand } => {
+            struct_name(names, *id, &names.arguments(*id, brand), site, direction)?
         }
-        Type::Enum { id, .. } | Type::Interface { id, .. } => names.ty(*id, Some(scope))?,
-        Type::Struct { id, .. } if direction == Direction::Out => names.ty(*id, Some(scope))?,
-        Type::Struct { id, .. } => names.ty_of(*id, Some(scope), "Input")?,
-        Type::AnyPointer(_) if direction == Direction::Out => "$.AnyPointer".to_owned(),
-        Type::AnyPointer(_) => "$.AnyPointerInput".to_owned(),
+        Type::AnyPointer(AnyPointer::Capability) => "$.Client".to_owned(),
+        Type::AnyPointer(_) => match (names.parameter_at(ty, site), direction) {
+            (Some(parameter), Direction::Out) => format!("$.Out<{parameter}>"),
+            (Some(parameter), Direction::In) => format!("$.In<{parameter}>"),
+            (Some(parameter), Direction::View) => format!("$.ViewOf<{parameter}>"),
+            (Some(parameter), Direction::Builder) => format!("$.BuilderOf<{parameter}>"),
+            (None, Direction::Out) => "$.AnyPointer".to_owned(),
+            (None, Direction::In) => "$.AnyPointerInput".to_owned(),
+            (None, Direction::View) => "$.AnyPointerView".to_owned(),
+            (None, Direction::Builder) => "$.AnyPointerBuilder".to_owned(),
+        },
     })
 }
 
-fn is_number(ty: &Type) -> bool {
+fn list_type(
+    names: &Names<'_>,
+    site: Site,
+    element: &Type,
+    direction: Direction,
+) -> Result<String, Error> {
+    let of = element_type(names, site, element, direction)?;
+    Ok(match direction {
+        Direction::View => format!("$.ListView<{of}>"),
+        Direction::Builder => {
+            let input = element_type(names, site, element, Direction::In)?;
+            if input == of {
+                format!("$.ListBuilder<{of}>")
+            } else {
+                format!("$.ListBuilder<{of}, {input}>")
+            }
+        }
+        Direction::Out if is_compound(&of) => format!("({of})[]"),
+        Direction::Out => format!("{of}[]"),
+        // Typed arrays will do.
+        Direction::In if is_number(element) => format!("{}<{of}>", names.global("ArrayLike")),
+        Direction::In if is_compound(&of) => format!("readonly ({of})[]"),
+        Direction::In => format!("readonly {of}[]"),
+    })
+}
+
+/// Whether a type needs parentheses before `[]`.
+pub(super) fn is_compound(ty: &str) -> bool {
+    let mut depth = 0;
+    ty.starts_with("readonly ")
+        || ty.bytes().any(|byte| {
+            match byte {
+                b'<' => depth += 1,
+                b'>' => depth -= 1,
+                _ => {}
+            }
+            byte == b'|' && depth == 0
+        })
+}
+
+/// Clients and AnyPointers may be missing in a list.
+pub(super) fn element_type(
+    names: &Names<'_>,
+    site: Site,
+    element: &Type,
+    direction: Direction,
+) -> Result<String, Error> {
+    let value = value_type(names, site, element, direction)?;
+    Ok(match element {
+        Type::Interface { .. } | Type::AnyPointer(_) => format!("{value} | undefined"),
+        _ => value,
+    })
+}
+
+pub(super) fn is_number(ty: &Type) -> bool {
     matches!(
         ty,
         Type::Int8
@@ -270,23 +374,30 @@ fn is_number(ty: &Type) -> bool {
 }
 
 fn pipeline_type(names: &Names<'_>, node: &Node, structure: &StructNode) -> Result<String, Error> {
-    let mut out = format!("interface {} {{\n", names.extra(node.id, "Pipeline")?);
+    let site = Site::inside(node.id);
+    let mut out = format!(
+        "interface {}{} {{\n",
+        names.extra(node.id, "Pipeline")?,
+        names.declared_parameters(node.id)
+    );
     for field in in_code_order(structure) {
         let ty = match &field.kind {
-            FieldKind::Slot {
-                ty: Type::Interface { id, .. },
-                ..
-            } => names.ty(*id, Some(node.id))?,
-            FieldKind::Slot {
-                ty: Type::Struct { id, .. },
-                ..
+            FieldKind::Slot { ty, .. } => match ty {
+                Type::Interface { .. } | Type::AnyPointer(AnyPointer::Capability) => {
+                    value_type(names, site, ty, Direction::Out)?
+                }
+                Type::Struct { id, brand } if names.leads_to_clients(ty) => {
+                    names.ty_of(*id, &names.arguments(*id, brand), site, "Pipeline")?
+                }
+                ty => match names.parameter_at(ty, site) {
+                    Some(parameter) => format!("$.PipelineOf<{parameter}>"),
+                    None => continue,
+                },
+            },
+            FieldKind::Group { id } if names.has_capabilities(*id, true) => {
+                names.ty_of(*id, &names.own_arguments(*id), site, "Pipeline")?
             }
-            | FieldKind::Group { id }
-                if names.has_capabilities(*id) =>
-            {
-                names.ty_of(*id, Some(node.id), "Pipeline")?
-            }
-            _ => continue,
+            FieldKind::Group { .. } => continue,
         };
         let _ = writeln!(
             out,
@@ -306,12 +417,16 @@ fn client_type(
     keyword: &str,
 ) -> Result<String, Error> {
     let name = names.own(node.id)?;
+    let site = Site::inside(node.id);
     let extends = if superclasses.is_empty() {
         " extends $.Client".to_owned()
     } else {
-        extended(names, node.id, superclasses, "")?
+        extended(names, site, superclasses, "")?
     };
-    let mut out = format!("{keyword}interface {name}{extends} {{\n");
+    let mut out = format!(
+        "{keyword}interface {name}{}{extends} {{\n",
+        names.declared_parameters(node.id)
+    );
     let mut kinds = Vec::new();
     interface_names(names, node, &mut kinds)?;
     let marks: Vec<String> = kinds
@@ -329,15 +444,20 @@ fn client_type(
             out,
             "  {}(params?: {}, options?: $.CallOptions): ",
             member(&method.name),
-            input(names, node.id, method.param_struct)?
+            input(names, site, method.param_struct, &method.param_brand)?
         );
         if method.is_streaming() {
             let _ = writeln!(out, "{}<void>;", names.global("Promise"));
             continue;
         }
-        let results = names.ty(method.result_struct, Some(node.id))?;
-        if names.has_capabilities(method.result_struct) {
-            let pipeline = names.ty_of(method.result_struct, Some(node.id), "Pipeline")?;
+        let arguments = names.arguments(method.result_struct, &method.result_brand);
+        let results = names.ty(method.result_struct, &arguments, site)?;
+        let ty = Type::Struct {
+            id: method.result_struct,
+            brand: method.result_brand.clone(),
+        };
+        if names.leads_to_clients(&ty) {
+            let pipeline = names.ty_of(method.result_struct, &arguments, site, "Pipeline")?;
             let _ = writeln!(out, "$.CallPromise<{results}, {pipeline}>;");
         } else {
             let _ = writeln!(out, "$.CallPromise<{results}>;");
@@ -353,19 +473,25 @@ fn server_type(
     methods: &[Method],
     superclasses: &[Superclass],
 ) -> Result<String, Error> {
+    let site = Site::inside(node.id);
     let server = names.extra(node.id, "Server")?;
-    let extends = extended(names, node.id, superclasses, "Server")?;
+    let extends = extended(names, site, superclasses, "Server")?;
     let mut out = format!(
         "/** What an object that is served as {} has. */\n",
         names.own(node.id)?
     );
-    let _ = writeln!(out, "interface {server}{extends} {{");
+    let _ = writeln!(
+        out,
+        "interface {server}{}{extends} {{",
+        names.declared_parameters(node.id)
+    );
     for method in methods {
-        let params = names.ty(method.param_struct, Some(node.id))?;
+        let arguments = names.arguments(method.param_struct, &method.param_brand);
+        let params = names.ty(method.param_struct, &arguments, site)?;
         let results = if method.is_streaming() {
             "void".to_owned()
         } else {
-            let results = input(names, node.id, method.result_struct)?;
+            let results = input(names, site, method.result_struct, &method.result_brand)?;
             let is_empty = names.structure(method.result_struct)?.fields.is_empty();
             if is_empty {
                 format!("{results} | void")
@@ -383,23 +509,24 @@ fn server_type(
     Ok(out)
 }
 
-fn input(names: &Names<'_>, scope: u64, id: u64) -> Result<String, Error> {
-    names.ty_of(id, Some(scope), "Input")
+fn input(names: &Names<'_>, site: Site, id: u64, brand: &Brand) -> Result<String, Error> {
+    names.ty_of(id, &names.arguments(id, brand), site, "Input")
 }
 
 /// ` extends A, B`; with `.member` of each when one is given.
 fn extended(
     names: &Names<'_>,
-    scope: u64,
+    site: Site,
     superclasses: &[Superclass],
     member: &str,
 ) -> Result<String, Error> {
     let mut bases = Vec::new();
-    for superclass in superclasses {
+    for Superclass { id, brand } in superclasses {
+        let arguments = names.arguments(*id, brand);
         bases.push(if member.is_empty() {
-            names.ty(superclass.id, Some(scope))?
+            names.ty(*id, &arguments, site)?
         } else {
-            names.ty_of(superclass.id, Some(scope), member)?
+            names.ty_of(*id, &arguments, site, member)?
         });
     }
     Ok(if bases.is_empty() {

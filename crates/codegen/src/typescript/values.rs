@@ -1,48 +1,67 @@
 //! Constants and defaults as JavaScript expressions.
 
-use capstan_schema::node::{Field, Type, Value};
+use capstan_schema::node::{Type, Value};
 
 use super::Error;
-use super::names::Names;
+use super::literals::literal;
+use super::names::{Names, Site};
+use super::types::{Direction, value_type};
 
-/// Type and value of a constant; nothing for kinds that have no literal in JavaScript.
+/// Type and value of a constant: what decoding it would give, and cannot be changed.
 pub(super) fn constant(
     names: &Names<'_>,
     ty: &Type,
     value: &Value,
-) -> Result<Option<(String, String)>, Error> {
-    let number = |text: String| Some(("number".to_owned(), text));
+) -> Result<(String, String), Error> {
+    let number = |text: String| ("number".to_owned(), text);
     Ok(match value {
-        Value::Void => Some(("undefined".to_owned(), "void 0".to_owned())),
-        Value::Bool(value) => Some(("boolean".to_owned(), value.to_string())),
+        Value::Void => ("undefined".to_owned(), "void 0".to_owned()),
+        Value::Bool(value) => ("boolean".to_owned(), value.to_string()),
         Value::Int8(value) => number(value.to_string()),
         Value::Int16(value) => number(value.to_string()),
         Value::Int32(value) => number(value.to_string()),
         Value::UInt8(value) => number(value.to_string()),
         Value::UInt16(value) => number(value.to_string()),
         Value::UInt32(value) => number(value.to_string()),
-        Value::Int64(value) => Some(("bigint".to_owned(), format!("{value}n"))),
-        Value::UInt64(value) => Some(("bigint".to_owned(), format!("{value}n"))),
+        Value::Int64(value) => ("bigint".to_owned(), format!("{value}n")),
+        Value::UInt64(value) => ("bigint".to_owned(), format!("{value}n")),
         Value::Float32(value) => number(float(f64::from(*value))),
         Value::Float64(value) => number(float(*value)),
-        Value::Text(value) => Some(("string".to_owned(), string(value))),
+        Value::Text(value) => ("string".to_owned(), string(value)),
         Value::Enum(ordinal) => {
-            let Type::Enum { id, .. } = ty else {
-                return Ok(None);
+            let value = match ty {
+                Type::Enum { id, .. } => enumerant(names, *id, *ordinal)?,
+                _ => ordinal.to_string(),
             };
-            let name = enumerant(names, *id, *ordinal)?;
-            Some((names.ty(*id, None)?, name))
+            (value_type(names, Site::TOP, ty, Direction::Out)?, value)
         }
-        Value::Data(bytes) => Some((
+        Value::Data(bytes) => (
             names.global("Uint8Array"),
             format!("/* @__PURE__ */ {}", data(bytes)),
-        )),
-        Value::Interface | Value::List(_) | Value::Struct(_) | Value::AnyPointer(_) => None,
+        ),
+        Value::List(words) | Value::Struct(words) | Value::AnyPointer(words)
+            if !words.is_empty() =>
+        {
+            let value = literal(names, ty, words, true)?;
+            let value = value.ok_or_else(|| {
+                Error::new("a constant has a default value in it that contains itself")
+            })?;
+            (
+                format!(
+                    "$.Frozen<{}>",
+                    value_type(names, Site::TOP, ty, Direction::Out)?
+                ),
+                format!("/* @__PURE__ */ $.freeze({value})"),
+            )
+        }
+        Value::Interface | Value::List(_) | Value::Struct(_) | Value::AnyPointer(_) => {
+            ("undefined".to_owned(), "void 0".to_owned())
+        }
     })
 }
 
 /// An enumerant's name as a literal, or its number when it has none.
-fn enumerant(names: &Names<'_>, id: u64, ordinal: u16) -> Result<String, Error> {
+pub(super) fn enumerant(names: &Names<'_>, id: u64, ordinal: u16) -> Result<String, Error> {
     let capstan_schema::node::NodeKind::Enum { enumerants } = &names.node(id)?.kind else {
         return Ok(ordinal.to_string());
     };
@@ -108,25 +127,6 @@ pub(super) fn default_bits(default: &Value) -> u64 {
         Value::Float64(value) => value.to_bits(),
         Value::Enum(ordinal) => u64::from(*ordinal),
         _ => 0,
-    }
-}
-
-/// Refuses what would silently read as something else.
-pub(super) fn check_pointer_default(
-    field: &Field,
-    default: &Value,
-    scope: &str,
-) -> Result<(), Error> {
-    match default {
-        Value::List(words) | Value::Struct(words) | Value::AnyPointer(words)
-            if !words.is_empty() =>
-        {
-            Err(Error::new(format!(
-                "{scope}.{} has a struct, list or AnyPointer as its default value, which the TypeScript generator does not support yet",
-                field.name
-            )))
-        }
-        _ => Ok(()),
     }
 }
 

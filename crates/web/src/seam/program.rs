@@ -18,8 +18,8 @@ pub(super) struct StructProgram {
 pub(super) enum Op {
     /// The thing behind the pointer at this index.
     Pointer { index: usize, element: Element },
-    /// Like `Pointer`, but an absent Text is told apart from an empty one.
-    OptionalText { index: usize },
+    /// Like `Pointer`, but an absent Text or list is told apart from an empty one.
+    Optional { index: usize, element: Element },
     /// What follows depends on the tag that stands at this 16-bit offset.
     Union {
         tag_offset: usize,
@@ -59,6 +59,7 @@ const ANY: u32 = 5;
 const LIST: u32 = 6;
 const UNION: u32 = 7;
 const OPTIONAL_TEXT: u32 = 8;
+const OPTIONAL_LIST: u32 = 9;
 const VOID: u32 = 10;
 const BIT: u32 = 11;
 const BYTE: u32 = 12;
@@ -127,8 +128,12 @@ impl Parser<'_> {
             return self.union(depth);
         }
         let index = usize::from(u16::try_from(self.next()?).ok()?);
-        if code == OPTIONAL_TEXT {
-            return Some(Op::OptionalText { index });
+        if code == OPTIONAL_TEXT || code == OPTIONAL_LIST {
+            let code = if code == OPTIONAL_TEXT { TEXT } else { LIST };
+            return Some(Op::Optional {
+                index,
+                element: self.element(code, depth)?,
+            });
         }
         Some(Op::Pointer {
             index,
@@ -189,8 +194,9 @@ impl Parser<'_> {
 
 fn refers_below(ops: &[Op], total: usize) -> bool {
     ops.iter().all(|op| match op {
-        Op::Pointer { element, .. } => element_refers_below(element, total),
-        Op::OptionalText { .. } => true,
+        Op::Pointer { element, .. } | Op::Optional { element, .. } => {
+            element_refers_below(element, total)
+        }
         Op::Union { cases, .. } => cases.iter().all(|ops| refers_below(ops, total)),
     })
 }

@@ -35,6 +35,36 @@ export declare namespace Scalars {
     f64?: number | undefined;
     colour?: Colour | undefined;
   }
+  interface View {
+    readonly b: boolean;
+    readonly i8: number;
+    readonly i16: number;
+    readonly i32: number;
+    readonly i64: bigint;
+    readonly u8: number;
+    readonly u16: number;
+    readonly u32: number;
+    readonly u64: bigint;
+    readonly f32: number;
+    readonly f64: number;
+    readonly colour: Colour;
+  }
+  interface Builder {
+    b: boolean;
+    i8: number;
+    i16: number;
+    i32: number;
+    get i64(): bigint;
+    set i64(value: number | bigint);
+    u8: number;
+    u16: number;
+    u32: number;
+    get u64(): bigint;
+    set u64(value: number | bigint);
+    f32: number;
+    f64: number;
+    colour: Colour;
+  }
 }
 
 export interface Defaults {
@@ -69,6 +99,40 @@ export declare namespace Defaults {
     colour?: Colour | undefined;
     text?: string | undefined;
     data?: globalThis.Uint8Array | undefined;
+  }
+  interface View {
+    readonly b: boolean;
+    readonly i8: number;
+    readonly i16: number;
+    readonly i32: number;
+    readonly i64: bigint;
+    readonly u8: number;
+    readonly u16: number;
+    readonly u32: number;
+    readonly u64: bigint;
+    readonly f32: number;
+    readonly f64: number;
+    readonly colour: Colour;
+    readonly text: string;
+    readonly data: globalThis.Uint8Array;
+  }
+  interface Builder {
+    b: boolean;
+    i8: number;
+    i16: number;
+    i32: number;
+    get i64(): bigint;
+    set i64(value: number | bigint);
+    u8: number;
+    u16: number;
+    u32: number;
+    get u64(): bigint;
+    set u64(value: number | bigint);
+    f32: number;
+    f64: number;
+    colour: Colour;
+    text: string;
+    data: globalThis.Uint8Array;
   }
 }
 
@@ -113,6 +177,82 @@ export declare namespace Lists {
     matrix?: readonly ArrayLike<number>[] | undefined;
     grid?: readonly (readonly Point.Input[])[] | undefined;
   }
+  interface View {
+    readonly voids: $.ListView<undefined>;
+    readonly bools: $.ListView<boolean>;
+    readonly i8s: $.ListView<number>;
+    readonly i16s: $.ListView<number>;
+    readonly i32s: $.ListView<number>;
+    readonly i64s: $.ListView<bigint>;
+    readonly u8s: $.ListView<number>;
+    readonly u16s: $.ListView<number>;
+    readonly u32s: $.ListView<number>;
+    readonly u64s: $.ListView<bigint>;
+    readonly f32s: $.ListView<number>;
+    readonly f64s: $.ListView<number>;
+    readonly colours: $.ListView<Colour>;
+    readonly texts: $.ListView<string>;
+    readonly datas: $.ListView<globalThis.Uint8Array>;
+    readonly structs: $.ListView<Point.View>;
+    readonly matrix: $.ListView<$.ListView<number>>;
+    readonly grid: $.ListView<$.ListView<Point.View>>;
+  }
+  interface Builder {
+    get voids(): $.ListBuilder<undefined>;
+    set voids(value: readonly undefined[] | $.ListView<undefined>);
+    initVoids(count: number): $.ListBuilder<undefined>;
+    get bools(): $.ListBuilder<boolean>;
+    set bools(value: readonly boolean[] | $.ListView<boolean>);
+    initBools(count: number): $.ListBuilder<boolean>;
+    get i8s(): $.ListBuilder<number>;
+    set i8s(value: ArrayLike<number>);
+    initI8s(count: number): $.ListBuilder<number>;
+    get i16s(): $.ListBuilder<number>;
+    set i16s(value: ArrayLike<number>);
+    initI16s(count: number): $.ListBuilder<number>;
+    get i32s(): $.ListBuilder<number>;
+    set i32s(value: ArrayLike<number>);
+    initI32s(count: number): $.ListBuilder<number>;
+    get i64s(): $.ListBuilder<bigint, number | bigint>;
+    set i64s(value: ArrayLike<number | bigint>);
+    initI64s(count: number): $.ListBuilder<bigint, number | bigint>;
+    get u8s(): $.ListBuilder<number>;
+    set u8s(value: ArrayLike<number>);
+    initU8s(count: number): $.ListBuilder<number>;
+    get u16s(): $.ListBuilder<number>;
+    set u16s(value: ArrayLike<number>);
+    initU16s(count: number): $.ListBuilder<number>;
+    get u32s(): $.ListBuilder<number>;
+    set u32s(value: ArrayLike<number>);
+    initU32s(count: number): $.ListBuilder<number>;
+    get u64s(): $.ListBuilder<bigint, number | bigint>;
+    set u64s(value: ArrayLike<number | bigint>);
+    initU64s(count: number): $.ListBuilder<bigint, number | bigint>;
+    get f32s(): $.ListBuilder<number>;
+    set f32s(value: ArrayLike<number>);
+    initF32s(count: number): $.ListBuilder<number>;
+    get f64s(): $.ListBuilder<number>;
+    set f64s(value: ArrayLike<number>);
+    initF64s(count: number): $.ListBuilder<number>;
+    get colours(): $.ListBuilder<Colour>;
+    set colours(value: readonly Colour[] | $.ListView<Colour>);
+    initColours(count: number): $.ListBuilder<Colour>;
+    get texts(): $.ListBuilder<string>;
+    set texts(value: readonly string[] | $.ListView<string>);
+    initTexts(count: number): $.ListBuilder<string>;
+    get datas(): $.ListBuilder<globalThis.Uint8Array>;
+    set datas(value: readonly globalThis.Uint8Array[] | $.ListView<globalThis.Uint8Array>);
+    initDatas(count: number): $.ListBuilder<globalThis.Uint8Array>;
+    get structs(): $.ListBuilder<Point.Builder, Point.Input>;
+    set structs(value: readonly Point.Input[] | $.ListView<Point.View | Point.Builder>);
+    initStructs(count: number): $.ListBuilder<Point.Builder, Point.Input>;
+    get matrix(): $.ListBuilder<$.ListBuilder<number>, ArrayLike<number>>;
+    set matrix(value: readonly ArrayLike<number>[] | $.ListView<$.ListView<number> | $.ListBuilder<number>>);
+    initMatrix(count: number): $.ListBuilder<$.ListBuilder<number>, ArrayLike<number>>;
+    get grid(): $.ListBuilder<$.ListBuilder<Point.Builder, Point.Input>, readonly Point.Input[]>;
+    set grid(value: readonly (readonly Point.Input[])[] | $.ListView<$.ListView<Point.View> | $.ListBuilder<Point.Builder, Point.Input>>);
+    initGrid(count: number): $.ListBuilder<$.ListBuilder<Point.Builder, Point.Input>, readonly Point.Input[]>;
+  }
 }
 
 export interface Point {
@@ -125,6 +265,16 @@ export declare namespace Point {
     x?: number | undefined;
     y?: number | undefined;
     label?: string | undefined;
+  }
+  interface View {
+    readonly x: number;
+    readonly y: number;
+    readonly label: string;
+  }
+  interface Builder {
+    x: number;
+    y: number;
+    label: string;
   }
 }
 
@@ -156,6 +306,41 @@ export declare namespace Shape {
       | { which: "corner"; corner?: Point.Input | undefined }
       | { which: number }
     );
+  type View = {
+    readonly name: string;
+    readonly style: Shape.style.View;
+    readonly after: string;
+  } & (
+      | { readonly which: "circle"; readonly circle: number }
+      | { readonly which: "polygon"; readonly polygon: $.ListView<Point.View> }
+      | { readonly which: "box"; readonly box: Shape.box.View }
+      | { readonly which: "none" }
+      | { readonly which: "inner"; readonly inner: Shape.View | undefined }
+      | { readonly which: "corner"; readonly corner: Point.View | undefined }
+      | { readonly which: number }
+    );
+  interface Builder {
+    readonly which: "circle" | "polygon" | "box" | "none" | "inner" | "corner" | number;
+    name: string;
+    get circle(): number | undefined;
+    set circle(value: number);
+    get polygon(): $.ListBuilder<Point.Builder, Point.Input> | undefined;
+    set polygon(value: readonly Point.Input[] | $.ListView<Point.View | Point.Builder>);
+    initPolygon(count: number): $.ListBuilder<Point.Builder, Point.Input>;
+    get box(): Shape.box.Builder | undefined;
+    set box(value: Shape.box.Input | Shape.box.View | Shape.box.Builder);
+    initBox(): Shape.box.Builder;
+    none: undefined;
+    get inner(): Shape.Builder | undefined;
+    set inner(value: Shape.Input | Shape.View | Shape.Builder | undefined);
+    initInner(): Shape.Builder;
+    get corner(): Point.Builder | undefined;
+    set corner(value: Point.Input | Point.View | Point.Builder | undefined);
+    initCorner(): Point.Builder;
+    get style(): Shape.style.Builder;
+    set style(value: Shape.style.Input | Shape.style.View | Shape.style.Builder);
+    after: string;
+  }
   interface box {
     width: number;
     height: number;
@@ -167,6 +352,16 @@ export declare namespace Shape {
       height?: number | undefined;
       note?: string | undefined;
     }
+    interface View {
+      readonly width: number;
+      readonly height: number;
+      readonly note: string;
+    }
+    interface Builder {
+      width: number;
+      height: number;
+      note: string;
+    }
   }
   interface style {
     colour: Colour;
@@ -176,6 +371,15 @@ export declare namespace Shape {
     interface Input {
       colour?: Colour | undefined;
       pen?: Shape.style.pen.Input | undefined;
+    }
+    interface View {
+      readonly colour: Colour;
+      readonly pen: Shape.style.pen.View;
+    }
+    interface Builder {
+      colour: Colour;
+      get pen(): Shape.style.pen.Builder;
+      set pen(value: Shape.style.pen.Input | Shape.style.pen.View | Shape.style.pen.Builder);
     }
     type pen =
       | { which: "solid" }
@@ -187,6 +391,17 @@ export declare namespace Shape {
         | { which: "solid" }
         | { which: "dashed"; dashed?: ArrayLike<number> | undefined }
         | { which: number };
+      type View =
+        | { readonly which: "solid" }
+        | { readonly which: "dashed"; readonly dashed: $.ListView<number> }
+        | { readonly which: number };
+      interface Builder {
+        readonly which: "solid" | "dashed" | number;
+        solid: undefined;
+        get dashed(): $.ListBuilder<number> | undefined;
+        set dashed(value: ArrayLike<number>);
+        initDashed(count: number): $.ListBuilder<number>;
+      }
     }
   }
 }
@@ -195,6 +410,10 @@ export interface Empty {
 }
 export declare namespace Empty {
   interface Input {
+  }
+  interface View {
+  }
+  interface Builder {
   }
 }
 
@@ -217,6 +436,35 @@ export declare namespace Holder {
     kind?: $other_7335.Thing.Kind | undefined;
     empties?: readonly Empty.Input[] | undefined;
   }
+  interface View {
+    readonly empty: Empty.View | undefined;
+    readonly point: Point.View | undefined;
+    readonly any: $.AnyPointerView | undefined;
+    readonly other: $other_7335.Thing.View | undefined;
+    readonly others: $.ListView<$other_7335.Thing.View>;
+    readonly kind: $other_7335.Thing.Kind;
+    readonly empties: $.ListView<Empty.View>;
+  }
+  interface Builder {
+    get empty(): Empty.Builder | undefined;
+    set empty(value: Empty.Input | Empty.View | Empty.Builder | undefined);
+    initEmpty(): Empty.Builder;
+    get point(): Point.Builder | undefined;
+    set point(value: Point.Input | Point.View | Point.Builder | undefined);
+    initPoint(): Point.Builder;
+    get any(): $.AnyPointerBuilder | undefined;
+    set any(value: $.AnyPointerInput | $.AnyPointerView | $.AnyPointerBuilder | undefined);
+    get other(): $other_7335.Thing.Builder | undefined;
+    set other(value: $other_7335.Thing.Input | $other_7335.Thing.View | $other_7335.Thing.Builder | undefined);
+    initOther(): $other_7335.Thing.Builder;
+    get others(): $.ListBuilder<$other_7335.Thing.Builder, $other_7335.Thing.Input>;
+    set others(value: readonly $other_7335.Thing.Input[] | $.ListView<$other_7335.Thing.View | $other_7335.Thing.Builder>);
+    initOthers(count: number): $.ListBuilder<$other_7335.Thing.Builder, $other_7335.Thing.Input>;
+    kind: $other_7335.Thing.Kind;
+    get empties(): $.ListBuilder<Empty.Builder, Empty.Input>;
+    set empties(value: readonly Empty.Input[] | $.ListView<Empty.View | Empty.Builder>);
+    initEmpties(count: number): $.ListBuilder<Empty.Builder, Empty.Input>;
+  }
 }
 
 export interface Old {
@@ -227,6 +475,14 @@ export declare namespace Old {
   interface Input {
     a?: number | undefined;
     t?: string | undefined;
+  }
+  interface View {
+    readonly a: number;
+    readonly t: string;
+  }
+  interface Builder {
+    a: number;
+    t: string;
   }
 }
 
@@ -245,6 +501,23 @@ export declare namespace New {
     u?: string | undefined;
     more?: readonly Point.Input[] | undefined;
   }
+  interface View {
+    readonly a: number;
+    readonly t: string;
+    readonly b: bigint;
+    readonly u: string;
+    readonly more: $.ListView<Point.View>;
+  }
+  interface Builder {
+    a: number;
+    t: string;
+    get b(): bigint;
+    set b(value: number | bigint);
+    u: string;
+    get more(): $.ListBuilder<Point.Builder, Point.Input>;
+    set more(value: readonly Point.Input[] | $.ListView<Point.View | Point.Builder>);
+    initMore(count: number): $.ListBuilder<Point.Builder, Point.Input>;
+  }
 }
 
 export interface OldHolder {
@@ -257,6 +530,22 @@ export declare namespace OldHolder {
     one?: Old.Input | undefined;
     many?: readonly Old.Input[] | undefined;
     bytes?: ArrayLike<number> | undefined;
+  }
+  interface View {
+    readonly one: Old.View | undefined;
+    readonly many: $.ListView<Old.View>;
+    readonly bytes: $.ListView<number>;
+  }
+  interface Builder {
+    get one(): Old.Builder | undefined;
+    set one(value: Old.Input | Old.View | Old.Builder | undefined);
+    initOne(): Old.Builder;
+    get many(): $.ListBuilder<Old.Builder, Old.Input>;
+    set many(value: readonly Old.Input[] | $.ListView<Old.View | Old.Builder>);
+    initMany(count: number): $.ListBuilder<Old.Builder, Old.Input>;
+    get bytes(): $.ListBuilder<number>;
+    set bytes(value: ArrayLike<number>);
+    initBytes(count: number): $.ListBuilder<number>;
   }
 }
 
@@ -271,6 +560,22 @@ export declare namespace NewHolder {
     many?: readonly New.Input[] | undefined;
     bytes?: readonly Byte.Input[] | undefined;
   }
+  interface View {
+    readonly one: New.View | undefined;
+    readonly many: $.ListView<New.View>;
+    readonly bytes: $.ListView<Byte.View>;
+  }
+  interface Builder {
+    get one(): New.Builder | undefined;
+    set one(value: New.Input | New.View | New.Builder | undefined);
+    initOne(): New.Builder;
+    get many(): $.ListBuilder<New.Builder, New.Input>;
+    set many(value: readonly New.Input[] | $.ListView<New.View | New.Builder>);
+    initMany(count: number): $.ListBuilder<New.Builder, New.Input>;
+    get bytes(): $.ListBuilder<Byte.Builder, Byte.Input>;
+    set bytes(value: readonly Byte.Input[] | $.ListView<Byte.View | Byte.Builder>);
+    initBytes(count: number): $.ListBuilder<Byte.Builder, Byte.Input>;
+  }
 }
 
 export interface Byte {
@@ -281,6 +586,14 @@ export declare namespace Byte {
   interface Input {
     value?: number | undefined;
     extra?: number | undefined;
+  }
+  interface View {
+    readonly value: number;
+    readonly extra: number;
+  }
+  interface Builder {
+    value: number;
+    extra: number;
   }
 }
 
@@ -304,6 +617,24 @@ export declare namespace Clash {
       | { which: "other"; other?: number | undefined }
       | { which: number }
     );
+  type View = {
+    readonly then_: string;
+    readonly constructor_: string;
+    readonly toString_: string;
+  } & (
+      | { readonly which: "which_" }
+      | { readonly which: "other"; readonly other: number }
+      | { readonly which: number }
+    );
+  interface Builder {
+    readonly which: "which_" | "other" | number;
+    then_: string;
+    constructor_: string;
+    toString_: string;
+    which_: undefined;
+    get other(): number | undefined;
+    set other(value: number);
+  }
 }
 
 export interface Map {
@@ -312,6 +643,14 @@ export interface Map {
 export declare namespace Map {
   interface Input {
     uint8Array?: Uint8Array.Input | undefined;
+  }
+  interface View {
+    readonly uint8Array: Uint8Array.View | undefined;
+  }
+  interface Builder {
+    get uint8Array(): Uint8Array.Builder | undefined;
+    set uint8Array(value: Uint8Array.Input | Uint8Array.View | Uint8Array.Builder | undefined);
+    initUint8Array(): Uint8Array.Builder;
   }
 }
 
@@ -324,6 +663,16 @@ export declare namespace Uint8Array {
     data?: globalThis.Uint8Array | undefined;
     numbers?: ArrayLike<number> | undefined;
   }
+  interface View {
+    readonly data: globalThis.Uint8Array;
+    readonly numbers: $.ListView<number>;
+  }
+  interface Builder {
+    data: globalThis.Uint8Array;
+    get numbers(): $.ListBuilder<number>;
+    set numbers(value: ArrayLike<number>);
+    initNumbers(count: number): $.ListBuilder<number>;
+  }
 }
 
 export interface Promise {
@@ -332,6 +681,12 @@ export interface Promise {
 export declare namespace Promise {
   interface Input {
     x?: number | undefined;
+  }
+  interface View {
+    readonly x: number;
+  }
+  interface Builder {
+    x: number;
   }
 }
 
@@ -342,12 +697,26 @@ export declare namespace A {
   interface Input {
     c?: A$C$Input$ | undefined;
   }
+  interface View {
+    readonly c: A$C$View$ | undefined;
+  }
+  interface Builder {
+    get c(): A$C$Builder$ | undefined;
+    set c(value: A$C$Input$ | A$C$View$ | A$C$Builder$ | undefined);
+    initC(): A$C$Builder$;
+  }
   interface A {
     deep: number;
   }
   namespace A {
     interface Input {
       deep?: number | undefined;
+    }
+    interface View {
+      readonly deep: number;
+    }
+    interface Builder {
+      deep: number;
     }
   }
   interface C {
@@ -358,6 +727,18 @@ export declare namespace A {
     interface Input {
       outer?: A$Input$ | undefined;
       inner?: A$A$Input$ | undefined;
+    }
+    interface View {
+      readonly outer: A$View$ | undefined;
+      readonly inner: A$A$View$ | undefined;
+    }
+    interface Builder {
+      get outer(): A$Builder$ | undefined;
+      set outer(value: A$Input$ | A$View$ | A$Builder$ | undefined);
+      initOuter(): A$Builder$;
+      get inner(): A$A$Builder$ | undefined;
+      set inner(value: A$A$Input$ | A$A$View$ | A$A$Builder$ | undefined);
+      initInner(): A$A$Builder$;
     }
   }
 }
@@ -409,6 +790,17 @@ export declare namespace Derived {
       deeper?: Derived.Nested.deeper.Input | undefined;
       again?: Derived.Nested.Input | undefined;
     }
+    interface View {
+      readonly deeper: Derived.Nested.deeper.View;
+      readonly again: Derived.Nested.View | undefined;
+    }
+    interface Builder {
+      get deeper(): Derived.Nested.deeper.Builder;
+      set deeper(value: Derived.Nested.deeper.Input | Derived.Nested.deeper.View | Derived.Nested.deeper.Builder);
+      get again(): Derived.Nested.Builder | undefined;
+      set again(value: Derived.Nested.Input | Derived.Nested.View | Derived.Nested.Builder | undefined);
+      initAgain(): Derived.Nested.Builder;
+    }
     interface Pipeline {
       readonly deeper: Derived.Nested.deeper.Pipeline;
       readonly again: Derived.Nested.Pipeline;
@@ -419,6 +811,12 @@ export declare namespace Derived {
     namespace deeper {
       interface Input {
         client?: Base | undefined;
+      }
+      interface View {
+        readonly client: Base | undefined;
+      }
+      interface Builder {
+        client: Base | undefined;
       }
       interface Pipeline {
         readonly client: Base;
@@ -477,39 +875,45 @@ export declare namespace Derived {
 
 type A$ = A;
 type A$A$ = A.A;
+type A$A$Builder$ = A.A.Builder;
 type A$A$Input$ = A.A.Input;
+type A$A$View$ = A.A.View;
+type A$Builder$ = A.Builder;
 type A$C$ = A.C;
+type A$C$Builder$ = A.C.Builder;
 type A$C$Input$ = A.C.Input;
+type A$C$View$ = A.C.View;
 type A$Input$ = A.Input;
+type A$View$ = A.View;
 
 export declare const limit: number;
 export declare const greeting: string;
 export declare const huge: bigint;
 export declare const favourite: Colour;
 export declare const Colour: $.EnumDescriptor<"red" | "green" | "blue">;
-export declare const Scalars: $.StructDescriptor<Scalars, Scalars.Input>;
-export declare const Defaults: $.StructDescriptor<Defaults, Defaults.Input>;
-export declare const Lists: $.StructDescriptor<Lists, Lists.Input>;
-export declare const Point: $.StructDescriptor<Point, Point.Input>;
-export declare const Shape: $.StructDescriptor<Shape, Shape.Input>;
-export declare const Empty: $.StructDescriptor<Empty, Empty.Input>;
-export declare const Holder: $.StructDescriptor<Holder, Holder.Input>;
-export declare const Old: $.StructDescriptor<Old, Old.Input>;
-export declare const New: $.StructDescriptor<New, New.Input>;
-export declare const OldHolder: $.StructDescriptor<OldHolder, OldHolder.Input>;
-export declare const NewHolder: $.StructDescriptor<NewHolder, NewHolder.Input>;
-export declare const Byte: $.StructDescriptor<Byte, Byte.Input>;
-export declare const Clash: $.StructDescriptor<Clash, Clash.Input>;
-export declare const Map: $.StructDescriptor<Map, Map.Input>;
-export declare const Uint8Array: $.StructDescriptor<Uint8Array, Uint8Array.Input>;
-export declare const Promise: $.StructDescriptor<Promise, Promise.Input>;
-declare const A$A: $.StructDescriptor<A.A, A.A.Input>;
-declare const A$C: $.StructDescriptor<A.C, A.C.Input>;
-export declare const A: $.StructDescriptor<A, A.Input> & { readonly A: typeof A$A; readonly C: typeof A$C };
+export declare const Scalars: $.StructDescriptor<Scalars, Scalars.Input, Scalars.View, Scalars.Builder>;
+export declare const Defaults: $.StructDescriptor<Defaults, Defaults.Input, Defaults.View, Defaults.Builder>;
+export declare const Lists: $.StructDescriptor<Lists, Lists.Input, Lists.View, Lists.Builder>;
+export declare const Point: $.StructDescriptor<Point, Point.Input, Point.View, Point.Builder>;
+export declare const Shape: $.StructDescriptor<Shape, Shape.Input, Shape.View, Shape.Builder>;
+export declare const Empty: $.StructDescriptor<Empty, Empty.Input, Empty.View, Empty.Builder>;
+export declare const Holder: $.StructDescriptor<Holder, Holder.Input, Holder.View, Holder.Builder>;
+export declare const Old: $.StructDescriptor<Old, Old.Input, Old.View, Old.Builder>;
+export declare const New: $.StructDescriptor<New, New.Input, New.View, New.Builder>;
+export declare const OldHolder: $.StructDescriptor<OldHolder, OldHolder.Input, OldHolder.View, OldHolder.Builder>;
+export declare const NewHolder: $.StructDescriptor<NewHolder, NewHolder.Input, NewHolder.View, NewHolder.Builder>;
+export declare const Byte: $.StructDescriptor<Byte, Byte.Input, Byte.View, Byte.Builder>;
+export declare const Clash: $.StructDescriptor<Clash, Clash.Input, Clash.View, Clash.Builder>;
+export declare const Map: $.StructDescriptor<Map, Map.Input, Map.View, Map.Builder>;
+export declare const Uint8Array: $.StructDescriptor<Uint8Array, Uint8Array.Input, Uint8Array.View, Uint8Array.Builder>;
+export declare const Promise: $.StructDescriptor<Promise, Promise.Input, Promise.View, Promise.Builder>;
+declare const A$A: $.StructDescriptor<A.A, A.A.Input, A.A.View, A.A.Builder>;
+declare const A$C: $.StructDescriptor<A.C, A.C.Input, A.C.View, A.C.Builder>;
+export declare const A: $.StructDescriptor<A, A.Input, A.View, A.Builder> & { readonly A: typeof A$A; readonly C: typeof A$C };
 declare const Base$ping$Params: $.StructDescriptor<Base.ping$Params, Base.ping$Params.Input>;
 declare const Base$ping$Results: $.StructDescriptor<Base.ping$Results, Base.ping$Results.Input>;
 export declare const Base: $.InterfaceDescriptor<Base, Base.Server>;
-declare const Derived$Nested: $.StructDescriptor<Derived.Nested, Derived.Nested.Input>;
+declare const Derived$Nested: $.StructDescriptor<Derived.Nested, Derived.Nested.Input, Derived.Nested.View, Derived.Nested.Builder>;
 declare const Derived$then$Params: $.StructDescriptor<Derived.then$Params, Derived.then$Params.Input>;
 declare const Derived$then$Results: $.StructDescriptor<Derived.then$Results, Derived.then$Results.Input>;
 declare const Derived$push$Params: $.StructDescriptor<Derived.push$Params, Derived.push$Params.Input>;

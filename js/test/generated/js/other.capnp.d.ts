@@ -11,9 +11,17 @@ export declare namespace Thing {
     id?: number | undefined;
     kind?: Thing.Kind | undefined;
   }
+  interface View {
+    readonly id: number;
+    readonly kind: Thing.Kind;
+  }
+  interface Builder {
+    id: number;
+    kind: Thing.Kind;
+  }
   type Kind = "plain" | "fancy" | number;
 }
 
 declare const Thing$Kind: $.EnumDescriptor<"plain" | "fancy">;
-export declare const Thing: $.StructDescriptor<Thing, Thing.Input> & { readonly Kind: typeof Thing$Kind };
+export declare const Thing: $.StructDescriptor<Thing, Thing.Input, Thing.View, Thing.Builder> & { readonly Kind: typeof Thing$Kind };
 export {};

@@ -58,6 +58,14 @@ export declare namespace LineSink {
       text?: string | undefined;
       number?: number | undefined;
     }
+    interface View {
+      readonly text: string;
+      readonly number: number;
+    }
+    interface Builder {
+      text: string;
+      number: number;
+    }
   }
   interface put$Params {
     line: LineSink.Line | undefined;
@@ -160,6 +168,14 @@ export declare namespace Tester {
     interface Input {
       sink?: ByteSink | undefined;
       name?: string | undefined;
+    }
+    interface View {
+      readonly sink: ByteSink | undefined;
+      readonly name: string;
+    }
+    interface Builder {
+      sink: ByteSink | undefined;
+      name: string;
     }
     interface Pipeline {
       readonly sink: ByteSink;
@@ -326,7 +342,7 @@ declare const ByteSink$write$Params: $.StructDescriptor<ByteSink.write$Params, B
 declare const ByteSink$end$Params: $.StructDescriptor<ByteSink.end$Params, ByteSink.end$Params.Input>;
 declare const ByteSink$end$Results: $.StructDescriptor<ByteSink.end$Results, ByteSink.end$Results.Input>;
 export declare const ByteSink: $.InterfaceDescriptor<ByteSink, ByteSink.Server>;
-declare const LineSink$Line: $.StructDescriptor<LineSink.Line, LineSink.Line.Input>;
+declare const LineSink$Line: $.StructDescriptor<LineSink.Line, LineSink.Line.Input, LineSink.Line.View, LineSink.Line.Builder>;
 declare const LineSink$put$Params: $.StructDescriptor<LineSink.put$Params, LineSink.put$Params.Input>;
 declare const LineSink$done$Params: $.StructDescriptor<LineSink.done$Params, LineSink.done$Params.Input>;
 declare const LineSink$done$Results: $.StructDescriptor<LineSink.done$Results, LineSink.done$Results.Input>;
@@ -336,7 +352,7 @@ declare const Twofold$right$Params: $.StructDescriptor<Twofold.right$Params, Two
 declare const Twofold$finish$Params: $.StructDescriptor<Twofold.finish$Params, Twofold.finish$Params.Input>;
 declare const Twofold$finish$Results: $.StructDescriptor<Twofold.finish$Results, Twofold.finish$Results.Input>;
 export declare const Twofold: $.InterfaceDescriptor<Twofold, Twofold.Server>;
-declare const Tester$Inner: $.StructDescriptor<Tester.Inner, Tester.Inner.Input>;
+declare const Tester$Inner: $.StructDescriptor<Tester.Inner, Tester.Inner.Input, Tester.Inner.View, Tester.Inner.Builder>;
 declare const Tester$echo$Params: $.StructDescriptor<Tester.echo$Params, Tester.echo$Params.Input>;
 declare const Tester$echo$Results: $.StructDescriptor<Tester.echo$Results, Tester.echo$Results.Input>;
 declare const Tester$fail$Params: $.StructDescriptor<Tester.fail$Params, Tester.fail$Params.Input>;

@@ -53,12 +53,83 @@ export declare namespace Node {
       | { which: "annotation"; annotation?: Node.annotation.Input | undefined }
       | { which: number }
     );
+  type View = {
+    readonly id: bigint;
+    /** For messages to humans: the file and the path within it. Not to be parsed. */
+    readonly displayName: string;
+    /** How many bytes of `displayName` come before the node's own name. */
+    readonly displayNamePrefixLength: number;
+    /** The enclosing node; zero for files and for the structs that parameter lists stand for. */
+    readonly scopeId: bigint;
+    /** The node's own type parameters. */
+    readonly parameters: $.ListView<Node.Parameter.View>;
+    /** The node or one around it has type parameters. */
+    readonly isGeneric: boolean;
+    /** What is declared inside, in the order of the text; groups are not among them. */
+    readonly nestedNodes: $.ListView<Node.NestedNode.View>;
+    readonly annotations: $.ListView<Annotation.View>;
+  } & (
+      | { readonly which: "file" }
+      | { readonly which: "struct"; readonly struct: Node.struct.View }
+      | { readonly which: "enum"; readonly enum: Node.enum_.View }
+      | { readonly which: "interface"; readonly interface: Node.interface_.View }
+      | { readonly which: "const"; readonly const: Node.const_.View }
+      | { readonly which: "annotation"; readonly annotation: Node.annotation.View }
+      | { readonly which: number }
+    );
+  interface Builder {
+    readonly which: "file" | "struct" | "enum" | "interface" | "const" | "annotation" | number;
+    get id(): bigint;
+    set id(value: number | bigint);
+    /** For messages to humans: the file and the path within it. Not to be parsed. */
+    displayName: string;
+    /** How many bytes of `displayName` come before the node's own name. */
+    displayNamePrefixLength: number;
+    /** The enclosing node; zero for files and for the structs that parameter lists stand for. */
+    get scopeId(): bigint;
+    set scopeId(value: number | bigint);
+    /** The node's own type parameters. */
+    get parameters(): $.ListBuilder<Node.Parameter.Builder, Node.Parameter.Input>;
+    set parameters(value: readonly Node.Parameter.Input[] | $.ListView<Node.Parameter.View | Node.Parameter.Builder>);
+    initParameters(count: number): $.ListBuilder<Node.Parameter.Builder, Node.Parameter.Input>;
+    /** The node or one around it has type parameters. */
+    isGeneric: boolean;
+    /** What is declared inside, in the order of the text; groups are not among them. */
+    get nestedNodes(): $.ListBuilder<Node.NestedNode.Builder, Node.NestedNode.Input>;
+    set nestedNodes(value: readonly Node.NestedNode.Input[] | $.ListView<Node.NestedNode.View | Node.NestedNode.Builder>);
+    initNestedNodes(count: number): $.ListBuilder<Node.NestedNode.Builder, Node.NestedNode.Input>;
+    get annotations(): $.ListBuilder<Annotation.Builder, Annotation.Input>;
+    set annotations(value: readonly Annotation.Input[] | $.ListView<Annotation.View | Annotation.Builder>);
+    initAnnotations(count: number): $.ListBuilder<Annotation.Builder, Annotation.Input>;
+    file: undefined;
+    get struct(): Node.struct.Builder | undefined;
+    set struct(value: Node.struct.Input | Node.struct.View | Node.struct.Builder);
+    initStruct(): Node.struct.Builder;
+    get enum(): Node.enum_.Builder | undefined;
+    set enum(value: Node.enum_.Input | Node.enum_.View | Node.enum_.Builder);
+    initEnum(): Node.enum_.Builder;
+    get interface(): Node.interface_.Builder | undefined;
+    set interface(value: Node.interface_.Input | Node.interface_.View | Node.interface_.Builder);
+    initInterface(): Node.interface_.Builder;
+    get const(): Node.const_.Builder | undefined;
+    set const(value: Node.const_.Input | Node.const_.View | Node.const_.Builder);
+    initConst(): Node.const_.Builder;
+    get annotation(): Node.annotation.Builder | undefined;
+    set annotation(value: Node.annotation.Input | Node.annotation.View | Node.annotation.Builder);
+    initAnnotation(): Node.annotation.Builder;
+  }
   interface Parameter {
     name: string;
   }
   namespace Parameter {
     interface Input {
       name?: string | undefined;
+    }
+    interface View {
+      readonly name: string;
+    }
+    interface Builder {
+      name: string;
     }
   }
   interface NestedNode {
@@ -69,6 +140,15 @@ export declare namespace Node {
     interface Input {
       name?: string | undefined;
       id?: number | bigint | undefined;
+    }
+    interface View {
+      readonly name: string;
+      readonly id: bigint;
+    }
+    interface Builder {
+      name: string;
+      get id(): bigint;
+      set id(value: number | bigint);
     }
   }
   /** What only readers of the source care about. */
@@ -89,12 +169,37 @@ export declare namespace Node {
       /** For each field, enumerant or method, in the same order. */
       members?: readonly Node.SourceInfo.Member.Input[] | undefined;
     }
+    interface View {
+      /** The node. */
+      readonly id: bigint;
+      /** The comment after the declaration, without the marks. */
+      readonly docComment: string;
+      /** For each field, enumerant or method, in the same order. */
+      readonly members: $.ListView<Node.SourceInfo.Member.View>;
+    }
+    interface Builder {
+      /** The node. */
+      get id(): bigint;
+      set id(value: number | bigint);
+      /** The comment after the declaration, without the marks. */
+      docComment: string;
+      /** For each field, enumerant or method, in the same order. */
+      get members(): $.ListBuilder<Node.SourceInfo.Member.Builder, Node.SourceInfo.Member.Input>;
+      set members(value: readonly Node.SourceInfo.Member.Input[] | $.ListView<Node.SourceInfo.Member.View | Node.SourceInfo.Member.Builder>);
+      initMembers(count: number): $.ListBuilder<Node.SourceInfo.Member.Builder, Node.SourceInfo.Member.Input>;
+    }
     interface Member {
       docComment: string;
     }
     namespace Member {
       interface Input {
         docComment?: string | undefined;
+      }
+      interface View {
+        readonly docComment: string;
+      }
+      interface Builder {
+        docComment: string;
       }
     }
   }
@@ -127,6 +232,36 @@ export declare namespace Node {
       /** By number; a group is where its first field would be. */
       fields?: readonly Field.Input[] | undefined;
     }
+    interface View {
+      readonly dataWordCount: number;
+      readonly pointerCount: number;
+      /** What a list of these would use if struct lists were not always inline composite. */
+      readonly preferredListEncoding: ElementSize;
+      /** A group shares the sections of the struct around it, and has the same sizes. */
+      readonly isGroup: boolean;
+      /** Members of the unnamed union; zero when there is none. */
+      readonly discriminantCount: number;
+      /** Where the union's tag is, in units of 16 bits. */
+      readonly discriminantOffset: number;
+      /** By number; a group is where its first field would be. */
+      readonly fields: $.ListView<Field.View>;
+    }
+    interface Builder {
+      dataWordCount: number;
+      pointerCount: number;
+      /** What a list of these would use if struct lists were not always inline composite. */
+      preferredListEncoding: ElementSize;
+      /** A group shares the sections of the struct around it, and has the same sizes. */
+      isGroup: boolean;
+      /** Members of the unnamed union; zero when there is none. */
+      discriminantCount: number;
+      /** Where the union's tag is, in units of 16 bits. */
+      discriminantOffset: number;
+      /** By number; a group is where its first field would be. */
+      get fields(): $.ListBuilder<Field.Builder, Field.Input>;
+      set fields(value: readonly Field.Input[] | $.ListView<Field.View | Field.Builder>);
+      initFields(count: number): $.ListBuilder<Field.Builder, Field.Input>;
+    }
   }
   interface enum_ {
     /** By number, so the position is the value. */
@@ -136,6 +271,16 @@ export declare namespace Node {
     interface Input {
       /** By number, so the position is the value. */
       enumerants?: readonly Enumerant.Input[] | undefined;
+    }
+    interface View {
+      /** By number, so the position is the value. */
+      readonly enumerants: $.ListView<Enumerant.View>;
+    }
+    interface Builder {
+      /** By number, so the position is the value. */
+      get enumerants(): $.ListBuilder<Enumerant.Builder, Enumerant.Input>;
+      set enumerants(value: readonly Enumerant.Input[] | $.ListView<Enumerant.View | Enumerant.Builder>);
+      initEnumerants(count: number): $.ListBuilder<Enumerant.Builder, Enumerant.Input>;
     }
   }
   interface interface_ {
@@ -149,19 +294,45 @@ export declare namespace Node {
       methods?: readonly Method.Input[] | undefined;
       superclasses?: readonly Superclass.Input[] | undefined;
     }
+    interface View {
+      /** By number. */
+      readonly methods: $.ListView<Method.View>;
+      readonly superclasses: $.ListView<Superclass.View>;
+    }
+    interface Builder {
+      /** By number. */
+      get methods(): $.ListBuilder<Method.Builder, Method.Input>;
+      set methods(value: readonly Method.Input[] | $.ListView<Method.View | Method.Builder>);
+      initMethods(count: number): $.ListBuilder<Method.Builder, Method.Input>;
+      get superclasses(): $.ListBuilder<Superclass.Builder, Superclass.Input>;
+      set superclasses(value: readonly Superclass.Input[] | $.ListView<Superclass.View | Superclass.Builder>);
+      initSuperclasses(count: number): $.ListBuilder<Superclass.Builder, Superclass.Input>;
+    }
   }
   interface const_ {
-    type: Type | undefined;
+    type: Type$ | undefined;
     value: Value | undefined;
   }
   namespace const_ {
     interface Input {
-      type?: Type.Input | undefined;
+      type?: Type$Input$ | undefined;
       value?: Value.Input | undefined;
+    }
+    interface View {
+      readonly type: Type$View$ | undefined;
+      readonly value: Value.View | undefined;
+    }
+    interface Builder {
+      get type(): Type$Builder$ | undefined;
+      set type(value: Type$Input$ | Type$View$ | Type$Builder$ | undefined);
+      initType(): Type$Builder$;
+      get value(): Value.Builder | undefined;
+      set value(value: Value.Input | Value.View | Value.Builder | undefined);
+      initValue(): Value.Builder;
     }
   }
   interface annotation {
-    type: Type | undefined;
+    type: Type$ | undefined;
     targetsFile: boolean;
     targetsConst: boolean;
     targetsEnum: boolean;
@@ -177,7 +348,7 @@ export declare namespace Node {
   }
   namespace annotation {
     interface Input {
-      type?: Type.Input | undefined;
+      type?: Type$Input$ | undefined;
       targetsFile?: boolean | undefined;
       targetsConst?: boolean | undefined;
       targetsEnum?: boolean | undefined;
@@ -190,6 +361,38 @@ export declare namespace Node {
       targetsMethod?: boolean | undefined;
       targetsParam?: boolean | undefined;
       targetsAnnotation?: boolean | undefined;
+    }
+    interface View {
+      readonly type: Type$View$ | undefined;
+      readonly targetsFile: boolean;
+      readonly targetsConst: boolean;
+      readonly targetsEnum: boolean;
+      readonly targetsEnumerant: boolean;
+      readonly targetsStruct: boolean;
+      readonly targetsField: boolean;
+      readonly targetsUnion: boolean;
+      readonly targetsGroup: boolean;
+      readonly targetsInterface: boolean;
+      readonly targetsMethod: boolean;
+      readonly targetsParam: boolean;
+      readonly targetsAnnotation: boolean;
+    }
+    interface Builder {
+      get type(): Type$Builder$ | undefined;
+      set type(value: Type$Input$ | Type$View$ | Type$Builder$ | undefined);
+      initType(): Type$Builder$;
+      targetsFile: boolean;
+      targetsConst: boolean;
+      targetsEnum: boolean;
+      targetsEnumerant: boolean;
+      targetsStruct: boolean;
+      targetsField: boolean;
+      targetsUnion: boolean;
+      targetsGroup: boolean;
+      targetsInterface: boolean;
+      targetsMethod: boolean;
+      targetsParam: boolean;
+      targetsAnnotation: boolean;
     }
   }
 }
@@ -223,11 +426,45 @@ export declare namespace Field {
       | { which: "group"; group?: Field.group.Input | undefined }
       | { which: number }
     );
+  type View = {
+    readonly name: string;
+    /** Position in the text among its siblings. */
+    readonly codeOrder: number;
+    readonly annotations: $.ListView<Annotation.View>;
+    /** The union tag that selects this field, if it is in the union. */
+    readonly discriminantValue: number;
+    readonly ordinal: Field.ordinal.View;
+  } & (
+      | { readonly which: "slot"; readonly slot: Field.slot.View }
+      | { readonly which: "group"; readonly group: Field.group.View }
+      | { readonly which: number }
+    );
+  interface Builder {
+    readonly which: "slot" | "group" | number;
+    name: string;
+    /** Position in the text among its siblings. */
+    codeOrder: number;
+    get annotations(): $.ListBuilder<Annotation.Builder, Annotation.Input>;
+    set annotations(value: readonly Annotation.Input[] | $.ListView<Annotation.View | Annotation.Builder>);
+    initAnnotations(count: number): $.ListBuilder<Annotation.Builder, Annotation.Input>;
+    /** The union tag that selects this field, if it is in the union. */
+    discriminantValue: number;
+    /** An ordinary field. */
+    get slot(): Field.slot.Builder | undefined;
+    set slot(value: Field.slot.Input | Field.slot.View | Field.slot.Builder);
+    initSlot(): Field.slot.Builder;
+    /** A group or a named union. */
+    get group(): Field.group.Builder | undefined;
+    set group(value: Field.group.Input | Field.group.View | Field.group.Builder);
+    initGroup(): Field.group.Builder;
+    get ordinal(): Field.ordinal.Builder;
+    set ordinal(value: Field.ordinal.Input | Field.ordinal.View | Field.ordinal.Builder);
+  }
   /** An ordinary field. */
   interface slot {
     /** In units of the field's size, from the start of the data or pointer section. */
     offset: number;
-    type: Type | undefined;
+    type: Type$ | undefined;
     defaultValue: Value | undefined;
     /** The schema gives a default, even if it is the usual one. */
     hadExplicitDefault: boolean;
@@ -236,10 +473,30 @@ export declare namespace Field {
     interface Input {
       /** In units of the field's size, from the start of the data or pointer section. */
       offset?: number | undefined;
-      type?: Type.Input | undefined;
+      type?: Type$Input$ | undefined;
       defaultValue?: Value.Input | undefined;
       /** The schema gives a default, even if it is the usual one. */
       hadExplicitDefault?: boolean | undefined;
+    }
+    interface View {
+      /** In units of the field's size, from the start of the data or pointer section. */
+      readonly offset: number;
+      readonly type: Type$View$ | undefined;
+      readonly defaultValue: Value.View | undefined;
+      /** The schema gives a default, even if it is the usual one. */
+      readonly hadExplicitDefault: boolean;
+    }
+    interface Builder {
+      /** In units of the field's size, from the start of the data or pointer section. */
+      offset: number;
+      get type(): Type$Builder$ | undefined;
+      set type(value: Type$Input$ | Type$View$ | Type$Builder$ | undefined);
+      initType(): Type$Builder$;
+      get defaultValue(): Value.Builder | undefined;
+      set defaultValue(value: Value.Input | Value.View | Value.Builder | undefined);
+      initDefaultValue(): Value.Builder;
+      /** The schema gives a default, even if it is the usual one. */
+      hadExplicitDefault: boolean;
     }
   }
   /** A group or a named union. */
@@ -252,6 +509,15 @@ export declare namespace Field {
       /** The group's node. */
       typeId?: number | bigint | undefined;
     }
+    interface View {
+      /** The group's node. */
+      readonly typeId: bigint;
+    }
+    interface Builder {
+      /** The group's node. */
+      get typeId(): bigint;
+      set typeId(value: number | bigint);
+    }
   }
   type ordinal =
     | { which: "implicit" }
@@ -263,6 +529,17 @@ export declare namespace Field {
       | { which: "implicit" }
       | { which: "explicit"; explicit?: number | undefined }
       | { which: number };
+    type View =
+      | { readonly which: "implicit" }
+      | { readonly which: "explicit"; readonly explicit: number }
+      | { readonly which: number };
+    interface Builder {
+      readonly which: "implicit" | "explicit" | number;
+      implicit: undefined;
+      /** The number written after @. Groups have none. */
+      get explicit(): number | undefined;
+      set explicit(value: number);
+    }
   }
 }
 
@@ -279,6 +556,20 @@ export declare namespace Enumerant {
     codeOrder?: number | undefined;
     annotations?: readonly Annotation.Input[] | undefined;
   }
+  interface View {
+    readonly name: string;
+    /** Position in the text. */
+    readonly codeOrder: number;
+    readonly annotations: $.ListView<Annotation.View>;
+  }
+  interface Builder {
+    name: string;
+    /** Position in the text. */
+    codeOrder: number;
+    get annotations(): $.ListBuilder<Annotation.Builder, Annotation.Input>;
+    set annotations(value: readonly Annotation.Input[] | $.ListView<Annotation.View | Annotation.Builder>);
+    initAnnotations(count: number): $.ListBuilder<Annotation.Builder, Annotation.Input>;
+  }
 }
 
 export interface Superclass {
@@ -289,6 +580,17 @@ export declare namespace Superclass {
   interface Input {
     id?: number | bigint | undefined;
     brand?: Brand.Input | undefined;
+  }
+  interface View {
+    readonly id: bigint;
+    readonly brand: Brand.View | undefined;
+  }
+  interface Builder {
+    get id(): bigint;
+    set id(value: number | bigint);
+    get brand(): Brand.Builder | undefined;
+    set brand(value: Brand.Input | Brand.View | Brand.Builder | undefined);
+    initBrand(): Brand.Builder;
   }
 }
 
@@ -321,6 +623,44 @@ export declare namespace Method {
     resultBrand?: Brand.Input | undefined;
     annotations?: readonly Annotation.Input[] | undefined;
   }
+  interface View {
+    readonly name: string;
+    /** Position in the text. */
+    readonly codeOrder: number;
+    /** Type parameters of the method itself. */
+    readonly implicitParameters: $.ListView<Node.Parameter.View>;
+    /** The struct of the parameters. Without a scope if it was made from a parameter list. */
+    readonly paramStructType: bigint;
+    readonly paramBrand: Brand.View | undefined;
+    /** The struct of the results; `StreamResult` for a streaming method. */
+    readonly resultStructType: bigint;
+    readonly resultBrand: Brand.View | undefined;
+    readonly annotations: $.ListView<Annotation.View>;
+  }
+  interface Builder {
+    name: string;
+    /** Position in the text. */
+    codeOrder: number;
+    /** Type parameters of the method itself. */
+    get implicitParameters(): $.ListBuilder<Node.Parameter.Builder, Node.Parameter.Input>;
+    set implicitParameters(value: readonly Node.Parameter.Input[] | $.ListView<Node.Parameter.View | Node.Parameter.Builder>);
+    initImplicitParameters(count: number): $.ListBuilder<Node.Parameter.Builder, Node.Parameter.Input>;
+    /** The struct of the parameters. Without a scope if it was made from a parameter list. */
+    get paramStructType(): bigint;
+    set paramStructType(value: number | bigint);
+    get paramBrand(): Brand.Builder | undefined;
+    set paramBrand(value: Brand.Input | Brand.View | Brand.Builder | undefined);
+    initParamBrand(): Brand.Builder;
+    /** The struct of the results; `StreamResult` for a streaming method. */
+    get resultStructType(): bigint;
+    set resultStructType(value: number | bigint);
+    get resultBrand(): Brand.Builder | undefined;
+    set resultBrand(value: Brand.Input | Brand.View | Brand.Builder | undefined);
+    initResultBrand(): Brand.Builder;
+    get annotations(): $.ListBuilder<Annotation.Builder, Annotation.Input>;
+    set annotations(value: readonly Annotation.Input[] | $.ListView<Annotation.View | Annotation.Builder>);
+    initAnnotations(count: number): $.ListBuilder<Annotation.Builder, Annotation.Input>;
+  }
 }
 
 /** The type of a field, constant, annotation, list element or type argument. */
@@ -339,11 +679,11 @@ export type Type =
   | { which: "float64" }
   | { which: "text" }
   | { which: "data" }
-  | { which: "list"; list: Type.list }
-  | { which: "enum"; enum: Type.enum_ }
-  | { which: "struct"; struct: Type.struct }
-  | { which: "interface"; interface: Type.interface_ }
-  | { which: "anyPointer"; anyPointer: Type.anyPointer }
+  | { which: "list"; list: Type$list$ }
+  | { which: "enum"; enum: Type$enum_$ }
+  | { which: "struct"; struct: Type$struct$ }
+  | { which: "interface"; interface: Type$interface_$ }
+  | { which: "anyPointer"; anyPointer: Type$anyPointer$ }
   | { which: number };
 export declare namespace Type {
   type Input =
@@ -362,18 +702,79 @@ export declare namespace Type {
     | { which: "float64" }
     | { which: "text" }
     | { which: "data" }
-    | { which: "list"; list?: Type.list.Input | undefined }
-    | { which: "enum"; enum?: Type.enum_.Input | undefined }
-    | { which: "struct"; struct?: Type.struct.Input | undefined }
-    | { which: "interface"; interface?: Type.interface_.Input | undefined }
-    | { which: "anyPointer"; anyPointer?: Type.anyPointer.Input | undefined }
+    | { which: "list"; list?: Type$list$Input$ | undefined }
+    | { which: "enum"; enum?: Type$enum_$Input$ | undefined }
+    | { which: "struct"; struct?: Type$struct$Input$ | undefined }
+    | { which: "interface"; interface?: Type$interface_$Input$ | undefined }
+    | { which: "anyPointer"; anyPointer?: Type$anyPointer$Input$ | undefined }
     | { which: number };
+  type View =
+    | { readonly which: "void" }
+    | { readonly which: "bool" }
+    | { readonly which: "int8" }
+    | { readonly which: "int16" }
+    | { readonly which: "int32" }
+    | { readonly which: "int64" }
+    | { readonly which: "uint8" }
+    | { readonly which: "uint16" }
+    | { readonly which: "uint32" }
+    | { readonly which: "uint64" }
+    | { readonly which: "float32" }
+    | { readonly which: "float64" }
+    | { readonly which: "text" }
+    | { readonly which: "data" }
+    | { readonly which: "list"; readonly list: Type$list$View$ }
+    | { readonly which: "enum"; readonly enum: Type$enum_$View$ }
+    | { readonly which: "struct"; readonly struct: Type$struct$View$ }
+    | { readonly which: "interface"; readonly interface: Type$interface_$View$ }
+    | { readonly which: "anyPointer"; readonly anyPointer: Type$anyPointer$View$ }
+    | { readonly which: number };
+  interface Builder {
+    readonly which: "void" | "bool" | "int8" | "int16" | "int32" | "int64" | "uint8" | "uint16" | "uint32" | "uint64" | "float32" | "float64" | "text" | "data" | "list" | "enum" | "struct" | "interface" | "anyPointer" | number;
+    void: undefined;
+    bool: undefined;
+    int8: undefined;
+    int16: undefined;
+    int32: undefined;
+    int64: undefined;
+    uint8: undefined;
+    uint16: undefined;
+    uint32: undefined;
+    uint64: undefined;
+    float32: undefined;
+    float64: undefined;
+    text: undefined;
+    data: undefined;
+    get list(): Type$list$Builder$ | undefined;
+    set list(value: Type$list$Input$ | Type$list$View$ | Type$list$Builder$);
+    initList(): Type$list$Builder$;
+    get enum(): Type$enum_$Builder$ | undefined;
+    set enum(value: Type$enum_$Input$ | Type$enum_$View$ | Type$enum_$Builder$);
+    initEnum(): Type$enum_$Builder$;
+    get struct(): Type$struct$Builder$ | undefined;
+    set struct(value: Type$struct$Input$ | Type$struct$View$ | Type$struct$Builder$);
+    initStruct(): Type$struct$Builder$;
+    get interface(): Type$interface_$Builder$ | undefined;
+    set interface(value: Type$interface_$Input$ | Type$interface_$View$ | Type$interface_$Builder$);
+    initInterface(): Type$interface_$Builder$;
+    get anyPointer(): Type$anyPointer$Builder$ | undefined;
+    set anyPointer(value: Type$anyPointer$Input$ | Type$anyPointer$View$ | Type$anyPointer$Builder$);
+    initAnyPointer(): Type$anyPointer$Builder$;
+  }
   interface list {
-    elementType: Type | undefined;
+    elementType: Type$ | undefined;
   }
   namespace list {
     interface Input {
-      elementType?: Type.Input | undefined;
+      elementType?: Type$Input$ | undefined;
+    }
+    interface View {
+      readonly elementType: Type$View$ | undefined;
+    }
+    interface Builder {
+      get elementType(): Type$Builder$ | undefined;
+      set elementType(value: Type$Input$ | Type$View$ | Type$Builder$ | undefined);
+      initElementType(): Type$Builder$;
     }
   }
   interface enum_ {
@@ -385,6 +786,17 @@ export declare namespace Type {
       typeId?: number | bigint | undefined;
       brand?: Brand.Input | undefined;
     }
+    interface View {
+      readonly typeId: bigint;
+      readonly brand: Brand.View | undefined;
+    }
+    interface Builder {
+      get typeId(): bigint;
+      set typeId(value: number | bigint);
+      get brand(): Brand.Builder | undefined;
+      set brand(value: Brand.Input | Brand.View | Brand.Builder | undefined);
+      initBrand(): Brand.Builder;
+    }
   }
   interface struct {
     typeId: bigint;
@@ -394,6 +806,17 @@ export declare namespace Type {
     interface Input {
       typeId?: number | bigint | undefined;
       brand?: Brand.Input | undefined;
+    }
+    interface View {
+      readonly typeId: bigint;
+      readonly brand: Brand.View | undefined;
+    }
+    interface Builder {
+      get typeId(): bigint;
+      set typeId(value: number | bigint);
+      get brand(): Brand.Builder | undefined;
+      set brand(value: Brand.Input | Brand.View | Brand.Builder | undefined);
+      initBrand(): Brand.Builder;
     }
   }
   interface interface_ {
@@ -405,19 +828,49 @@ export declare namespace Type {
       typeId?: number | bigint | undefined;
       brand?: Brand.Input | undefined;
     }
+    interface View {
+      readonly typeId: bigint;
+      readonly brand: Brand.View | undefined;
+    }
+    interface Builder {
+      get typeId(): bigint;
+      set typeId(value: number | bigint);
+      get brand(): Brand.Builder | undefined;
+      set brand(value: Brand.Input | Brand.View | Brand.Builder | undefined);
+      initBrand(): Brand.Builder;
+    }
   }
   type anyPointer =
-    | { which: "unconstrained"; unconstrained: Type.anyPointer.unconstrained }
-    | { which: "parameter"; parameter: Type.anyPointer.parameter }
-    | { which: "implicitMethodParameter"; implicitMethodParameter: Type.anyPointer.implicitMethodParameter }
+    | { which: "unconstrained"; unconstrained: Type$anyPointer$unconstrained$ }
+    | { which: "parameter"; parameter: Type$anyPointer$parameter$ }
+    | { which: "implicitMethodParameter"; implicitMethodParameter: Type$anyPointer$implicitMethodParameter$ }
     | { which: number };
   namespace anyPointer {
     type Input =
       | { which?: undefined }
-      | { which: "unconstrained"; unconstrained?: Type.anyPointer.unconstrained.Input | undefined }
-      | { which: "parameter"; parameter?: Type.anyPointer.parameter.Input | undefined }
-      | { which: "implicitMethodParameter"; implicitMethodParameter?: Type.anyPointer.implicitMethodParameter.Input | undefined }
+      | { which: "unconstrained"; unconstrained?: Type$anyPointer$unconstrained$Input$ | undefined }
+      | { which: "parameter"; parameter?: Type$anyPointer$parameter$Input$ | undefined }
+      | { which: "implicitMethodParameter"; implicitMethodParameter?: Type$anyPointer$implicitMethodParameter$Input$ | undefined }
       | { which: number };
+    type View =
+      | { readonly which: "unconstrained"; readonly unconstrained: Type$anyPointer$unconstrained$View$ }
+      | { readonly which: "parameter"; readonly parameter: Type$anyPointer$parameter$View$ }
+      | { readonly which: "implicitMethodParameter"; readonly implicitMethodParameter: Type$anyPointer$implicitMethodParameter$View$ }
+      | { readonly which: number };
+    interface Builder {
+      readonly which: "unconstrained" | "parameter" | "implicitMethodParameter" | number;
+      get unconstrained(): Type$anyPointer$unconstrained$Builder$ | undefined;
+      set unconstrained(value: Type$anyPointer$unconstrained$Input$ | Type$anyPointer$unconstrained$View$ | Type$anyPointer$unconstrained$Builder$);
+      initUnconstrained(): Type$anyPointer$unconstrained$Builder$;
+      /** A type parameter of an enclosing node. */
+      get parameter(): Type$anyPointer$parameter$Builder$ | undefined;
+      set parameter(value: Type$anyPointer$parameter$Input$ | Type$anyPointer$parameter$View$ | Type$anyPointer$parameter$Builder$);
+      initParameter(): Type$anyPointer$parameter$Builder$;
+      /** A type parameter of the method. */
+      get implicitMethodParameter(): Type$anyPointer$implicitMethodParameter$Builder$ | undefined;
+      set implicitMethodParameter(value: Type$anyPointer$implicitMethodParameter$Input$ | Type$anyPointer$implicitMethodParameter$View$ | Type$anyPointer$implicitMethodParameter$Builder$);
+      initImplicitMethodParameter(): Type$anyPointer$implicitMethodParameter$Builder$;
+    }
     type unconstrained =
       | { which: "anyKind" }
       | { which: "struct" }
@@ -432,6 +885,19 @@ export declare namespace Type {
         | { which: "list" }
         | { which: "capability" }
         | { which: number };
+      type View =
+        | { readonly which: "anyKind" }
+        | { readonly which: "struct" }
+        | { readonly which: "list" }
+        | { readonly which: "capability" }
+        | { readonly which: number };
+      interface Builder {
+        readonly which: "anyKind" | "struct" | "list" | "capability" | number;
+        anyKind: undefined;
+        struct: undefined;
+        list: undefined;
+        capability: undefined;
+      }
     }
     /** A type parameter of an enclosing node. */
     interface parameter {
@@ -443,6 +909,15 @@ export declare namespace Type {
         scopeId?: number | bigint | undefined;
         parameterIndex?: number | undefined;
       }
+      interface View {
+        readonly scopeId: bigint;
+        readonly parameterIndex: number;
+      }
+      interface Builder {
+        get scopeId(): bigint;
+        set scopeId(value: number | bigint);
+        parameterIndex: number;
+      }
     }
     /** A type parameter of the method. */
     interface implicitMethodParameter {
@@ -451,6 +926,12 @@ export declare namespace Type {
     namespace implicitMethodParameter {
       interface Input {
         parameterIndex?: number | undefined;
+      }
+      interface View {
+        readonly parameterIndex: number;
+      }
+      interface Builder {
+        parameterIndex: number;
       }
     }
   }
@@ -465,6 +946,16 @@ export declare namespace Brand {
   interface Input {
     /** At most one for each generic node on the way to the file. Missing means AnyPointer throughout. */
     scopes?: readonly Brand.Scope.Input[] | undefined;
+  }
+  interface View {
+    /** At most one for each generic node on the way to the file. Missing means AnyPointer throughout. */
+    readonly scopes: $.ListView<Brand.Scope.View>;
+  }
+  interface Builder {
+    /** At most one for each generic node on the way to the file. Missing means AnyPointer throughout. */
+    get scopes(): $.ListBuilder<Brand.Scope.Builder, Brand.Scope.Input>;
+    set scopes(value: readonly Brand.Scope.Input[] | $.ListView<Brand.Scope.View | Brand.Scope.Builder>);
+    initScopes(count: number): $.ListBuilder<Brand.Scope.Builder, Brand.Scope.Input>;
   }
   type Scope = {
     scopeId: bigint;
@@ -482,17 +973,48 @@ export declare namespace Brand {
         | { which: "inherit" }
         | { which: number }
       );
+    type View = {
+      readonly scopeId: bigint;
+    } & (
+        | { readonly which: "bind"; readonly bind: $.ListView<Brand.Binding.View> }
+        | { readonly which: "inherit" }
+        | { readonly which: number }
+      );
+    interface Builder {
+      readonly which: "bind" | "inherit" | number;
+      get scopeId(): bigint;
+      set scopeId(value: number | bigint);
+      /** One for each parameter. */
+      get bind(): $.ListBuilder<Brand.Binding.Builder, Brand.Binding.Input> | undefined;
+      set bind(value: readonly Brand.Binding.Input[] | $.ListView<Brand.Binding.View | Brand.Binding.Builder>);
+      initBind(count: number): $.ListBuilder<Brand.Binding.Builder, Brand.Binding.Input>;
+      /** The parameters are those in force where the type is used. */
+      inherit: undefined;
+    }
   }
   type Binding =
     | { which: "unbound" }
-    | { which: "type"; type: Type | undefined }
+    | { which: "type"; type: Type$ | undefined }
     | { which: number };
   namespace Binding {
     type Input =
       | { which?: undefined }
       | { which: "unbound" }
-      | { which: "type"; type?: Type.Input | undefined }
+      | { which: "type"; type?: Type$Input$ | undefined }
       | { which: number };
+    type View =
+      | { readonly which: "unbound" }
+      | { readonly which: "type"; readonly type: Type$View$ | undefined }
+      | { readonly which: number };
+    interface Builder {
+      readonly which: "unbound" | "type" | number;
+      /** AnyPointer. */
+      unbound: undefined;
+      /** Always a pointer type. */
+      get type(): Type$Builder$ | undefined;
+      set type(value: Type$Input$ | Type$View$ | Type$Builder$ | undefined);
+      initType(): Type$Builder$;
+    }
   }
 }
 
@@ -544,6 +1066,67 @@ export declare namespace Value {
     | { which: "interface" }
     | { which: "anyPointer"; anyPointer?: $.AnyPointerInput | undefined }
     | { which: number };
+  type View =
+    | { readonly which: "void" }
+    | { readonly which: "bool"; readonly bool: boolean }
+    | { readonly which: "int8"; readonly int8: number }
+    | { readonly which: "int16"; readonly int16: number }
+    | { readonly which: "int32"; readonly int32: number }
+    | { readonly which: "int64"; readonly int64: bigint }
+    | { readonly which: "uint8"; readonly uint8: number }
+    | { readonly which: "uint16"; readonly uint16: number }
+    | { readonly which: "uint32"; readonly uint32: number }
+    | { readonly which: "uint64"; readonly uint64: bigint }
+    | { readonly which: "float32"; readonly float32: number }
+    | { readonly which: "float64"; readonly float64: number }
+    | { readonly which: "text"; readonly text: string }
+    | { readonly which: "data"; readonly data: Uint8Array }
+    | { readonly which: "list"; readonly list: $.AnyPointerView | undefined }
+    | { readonly which: "enum"; readonly enum: number }
+    | { readonly which: "struct"; readonly struct: $.AnyPointerView | undefined }
+    | { readonly which: "interface" }
+    | { readonly which: "anyPointer"; readonly anyPointer: $.AnyPointerView | undefined }
+    | { readonly which: number };
+  interface Builder {
+    readonly which: "void" | "bool" | "int8" | "int16" | "int32" | "int64" | "uint8" | "uint16" | "uint32" | "uint64" | "float32" | "float64" | "text" | "data" | "list" | "enum" | "struct" | "interface" | "anyPointer" | number;
+    void: undefined;
+    get bool(): boolean | undefined;
+    set bool(value: boolean);
+    get int8(): number | undefined;
+    set int8(value: number);
+    get int16(): number | undefined;
+    set int16(value: number);
+    get int32(): number | undefined;
+    set int32(value: number);
+    get int64(): bigint | undefined;
+    set int64(value: number | bigint);
+    get uint8(): number | undefined;
+    set uint8(value: number);
+    get uint16(): number | undefined;
+    set uint16(value: number);
+    get uint32(): number | undefined;
+    set uint32(value: number);
+    get uint64(): bigint | undefined;
+    set uint64(value: number | bigint);
+    get float32(): number | undefined;
+    set float32(value: number);
+    get float64(): number | undefined;
+    set float64(value: number);
+    get text(): string | undefined;
+    set text(value: string);
+    get data(): Uint8Array | undefined;
+    set data(value: Uint8Array);
+    get list(): $.AnyPointerBuilder | undefined;
+    set list(value: $.AnyPointerInput | $.AnyPointerView | $.AnyPointerBuilder | undefined);
+    get enum(): number | undefined;
+    set enum(value: number);
+    get struct(): $.AnyPointerBuilder | undefined;
+    set struct(value: $.AnyPointerInput | $.AnyPointerView | $.AnyPointerBuilder | undefined);
+    /** Only null is possible. */
+    interface: undefined;
+    get anyPointer(): $.AnyPointerBuilder | undefined;
+    set anyPointer(value: $.AnyPointerInput | $.AnyPointerView | $.AnyPointerBuilder | undefined);
+  }
 }
 
 /** An annotation as applied to something. */
@@ -560,6 +1143,23 @@ export declare namespace Annotation {
     brand?: Brand.Input | undefined;
     value?: Value.Input | undefined;
   }
+  interface View {
+    /** The node of the annotation's declaration. */
+    readonly id: bigint;
+    readonly brand: Brand.View | undefined;
+    readonly value: Value.View | undefined;
+  }
+  interface Builder {
+    /** The node of the annotation's declaration. */
+    get id(): bigint;
+    set id(value: number | bigint);
+    get brand(): Brand.Builder | undefined;
+    set brand(value: Brand.Input | Brand.View | Brand.Builder | undefined);
+    initBrand(): Brand.Builder;
+    get value(): Value.Builder | undefined;
+    set value(value: Value.Input | Value.View | Value.Builder | undefined);
+    initValue(): Value.Builder;
+  }
 }
 
 /** The sizes that a list pointer can give for its elements. */
@@ -575,6 +1175,16 @@ export declare namespace CapnpVersion {
     major?: number | undefined;
     minor?: number | undefined;
     micro?: number | undefined;
+  }
+  interface View {
+    readonly major: number;
+    readonly minor: number;
+    readonly micro: number;
+  }
+  interface Builder {
+    major: number;
+    minor: number;
+    micro: number;
   }
 }
 
@@ -598,6 +1208,32 @@ export declare namespace CodeGeneratorRequest {
     /** The files named on the command line. */
     requestedFiles?: readonly CodeGeneratorRequest.RequestedFile.Input[] | undefined;
   }
+  interface View {
+    /** The compiler's version. Missing from very old ones. */
+    readonly capnpVersion: CapnpVersion.View | undefined;
+    /** Everything needed to generate code for the requested files, in no particular order. */
+    readonly nodes: $.ListView<Node.View>;
+    readonly sourceInfo: $.ListView<Node.SourceInfo.View>;
+    /** The files named on the command line. */
+    readonly requestedFiles: $.ListView<CodeGeneratorRequest.RequestedFile.View>;
+  }
+  interface Builder {
+    /** The compiler's version. Missing from very old ones. */
+    get capnpVersion(): CapnpVersion.Builder | undefined;
+    set capnpVersion(value: CapnpVersion.Input | CapnpVersion.View | CapnpVersion.Builder | undefined);
+    initCapnpVersion(): CapnpVersion.Builder;
+    /** Everything needed to generate code for the requested files, in no particular order. */
+    get nodes(): $.ListBuilder<Node.Builder, Node.Input>;
+    set nodes(value: readonly Node.Input[] | $.ListView<Node.View | Node.Builder>);
+    initNodes(count: number): $.ListBuilder<Node.Builder, Node.Input>;
+    get sourceInfo(): $.ListBuilder<Node.SourceInfo.Builder, Node.SourceInfo.Input>;
+    set sourceInfo(value: readonly Node.SourceInfo.Input[] | $.ListView<Node.SourceInfo.View | Node.SourceInfo.Builder>);
+    initSourceInfo(count: number): $.ListBuilder<Node.SourceInfo.Builder, Node.SourceInfo.Input>;
+    /** The files named on the command line. */
+    get requestedFiles(): $.ListBuilder<CodeGeneratorRequest.RequestedFile.Builder, CodeGeneratorRequest.RequestedFile.Input>;
+    set requestedFiles(value: readonly CodeGeneratorRequest.RequestedFile.Input[] | $.ListView<CodeGeneratorRequest.RequestedFile.View | CodeGeneratorRequest.RequestedFile.Builder>);
+    initRequestedFiles(count: number): $.ListBuilder<CodeGeneratorRequest.RequestedFile.Builder, CodeGeneratorRequest.RequestedFile.Input>;
+  }
   interface RequestedFile {
     id: bigint;
     /** As on the command line, less any prefix that was to be removed. */
@@ -613,6 +1249,23 @@ export declare namespace CodeGeneratorRequest {
       /** The files that this one mentions. */
       imports?: readonly CodeGeneratorRequest.RequestedFile.Import.Input[] | undefined;
     }
+    interface View {
+      readonly id: bigint;
+      /** As on the command line, less any prefix that was to be removed. */
+      readonly filename: string;
+      /** The files that this one mentions. */
+      readonly imports: $.ListView<CodeGeneratorRequest.RequestedFile.Import.View>;
+    }
+    interface Builder {
+      get id(): bigint;
+      set id(value: number | bigint);
+      /** As on the command line, less any prefix that was to be removed. */
+      filename: string;
+      /** The files that this one mentions. */
+      get imports(): $.ListBuilder<CodeGeneratorRequest.RequestedFile.Import.Builder, CodeGeneratorRequest.RequestedFile.Import.Input>;
+      set imports(value: readonly CodeGeneratorRequest.RequestedFile.Import.Input[] | $.ListView<CodeGeneratorRequest.RequestedFile.Import.View | CodeGeneratorRequest.RequestedFile.Import.Builder>);
+      initImports(count: number): $.ListBuilder<CodeGeneratorRequest.RequestedFile.Import.Builder, CodeGeneratorRequest.RequestedFile.Import.Input>;
+    }
     interface Import {
       id: bigint;
       /** As written in the `import`. */
@@ -624,29 +1277,77 @@ export declare namespace CodeGeneratorRequest {
         /** As written in the `import`. */
         name?: string | undefined;
       }
+      interface View {
+        readonly id: bigint;
+        /** As written in the `import`. */
+        readonly name: string;
+      }
+      interface Builder {
+        get id(): bigint;
+        set id(value: number | bigint);
+        /** As written in the `import`. */
+        name: string;
+      }
     }
   }
 }
 
-declare const Node$Parameter: $.StructDescriptor<Node.Parameter, Node.Parameter.Input>;
-declare const Node$NestedNode: $.StructDescriptor<Node.NestedNode, Node.NestedNode.Input>;
-declare const Node$SourceInfo$Member: $.StructDescriptor<Node.SourceInfo.Member, Node.SourceInfo.Member.Input>;
-declare const Node$SourceInfo: $.StructDescriptor<Node.SourceInfo, Node.SourceInfo.Input> & { readonly Member: typeof Node$SourceInfo$Member };
-export declare const Node: $.StructDescriptor<Node, Node.Input> & { readonly Parameter: typeof Node$Parameter; readonly NestedNode: typeof Node$NestedNode; readonly SourceInfo: typeof Node$SourceInfo };
+type Type$ = Type;
+type Type$Builder$ = Type.Builder;
+type Type$Input$ = Type.Input;
+type Type$View$ = Type.View;
+type Type$anyPointer$ = Type.anyPointer;
+type Type$anyPointer$Builder$ = Type.anyPointer.Builder;
+type Type$anyPointer$Input$ = Type.anyPointer.Input;
+type Type$anyPointer$View$ = Type.anyPointer.View;
+type Type$anyPointer$implicitMethodParameter$ = Type.anyPointer.implicitMethodParameter;
+type Type$anyPointer$implicitMethodParameter$Builder$ = Type.anyPointer.implicitMethodParameter.Builder;
+type Type$anyPointer$implicitMethodParameter$Input$ = Type.anyPointer.implicitMethodParameter.Input;
+type Type$anyPointer$implicitMethodParameter$View$ = Type.anyPointer.implicitMethodParameter.View;
+type Type$anyPointer$parameter$ = Type.anyPointer.parameter;
+type Type$anyPointer$parameter$Builder$ = Type.anyPointer.parameter.Builder;
+type Type$anyPointer$parameter$Input$ = Type.anyPointer.parameter.Input;
+type Type$anyPointer$parameter$View$ = Type.anyPointer.parameter.View;
+type Type$anyPointer$unconstrained$ = Type.anyPointer.unconstrained;
+type Type$anyPointer$unconstrained$Builder$ = Type.anyPointer.unconstrained.Builder;
+type Type$anyPointer$unconstrained$Input$ = Type.anyPointer.unconstrained.Input;
+type Type$anyPointer$unconstrained$View$ = Type.anyPointer.unconstrained.View;
+type Type$enum_$ = Type.enum_;
+type Type$enum_$Builder$ = Type.enum_.Builder;
+type Type$enum_$Input$ = Type.enum_.Input;
+type Type$enum_$View$ = Type.enum_.View;
+type Type$interface_$ = Type.interface_;
+type Type$interface_$Builder$ = Type.interface_.Builder;
+type Type$interface_$Input$ = Type.interface_.Input;
+type Type$interface_$View$ = Type.interface_.View;
+type Type$list$ = Type.list;
+type Type$list$Builder$ = Type.list.Builder;
+type Type$list$Input$ = Type.list.Input;
+type Type$list$View$ = Type.list.View;
+type Type$struct$ = Type.struct;
+type Type$struct$Builder$ = Type.struct.Builder;
+type Type$struct$Input$ = Type.struct.Input;
+type Type$struct$View$ = Type.struct.View;
+
+declare const Node$Parameter: $.StructDescriptor<Node.Parameter, Node.Parameter.Input, Node.Parameter.View, Node.Parameter.Builder>;
+declare const Node$NestedNode: $.StructDescriptor<Node.NestedNode, Node.NestedNode.Input, Node.NestedNode.View, Node.NestedNode.Builder>;
+declare const Node$SourceInfo$Member: $.StructDescriptor<Node.SourceInfo.Member, Node.SourceInfo.Member.Input, Node.SourceInfo.Member.View, Node.SourceInfo.Member.Builder>;
+declare const Node$SourceInfo: $.StructDescriptor<Node.SourceInfo, Node.SourceInfo.Input, Node.SourceInfo.View, Node.SourceInfo.Builder> & { readonly Member: typeof Node$SourceInfo$Member };
+export declare const Node: $.StructDescriptor<Node, Node.Input, Node.View, Node.Builder> & { readonly Parameter: typeof Node$Parameter; readonly NestedNode: typeof Node$NestedNode; readonly SourceInfo: typeof Node$SourceInfo };
 declare const Field$noDiscriminant: number;
-export declare const Field: $.StructDescriptor<Field, Field.Input> & { readonly noDiscriminant: typeof Field$noDiscriminant };
-export declare const Enumerant: $.StructDescriptor<Enumerant, Enumerant.Input>;
-export declare const Superclass: $.StructDescriptor<Superclass, Superclass.Input>;
-export declare const Method: $.StructDescriptor<Method, Method.Input>;
-export declare const Type: $.StructDescriptor<Type, Type.Input>;
-declare const Brand$Scope: $.StructDescriptor<Brand.Scope, Brand.Scope.Input>;
-declare const Brand$Binding: $.StructDescriptor<Brand.Binding, Brand.Binding.Input>;
-export declare const Brand: $.StructDescriptor<Brand, Brand.Input> & { readonly Scope: typeof Brand$Scope; readonly Binding: typeof Brand$Binding };
-export declare const Value: $.StructDescriptor<Value, Value.Input>;
-export declare const Annotation: $.StructDescriptor<Annotation, Annotation.Input>;
+export declare const Field: $.StructDescriptor<Field, Field.Input, Field.View, Field.Builder> & { readonly noDiscriminant: typeof Field$noDiscriminant };
+export declare const Enumerant: $.StructDescriptor<Enumerant, Enumerant.Input, Enumerant.View, Enumerant.Builder>;
+export declare const Superclass: $.StructDescriptor<Superclass, Superclass.Input, Superclass.View, Superclass.Builder>;
+export declare const Method: $.StructDescriptor<Method, Method.Input, Method.View, Method.Builder>;
+export declare const Type: $.StructDescriptor<Type, Type.Input, Type.View, Type.Builder>;
+declare const Brand$Scope: $.StructDescriptor<Brand.Scope, Brand.Scope.Input, Brand.Scope.View, Brand.Scope.Builder>;
+declare const Brand$Binding: $.StructDescriptor<Brand.Binding, Brand.Binding.Input, Brand.Binding.View, Brand.Binding.Builder>;
+export declare const Brand: $.StructDescriptor<Brand, Brand.Input, Brand.View, Brand.Builder> & { readonly Scope: typeof Brand$Scope; readonly Binding: typeof Brand$Binding };
+export declare const Value: $.StructDescriptor<Value, Value.Input, Value.View, Value.Builder>;
+export declare const Annotation: $.StructDescriptor<Annotation, Annotation.Input, Annotation.View, Annotation.Builder>;
 export declare const ElementSize: $.EnumDescriptor<"empty" | "bit" | "byte" | "twoBytes" | "fourBytes" | "eightBytes" | "pointer" | "inlineComposite">;
-export declare const CapnpVersion: $.StructDescriptor<CapnpVersion, CapnpVersion.Input>;
-declare const CodeGeneratorRequest$RequestedFile$Import: $.StructDescriptor<CodeGeneratorRequest.RequestedFile.Import, CodeGeneratorRequest.RequestedFile.Import.Input>;
-declare const CodeGeneratorRequest$RequestedFile: $.StructDescriptor<CodeGeneratorRequest.RequestedFile, CodeGeneratorRequest.RequestedFile.Input> & { readonly Import: typeof CodeGeneratorRequest$RequestedFile$Import };
-export declare const CodeGeneratorRequest: $.StructDescriptor<CodeGeneratorRequest, CodeGeneratorRequest.Input> & { readonly RequestedFile: typeof CodeGeneratorRequest$RequestedFile };
+export declare const CapnpVersion: $.StructDescriptor<CapnpVersion, CapnpVersion.Input, CapnpVersion.View, CapnpVersion.Builder>;
+declare const CodeGeneratorRequest$RequestedFile$Import: $.StructDescriptor<CodeGeneratorRequest.RequestedFile.Import, CodeGeneratorRequest.RequestedFile.Import.Input, CodeGeneratorRequest.RequestedFile.Import.View, CodeGeneratorRequest.RequestedFile.Import.Builder>;
+declare const CodeGeneratorRequest$RequestedFile: $.StructDescriptor<CodeGeneratorRequest.RequestedFile, CodeGeneratorRequest.RequestedFile.Input, CodeGeneratorRequest.RequestedFile.View, CodeGeneratorRequest.RequestedFile.Builder> & { readonly Import: typeof CodeGeneratorRequest$RequestedFile$Import };
+export declare const CodeGeneratorRequest: $.StructDescriptor<CodeGeneratorRequest, CodeGeneratorRequest.Input, CodeGeneratorRequest.View, CodeGeneratorRequest.Builder> & { readonly RequestedFile: typeof CodeGeneratorRequest$RequestedFile };
 export {};

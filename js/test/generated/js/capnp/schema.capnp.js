@@ -508,56 +508,6 @@ function decode$Node(r, p) {
   }
 }
 
-function encode$Node$Parameter(w, p, o) {
-  let x;
-  if ((x = o.name) != null) w.text(p, x, "name");
-}
-
-function decode$Node$Parameter(r, p) {
-  return {
-    name: r.text(),
-  };
-}
-
-function encode$Node$NestedNode(w, p, o) {
-  let x;
-  if ((x = o.name) != null) w.text(p + 8, x, "name");
-  if ((x = o.id) != null) w.u64(p, x, "id");
-}
-
-function decode$Node$NestedNode(r, p) {
-  return {
-    name: r.text(),
-    id: r.view.getBigUint64(p, true),
-  };
-}
-
-function encode$Node$SourceInfo(w, p, o) {
-  let x;
-  if ((x = o.id) != null) w.u64(p, x, "id");
-  if ((x = o.docComment) != null) w.text(p + 8, x, "docComment");
-  if ((x = o.members) != null) encodeList$Node$SourceInfo$Member(w, p + 16, x, "members");
-}
-
-function decode$Node$SourceInfo(r, p) {
-  return {
-    id: r.view.getBigUint64(p, true),
-    docComment: r.text(),
-    members: decodeList$Node$SourceInfo$Member(r),
-  };
-}
-
-function encode$Node$SourceInfo$Member(w, p, o) {
-  let x;
-  if ((x = o.docComment) != null) w.text(p, x, "docComment");
-}
-
-function decode$Node$SourceInfo$Member(r, p) {
-  return {
-    docComment: r.text(),
-  };
-}
-
 function encode$Node$struct(w, p, o) {
   let x;
   if ((x = o.dataWordCount) != null) w.u16(p + 14, x, "dataWordCount");
@@ -652,6 +602,56 @@ function decode$Node$annotation(r, p) {
     targetsMethod: (r.view.getUint8(p + 15) & 2) !== 0,
     targetsParam: (r.view.getUint8(p + 15) & 4) !== 0,
     targetsAnnotation: (r.view.getUint8(p + 15) & 8) !== 0,
+  };
+}
+
+function encode$Node$Parameter(w, p, o) {
+  let x;
+  if ((x = o.name) != null) w.text(p, x, "name");
+}
+
+function decode$Node$Parameter(r, p) {
+  return {
+    name: r.text(),
+  };
+}
+
+function encode$Node$NestedNode(w, p, o) {
+  let x;
+  if ((x = o.name) != null) w.text(p + 8, x, "name");
+  if ((x = o.id) != null) w.u64(p, x, "id");
+}
+
+function decode$Node$NestedNode(r, p) {
+  return {
+    name: r.text(),
+    id: r.view.getBigUint64(p, true),
+  };
+}
+
+function encode$Node$SourceInfo(w, p, o) {
+  let x;
+  if ((x = o.id) != null) w.u64(p, x, "id");
+  if ((x = o.docComment) != null) w.text(p + 8, x, "docComment");
+  if ((x = o.members) != null) encodeList$Node$SourceInfo$Member(w, p + 16, x, "members");
+}
+
+function decode$Node$SourceInfo(r, p) {
+  return {
+    id: r.view.getBigUint64(p, true),
+    docComment: r.text(),
+    members: decodeList$Node$SourceInfo$Member(r),
+  };
+}
+
+function encode$Node$SourceInfo$Member(w, p, o) {
+  let x;
+  if ((x = o.docComment) != null) w.text(p, x, "docComment");
+}
+
+function decode$Node$SourceInfo$Member(r, p) {
+  return {
+    docComment: r.text(),
   };
 }
 
