@@ -5,6 +5,7 @@ export { connect, type ConnectOptions } from "./connect.js";
 export { accept, Connection, type ConnectionOptions } from "./connection.js";
 export { CapnpError, type ErrorKind } from "./errors.js";
 export { init, type InitSource } from "./init.js";
+export { fromJSON, type Json, type JsonObject, toJSON } from "./json.js";
 export { decode, type DecodeOptions, encode, encodePacked, type Limits } from "./message.js";
 export { type ByteSource, EncodeStream, type EncodeStreamOptions, readStream, type ReadStreamOptions } from "./message-stream.js";
 export { build } from "./messages/builders.js";

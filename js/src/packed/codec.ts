@@ -59,8 +59,13 @@ export class Codec {
   }
 
   /** Where the last step's output is, until the next step or whatever else may happen in wasm. */
-  output(): Uint8Array {
-    return u8.subarray(output, output + this.written);
+  output(): Uint8Array<ArrayBuffer> {
+    return u8.subarray(output, output + this.written) as Uint8Array<ArrayBuffer>;
+  }
+
+  /** A copy of it. */
+  take(): Uint8Array<ArrayBuffer> {
+    return u8.slice(output, output + this.written) as Uint8Array<ArrayBuffer>;
   }
 
   close(): void {

@@ -186,7 +186,7 @@ class Passage {
     this.#writtenBytes += codec.written;
     if (this.#writtenBytes > this.#limitBytes) throw tooLarge(this.#limitBytes, this.#readBytes);
     if (codec.written > 0) {
-      this.readable.enqueue(codec.output().slice() as Uint8Array<ArrayBuffer>);
+      this.readable.enqueue(codec.take());
       this.#reader?.resolve();
       this.#reader = undefined;
     }

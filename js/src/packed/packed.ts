@@ -32,7 +32,7 @@ export function pack(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   checkBytes("pack()", bytes);
   packer ??= new Codec(false);
   try {
-    return convert(packer, bytes, Number.POSITIVE_INFINITY).slice();
+    return convert(packer, bytes, Number.POSITIVE_INFINITY, true);
   } catch (error) {
     packer = renounced(packer);
     throw error;
@@ -47,13 +47,13 @@ export function pack(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
  */
 export function unpack(bytes: Uint8Array, options: UnpackOptions = {}): Uint8Array<ArrayBuffer> {
   checkBytes("unpack()", bytes);
-  return unpackShared(bytes, options.limitBytes ?? DEFAULT_LIMIT_BYTES).slice();
+  return unpackShared(bytes, options.limitBytes ?? DEFAULT_LIMIT_BYTES, true);
 }
 
-/** The frame of a packed message, to be copied before anything else happens here. */
+/** The frame of a packed message, to be read or copied before anything else happens here. */
 export function unpackFrame(bytes: Uint8Array, limits: Limits | undefined): Uint8Array {
   const words = limits?.traversalLimitWords;
-  return unpackShared(bytes, words === undefined ? DEFAULT_LIMIT_BYTES + MAX_TABLE_BYTES : words * 8 + MAX_TABLE_BYTES);
+  return unpackShared(bytes, words === undefined ? DEFAULT_LIMIT_BYTES + MAX_TABLE_BYTES : words * 8 + MAX_TABLE_BYTES, false);
 }
 
 /** For errors about unpacking more than is allowed. */
@@ -71,10 +71,10 @@ export function checkBytes(caller: string, bytes: unknown): asserts bytes is Uin
   }
 }
 
-function unpackShared(bytes: Uint8Array, limitBytes: number): Uint8Array<ArrayBuffer> {
+function unpackShared(bytes: Uint8Array, limitBytes: number, isToKeep: boolean): Uint8Array<ArrayBuffer> {
   unpacker ??= new Codec(true);
   try {
-    return convert(unpacker, bytes, limitBytes);
+    return convert(unpacker, bytes, limitBytes, isToKeep);
   } catch (error) {
     unpacker = renounced(unpacker);
     throw error;
@@ -86,8 +86,8 @@ function renounced(codec: Codec): undefined {
   codec.close();
 }
 
-/** The result is in wasm or in the pool: both are used again. */
-function convert(codec: Codec, bytes: Uint8Array, limitBytes: number): Uint8Array<ArrayBuffer> {
+/** Unless it is to keep, the result stays in wasm or in the pool, which are used again. */
+function convert(codec: Codec, bytes: Uint8Array, limitBytes: number, isToKeep: boolean): Uint8Array<ArrayBuffer> {
   let readBytes = 0;
   let usedBytes = 0;
   for (;;) {
@@ -95,13 +95,12 @@ function convert(codec: Codec, bytes: Uint8Array, limitBytes: number): Uint8Arra
     readBytes += codec.read;
     const endBytes = usedBytes + codec.written;
     if (endBytes > limitBytes) throw tooLarge(limitBytes, readBytes);
-    const piece = codec.output() as Uint8Array<ArrayBuffer>;
-    if (!hasMore && usedBytes === 0) return piece;
+    if (!hasMore && usedBytes === 0) return isToKeep ? codec.take() : codec.output();
     if (endBytes > pool.length) grow(usedBytes, endBytes);
-    pool.set(piece, usedBytes);
+    pool.set(codec.output(), usedBytes);
     usedBytes = endBytes;
     if (!hasMore) {
-      const whole = pool.subarray(0, usedBytes);
+      const whole = isToKeep ? pool.slice(0, usedBytes) : pool.subarray(0, usedBytes);
       if (pool.length > KEPT_BYTES) pool = new Uint8Array(0);
       return whole;
     }
