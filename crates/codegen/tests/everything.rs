@@ -17,9 +17,12 @@ mod neighbour_capnp;
 use std::sync::Arc;
 
 use capstan_rpc::message::capability::{CapHandle, Capability};
+use capstan_rpc::message::introspect::{Introspect, Kind, Type};
 use capstan_rpc::message::layout::{ElementSize, StructSize};
-use capstan_rpc::message::message::{Builder, HeapAllocator};
+use capstan_rpc::message::message::{Builder, HeapAllocator, Reader, ReaderOptions, SegmentArray};
+use capstan_rpc::message::traits::HasTypeId;
 use capstan_rpc::message::{any_list, any_struct, data, primitive_list, text, text_list};
+use capstan_schema::node::Value;
 use everything_capnp::{
     Void2, clashes, everything, generic, keywords, methods, outer, prelude, shadow,
 };
@@ -303,4 +306,138 @@ fn brands_bind_the_scopes_around_a_type() {
     let unbound = root.get_half().unwrap().get_t().unwrap();
     assert_eq!(unbound.get_as::<text::Reader<'_>>().unwrap(), "unbound");
     assert_eq!(root.get_enum(), Ok(outer::middle::Enum::One));
+}
+
+/// What the schema compiler says of everything in the file and its neighbour.
+fn compiled() -> capstan_schema::CompiledSchema {
+    let mut files = capstan_schema::MemoryFiles::new();
+    files.insert("everything.capnp", include_str!("schemas/everything.capnp"));
+    files.insert("neighbour.capnp", include_str!("schemas/neighbour.capnp"));
+    let requested = [files.get("everything.capnp").unwrap()];
+    capstan_schema::compile(&files, &requested).unwrap()
+}
+
+#[test]
+fn types_tell_their_schema() {
+    let node = everything::Owned::node();
+    assert_eq!(
+        (node.name(), node.display_name),
+        ("Everything", "everything.capnp:Everything")
+    );
+    assert_eq!(node.id, everything::Owned::TYPE_ID);
+    let Kind::Struct { fields } = node.kind else {
+        panic!("{node:?} is a struct");
+    };
+    let types: Vec<String> = fields
+        .iter()
+        .map(|field| format!("{} :{:?}", field.name, field.ty))
+        .collect();
+    assert_eq!(types[0], "void :Void");
+    assert_eq!(
+        types[14..20].join(" "),
+        "enumeration :Void2 structure :Everything anyPointer :AnyPointer anyStruct :AnyStruct anyList :AnyList capability :Capability"
+    );
+    assert_eq!(types[29], "lists :List(List(UInt8))");
+    assert_eq!(types[33], "generic :Generic(Text, List(Everything))");
+
+    let Kind::Struct { fields } = prelude::Owned::node().kind else {
+        panic!("a struct");
+    };
+    let tags: Vec<Option<u16>> = fields.iter().map(|field| field.discriminant).collect();
+    assert_eq!(tags, [Some(0), Some(1), Some(2), Some(3), Some(4)]);
+    let Type::Group(result) = fields[4].ty else {
+        panic!("{:?} is a group", fields[4]);
+    };
+    assert_eq!(result().id, prelude::result::Reader::node().id);
+
+    let Kind::Enum { enumerants } = Void2::node().kind else {
+        panic!("an enum");
+    };
+    assert_eq!(enumerants[..3], ["none", "some", "ok"]);
+
+    let Kind::Interface {
+        methods,
+        superclasses,
+    } = methods::Owned::node().kind
+    else {
+        panic!("an interface");
+    };
+    assert_eq!(
+        (methods[2].name, methods[2].results.is_none()),
+        ("new", true)
+    );
+    assert_eq!((methods[6].params)().name(), "Near");
+    let (base, arguments) = superclasses[0];
+    assert_eq!(format!("{}{arguments:?}", base().name()), "Base[Text]");
+    let generic = generic::Owned::<text::Owned, data::Owned>::node();
+    let Kind::Struct { fields } = generic.kind else {
+        panic!("a struct");
+    };
+    let parameter = format!("a :parameter 0 of {:#018x}", generic.id);
+    assert_eq!(format!("{} :{:?}", fields[0].name, fields[0].ty), parameter);
+}
+
+#[test]
+fn nodes_at_run_time_are_those_of_the_compiler() {
+    let reachable = methods::Owned::node().reachable();
+    let request = methods::Owned::node().request().unwrap();
+    let schema = capstan_schema::read_request(&request).unwrap();
+    assert_eq!(schema.nodes.len(), reachable.len());
+    assert!(reachable.len() > 40, "{}", reachable.len());
+    let compiled = compiled();
+    for mut node in schema.nodes.clone() {
+        let mut expected = compiled
+            .nodes
+            .iter()
+            .find(|each| each.id == node.id)
+            .unwrap()
+            .clone();
+        normalize(&mut expected);
+        normalize(&mut node);
+        // A float that is not a number equals nothing.
+        assert_eq!(format!("{node:?}"), format!("{expected:?}"));
+    }
+    for (one, reached) in schema.nodes.iter().zip(&reachable) {
+        assert_eq!((one.id, one.name()), (reached.id, reached.name()));
+    }
+}
+
+/// Comments are no part of nodes, and values may be laid out in several ways.
+fn normalize(node: &mut capstan_schema::node::Node) {
+    use capstan_schema::node::{FieldKind, NodeKind};
+    node.doc_comment = None;
+    match &mut node.kind {
+        NodeKind::Struct(structure) => {
+            for field in &mut structure.fields {
+                field.doc_comment = None;
+                if let FieldKind::Slot { default, .. } = &mut field.kind {
+                    canonicalize(default);
+                }
+            }
+        }
+        NodeKind::Enum { enumerants } => {
+            for enumerant in enumerants {
+                enumerant.doc_comment = None;
+            }
+        }
+        NodeKind::Interface { methods, .. } => {
+            for method in methods {
+                method.doc_comment = None;
+            }
+        }
+        _ => {}
+    }
+}
+
+fn canonicalize(value: &mut Value) {
+    let (Value::List(bytes) | Value::Struct(bytes) | Value::AnyPointer(bytes)) = value else {
+        return;
+    };
+    if !bytes.is_empty() {
+        let segments = [bytes.as_slice()];
+        let segments = SegmentArray::new(&segments);
+        *bytes = Reader::new(segments, ReaderOptions::new())
+            .canonicalize()
+            .unwrap();
+    }
 }

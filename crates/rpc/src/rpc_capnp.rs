@@ -88,6 +88,36 @@ pub mod message {
         }
     }
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x91b79f1f808db032,
+                display_name: "capnp/rpc.capnp:Message",
+                prefix_bytes: 16,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "unimplemented", discriminant: ::core::option::Option::Some(0), ty: Type::Struct(<self::Owned as Introspect>::node, &[]) },
+                    Field { name: "abort", discriminant: ::core::option::Option::Some(1), ty: Type::Struct(<super::exception::Owned as Introspect>::node, &[]) },
+                    Field { name: "call", discriminant: ::core::option::Option::Some(2), ty: Type::Struct(<super::call::Owned as Introspect>::node, &[]) },
+                    Field { name: "return", discriminant: ::core::option::Option::Some(3), ty: Type::Struct(<super::return_::Owned as Introspect>::node, &[]) },
+                    Field { name: "finish", discriminant: ::core::option::Option::Some(4), ty: Type::Struct(<super::finish::Owned as Introspect>::node, &[]) },
+                    Field { name: "resolve", discriminant: ::core::option::Option::Some(5), ty: Type::Struct(<super::resolve::Owned as Introspect>::node, &[]) },
+                    Field { name: "release", discriminant: ::core::option::Option::Some(6), ty: Type::Struct(<super::release::Owned as Introspect>::node, &[]) },
+                    Field { name: "obsoleteSave", discriminant: ::core::option::Option::Some(7), ty: Type::AnyPointer },
+                    Field { name: "bootstrap", discriminant: ::core::option::Option::Some(8), ty: Type::Struct(<super::bootstrap::Owned as Introspect>::node, &[]) },
+                    Field { name: "obsoleteDelete", discriminant: ::core::option::Option::Some(9), ty: Type::AnyPointer },
+                    Field { name: "provide", discriminant: ::core::option::Option::Some(10), ty: Type::Struct(<super::provide::Owned as Introspect>::node, &[]) },
+                    Field { name: "accept", discriminant: ::core::option::Option::Some(11), ty: Type::Struct(<super::accept::Owned as Introspect>::node, &[]) },
+                    Field { name: "join", discriminant: ::core::option::Option::Some(12), ty: Type::Struct(<super::join::Owned as Introspect>::node, &[]) },
+                    Field { name: "disembargo", discriminant: ::core::option::Option::Some(13), ty: Type::Struct(<super::disembargo::Owned as Introspect>::node, &[]) },
+                    Field { name: "thirdPartyAnswer", discriminant: ::core::option::Option::Some(14), ty: Type::Struct(<super::third_party_answer::Owned as Introspect>::node, &[]) },
+                ] },
+                packed: b"\x10\xa9P\x04\x04\xff2\xb0\x8d\x80\x1f\x9f\xb7\x91\0Q\x10\x01\x01\xffP\xa2R%\x1b\x98\x12\xb3\0E\x01\x07\x0f\x11\x0d\xc2\x11\x15\x07\0\01\x11\xd7\x02\xffcapnp/rp\x02c.capnp:Message\0\0\0Q<\x02\x04\x0c\xff\xff\x04\x01\x13]\x01r\0\0\x13\\\x01\x02\x13`\x01\x01\x0d\x01\xfe\xff\x14\x01\x01\x13Y\x012\0\0\x13T\x01\x02\x13X\x01\x01\x0d\x03\xfd\xff\x14\x01\x02\x13Q\x01*\0\0\x13L\x01\x02\x13P\x01\x01\x0d\x04\xfc\xff\x14\x01\x03\x13I\x01:\0\0\x13D\x01\x02\x13H\x01\x01\x0d\x05\xfb\xff\x14\x01\x04\x13A\x01:\0\0\x13<\x01\x02\x13@\x01\x01\x0d\x06\xfa\xff\x14\x01\x05\x139\x01B\0\0\x134\x01\x02\x138\x01\x01\x0d\x07\xf9\xff\x14\x01\x06\x131\x01B\0\0\x13,\x01\x02\x130\x01\x01\x0d\x09\xf8\xff\x14\x01\x07\x13)\x01j\0\0\x13(\x01\x01\x13(\x01\x01\x0d\x02\xf7\xff\x14\x01\x08\x13!\x01R\0\0\x13 \x01\x02\x13$\x01\x01\x0d\x0a\xf6\xff\x14\x01\x09\x13\x1d\x01z\0\0\x13\x1c\x01\x01\x13\x1c\x01\x01\x0d\x0b\xf5\xff\x14\x01\x0a\x13\x15\x01B\0\0\x13\x10\x01\x02\x13\x14\x01\x01\x0d\x0c\xf4\xff\x14\x01\x0b\x13\x0d\x01:\0\0\x13\x08\x01\x02\x13\x0c\x01\x01\x0d\x0e\xf3\xff\x14\x01\x0c\x13\x05\x01*\0\0\x12\x01\x02\x13\x04\x01\x01\x0d\x08\xf2\xff\x14\x01\x0d\x11\xfdZ\0\0\x11\xfc\x02\x12\x01\x01\x0d\x0d\xf1\xff\x14\x01\x0e\x11\xf9\x8a\0\0\x11\xfc\x02\x12\x01\x01\xffunimplem\0\x1fented\x01\x10\xff2\xb0\x8d\x80\x1f\x9f\xb7\x91\0\x01\x10\x1fabort\x01\x10\xff\x1ai\xcf:\x06\xb7%\xd6\0\x01\x10\x0fcall\x01\x10\xff\xd4L\x9dx\xceSj\x83\0\x01\x10?return\x01\x10\xff:W\xb3=\x8d\xb2\x19\x9e\0\x01\x10?finish\x01\x10\xffc\x0e\xf8\xc2\xb2.}\xd3\0\x01\x10\x7fresolve\x01\x10\xffn\x08\x89\xfaU\x96\xc2\xbb\0\x01\x10\x7frelease\x01\x10\xff\x97t\xd0}\x0dl\x1a\xad\0\x01\x10\xffobsolete\0\x0fSave\x01\x12\x01\x12\xffbootstra\0\x01p\x01\x10\xff\xc4n\x171\x80\xcfL\xe9\0\x01\x10\xffobsolete\0?Delete\x01\x12\x01\x12\x7fprovide\x01\x10\xffZ\xac\xc1\xfbk\x04j\x9c\0\x01\x10?accept\x01\x10\xff\x16@U\x90b\xb5\xc9\xd4\0\x01\x10\x0fjoin\x01\x10\xff\xaf\x01\xe0\x90\x04\x98\xe1\xfb\0\x01\x10\xffdisembar\0\x03go\x01\x10\xff\x117\xbd\x0f\x8b6d\xf9\0\x01\x10\xffthirdPar\x01tyAnswer\0\0\x01\x10\xff\x8c\xe5\xf0\xc5\xe6\x1cQ\xb6\0\x01\x10",
+            };
+            &NODE
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
             *self
@@ -1057,6 +1087,23 @@ pub mod bootstrap {
         }
     }
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xe94ccf8031176ec4,
+                display_name: "capnp/rpc.capnp:Bootstrap",
+                prefix_bytes: 16,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "questionId", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                    Field { name: "deprecatedObjectId", discriminant: ::core::option::Option::None, ty: Type::AnyPointer },
+                ] },
+                packed: b"\x10$P\x04\x04\xff\xc4n\x171\x80\xcfL\xe9\0Q\x10\x01\x01\xffP\xa2R%\x1b\x98\x12\xb3\0\x05\x01\x07\x11\x0d\xd2\x11\x19\x07\0\0\x11\x15g\xffcapnp/rp\x02c.capnp:Bootstra\x01p\0\0Q\x08\x02\x04\0\0\x04\x01\x11%Z\0\0\x11$\x01\x11$\x01\x01\x01\x14\x01\x01\x11\x1d\x9a\0\0\x11 \x01\x11 \x01\xffquestion\0\x03Id\x01\x08\x01\x08\xffdeprecat\x01edObject\x03Id\x01\x12\x01\x12",
+            };
+            &NODE
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
             *self
@@ -1228,6 +1275,30 @@ pub mod call {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x836a53ce789d4cd4,
+                display_name: "capnp/rpc.capnp:Call",
+                prefix_bytes: 16,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "questionId", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                    Field { name: "target", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::message_target::Owned as Introspect>::node, &[]) },
+                    Field { name: "interfaceId", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                    Field { name: "methodId", discriminant: ::core::option::Option::None, ty: Type::UInt16 },
+                    Field { name: "params", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::payload::Owned as Introspect>::node, &[]) },
+                    Field { name: "sendResultsTo", discriminant: ::core::option::Option::None, ty: Type::Group(<self::send_results_to::Reader<'static> as Introspect>::node) },
+                    Field { name: "allowThirdPartyTailCall", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                    Field { name: "noPromisePipelining", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                    Field { name: "onlyPromisePipeline", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                ] },
+                packed: b"\x10rP\x04\x04\xff\xd4L\x9dx\xceSj\x83\0Q\x10\x01\x03\xffP\xa2R%\x1b\x98\x12\xb3\0\x05\x03\x07\x11\x0d\xaa\x11\x15\x07\0\01\x11\xff\x01\xffcapnp/rp\x01c.capnp:\x0fCall\0\0Q$\x03\x04\0\0\x04\x01\0\0\x11\xedZ\0\0\x11\xec\x01\x11\xec\x01\x01\x01\x14\x01\x01\0\0\x11\xe1:\0\0\x11\xdc\x02\x11\xe0\x01\x11\x02\x01\x14\x01\x02\0\0\x11\xd5b\0\0\x11\xd4\x01\x11\xd4\x01\x11\x03\x02\x14\x01\x03\0\0\x11\xc9J\0\0\x11\xc8\x01\x11\xc8\x01\x11\x07\x01\x14\x01\x04\0\0\x11\xbd:\0\0\x11\xb8\x02\x11\xbc\x01\x01\x08\x01\x01\xff\x99_\xab\x1a\xf6\xb0\xe8\xda\0\x11\xb1r\0\x02\x11\x04\x80\x14\x01\x08\x01\x01\x11\x9d\xc2\0\0\x11\xa0\x01\x11\xa0\x01\x11\x05\x81\x14\x01\x09\x01\x01\x11\x95\xa2\0\0\x11\x98\x01\x11\x98\x01\x11\x06\x82\x14\x01\x0a\x01\x01\x11\x8d\xa2\0\0\x11\x90\x01\x11\x90\x01\xffquestion\0\x03Id\x01\x08\x01\x08?target\x01\x10\xff\xc1\xfb\x13XT\x14\xbc\x95\0\x01\x10\xffinterfac\0\x07eId\x01\x09\x01\x09\xffmethodId\0\0\0\x01\x07\x01\x07?params\x01\x10\xff;t\x96=\"a\x0e\x9a\0\x01\x10\xffsendResu\0\x1fltsTo\xffallowThi\x02rdPartyTailCall\0\x01\x01\x01\x01\xffnoPromis\x01ePipelin\x07ing\x01\x01\x01\x01\xffonlyProm\x01isePipel\x07ine\x01\x01\x01\x01",
+            };
+            &NODE
         }
     }
 
@@ -1490,6 +1561,24 @@ pub mod call {
             }
         }
 
+        impl _capnp::introspect::Introspect for Reader<'_> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xdae8b0f61aab5f99,
+                    display_name: "capnp/rpc.capnp:Call.sendResultsTo",
+                    prefix_bytes: 21,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "caller", discriminant: ::core::option::Option::Some(0), ty: Type::Void },
+                        Field { name: "yourself", discriminant: ::core::option::Option::Some(1), ty: Type::Void },
+                        Field { name: "thirdParty", discriminant: ::core::option::Option::Some(2), ty: Type::AnyPointer },
+                    ] },
+                    packed: b"\x10*P\x05\x04\xff\x99_\xab\x1a\xf6\xb0\xe8\xda\0Q\x15\x01\x03\xff\xd4L\x9dx\xceSj\x83\0U\x03\x07\x01\x03\x01\x031\x0d\x1a\x01\x11\x1d\x07\0\0\x11\x19\x97\xffcapnp/rp\x03c.capnp:Call.sendResults\x03To\0\0Q\x0c\x02\x04\x0c\xff\xff\x14\x01\x05\x11=:\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x01\xfe\xff\x14\x01\x06\x11)J\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x1d\x02\xfd\xff\x02\x14\x01\x07\x11\x19Z\0\0\x11\x18\x01\x11\x18\x01?caller\xffyourself\0\0\0\xffthirdPar\0\x03ty\x01\x12\x01\x12",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -1719,6 +1808,30 @@ pub mod return_ {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x9e19b28d3db3573a,
+                display_name: "capnp/rpc.capnp:Return",
+                prefix_bytes: 16,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "answerId", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                    Field { name: "releaseParamCaps", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                    Field { name: "results", discriminant: ::core::option::Option::Some(0), ty: Type::Struct(<super::payload::Owned as Introspect>::node, &[]) },
+                    Field { name: "exception", discriminant: ::core::option::Option::Some(1), ty: Type::Struct(<super::exception::Owned as Introspect>::node, &[]) },
+                    Field { name: "canceled", discriminant: ::core::option::Option::Some(2), ty: Type::Void },
+                    Field { name: "resultsSentElsewhere", discriminant: ::core::option::Option::Some(3), ty: Type::Void },
+                    Field { name: "takeFromOtherQuestion", discriminant: ::core::option::Option::Some(4), ty: Type::UInt32 },
+                    Field { name: "awaitFromThirdParty", discriminant: ::core::option::Option::Some(5), ty: Type::AnyPointer },
+                    Field { name: "noFinishNeeded", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                ] },
+                packed: b"\x10sP\x05\x04\xff:W\xb3=\x8d\xb2\x19\x9e\0Q\x10\x01\x02\xffP\xa2R%\x1b\x98\x12\xb3\0E\x01\x07\x06\x01\x03\x11\x0d\xba\x11\x15\x07\0\01\x11\xff\x01\xffcapnp/rp\x01c.capnp:?Return\0\0Q$\x03\x04\0\0\x04\x01\0\0\x11\xedJ\0\0\x11\xec\x01\x11\xec\x01\x11\x01 \x14\x01\x01\x01\x01\x11\xe1\x8a\0\0\x11\xe4\x01\x11\xe4\x01\x0d\x03\xff\xff\x14\x01\x02\0\0\x11\xd9B\0\0\x11\xd4\x02\x11\xd8\x01\x0d\x04\xfe\xff\x14\x01\x03\0\0\x11\xcdR\0\0\x11\xcc\x02\x11\xd0\x01\x0d\x05\xfd\xff\x14\x01\x04\0\0\x11\xc5J\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x06\xfc\xff\x14\x01\x05\0\0\x11\xb1\xaa\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x1d\x07\xfb\xff\x02\x14\x01\x06\0\0\x11\xa1\xb2\0\0\x11\xa4\x01\x11\xa4\x01\x0d\x08\xfa\xff\x14\x01\x07\0\0\x11\x99\xa2\0\0\x11\x9c\x01\x11\x9c\x01\x11\x02!\x14\x01\x08\x01\x01\x11\x91z\0\0\x11\x90\x01\x11\x90\x01\xffanswerId\0\0\0\x01\x08\x01\x08\xffreleaseP\x01aramCaps\0\0\x01\x01\x05\x01\x01\x7fresults\x01\x10\xff;t\x96=\"a\x0e\x9a\0\x01\x10\xffexceptio\0\x01n\x01\x10\xff\x1ai\xcf:\x06\xb7%\xd6\0\x01\x10\xffcanceled\0\0\0\xffresultsS\x01entElsew\x0fhere\xfftakeFrom\x01OtherQue\x1fstion\x01\x08\x01\x08\xffawaitFro\x01mThirdPa\x07rty\x01\x12\x01\x12\xffnoFinish\0?Needed\x01\x01\x01\x01",
+            };
+            &NODE
         }
     }
 
@@ -2150,6 +2263,24 @@ pub mod finish {
         }
     }
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xd37d2eb2c2f80e63,
+                display_name: "capnp/rpc.capnp:Finish",
+                prefix_bytes: 16,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "questionId", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                    Field { name: "releaseResultCaps", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                    Field { name: "requireEarlyCancellationWorkaround", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                ] },
+                packed: b"\x103P\x04\x04\xffc\x0e\xf8\xc2\xb2.}\xd3\0Q\x10\x01\x01\xffP\xa2R%\x1b\x98\x12\xb3\0\x04\x07\x11\x0d\xba\x11\x15\x07\0\0\x11\x11\xaf\xffcapnp/rp\x01c.capnp:?Finish\0\0Q\x0c\x03\x04\0\0\x04\x01\0\0\x11EZ\0\0\x11D\x01\x11D\x01\x11\x01 \x14\x01\x01\x01\x01\x119\x92\0\0\x11<\x01\x11<\x01\x11\x02!\x14\x01\x02\x01\x0111\x1a\x01\0\0\x11<\x01\x11<\x01\xffquestion\0\x03Id\x01\x08\x01\x08\xffreleaseR\x01esultCap\x01s\x01\x01\x05\x01\x01\xffrequireE\x03arlyCancellationWorkarou\x03nd\x01\x01\x05\x01\x01",
+            };
+            &NODE
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
             *self
@@ -2318,6 +2449,24 @@ pub mod resolve {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xbbc29655fa89086e,
+                display_name: "capnp/rpc.capnp:Resolve",
+                prefix_bytes: 16,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "promiseId", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                    Field { name: "cap", discriminant: ::core::option::Option::Some(0), ty: Type::Struct(<super::cap_descriptor::Owned as Introspect>::node, &[]) },
+                    Field { name: "exception", discriminant: ::core::option::Option::Some(1), ty: Type::Struct(<super::exception::Owned as Introspect>::node, &[]) },
+                ] },
+                packed: b"\x10.P\x05\x04\xffn\x08\x89\xfaU\x96\xc2\xbb\0Q\x10\x01\x01\xffP\xa2R%\x1b\x98\x12\xb3\0E\x01\x07\x02\x01\x02\x11\x0d\xc2\x11\x15\x07\0\0\x11\x11\x97\xffcapnp/rp\x02c.capnp:Resolve\0\0\0Q\x0c\x02\x04\0\0\x04\x01\x11=R\0\0\x11<\x01\x11<\x01\x0d\x01\xff\xff\x14\x01\x01\x115\"\0\0\x110\x02\x114\x01\x0d\x02\xfe\xff\x14\x01\x02\x11-R\0\0\x11,\x02\x110\x01\xffpromiseI\0\x01d\x01\x08\x01\x08\x07cap\x01\x10\xff\xb0\xb8\x86\x0b\xc4\xdd#\x85\0\x01\x10\xffexceptio\0\x01n\x01\x10\xff\x1ai\xcf:\x06\xb7%\xd6\0\x01\x10",
+            };
+            &NODE
         }
     }
 
@@ -2585,6 +2734,23 @@ pub mod release {
         }
     }
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xad1a6c0d7dd07497,
+                display_name: "capnp/rpc.capnp:Release",
+                prefix_bytes: 16,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "id", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                    Field { name: "referenceCount", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                ] },
+                packed: b"\x10!P\x04\x04\xff\x97t\xd0}\x0dl\x1a\xad\0Q\x10\x01\x01\xffP\xa2R%\x1b\x98\x12\xb3\0\x04\x07\x11\x0d\xc2\x11\x15\x07\0\0\x11\x11g\xffcapnp/rp\x02c.capnp:Release\0\0\0Q\x08\x02\x04\0\0\x04\x01\x11%\x1a\0\0\x11 \x01\x11 \x01\x11\x01\x01\x14\x01\x01\x11\x19z\0\0\x11\x18\x01\x11\x18\x01\x03id\x01\x08\x01\x08\xffreferenc\0?eCount\x01\x08\x01\x08",
+            };
+            &NODE
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
             *self
@@ -2737,6 +2903,23 @@ pub mod disembargo {
         }
     }
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xf964368b0fbd3711,
+                display_name: "capnp/rpc.capnp:Disembargo",
+                prefix_bytes: 16,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "target", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::message_target::Owned as Introspect>::node, &[]) },
+                    Field { name: "context", discriminant: ::core::option::Option::None, ty: Type::Group(<self::context::Reader<'static> as Introspect>::node) },
+                ] },
+                packed: b"\x10\"P\x04\x04\xff\x117\xbd\x0f\x8b6d\xf9\0Q\x10\x01\x01\xffP\xa2R%\x1b\x98\x12\xb3\0\x05\x02\x07\x11\x0d\xda\x11\x19\x07\0\0\x11\x15w\xffcapnp/rp\x02c.capnp:Disembar\x03go\0\0Q\x08\x03\x04\0\0\x04\x01\0\0\x11):\0\0\x11$\x02\x11(\x01\x01\x01\x01\x01\xffM\xdd[e\xdf\xb4b\xd5\0\x11\x1dB\0\x02?target\x01\x10\xff\xc1\xfb\x13XT\x14\xbc\x95\0\x01\x10\x7fcontext",
+            };
+            &NODE
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
             *self
@@ -2842,6 +3025,24 @@ pub mod disembargo {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Reader<'_> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xd562b4df655bdd4d,
+                    display_name: "capnp/rpc.capnp:Disembargo.context",
+                    prefix_bytes: 27,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "senderLoopback", discriminant: ::core::option::Option::Some(0), ty: Type::UInt32 },
+                        Field { name: "receiverLoopback", discriminant: ::core::option::Option::Some(1), ty: Type::UInt32 },
+                        Field { name: "accept", discriminant: ::core::option::Option::Some(2), ty: Type::Data },
+                    ] },
+                    packed: b"\x100P\x05\x04\xffM\xdd[e\xdf\xb4b\xd5\0Q\x1b\x01\x01\xff\x117\xbd\x0f\x8b6d\xf9\0U\x02\x07\x01\x03\x01\x021\x0d\x1a\x01\x11\x1d\x07\0\0\x11\x19\x97\xffcapnp/rp\x03c.capnp:Disembargo.conte\x03xt\0\0Q\x0c\x02\x04\x0c\xff\xff\x14\x01\x01\x11=z\0\0\x11<\x01\x11<\x01\x0d\x01\xfe\xff\x14\x01\x02\x115\x8a\0\0\x118\x01\x118\x01\x1d\x02\xfd\xff\x01\x14\x01\x03\x111:\0\0\x11,\x01Q,\x01\x01\xffsenderLo\0?opback\x01\x08\x01\x08\xffreceiver\x01Loopback\0\0\x01\x08\x01\x08?accept\x01\x0d\x01\x0d\x11\x01\x02",
+                };
+                &NODE
             }
         }
 
@@ -3081,6 +3282,24 @@ pub mod provide {
         }
     }
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x9c6a046bfbc1ac5a,
+                display_name: "capnp/rpc.capnp:Provide",
+                prefix_bytes: 16,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "questionId", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                    Field { name: "target", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::message_target::Owned as Introspect>::node, &[]) },
+                    Field { name: "recipient", discriminant: ::core::option::Option::None, ty: Type::AnyPointer },
+                ] },
+                packed: b"\x10,P\x04\x04\xffZ\xac\xc1\xfbk\x04j\x9c\0Q\x10\x01\x01\xffP\xa2R%\x1b\x98\x12\xb3\0\x05\x02\x07\x11\x0d\xc2\x11\x15\x07\0\0\x11\x11\x97\xffcapnp/rp\x02c.capnp:Provide\0\0\0Q\x0c\x02\x04\0\0\x04\x01\x11=Z\0\0\x11<\x01\x11<\x01\x01\x01\x14\x01\x01\x115:\0\0\x110\x02\x114\x01\x11\x02\x01\x14\x01\x02\x11-R\0\0\x11,\x01\x11,\x01\xffquestion\0\x03Id\x01\x08\x01\x08?target\x01\x10\xff\xc1\xfb\x13XT\x14\xbc\x95\0\x01\x10\xffrecipien\0\x01t\x01\x12\x01\x12",
+            };
+            &NODE
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
             *self
@@ -3292,6 +3511,24 @@ pub mod accept {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xd4c9b56290554016,
+                display_name: "capnp/rpc.capnp:Accept",
+                prefix_bytes: 16,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "questionId", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                    Field { name: "provision", discriminant: ::core::option::Option::None, ty: Type::AnyPointer },
+                    Field { name: "embargo", discriminant: ::core::option::Option::None, ty: Type::Data },
+                ] },
+                packed: b"\x10,P\x04\x04\xff\x16@U\x90b\xb5\xc9\xd4\0Q\x10\x01\x01\xffP\xa2R%\x1b\x98\x12\xb3\0\x05\x02\x07\x11\x0d\xba\x11\x15\x07\0\0\x11\x11\x97\xffcapnp/rp\x01c.capnp:?Accept\0\0Q\x0c\x02\x04\0\0\x04\x01\x11=Z\0\0\x11<\x01\x11<\x01\x01\x01\x14\x01\x01\x115R\0\0\x114\x01\x114\x01\x11\x02\x01\x14\x01\x02\x11-B\0\0\x11(\x01Q(\x01\x01\xffquestion\0\x03Id\x01\x08\x01\x08\xffprovisio\0\x01n\x01\x12\x01\x12\x7fembargo\x01\x0d\x01\x0d\x11\x01\x02",
+            };
+            &NODE
         }
     }
 
@@ -3509,6 +3746,23 @@ pub mod third_party_answer {
         }
     }
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xb6511ce6c5f0e58c,
+                display_name: "capnp/rpc.capnp:ThirdPartyAnswer",
+                prefix_bytes: 16,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "completion", discriminant: ::core::option::Option::None, ty: Type::AnyPointer },
+                    Field { name: "answerId", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                ] },
+                packed: b"\x10$P\x04\x04\xff\x8c\xe5\xf0\xc5\xe6\x1cQ\xb6\0Q\x10\x01\x01\xffP\xa2R%\x1b\x98\x12\xb3\0\x05\x01\x071\x0d\x0a\x01\x11\x1d\x07\0\0\x11\x19g\xffcapnp/rp\x03c.capnp:ThirdPartyAnswer\0\x01Q\x08\x02\x04\0\0\x04\x01\x11%Z\0\0\x11$\x01\x11$\x01\x01\x01\x14\x01\x01\x11\x1dJ\0\0\x11\x1c\x01\x11\x1c\x01\xffcompleti\0\x03on\x01\x12\x01\x12\xffanswerId\0\0\0\x01\x08\x01\x08",
+            };
+            &NODE
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
             *self
@@ -3683,6 +3937,24 @@ pub mod join {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xfbe1980490e001af,
+                display_name: "capnp/rpc.capnp:Join",
+                prefix_bytes: 16,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "questionId", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                    Field { name: "target", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::message_target::Owned as Introspect>::node, &[]) },
+                    Field { name: "keyPart", discriminant: ::core::option::Option::None, ty: Type::AnyPointer },
+                ] },
+                packed: b"\x10+P\x04\x04\xff\xaf\x01\xe0\x90\x04\x98\xe1\xfb\0Q\x10\x01\x01\xffP\xa2R%\x1b\x98\x12\xb3\0\x05\x02\x07\x11\x0d\xaa\x11\x15\x07\0\0\x11\x11\x97\xffcapnp/rp\x01c.capnp:\x0fJoin\0\0Q\x0c\x02\x04\0\0\x04\x01\x11=Z\0\0\x11<\x01\x11<\x01\x01\x01\x14\x01\x01\x115:\0\0\x110\x02\x114\x01\x11\x02\x01\x14\x01\x02\x11-B\0\0\x11(\x01\x11(\x01\xffquestion\0\x03Id\x01\x08\x01\x08?target\x01\x10\xff\xc1\xfb\x13XT\x14\xbc\x95\0\x01\x10\x7fkeyPart\x01\x12\x01\x12",
+            };
+            &NODE
         }
     }
 
@@ -3900,6 +4172,23 @@ pub mod message_target {
         }
     }
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x95bc14545813fbc1,
+                display_name: "capnp/rpc.capnp:MessageTarget",
+                prefix_bytes: 16,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "importedCap", discriminant: ::core::option::Option::Some(0), ty: Type::UInt32 },
+                    Field { name: "promisedAnswer", discriminant: ::core::option::Option::Some(1), ty: Type::Struct(<super::promised_answer::Owned as Introspect>::node, &[]) },
+                ] },
+                packed: b"\x10%P\x05\x04\xff\xc1\xfb\x13XT\x14\xbc\x95\0Q\x10\x01\x01\xffP\xa2R%\x1b\x98\x12\xb3\0E\x01\x07\x02\x01\x02\x11\x0d\xf2\x11\x19\x07\0\0\x11\x15g\xffcapnp/rp\x02c.capnp:MessageT\x1farget\0\0Q\x08\x02\x04\x0c\xff\xff\x04\x01\x11%b\0\0\x11$\x01\x11$\x01\x0d\x01\xfe\xff\x14\x01\x01\x11\x1dz\0\0\x11\x1c\x02\x11 \x01\xffimported\0\x07Cap\x01\x08\x01\x08\xffpromised\0?Answer\x01\x10\xbf\xa0\x1co\xcd\xd6\xb1\xd8\x01\x10",
+            };
+            &NODE
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
             *self
@@ -4113,6 +4402,23 @@ pub mod payload {
         }
     }
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x9a0e61223d96743b,
+                display_name: "capnp/rpc.capnp:Payload",
+                prefix_bytes: 16,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "content", discriminant: ::core::option::Option::None, ty: Type::AnyPointer },
+                    Field { name: "capTable", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<super::cap_descriptor::Owned as Introspect>::node, &[])) },
+                ] },
+                packed: b"\x10$P\x04\x04\xff;t\x96=\"a\x0e\x9a\0\x11\x10\x01\xffP\xa2R%\x1b\x98\x12\xb3\0\x05\x02\x07\x11\x0d\xc2\x11\x15\x07\0\0\x11\x11g\xffcapnp/rp\x02c.capnp:Payload\0\0\0Q\x08\x02\x04\0\0\x04\x01\x11%B\0\0\x11 \x01\x11 \x01\x11\x01\x01\x14\x01\x01\x11\x19J\0\0Q\x18\x01\x01\x11$\x01\x7fcontent\x01\x12\x01\x12\xffcapTable\0\0\0\x01\x0e\x10\x02\x01\x10\xff\xb0\xb8\x86\x0b\xc4\xdd#\x85\0\x01\x0e",
+            };
+            &NODE
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
             *self
@@ -4306,6 +4612,28 @@ pub mod cap_descriptor {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x8523ddc40b86b8b0,
+                display_name: "capnp/rpc.capnp:CapDescriptor",
+                prefix_bytes: 16,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "none", discriminant: ::core::option::Option::Some(0), ty: Type::Void },
+                    Field { name: "senderHosted", discriminant: ::core::option::Option::Some(1), ty: Type::UInt32 },
+                    Field { name: "senderPromise", discriminant: ::core::option::Option::Some(2), ty: Type::UInt32 },
+                    Field { name: "receiverHosted", discriminant: ::core::option::Option::Some(3), ty: Type::UInt32 },
+                    Field { name: "receiverAnswer", discriminant: ::core::option::Option::Some(4), ty: Type::Struct(<super::promised_answer::Owned as Introspect>::node, &[]) },
+                    Field { name: "thirdPartyHosted", discriminant: ::core::option::Option::Some(5), ty: Type::Struct(<super::third_party_cap_descriptor::Owned as Introspect>::node, &[]) },
+                    Field { name: "attachedFd", discriminant: ::core::option::Option::None, ty: Type::UInt8 },
+                ] },
+                packed: b"\x10\\P\x04\x04\xff\xb0\xb8\x86\x0b\xc4\xdd#\x85\0Q\x10\x01\x01\xffP\xa2R%\x1b\x98\x12\xb3\0E\x01\x07\x06\x11\x0d\xf2\x11\x19\x07\0\01\x15\x8f\x01\xffcapnp/rp\x02c.capnp:CapDescr\x1fiptor\0\0Q\x1c\x03\x04\x0c\xff\xff\x04\x01\0\0\x11\xb5*\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x1d\x01\xfe\xff\x01\x14\x01\x01\0\0\x11\x9dj\0\0\x11\x9c\x01\x11\x9c\x01\x1d\x02\xfd\xff\x01\x14\x01\x02\0\0\x11\x91r\0\0\x11\x90\x01\x11\x90\x01\x1d\x03\xfc\xff\x01\x14\x01\x03\0\0\x11\x85z\0\0\x11\x84\x01\x11\x84\x01\x0d\x04\xfb\xff\x14\x01\x04\0\0\x11yz\0\0\x11x\x02\x11|\x01\x0d\x05\xfa\xff\x14\x01\x05\0\0\x11q\x8a\0\0\x11t\x02\x11x\x01\x11\x06\x02\x14\x01\x06\x01\x01\x11mZ\0\0\x11l\x01\x11l\x01\x0fnone\xffsenderHo\0\x0fsted\x01\x08\x01\x08\xffsenderPr\0\x1fomise\x01\x08\x01\x08\xffreceiver\0?Hosted\x01\x08\x01\x08\xffreceiver\0?Answer\x01\x10\xbf\xa0\x1co\xcd\xd6\xb1\xd8\x01\x10\xffthirdPar\x01tyHosted\0\0\x01\x10\xff}\x02\xf0\xe1\xfd\x07p\xd3\0\x01\x10\xffattached\0\x03Fd\x01\x06\x05\x06\xff",
+            };
+            &NODE
         }
     }
 
@@ -4660,6 +4988,23 @@ pub mod promised_answer {
         }
     }
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xd800b1d6cd6f1ca0,
+                display_name: "capnp/rpc.capnp:PromisedAnswer",
+                prefix_bytes: 16,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "questionId", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                    Field { name: "transform", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<self::op::Owned as Introspect>::node, &[])) },
+                ] },
+                packed: b"\x10)P\x04\x04\xbf\xa0\x1co\xcd\xd6\xb1\xd8Q\x10\x01\x01\xffP\xa2R%\x1b\x98\x12\xb3\0\x05\x01\x07\x11\x0d\xfa\x11\x19\x17\0\0\x11!g\xffcapnp/rp\x02c.capnp:Promised?AnswerQ\x04\x01\x01\xff\x81\x90V\x15D\x94\x16\xf3\0\x11\x01\x1a\x03OpQ\x08\x02\x04\0\0\x04\x01\x11%Z\0\0\x11$\x01\x11$\x01\x01\x01\x14\x01\x01\x11\x1dR\0\0Q\x1c\x01\x01\x11(\x01\xffquestion\0\x03Id\x01\x08\x01\x08\xfftransfor\0\x01m\x01\x0e\x10\x02\x01\x10\xff\x81\x90V\x15D\x94\x16\xf3\0\x01\x0e",
+            };
+            &NODE
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
             *self
@@ -4826,6 +5171,23 @@ pub mod promised_answer {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xf316944415569081,
+                    display_name: "capnp/rpc.capnp:PromisedAnswer.Op",
+                    prefix_bytes: 31,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "noop", discriminant: ::core::option::Option::Some(0), ty: Type::Void },
+                        Field { name: "getPointerField", discriminant: ::core::option::Option::Some(1), ty: Type::UInt16 },
+                    ] },
+                    packed: b"\x10!P\x04\x04\xff\x81\x90V\x15D\x94\x16\xf3\0Q\x1f\x01\x01\xbf\xa0\x1co\xcd\xd6\xb1\xd8D\x07\x021\x0d\x12\x01\x11\x1d\x07\0\0\x11\x19g\xffcapnp/rp\x03c.capnp:PromisedAnswer.O\x01p\0\0Q\x08\x02\x04\x0c\xff\xff\x04\x01\x11%*\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x1d\x01\xfe\xff\x01\x14\x01\x01\x11\x11\x82\0\0\x11\x10\x01\x11\x10\x01\x0fnoop\xffgetPoint\x01erField\0\x01\x07\x01\x07",
+                };
+                &NODE
             }
         }
 
@@ -5009,6 +5371,23 @@ pub mod third_party_cap_descriptor {
         }
     }
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xd37007fde1f0027d,
+                display_name: "capnp/rpc.capnp:ThirdPartyCapDescriptor",
+                prefix_bytes: 16,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "id", discriminant: ::core::option::Option::None, ty: Type::AnyPointer },
+                    Field { name: "vineId", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                ] },
+                packed: b"\x10\"P\x04\x04\xff}\x02\xf0\xe1\xfd\x07p\xd3\0Q\x10\x01\x01\xffP\xa2R%\x1b\x98\x12\xb3\0\x05\x01\x071\x0dB\x01\x11\x1d\x07\0\0\x11\x19g\xffcapnp/rp\x04c.capnp:ThirdPartyCapDescriptor\0\0\0Q\x08\x02\x04\0\0\x04\x01\x11%\x1a\0\0\x11 \x01\x11 \x01\x01\x01\x14\x01\x01\x11\x19:\0\0\x11\x14\x01\x11\x14\x01\x03id\x01\x12\x01\x12?vineId\x01\x08\x01\x08",
+            };
+            &NODE
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
             *self
@@ -5180,6 +5559,27 @@ pub mod exception {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xd625b7063acf691a,
+                display_name: "capnp/rpc.capnp:Exception",
+                prefix_bytes: 16,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "reason", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    Field { name: "obsoleteIsCallersFault", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                    Field { name: "obsoleteDurability", discriminant: ::core::option::Option::None, ty: Type::UInt16 },
+                    Field { name: "type", discriminant: ::core::option::Option::None, ty: Type::Enum(<self::Type as Introspect>::node) },
+                    Field { name: "trace", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    Field { name: "details", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<self::detail::Owned as Introspect>::node, &[])) },
+                ] },
+                packed: b"\x10WP\x04\x04\xff\x1ai\xcf:\x06\xb7%\xd6\0Q\x10\x01\x01\xffP\xa2R%\x1b\x98\x12\xb3\0\x05\x03\x07\x11\x0d\xd2\x11\x19'\0\01-'\x01\xffcapnp/rp\x02c.capnp:Exceptio\x01nQ\x08\x01\x01\xffX\xbdL?\xe2\x96\x8c\xb2\0\x11\x09*\xff\xdd\xf8D\x1d\x12O\xc1\xd6\0\x11\x05:\x0fType?DetailQ\x18\x02\x04\0\0\x04\x01\x11\x85:\0\0\x11\x80\x01Q\x80\x01\x01\x01\x02\x14\x01\x01\x11\x81\xba\0\0\x11\x84\x01\x11\x84\x01\x11\x03\x01\x14\x01\x02\x11}\x9a\0\0\x11\x80\x01\x11\x80\x01\x11\x01\x02\x14\x01\x03\x11y*\0\0\x11t\x02\x11x\x01\x11\x04\x01\x14\x01\x04\x11q2\0\0\x11l\x01Ql\x01\x01\x11\x05\x02\x14\x01\x05\x11mB\0\0Qh\x01\x01\x11t\x01?reason\x01\x0c\x01\x0c\x11\x01\x0a\0\0\xffobsolete\x01IsCaller?sFault\x01\x01\x01\x01\xffobsolete\x01Durabili\x03ty\x01\x07\x01\x07\x0ftype\x01\x0f\xffX\xbdL?\xe2\x96\x8c\xb2\0\x01\x0f\x1ftrace\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x7fdetails\x01\x0e\x10\x02\x01\x10\xff\xdd\xf8D\x1d\x12O\xc1\xd6\0\x01\x0e",
+            };
+            &NODE
         }
     }
 
@@ -5418,6 +5818,20 @@ pub mod exception {
         const TYPE_ID: u64 = 0xb28c96e23f4cbd58;
     }
 
+    impl _capnp::introspect::Introspect for Type {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xb28c96e23f4cbd58,
+                display_name: "capnp/rpc.capnp:Exception.Type",
+                prefix_bytes: 26,
+                kind: Kind::Enum { enumerants: &["failed", "overloaded", "disconnected", "unimplemented"] },
+                packed: b"\x10\x1dP\x03\x04\xffX\xbdL?\xe2\x96\x8c\xb2\0\x11\x1a\x02\xff\x1ai\xcf:\x06\xb7%\xd6\0\x11\x0d\xfa\x11\x19\x07\0\0\x11\x15G\xffcapnp/rp\x02c.capnp:Exceptio?n.Type\0\0Q\x10\x01\x01\0\0\x11\x19:\x01\x01\x11\x15Z\x01\x02\x11\x15j\x01\x03\x11\x15r?failed\xffoverload\0\x03ed\xffdisconne\0\x0fcted\xffunimplem\0\x1fented",
+            };
+            &NODE
+        }
+    }
+
     pub mod detail {
         use ::capstan_message as _capnp;
 
@@ -5501,6 +5915,23 @@ pub mod exception {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xd6c14f121d44f8dd,
+                    display_name: "capnp/rpc.capnp:Exception.Detail",
+                    prefix_bytes: 26,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "detailId", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                        Field { name: "data", discriminant: ::core::option::Option::None, ty: Type::Data },
+                    ] },
+                    packed: b"\x10$P\x04\x04\xff\xdd\xf8D\x1d\x12O\xc1\xd6\0Q\x1a\x01\x01\xff\x1ai\xcf:\x06\xb7%\xd6\0\x05\x01\x071\x0d\x0a\x01\x11\x1d\x07\0\0\x11\x19g\xffcapnp/rp\x03c.capnp:Exception.Detail\0\x01Q\x08\x02\x04\0\0\x04\x01\x11%J\0\0\x11$\x01\x11$\x01\x01\x01\x14\x01\x01\x11\x1d*\0\0\x11\x18\x01Q\x18\x01\x01\xffdetailId\0\0\0\x01\x09\x01\x09\x0fdata\x01\x0d\x01\x0d\x11\x01\x02",
+                };
+                &NODE
             }
         }
 

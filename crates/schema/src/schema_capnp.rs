@@ -88,6 +88,35 @@ pub mod node {
         }
     }
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xe682ab4cf923a417,
+                display_name: "capnp/schema.capnp:Node",
+                prefix_bytes: 19,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "id", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                    Field { name: "displayName", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    Field { name: "displayNamePrefixLength", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                    Field { name: "scopeId", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                    Field { name: "nestedNodes", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<self::nested_node::Owned as Introspect>::node, &[])) },
+                    Field { name: "annotations", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<super::annotation::Owned as Introspect>::node, &[])) },
+                    Field { name: "file", discriminant: ::core::option::Option::Some(0), ty: Type::Void },
+                    Field { name: "struct", discriminant: ::core::option::Option::Some(1), ty: Type::Group(<self::struct_::Reader<'static> as Introspect>::node) },
+                    Field { name: "enum", discriminant: ::core::option::Option::Some(2), ty: Type::Group(<self::enum_::Reader<'static> as Introspect>::node) },
+                    Field { name: "interface", discriminant: ::core::option::Option::Some(3), ty: Type::Group(<self::interface::Reader<'static> as Introspect>::node) },
+                    Field { name: "const", discriminant: ::core::option::Option::Some(4), ty: Type::Group(<self::const_::Reader<'static> as Introspect>::node) },
+                    Field { name: "annotation", discriminant: ::core::option::Option::Some(5), ty: Type::Group(<self::annotation::Reader<'static> as Introspect>::node) },
+                    Field { name: "parameters", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<self::parameter::Owned as Introspect>::node, &[])) },
+                    Field { name: "isGeneric", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                ] },
+                packed: b"\x10\xafP\x05\x04\xff\x17\xa4#\xf9L\xab\x82\xe6\0Q\x13\x01\x05\xff\xd9rLb\x09\xc5?\xa9\0E\x06\x07\x06\x01\x06\x11\x0d\xc2\x11\x157\0\01A\x17\x03\xffcapnp/sc\x02hema.capnp:Node\0Q\x0c\x01\x01\xff\xb1\xa3\x0f\xf1\xcc\x1bR\xb9\0\x11\x11R\xffB\xc2\x0f\xfa\xbbU\xbf\xde\0\x11\x11Z\xff\xaeW\x13\x04\xe3\x1d\x8e\xf3\0\x11\x11Z\xffParamete\0\x01r\xffNestedNo\0\x03de\xffSourceIn\0\x03foQ8\x03\x04\0\0\x04\x01\0\0\x13y\x01\x1a\0\0\x13t\x01\x01\x13t\x01\x01\x01\x01\x14\x01\x01\0\0\x13i\x01b\0\0\x13h\x01\x01Sh\x01\x01\x01\x11\x02\x02\x14\x01\x02\0\0\x13e\x01\xc2\0\0\x13h\x01\x01\x13h\x01\x01\x11\x03\x02\x14\x01\x03\0\0\x13]\x01B\0\0\x13X\x01\x01\x13X\x01\x01\x11\x06\x01\x14\x01\x04\0\0\x13M\x01b\0\0SL\x01\x01\x01\x13X\x01\x01\x11\x07\x02\x14\x01\x05\0\0\x13M\x01b\0\0SL\x01\x01\x01\x13X\x01\x01\x0d\x08\xff\xff\x14\x01\x06\0\0\x13M\x01*\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x09\xfe\xff\x01\x01\xff5D\xfb7\x9b\xb1\xa0\x9e\0\x135\x01:\0\x02\x0d\x0a\xfd\xff\x01\x01\xff\x98\xf53C6\xb3J\xb5\0\x13\x1d\x01*\0\x02\x0d\x0b\xfc\xff\x01\x01\xff\x8f!\xc2\xf0\xcfS'\xe8\0\x13\x05\x01R\0\x02\x0d\x0c\xfb\xff\x01\x01\xff \x94\x0dz\xac\xa5\x8a\xb1\0\x11\xf12\0\x02\x0d\x0d\xfa\xff\x01\x01\xff\x90\x02\x0a@\xd4\x19\x16\xec\0\x11\xd9Z\0\x02\x11\x04\x05\x14\x01 \0\0\x11\xc5Z\0\0Q\xc4\x01\x01\x11\xd0\x011\x05 \x01\x14\x01!\0\0\x11\xc5R\0\0\x11\xc4\x01\x11\xc4\x01\x03id\x01\x09\x01\x09\xffdisplayN\0\x07ame\x01\x0c\x01\x0c\x11\x01\x0a\0\0\xffdisplayN\x02amePrefixLength\0\x01\x08\x01\x08\x7fscopeId\x01\x09\x01\x09\xffnestedNo\0\x07des\x01\x0e\x10\x02\x01\x10\xffB\xc2\x0f\xfa\xbbU\xbf\xde\0\x01\x0e\xffannotati\0\x07ons\x01\x0e\x10\x02\x01\x10\xffBu%\xab\x0d\x95\xc8\xf1\0\x01\x0e\x0ffile?struct\x0fenum\xffinterfac\0\x01e\x1fconst\xffannotati\0\x03on\xffparamete\0\x03rs\x01\x0e\x10\x02\x01\x10\xff\xb1\xa3\x0f\xf1\xcc\x1bR\xb9\0\x01\x0e\xffisGeneri\0\x01c\x01\x01\x01\x01",
+            };
+            &NODE
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
             *self
@@ -519,6 +548,28 @@ pub mod node {
             }
         }
 
+        impl _capnp::introspect::Introspect for Reader<'_> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x9ea0b19b37fb4435,
+                    display_name: "capnp/schema.capnp:Node.struct",
+                    prefix_bytes: 24,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "dataWordCount", discriminant: ::core::option::Option::None, ty: Type::UInt16 },
+                        Field { name: "pointerCount", discriminant: ::core::option::Option::None, ty: Type::UInt16 },
+                        Field { name: "preferredListEncoding", discriminant: ::core::option::Option::None, ty: Type::Enum(<super::super::ElementSize as Introspect>::node) },
+                        Field { name: "isGroup", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                        Field { name: "discriminantCount", discriminant: ::core::option::Option::None, ty: Type::UInt16 },
+                        Field { name: "discriminantOffset", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                        Field { name: "fields", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<super::super::field::Owned as Introspect>::node, &[])) },
+                    ] },
+                    packed: b"\x10ZP\x04\x04\xff5D\xfb7\x9b\xb1\xa0\x9e\0Q\x18\x01\x05\xff\x17\xa4#\xf9L\xab\x82\xe6\0\x15\x06\x07\x01\x11\x0d\xfa\x11\x19\x07\0\01\x15W\x01\xffcapnp/sc\x02hema.capnp:Node.?struct\0\0Q\x1c\x02\x04\x10\x07\x14\x01\x07\x11\x9dr\0\0\x11\x9c\x01\x11\x9c\x01\x11\x01\x0c\x14\x01\x08\x11\x95j\0\0\x11\x94\x01\x11\x94\x01\x11\x02\x0d\x14\x01\x09\x11\x8d\xb2\0\0\x11\x90\x02\x11\x94\x01\x11\x03\xe0\x14\x01\x0a\x11\x8dB\0\0\x11\x88\x01\x11\x88\x01\x11\x04\x0f\x14\x01\x0b\x11\x81\x92\0\0\x11\x84\x01\x11\x84\x01\x11\x05\x08\x14\x01\x0c\x11}\x9a\0\0\x11\x80\x01\x11\x80\x01\x11\x06\x03\x14\x01\x0d\x11y:\0\0Qt\x01\x01\x11\x80\x01\xffdataWord\0\x1fCount\x01\x07\x01\x07\xffpointerC\0\x0fount\x01\x07\x01\x07\xffpreferre\x01dListEnc\x1foding\x01\x0f\xff&\x19R\xba}\x8f\x95\xd1\0\x01\x0f\x7fisGroup\x01\x01\x01\x01\xffdiscrimi\x01nantCoun\x01t\x01\x07\x01\x07\xffdiscrimi\x01nantOffs\x03et\x01\x08\x01\x08?fields\x01\x0e\x10\x02\x01\x10\xff_\xf4J\x1f\xa4P\xad\x9a\0\x01\x0e",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -709,6 +760,22 @@ pub mod node {
             }
         }
 
+        impl _capnp::introspect::Introspect for Reader<'_> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xb54ab3364333f598,
+                    display_name: "capnp/schema.capnp:Node.enum",
+                    prefix_bytes: 24,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "enumerants", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<super::super::enumerant::Owned as Introspect>::node, &[])) },
+                    ] },
+                    packed: b"\x10\x1cP\x04\x04\xff\x98\xf53C6\xb3J\xb5\0Q\x18\x01\x05\xff\x17\xa4#\xf9L\xab\x82\xe6\0\x15\x06\x07\x01\x11\x0d\xea\x11\x19\x07\0\0\x11\x157\xffcapnp/sc\x02hema.capnp:Node.\x0fenum\0\0Q\x04\x02\x04\x10\x03\x14\x01\x0e\x11\x0dZ\0\0Q\x0c\x01\x01\x11\x18\x01\xffenumeran\0\x03ts\x01\x0e\x10\x02\x01\x10\xffM\x9aT\xdc\xeb|\x8a\x97\0\x01\x0e",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -794,6 +861,23 @@ pub mod node {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Reader<'_> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xe82753cff0c2218f,
+                    display_name: "capnp/schema.capnp:Node.interface",
+                    prefix_bytes: 24,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "methods", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<super::super::method::Owned as Introspect>::node, &[])) },
+                        Field { name: "superclasses", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<super::super::superclass::Owned as Introspect>::node, &[])) },
+                    ] },
+                    packed: b"\x10)P\x04\x04\xff\x8f!\xc2\xf0\xcfS'\xe8\0Q\x18\x01\x05\xff\x17\xa4#\xf9L\xab\x82\xe6\0\x15\x06\x07\x011\x0d\x12\x01\x11\x1d\x07\0\0\x11\x19g\xffcapnp/sc\x03hema.capnp:Node.interfac\x01e\0\0Q\x08\x02\x04\x10\x03\x14\x01\x0f\x11%B\0\0Q \x01\x01\x11,\x01\x11\x01\x04\x14\x01\x1f\x11%j\0\0Q$\x01\x01\x110\x01\x7fmethods\x01\x0e\x10\x02\x01\x10\xbf\x80M3;\xe2\xcc\x95\x01\x0e\xffsupercla\0\x0fsses\x01\x0e\x10\x02\x01\x10\xff\xf8\xd7\xa4\xd0\x9e*\x96\xa9\0\x01\x0e",
+                };
+                &NODE
             }
         }
 
@@ -921,6 +1005,23 @@ pub mod node {
             }
         }
 
+        impl _capnp::introspect::Introspect for Reader<'_> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xb18aa5ac7a0d9420,
+                    display_name: "capnp/schema.capnp:Node.const",
+                    prefix_bytes: 24,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "type", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::super::type_::Owned as Introspect>::node, &[]) },
+                        Field { name: "value", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::super::value::Owned as Introspect>::node, &[]) },
+                    ] },
+                    packed: b"\x10#P\x04\x04\xff \x94\x0dz\xac\xa5\x8a\xb1\0Q\x18\x01\x05\xff\x17\xa4#\xf9L\xab\x82\xe6\0\x15\x06\x07\x01\x11\x0d\xf2\x11\x19\x07\0\0\x11\x15g\xffcapnp/sc\x02hema.capnp:Node.\x1fconst\0\0Q\x08\x02\x04\x10\x03\x14\x01\x10\x11%*\0\0\x11 \x02\x11$\x01\x11\x01\x04\x14\x01\x11\x11\x1d2\0\0\x11\x18\x02\x11\x1c\x01\x0ftype\x01\x10\xff`\xcc\xf9\xe1\xedxs\xd0\0\x01\x10\x1fvalue\x01\x10\xff\x9b\x0c\xb0\xd7\xd2\xdc#\xce\0\x01\x10",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -1038,6 +1139,34 @@ pub mod node {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Reader<'_> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xec1619d4400a0290,
+                    display_name: "capnp/schema.capnp:Node.annotation",
+                    prefix_bytes: 24,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "type", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::super::type_::Owned as Introspect>::node, &[]) },
+                        Field { name: "targetsFile", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                        Field { name: "targetsConst", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                        Field { name: "targetsEnum", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                        Field { name: "targetsEnumerant", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                        Field { name: "targetsStruct", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                        Field { name: "targetsField", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                        Field { name: "targetsUnion", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                        Field { name: "targetsGroup", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                        Field { name: "targetsInterface", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                        Field { name: "targetsMethod", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                        Field { name: "targetsParam", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                        Field { name: "targetsAnnotation", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                    ] },
+                    packed: b"\x10\x95P\x04\x04\xff\x90\x02\x0a@\xd4\x19\x16\xec\0Q\x18\x01\x05\xff\x17\xa4#\xf9L\xab\x82\xe6\0\x15\x06\x07\x011\x0d\x1a\x01\x11\x1d\x07\0\01\x19w\x02\xffcapnp/sc\x03hema.capnp:Node.annotati\x03on\0\0Q4\x02\x04\x10\x03\x14\x01\x12\x13-\x01*\0\0\x13(\x01\x02\x13,\x01\x01\x11\x01p\x14\x01\x13\x13%\x01b\0\0\x13$\x01\x01\x13$\x01\x01\x11\x02q\x14\x01\x14\x13\x1d\x01j\0\0\x13\x1c\x01\x01\x13\x1c\x01\x01\x11\x03r\x14\x01\x15\x13\x15\x01b\0\0\x13\x14\x01\x01\x13\x14\x01\x01\x11\x04s\x14\x01\x16\x13\x0d\x01\x8a\0\0\x13\x10\x01\x01\x13\x10\x01\x01\x11\x05t\x14\x01\x17\x13\x09\x01r\0\0\x13\x08\x01\x01\x13\x08\x01\x01\x11\x06u\x14\x01\x18\x13\x01\x01j\0\0\x12\x01\x01\x12\x01\x01\x11\x07v\x14\x01\x19\x11\xf9j\0\0\x11\xf8\x01\x11\xf8\x01\x11\x08w\x14\x01\x1a\x11\xf1j\0\0\x11\xf0\x01\x11\xf0\x01\x11\x09x\x14\x01\x1b\x11\xe9\x8a\0\0\x11\xec\x01\x11\xec\x01\x11\x0ay\x14\x01\x1c\x11\xe5r\0\0\x11\xe4\x01\x11\xe4\x01\x11\x0bz\x14\x01\x1d\x11\xddj\0\0\x11\xdc\x01\x11\xdc\x01\x11\x0c{\x14\x01\x1e\x11\xd5\x92\0\0\x11\xd8\x01\x11\xd8\x01\x0ftype\x01\x10\xff`\xcc\xf9\xe1\xedxs\xd0\0\x01\x10\xfftargetsF\0\x07ile\x01\x01\x01\x01\xfftargetsC\0\x0fonst\x01\x01\x01\x01\xfftargetsE\0\x07num\x01\x01\x01\x01\xfftargetsE\x01numerant\0\0\x01\x01\x01\x01\xfftargetsS\0\x1ftruct\x01\x01\x01\x01\xfftargetsF\0\x0field\x01\x01\x01\x01\xfftargetsU\0\x0fnion\x01\x01\x01\x01\xfftargetsG\0\x0froup\x01\x01\x01\x01\xfftargetsI\x01nterface\0\0\x01\x01\x01\x01\xfftargetsM\0\x1fethod\x01\x01\x01\x01\xfftargetsP\0\x0faram\x01\x01\x01\x01\xfftargetsA\x01nnotatio\x01n\x01\x01\x01\x01",
+                };
+                &NODE
             }
         }
 
@@ -1365,6 +1494,22 @@ pub mod node {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xb9521bccf10fa3b1,
+                    display_name: "capnp/schema.capnp:Node.Parameter",
+                    prefix_bytes: 24,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "name", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    ] },
+                    packed: b"\x10\x1bP\x04\x04\xff\xb1\xa3\x0f\xf1\xcc\x1bR\xb9\0\x11\x18\x01\xff\x17\xa4#\xf9L\xab\x82\xe6\0\x05\x01\x071\x0d\x12\x01\x11\x1d\x07\0\0\x11\x197\xffcapnp/sc\x03hema.capnp:Node.Paramete\x01r\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d*\0\0\x11\x08\x01Q\x08\x01\x01\x0fname\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -1510,6 +1655,23 @@ pub mod node {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xdebf55bbfa0fc242,
+                    display_name: "capnp/schema.capnp:Node.NestedNode",
+                    prefix_bytes: 24,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "name", discriminant: ::core::option::Option::None, ty: Type::Text },
+                        Field { name: "id", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                    ] },
+                    packed: b"\x10$P\x04\x04\xffB\xc2\x0f\xfa\xbbU\xbf\xde\0Q\x18\x01\x01\xff\x17\xa4#\xf9L\xab\x82\xe6\0\x05\x01\x071\x0d\x1a\x01\x11\x1d\x07\0\0\x11\x19g\xffcapnp/sc\x03hema.capnp:Node.NestedNo\x03de\0\0Q\x08\x02\x04\0\0\x04\x01\x11%*\0\0\x11 \x01Q \x01\x01\x01\x01\x14\x01\x01\x11!\x1a\0\0\x11\x1c\x01\x11\x1c\x01\x0fname\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x03id\x01\x09\x01\x09",
+                };
+                &NODE
             }
         }
 
@@ -1674,6 +1836,24 @@ pub mod node {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xf38e1de3041357ae,
+                    display_name: "capnp/schema.capnp:Node.SourceInfo",
+                    prefix_bytes: 24,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "id", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                        Field { name: "docComment", discriminant: ::core::option::Option::None, ty: Type::Text },
+                        Field { name: "members", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<self::member::Owned as Introspect>::node, &[])) },
+                    ] },
+                    packed: b"\x104P\x04\x04\xff\xaeW\x13\x04\xe3\x1d\x8e\xf3\0Q\x18\x01\x01\xff\x17\xa4#\xf9L\xab\x82\xe6\0\x05\x02\x071\x0d\x1a\x01\x11\x1d\x17\0\0\x11%\x97\xffcapnp/sc\x03hema.capnp:Node.SourceIn\x03foQ\x04\x01\x01\xff\xa2\x1f\x8e\x898\x90\xba\xc2\0\x11\x01:?MemberQ\x0c\x02\x04\0\0\x04\x01\x11=\x1a\0\0\x118\x01\x118\x01\x01\x01\x14\x01\x01\x111Z\0\0\x110\x01Q0\x01\x01\x11\x02\x01\x14\x01\x02\x111B\0\0Q,\x01\x01\x118\x01\x03id\x01\x09\x01\x09\xffdocComme\0\x03nt\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x7fmembers\x01\x0e\x10\x02\x01\x10\xff\xa2\x1f\x8e\x898\x90\xba\xc2\0\x01\x0e",
+                };
+                &NODE
             }
         }
 
@@ -1886,6 +2066,22 @@ pub mod node {
                 }
             }
 
+            impl _capnp::introspect::Introspect for Owned {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0xc2ba9038898e1fa2,
+                        display_name: "capnp/schema.capnp:Node.SourceInfo.Member",
+                        prefix_bytes: 35,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "docComment", discriminant: ::core::option::Option::None, ty: Type::Text },
+                        ] },
+                        packed: b"\x10\x1dP\x04\x04\xff\xa2\x1f\x8e\x898\x90\xba\xc2\0\x11#\x01\xff\xaeW\x13\x04\xe3\x1d\x8e\xf3\0\x05\x01\x071\x0dR\x01\x11!\x07\0\0\x11\x1d7\xffcapnp/sc\x04hema.capnp:Node.SourceInfo.Membe\x01r\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0dZ\0\0\x11\x0c\x01Q\x0c\x01\x01\xffdocComme\0\x03nt\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+                    };
+                    &NODE
+                }
+            }
+
             impl<'a> Reader<'a> {
                 pub fn reborrow(&self) -> Reader<'_> {
                     *self
@@ -2035,6 +2231,28 @@ pub mod field {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x9aad50a41f4af45f,
+                display_name: "capnp/schema.capnp:Field",
+                prefix_bytes: 19,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "name", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    Field { name: "codeOrder", discriminant: ::core::option::Option::None, ty: Type::UInt16 },
+                    Field { name: "annotations", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<super::annotation::Owned as Introspect>::node, &[])) },
+                    Field { name: "discriminantValue", discriminant: ::core::option::Option::None, ty: Type::UInt16 },
+                    Field { name: "slot", discriminant: ::core::option::Option::Some(0), ty: Type::Group(<self::slot::Reader<'static> as Introspect>::node) },
+                    Field { name: "group", discriminant: ::core::option::Option::Some(1), ty: Type::Group(<self::group::Reader<'static> as Introspect>::node) },
+                    Field { name: "ordinal", discriminant: ::core::option::Option::None, ty: Type::Group(<self::ordinal::Reader<'static> as Introspect>::node) },
+                ] },
+                packed: b"\x10]P\x05\x04\xff_\xf4J\x1f\xa4P\xad\x9a\0Q\x13\x01\x03\xff\xd9rLb\x09\xc5?\xa9\0E\x04\x07\x02\x01\x04\x11\x0d\xca\x11\x19\x17\0\01%\x8f\x01\xffcapnp/sc\x02hema.capnp:Field\0\0Q\x04\x01\x01\xff\x12\xc7\xfe|\xbeL\xb1\x97\0\x11\x01z\xffnoDiscri\0?minantQ\x1c\x03\x04\0\0\x04\x01\0\0\x11\xb5*\0\0\x11\xb0\x01Q\xb0\x01\x01\x01\x01\x14\x01\x01\0\0\x11\xadR\0\0\x11\xac\x01\x11\xac\x01\x11\x02\x01\x14\x01\x02\0\0\x11\xa1b\0\0Q\xa0\x01\x01\x11\xac\x01\x11\x03\x01\x14\x01\x03\x01\x01\x11\xa1\x92\0\0\x11\xa4\x01\x11\xa4\x01\x0d\x04\xff\xff\x01\x01\xffot\xb4kG\x05#\xc4\0\x11\x99*\0\x02\x0d\x05\xfe\xff\x01\x01\xff\x11\x1d\xdbh\xdb\xcd\xfc\xca\0\x11\x812\0\x02\x01\x06\x01\x01\xff\xe6\x0b\x87\x87\xc2\xd5\x90\xbb\0\x11iB\0\x02\x0fname\x01\x0c\x01\x0c\x11\x01\x0a\0\0\xffcodeOrde\0\x01r\x01\x07\x01\x07\xffannotati\0\x07ons\x01\x0e\x10\x02\x01\x10\xffBu%\xab\x0d\x95\xc8\xf1\0\x01\x0e\xffdiscrimi\x01nantValu\x01e\x01\x07\x0d\x07\xff\xff\x0fslot\x1fgroup\x7fordinal",
+            };
+            &NODE
         }
     }
 
@@ -2283,6 +2501,25 @@ pub mod field {
             }
         }
 
+        impl _capnp::introspect::Introspect for Reader<'_> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xc42305476bb4746f,
+                    display_name: "capnp/schema.capnp:Field.slot",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "offset", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                        Field { name: "type", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::super::type_::Owned as Introspect>::node, &[]) },
+                        Field { name: "defaultValue", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::super::value::Owned as Introspect>::node, &[]) },
+                        Field { name: "hadExplicitDefault", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                    ] },
+                    packed: b"\x108P\x04\x04\xffot\xb4kG\x05#\xc4\0Q\x19\x01\x03\xff_\xf4J\x1f\xa4P\xad\x9a\0\x15\x04\x07\x01\x11\x0d\xf2\x11\x19\x07\0\0\x11\x15\xc7\xffcapnp/sc\x02hema.capnp:Field\x1f.slot\0\0Q\x10\x02\x04\x10\x01\x14\x01\x04\x11U:\0\0\x11P\x01\x11P\x01\x11\x01\x02\x14\x01\x05\x11I*\0\0\x11D\x02\x11H\x01\x11\x02\x03\x14\x01\x06\x11Aj\0\0\x11@\x02\x11D\x01\x11\x03\x80\x14\x01\x0a\x11=\x9a\0\0\x11@\x01\x11@\x01?offset\x01\x08\x01\x08\x0ftype\x01\x10\xff`\xcc\xf9\xe1\xedxs\xd0\0\x01\x10\xffdefaultV\0\x0falue\x01\x10\xff\x9b\x0c\xb0\xd7\xd2\xdc#\xce\0\x01\x10\xffhadExpli\x01citDefau\x03lt\x01\x01\x01\x01",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -2440,6 +2677,22 @@ pub mod field {
             }
         }
 
+        impl _capnp::introspect::Introspect for Reader<'_> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xcafccddb68db1d11,
+                    display_name: "capnp/schema.capnp:Field.group",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "typeId", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                    ] },
+                    packed: b"\x10\x18P\x04\x04\xff\x11\x1d\xdbh\xdb\xcd\xfc\xca\0Q\x19\x01\x03\xff_\xf4J\x1f\xa4P\xad\x9a\0\x15\x04\x07\x01\x11\x0d\xfa\x11\x19\x07\0\0\x11\x157\xffcapnp/sc\x02hema.capnp:Field?.group\0\0Q\x04\x02\x04\x10\x02\x14\x01\x07\x11\x0d:\0\0\x11\x08\x01\x11\x08\x01?typeId\x01\x09\x01\x09",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -2503,6 +2756,23 @@ pub mod field {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Reader<'_> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xbb90d5c287870be6,
+                    display_name: "capnp/schema.capnp:Field.ordinal",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "implicit", discriminant: ::core::option::Option::Some(0), ty: Type::Void },
+                        Field { name: "explicit", discriminant: ::core::option::Option::Some(1), ty: Type::UInt16 },
+                    ] },
+                    packed: b"\x10#P\x05\x04\xff\xe6\x0b\x87\x87\xc2\xd5\x90\xbb\0Q\x19\x01\x03\xff_\xf4J\x1f\xa4P\xad\x9a\0U\x04\x07\x01\x02\x01\x051\x0d\x0a\x01\x11\x1d\x07\0\0\x11\x19g\xffcapnp/sc\x03hema.capnp:Field.ordinal\0\x01Q\x08\x02\x04\x0c\xff\xff\x14\x01\x08\x11%J\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x1d\x01\xfe\xff\x06\x14\x01\x09\x11\x15J\0\0\x11\x14\x01\x11\x14\x01\xffimplicit\0\0\0\xffexplicit\0\0\0\x01\x07\x01\x07",
+                };
+                &NODE
             }
         }
 
@@ -2677,6 +2947,24 @@ pub mod enumerant {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x978a7cebdc549a4d,
+                display_name: "capnp/schema.capnp:Enumerant",
+                prefix_bytes: 19,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "name", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    Field { name: "codeOrder", discriminant: ::core::option::Option::None, ty: Type::UInt16 },
+                    Field { name: "annotations", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<super::annotation::Owned as Introspect>::node, &[])) },
+                ] },
+                packed: b"\x101P\x04\x04\xffM\x9aT\xdc\xeb|\x8a\x97\0Q\x13\x01\x01\xff\xd9rLb\x09\xc5?\xa9\0\x05\x02\x07\x11\x0d\xea\x11\x19\x07\0\0\x11\x15\x97\xffcapnp/sc\x02hema.capnp:Enume\x0frant\0\0Q\x0c\x02\x04\0\0\x04\x01\x11=*\0\0\x118\x01Q8\x01\x01\x01\x01\x14\x01\x01\x119R\0\0\x118\x01\x118\x01\x11\x02\x01\x14\x01\x02\x111b\0\0Q0\x01\x01\x11<\x01\x0fname\x01\x0c\x01\x0c\x11\x01\x0a\0\0\xffcodeOrde\0\x01r\x01\x07\x01\x07\xffannotati\0\x07ons\x01\x0e\x10\x02\x01\x10\xffBu%\xab\x0d\x95\xc8\xf1\0\x01\x0e",
+            };
+            &NODE
         }
     }
 
@@ -2883,6 +3171,23 @@ pub mod superclass {
         }
     }
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xa9962a9ed0a4d7f8,
+                display_name: "capnp/schema.capnp:Superclass",
+                prefix_bytes: 19,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "id", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                    Field { name: "brand", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::brand::Owned as Introspect>::node, &[]) },
+                ] },
+                packed: b"\x10\"P\x04\x04\xff\xf8\xd7\xa4\xd0\x9e*\x96\xa9\0Q\x13\x01\x01\xff\xd9rLb\x09\xc5?\xa9\0\x05\x01\x07\x11\x0d\xf2\x11\x19\x07\0\0\x11\x15g\xffcapnp/sc\x02hema.capnp:Super\x1fclass\0\0Q\x08\x02\x04\0\0\x04\x01\x11%\x1a\0\0\x11 \x01\x11 \x01\x01\x01\x14\x01\x01\x11\x192\0\0\x11\x14\x02\x11\x18\x01\x03id\x01\x09\x01\x09\x1fbrand\x01\x10\xff+Be`\xf0U4\x90\0\x01\x10",
+            };
+            &NODE
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
             *self
@@ -3044,6 +3349,29 @@ pub mod method {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x9500cce23b334d80,
+                display_name: "capnp/schema.capnp:Method",
+                prefix_bytes: 19,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "name", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    Field { name: "codeOrder", discriminant: ::core::option::Option::None, ty: Type::UInt16 },
+                    Field { name: "paramStructType", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                    Field { name: "resultStructType", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                    Field { name: "annotations", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<super::annotation::Owned as Introspect>::node, &[])) },
+                    Field { name: "paramBrand", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::brand::Owned as Introspect>::node, &[]) },
+                    Field { name: "resultBrand", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::brand::Owned as Introspect>::node, &[]) },
+                    Field { name: "implicitParameters", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<super::node::parameter::Owned as Introspect>::node, &[])) },
+                ] },
+                packed: b"\x10jP\x04\x04\xbf\x80M3;\xe2\xcc\x95Q\x13\x01\x03\xff\xd9rLb\x09\xc5?\xa9\0\x05\x05\x07\x11\x0d\xd2\x11\x19\x07\0\01\x15\x87\x01\xffcapnp/sc\x02hema.capnp:Metho\x01d\0\0Q \x02\x04\0\0\x04\x01\x11\xb5*\0\0\x11\xb0\x01Q\xb0\x01\x01\x01\x01\x14\x01\x01\x11\xb1R\0\0\x11\xb0\x01\x11\xb0\x01\x11\x03\x01\x14\x01\x02\x11\xa9\x82\0\0\x11\xa8\x01\x11\xa8\x01\x11\x05\x02\x14\x01\x03\x11\xa1\x8a\0\0\x11\xa4\x01\x11\xa4\x01\x11\x07\x01\x14\x01\x04\x11\x9db\0\0Q\x9c\x01\x01\x11\xa8\x01\x11\x04\x02\x14\x01\x05\x11\xa1Z\0\0\x11\xa0\x02\x11\xa4\x01\x11\x06\x03\x14\x01\x06\x11\x9db\0\0\x11\x9c\x02\x11\xa0\x01\x11\x02\x04\x14\x01\x07\x11\x99\x9a\0\0Q\x9c\x01\x01\x11\xa8\x01\x0fname\x01\x0c\x01\x0c\x11\x01\x0a\0\0\xffcodeOrde\0\x01r\x01\x07\x01\x07\xffparamStr\x01uctType\0\x01\x09\x01\x09\xffresultSt\x01ructType\0\0\x01\x09\x01\x09\xffannotati\0\x07ons\x01\x0e\x10\x02\x01\x10\xffBu%\xab\x0d\x95\xc8\xf1\0\x01\x0e\xffparamBra\0\x03nd\x01\x10\xff+Be`\xf0U4\x90\0\x01\x10\xffresultBr\0\x07and\x01\x10\xff+Be`\xf0U4\x90\0\x01\x10\xffimplicit\x01Paramete\x03rs\x01\x0e\x10\x02\x01\x10\xff\xb1\xa3\x0f\xf1\xcc\x1bR\xb9\0\x01\x0e",
+            };
+            &NODE
         }
     }
 
@@ -3396,6 +3724,40 @@ pub mod type_ {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xd07378ede1f9cc60,
+                display_name: "capnp/schema.capnp:Type",
+                prefix_bytes: 19,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "void", discriminant: ::core::option::Option::Some(0), ty: Type::Void },
+                    Field { name: "bool", discriminant: ::core::option::Option::Some(1), ty: Type::Void },
+                    Field { name: "int8", discriminant: ::core::option::Option::Some(2), ty: Type::Void },
+                    Field { name: "int16", discriminant: ::core::option::Option::Some(3), ty: Type::Void },
+                    Field { name: "int32", discriminant: ::core::option::Option::Some(4), ty: Type::Void },
+                    Field { name: "int64", discriminant: ::core::option::Option::Some(5), ty: Type::Void },
+                    Field { name: "uint8", discriminant: ::core::option::Option::Some(6), ty: Type::Void },
+                    Field { name: "uint16", discriminant: ::core::option::Option::Some(7), ty: Type::Void },
+                    Field { name: "uint32", discriminant: ::core::option::Option::Some(8), ty: Type::Void },
+                    Field { name: "uint64", discriminant: ::core::option::Option::Some(9), ty: Type::Void },
+                    Field { name: "float32", discriminant: ::core::option::Option::Some(10), ty: Type::Void },
+                    Field { name: "float64", discriminant: ::core::option::Option::Some(11), ty: Type::Void },
+                    Field { name: "text", discriminant: ::core::option::Option::Some(12), ty: Type::Void },
+                    Field { name: "data", discriminant: ::core::option::Option::Some(13), ty: Type::Void },
+                    Field { name: "list", discriminant: ::core::option::Option::Some(14), ty: Type::Group(<self::list::Reader<'static> as Introspect>::node) },
+                    Field { name: "enum", discriminant: ::core::option::Option::Some(15), ty: Type::Group(<self::enum_::Reader<'static> as Introspect>::node) },
+                    Field { name: "struct", discriminant: ::core::option::Option::Some(16), ty: Type::Group(<self::struct_::Reader<'static> as Introspect>::node) },
+                    Field { name: "interface", discriminant: ::core::option::Option::Some(17), ty: Type::Group(<self::interface::Reader<'static> as Introspect>::node) },
+                    Field { name: "anyPointer", discriminant: ::core::option::Option::Some(18), ty: Type::Group(<self::any_pointer::Reader<'static> as Introspect>::node) },
+                ] },
+                packed: b"\x10\xa8P\x04\x04\xff`\xcc\xf9\xe1\xedxs\xd0\0Q\x13\x01\x03\xff\xd9rLb\x09\xc5?\xa9\0E\x01\x07\x13\x11\x0d\xc2\x11\x15\x07\0\01\x11/\x04\xffcapnp/sc\x02hema.capnp:Type\0\0\0QL\x03\x04\x0c\xff\xff\x04\x01\0\0\x13\x05\x02*\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x01\xfe\xff\x14\x01\x01\0\0\x13\xed\x01*\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x02\xfd\xff\x14\x01\x02\0\0\x13\xd5\x01*\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x03\xfc\xff\x14\x01\x03\0\0\x13\xbd\x012\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x04\xfb\xff\x14\x01\x04\0\0\x13\xa5\x012\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x05\xfa\xff\x14\x01\x05\0\0\x13\x8d\x012\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x06\xf9\xff\x14\x01\x06\0\0\x13u\x012\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x07\xf8\xff\x14\x01\x07\0\0\x13]\x01:\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x08\xf7\xff\x14\x01\x08\0\0\x13E\x01:\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x09\xf6\xff\x14\x01\x09\0\0\x13-\x01:\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x0a\xf5\xff\x14\x01\x0a\0\0\x13\x15\x01B\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x0b\xf4\xff\x14\x01\x0b\0\0\x11\xfdB\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x0c\xf3\xff\x14\x01\x0c\0\0\x11\xe5*\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x0d\xf2\xff\x14\x01\x0d\0\0\x11\xcd*\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x0e\xf1\xff\x01\x01\xff\x97\xea`\x0a%9\xe7\x87\0\x11\xb5*\0\x02\x0d\x0f\xf0\xff\x01\x01\xff\xa9\x87\x7f\x1aqx\x0e\x9e\0\x11\x9d*\0\x02\x0d\x10\xef\xff\x01\x01\xff\xd3\xc6L\xef`o:\xac\0\x11\x85:\0\x02\x0d\x11\xee\xff\x01\x01\xff\xbf\x0c\xfb\xf7i\xca\x8b\xed\0\x11mR\0\x02\x0d\x12\xed\xff\x01\x01\xff\xf1I>\xa2\xe8?W\xc2\0\x11YZ\0\x02\x0fvoid\x0fbool\x0fint8\x1fint16\x1fint32\x1fint64\x1fuint8?uint16?uint32?uint64\x7ffloat32\x7ffloat64\x0ftext\x0fdata\x0flist\x0fenum?struct\xffinterfac\0\x01e\xffanyPoint\0\x03er",
+            };
+            &NODE
         }
     }
 
@@ -3824,6 +4186,22 @@ pub mod type_ {
             }
         }
 
+        impl _capnp::introspect::Introspect for Reader<'_> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x87e739250a60ea97,
+                    display_name: "capnp/schema.capnp:Type.list",
+                    prefix_bytes: 24,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "elementType", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::Owned as Introspect>::node, &[]) },
+                    ] },
+                    packed: b"\x10\x1aP\x04\x04\xff\x97\xea`\x0a%9\xe7\x87\0Q\x18\x01\x03\xff`\xcc\xf9\xe1\xedxs\xd0\0\x15\x01\x07\x01\x11\x0d\xea\x11\x19\x07\0\0\x11\x157\xffcapnp/sc\x02hema.capnp:Type.\x0flist\0\0Q\x04\x02\x04\0\0\x14\x01\x0e\x11\x0db\0\0\x11\x0c\x02\x11\x10\x01\xffelementT\0\x07ype\x01\x10\xff`\xcc\xf9\xe1\xedxs\xd0\0\x01\x10",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -3905,6 +4283,23 @@ pub mod type_ {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Reader<'_> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x9e0e78711a7f87a9,
+                    display_name: "capnp/schema.capnp:Type.enum",
+                    prefix_bytes: 24,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "typeId", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                        Field { name: "brand", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::super::brand::Owned as Introspect>::node, &[]) },
+                    ] },
+                    packed: b"\x10\"P\x04\x04\xff\xa9\x87\x7f\x1aqx\x0e\x9e\0Q\x18\x01\x03\xff`\xcc\xf9\xe1\xedxs\xd0\0\x15\x01\x07\x01\x11\x0d\xea\x11\x19\x07\0\0\x11\x15g\xffcapnp/sc\x02hema.capnp:Type.\x0fenum\0\0Q\x08\x02\x04\x10\x01\x14\x01\x0f\x11%:\0\0\x11 \x01\x11 \x01\x01\x01\x14\x01\x15\x11\x192\0\0\x11\x14\x02\x11\x18\x01?typeId\x01\x09\x01\x09\x1fbrand\x01\x10\xff+Be`\xf0U4\x90\0\x01\x10",
+                };
+                &NODE
             }
         }
 
@@ -4007,6 +4402,23 @@ pub mod type_ {
             }
         }
 
+        impl _capnp::introspect::Introspect for Reader<'_> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xac3a6f60ef4cc6d3,
+                    display_name: "capnp/schema.capnp:Type.struct",
+                    prefix_bytes: 24,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "typeId", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                        Field { name: "brand", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::super::brand::Owned as Introspect>::node, &[]) },
+                    ] },
+                    packed: b"\x10\"P\x04\x04\xff\xd3\xc6L\xef`o:\xac\0Q\x18\x01\x03\xff`\xcc\xf9\xe1\xedxs\xd0\0\x15\x01\x07\x01\x11\x0d\xfa\x11\x19\x07\0\0\x11\x15g\xffcapnp/sc\x02hema.capnp:Type.?struct\0\0Q\x08\x02\x04\x10\x01\x14\x01\x10\x11%:\0\0\x11 \x01\x11 \x01\x01\x01\x14\x01\x16\x11\x192\0\0\x11\x14\x02\x11\x18\x01?typeId\x01\x09\x01\x09\x1fbrand\x01\x10\xff+Be`\xf0U4\x90\0\x01\x10",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -4106,6 +4518,23 @@ pub mod type_ {
             }
         }
 
+        impl _capnp::introspect::Introspect for Reader<'_> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xed8bca69f7fb0cbf,
+                    display_name: "capnp/schema.capnp:Type.interface",
+                    prefix_bytes: 24,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "typeId", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                        Field { name: "brand", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::super::brand::Owned as Introspect>::node, &[]) },
+                    ] },
+                    packed: b"\x10#P\x04\x04\xff\xbf\x0c\xfb\xf7i\xca\x8b\xed\0Q\x18\x01\x03\xff`\xcc\xf9\xe1\xedxs\xd0\0\x15\x01\x07\x011\x0d\x12\x01\x11\x1d\x07\0\0\x11\x19g\xffcapnp/sc\x03hema.capnp:Type.interfac\x01e\0\0Q\x08\x02\x04\x10\x01\x14\x01\x11\x11%:\0\0\x11 \x01\x11 \x01\x01\x01\x14\x01\x17\x11\x192\0\0\x11\x14\x02\x11\x18\x01?typeId\x01\x09\x01\x09\x1fbrand\x01\x10\xff+Be`\xf0U4\x90\0\x01\x10",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -4202,6 +4631,24 @@ pub mod type_ {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Reader<'_> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xc2573fe8a23e49f1,
+                    display_name: "capnp/schema.capnp:Type.anyPointer",
+                    prefix_bytes: 24,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "unconstrained", discriminant: ::core::option::Option::Some(0), ty: Type::Group(<self::unconstrained::Reader<'static> as Introspect>::node) },
+                        Field { name: "parameter", discriminant: ::core::option::Option::Some(1), ty: Type::Group(<self::parameter::Reader<'static> as Introspect>::node) },
+                        Field { name: "implicitMethodParameter", discriminant: ::core::option::Option::Some(2), ty: Type::Group(<self::implicit_method_parameter::Reader<'static> as Introspect>::node) },
+                    ] },
+                    packed: b"\x10$P\x05\x04\xff\xf1I>\xa2\xe8?W\xc2\0Q\x18\x01\x03\xff`\xcc\xf9\xe1\xedxs\xd0\0U\x01\x07\x01\x03\x01\x041\x0d\x1a\x01\x11\x1d\x07\0\0\x11\x19g\xffcapnp/sc\x03hema.capnp:Type.anyPoint\x03er\0\0Q\x0c\x03\x01\x0c\xff\xff\x01\x01\xffV6Y\xfey_;\x8e\0\x11!r\x0d\x01\xfe\xff\x01\x01\xff\x85Ja\xf4$\xf7\xd1\x9d\0\x11\x19R\x0d\x02\xfd\xff\x01\x01\xfft\xe2V\x0c\x12\xc9\xef\xba\0\x11\x11\xc2\xffunconstr\0\x1fained\xffparamete\0\x01r\xffimplicit\x02MethodParameter\0",
+                };
+                &NODE
             }
         }
 
@@ -4335,6 +4782,25 @@ pub mod type_ {
                 #[inline]
                 fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                     Self { builder }
+                }
+            }
+
+            impl _capnp::introspect::Introspect for Reader<'_> {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0x8e3b5f79fe593656,
+                        display_name: "capnp/schema.capnp:Type.anyPointer.unconstrained",
+                        prefix_bytes: 35,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "anyKind", discriminant: ::core::option::Option::Some(0), ty: Type::Void },
+                            Field { name: "struct", discriminant: ::core::option::Option::Some(1), ty: Type::Void },
+                            Field { name: "list", discriminant: ::core::option::Option::Some(2), ty: Type::Void },
+                            Field { name: "capability", discriminant: ::core::option::Option::Some(3), ty: Type::Void },
+                        ] },
+                        packed: b"\x100P\x05\x04\xffV6Y\xfey_;\x8e\0Q#\x01\x03\xff\xf1I>\xa2\xe8?W\xc2\0U\x01\x07\x01\x04\x01\x051\x0d\x8a\x01\x11%\x07\0\0\x11!\xc7\xffcapnp/sc\x05hema.capnp:Type.anyPointer.unconstrained\0\x01Q\x10\x02\x04\x0c\xff\xff\x14\x01\x12\x11UB\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x01\xfe\xff\x14\x01\x19\x11A:\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x02\xfd\xff\x14\x01\x1a\x11-*\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x03\xfc\xff\x14\x01\x1b\x11\x19Z\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x7fanyKind?struct\x0flist\xffcapabili\0\x03ty",
+                    };
+                    &NODE
                 }
             }
 
@@ -4481,6 +4947,23 @@ pub mod type_ {
                 }
             }
 
+            impl _capnp::introspect::Introspect for Reader<'_> {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0x9dd1f724f4614a85,
+                        display_name: "capnp/schema.capnp:Type.anyPointer.parameter",
+                        prefix_bytes: 35,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "scopeId", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                            Field { name: "parameterIndex", discriminant: ::core::option::Option::None, ty: Type::UInt16 },
+                        ] },
+                        packed: b"\x10$P\x04\x04\xff\x85Ja\xf4$\xf7\xd1\x9d\0Q#\x01\x03\xff\xf1I>\xa2\xe8?W\xc2\0\x15\x01\x07\x011\x0dj\x01\x11!\x07\0\0\x11\x1dg\xffcapnp/sc\x04hema.capnp:Type.anyPointer.param\x0feter\0\0Q\x08\x02\x04\x10\x02\x14\x01\x13\x11%B\0\0\x11 \x01\x11 \x01\x11\x01\x05\x14\x01\x14\x11\x19z\0\0\x11\x18\x01\x11\x18\x01\x7fscopeId\x01\x09\x01\x09\xffparamete\0?rIndex\x01\x07\x01\x07",
+                    };
+                    &NODE
+                }
+            }
+
             impl<'a> Reader<'a> {
                 pub fn reborrow(&self) -> Reader<'_> {
                     *self
@@ -4557,6 +5040,22 @@ pub mod type_ {
                 #[inline]
                 fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                     Self { builder }
+                }
+            }
+
+            impl _capnp::introspect::Introspect for Reader<'_> {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0xbaefc9120c56e274,
+                        display_name: "capnp/schema.capnp:Type.anyPointer.implicitMethodParameter",
+                        prefix_bytes: 35,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "parameterIndex", discriminant: ::core::option::Option::None, ty: Type::UInt16 },
+                        ] },
+                        packed: b"\x10\x1dP\x04\x04\xfft\xe2V\x0c\x12\xc9\xef\xba\0Q#\x01\x03\xff\xf1I>\xa2\xe8?W\xc2\0\x15\x01\x07\x011\x0d\xda\x01\x11)\x07\0\0\x11%7\xffcapnp/sc\x06hema.capnp:Type.anyPointer.implicitMethodParamet\x03er\0\0Q\x04\x02\x04\x10\x05\x14\x01\x18\x11\x0dz\0\0\x11\x0c\x01\x11\x0c\x01\xffparamete\0?rIndex\x01\x07\x01\x07",
+                    };
+                    &NODE
                 }
             }
 
@@ -4684,6 +5183,22 @@ pub mod brand {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x903455f06065422b,
+                display_name: "capnp/schema.capnp:Brand",
+                prefix_bytes: 19,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "scopes", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<self::scope::Owned as Introspect>::node, &[])) },
+                ] },
+                packed: b"\x10!P\x04\x04\xff+Be`\xf0U4\x90\0\x11\x13\x01\xff\xd9rLb\x09\xc5?\xa9\0\x05\x01\x07\x11\x0d\xca\x11\x19'\0\0\x11-7\xffcapnp/sc\x02hema.capnp:Brand\0\0Q\x08\x01\x01\xff\xc9kc\xa9\x854\xd7\xab\0\x11\x092\xff\xfc\xe7\x9e\x96\x16\xcdc\xc8\0\x11\x05B\x1fScope\x7fBindingQ\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0Q\x08\x01\x01\x11\x14\x01?scopes\x01\x0e\x10\x02\x01\x10\xff\xc9kc\xa9\x854\xd7\xab\0\x01\x0e",
+            };
+            &NODE
         }
     }
 
@@ -4835,6 +5350,24 @@ pub mod brand {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xabd73485a9636bc9,
+                    display_name: "capnp/schema.capnp:Brand.Scope",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "scopeId", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                        Field { name: "bind", discriminant: ::core::option::Option::Some(0), ty: Type::List(&Type::Struct(<super::binding::Owned as Introspect>::node, &[])) },
+                        Field { name: "inherit", discriminant: ::core::option::Option::Some(1), ty: Type::Void },
+                    ] },
+                    packed: b"\x10,P\x05\x04\xff\xc9kc\xa9\x854\xd7\xab\0Q\x19\x01\x02\xff+Be`\xf0U4\x90\0E\x01\x07\x02\x01\x04\x11\x0d\xfa\x11\x19\x07\0\0\x11\x15\x97\xffcapnp/sc\x02hema.capnp:Brand?.Scope\0\0Q\x0c\x02\x04\0\0\x04\x01\x11=B\0\0\x118\x01\x118\x01\x0d\x01\xff\xff\x14\x01\x01\x111*\0\0Q,\x01\x01\x118\x01\x0d\x02\xfe\xff\x14\x01\x02\x111B\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x7fscopeId\x01\x09\x01\x09\x0fbind\x01\x0e\x10\x02\x01\x10\xff\xfc\xe7\x9e\x96\x16\xcdc\xc8\0\x01\x0e\x7finherit",
+                };
+                &NODE
             }
         }
 
@@ -5063,6 +5596,23 @@ pub mod brand {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xc863cd16969ee7fc,
+                    display_name: "capnp/schema.capnp:Brand.Binding",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "unbound", discriminant: ::core::option::Option::Some(0), ty: Type::Void },
+                        Field { name: "type", discriminant: ::core::option::Option::Some(1), ty: Type::Struct(<super::super::type_::Owned as Introspect>::node, &[]) },
+                    ] },
+                    packed: b"\x10!P\x04\x04\xff\xfc\xe7\x9e\x96\x16\xcdc\xc8\0Q\x19\x01\x01\xff+Be`\xf0U4\x90\0E\x01\x07\x021\x0d\x0a\x01\x11\x1d\x07\0\0\x11\x19g\xffcapnp/sc\x03hema.capnp:Brand.Binding\0\x01Q\x08\x02\x04\x0c\xff\xff\x04\x01\x11%B\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x01\xfe\xff\x14\x01\x01\x11\x11*\0\0\x11\x0c\x02\x11\x10\x01\x7funbound\x0ftype\x01\x10\xff`\xcc\xf9\xe1\xedxs\xd0\0\x01\x10",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -5274,6 +5824,40 @@ pub mod value {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xce23dcd2d7b00c9b,
+                display_name: "capnp/schema.capnp:Value",
+                prefix_bytes: 19,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "void", discriminant: ::core::option::Option::Some(0), ty: Type::Void },
+                    Field { name: "bool", discriminant: ::core::option::Option::Some(1), ty: Type::Bool },
+                    Field { name: "int8", discriminant: ::core::option::Option::Some(2), ty: Type::Int8 },
+                    Field { name: "int16", discriminant: ::core::option::Option::Some(3), ty: Type::Int16 },
+                    Field { name: "int32", discriminant: ::core::option::Option::Some(4), ty: Type::Int32 },
+                    Field { name: "int64", discriminant: ::core::option::Option::Some(5), ty: Type::Int64 },
+                    Field { name: "uint8", discriminant: ::core::option::Option::Some(6), ty: Type::UInt8 },
+                    Field { name: "uint16", discriminant: ::core::option::Option::Some(7), ty: Type::UInt16 },
+                    Field { name: "uint32", discriminant: ::core::option::Option::Some(8), ty: Type::UInt32 },
+                    Field { name: "uint64", discriminant: ::core::option::Option::Some(9), ty: Type::UInt64 },
+                    Field { name: "float32", discriminant: ::core::option::Option::Some(10), ty: Type::Float32 },
+                    Field { name: "float64", discriminant: ::core::option::Option::Some(11), ty: Type::Float64 },
+                    Field { name: "text", discriminant: ::core::option::Option::Some(12), ty: Type::Text },
+                    Field { name: "data", discriminant: ::core::option::Option::Some(13), ty: Type::Data },
+                    Field { name: "list", discriminant: ::core::option::Option::Some(14), ty: Type::AnyPointer },
+                    Field { name: "enum", discriminant: ::core::option::Option::Some(15), ty: Type::UInt16 },
+                    Field { name: "struct", discriminant: ::core::option::Option::Some(16), ty: Type::AnyPointer },
+                    Field { name: "interface", discriminant: ::core::option::Option::Some(17), ty: Type::Void },
+                    Field { name: "anyPointer", discriminant: ::core::option::Option::Some(18), ty: Type::AnyPointer },
+                ] },
+                packed: b"\x10\xbbP\x04\x04\xff\x9b\x0c\xb0\xd7\xd2\xdc#\xce\0Q\x13\x01\x02\xff\xd9rLb\x09\xc5?\xa9\0E\x01\x07\x13\x11\x0d\xca\x11\x19\x07\0\01\x15\x97\x03\xffcapnp/sc\x02hema.capnp:Value\0\x01QL\x02\x04\x0c\xff\xff\x04\x01\x13\xbd\x01*\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x1d\x01\xfe\xff\x10\x14\x01\x01\x13\xa9\x01*\0\0\x13\xa4\x01\x01\x13\xa4\x01\x01\x1d\x02\xfd\xff\x02\x14\x01\x02\x13\x9d\x01*\0\0\x13\x98\x01\x01\x13\x98\x01\x01\x1d\x03\xfc\xff\x01\x14\x01\x03\x13\x91\x012\0\0\x13\x8c\x01\x01\x13\x8c\x01\x01\x1d\x04\xfb\xff\x01\x14\x01\x04\x13\x85\x012\0\0\x13\x80\x01\x01\x13\x80\x01\x01\x1d\x05\xfa\xff\x01\x14\x01\x05\x13y\x012\0\0\x13t\x01\x01\x13t\x01\x01\x1d\x06\xf9\xff\x02\x14\x01\x06\x13m\x012\0\0\x13h\x01\x01\x13h\x01\x01\x1d\x07\xf8\xff\x01\x14\x01\x07\x13a\x01:\0\0\x13\\\x01\x01\x13\\\x01\x01\x1d\x08\xf7\xff\x01\x14\x01\x08\x13U\x01:\0\0\x13P\x01\x01\x13P\x01\x01\x1d\x09\xf6\xff\x01\x14\x01\x09\x13I\x01:\0\0\x13D\x01\x01\x13D\x01\x01\x1d\x0a\xf5\xff\x01\x14\x01\x0a\x13=\x01B\0\0\x138\x01\x01\x138\x01\x01\x1d\x0b\xf4\xff\x01\x14\x01\x0b\x131\x01B\0\0\x13,\x01\x01\x13,\x01\x01\x0d\x0c\xf3\xff\x14\x01\x0c\x13%\x01*\0\0\x13 \x01\x01S \x01\x01\x01\x0d\x0d\xf2\xff\x14\x01\x0d\x13!\x01*\0\0\x13\x1c\x01\x01S\x1c\x01\x01\x01\x0d\x0e\xf1\xff\x14\x01\x0e\x13\x19\x01*\0\0\x13\x14\x01\x01\x13\x14\x01\x01\x1d\x0f\xf0\xff\x01\x14\x01\x0f\x13\x0d\x01*\0\0\x13\x08\x01\x01\x13\x08\x01\x01\x0d\x10\xef\xff\x14\x01\x10\x13\x01\x01:\0\0\x11\xfc\x01\x11\xfc\x01\x0d\x11\xee\xff\x14\x01\x11\x11\xf5R\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x12\xed\xff\x14\x01\x12\x11\xe5Z\0\0\x11\xe4\x01\x11\xe4\x01\x0fvoid\x0fbool\x01\x01\x01\x01\x0fint8\x01\x02\x01\x02\x1fint16\x01\x03\x01\x03\x1fint32\x01\x04\x01\x04\x1fint64\x01\x05\x01\x05\x1fuint8\x01\x06\x01\x06?uint16\x01\x07\x01\x07?uint32\x01\x08\x01\x08?uint64\x01\x09\x01\x09\x7ffloat32\x01\x0a\x01\x0a\x7ffloat64\x01\x0b\x01\x0b\x0ftext\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x0fdata\x01\x0d\x01\x0d\x11\x01\x02\x0flist\x01\x12\x01\x12\x0fenum\x01\x07\x01\x07?struct\x01\x12\x01\x12\xffinterfac\0\x01e\xffanyPoint\0\x03er\x01\x12\x01\x12",
+            };
+            &NODE
         }
     }
 
@@ -5941,6 +6525,24 @@ pub mod annotation {
         }
     }
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xf1c8950dab257542,
+                display_name: "capnp/schema.capnp:Annotation",
+                prefix_bytes: 19,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "id", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                    Field { name: "value", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::value::Owned as Introspect>::node, &[]) },
+                    Field { name: "brand", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::brand::Owned as Introspect>::node, &[]) },
+                ] },
+                packed: b"\x10,P\x04\x04\xffBu%\xab\x0d\x95\xc8\xf1\0Q\x13\x01\x01\xff\xd9rLb\x09\xc5?\xa9\0\x05\x02\x07\x11\x0d\xf2\x11\x19\x07\0\0\x11\x15\x97\xffcapnp/sc\x02hema.capnp:Annot\x1fation\0\0Q\x0c\x02\x04\0\0\x04\x01\x11=\x1a\0\0\x118\x01\x118\x01\x01\x02\x14\x01\x01\x1112\0\0\x11,\x02\x110\x01\x11\x01\x01\x14\x01\x02\x11)2\0\0\x11$\x02\x11(\x01\x03id\x01\x09\x01\x09\x1fvalue\x01\x10\xff\x9b\x0c\xb0\xd7\xd2\xdc#\xce\0\x01\x10\x1fbrand\x01\x10\xff+Be`\xf0U4\x90\0\x01\x10",
+            };
+            &NODE
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
             *self
@@ -6103,6 +6705,21 @@ impl ::capstan_message::traits::HasTypeId for ElementSize {
 }
 
 #[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, missing_debug_implementations, missing_docs, unreachable_pub, unused, unused_qualifications)]
+impl ::capstan_message::introspect::Introspect for ElementSize {
+    fn node() -> &'static ::capstan_message::introspect::Node {
+        use ::capstan_message::introspect::{Field, Introspect, Kind, Method, Node, Type};
+        static NODE: Node = Node {
+            id: 0xd1958f7dba521926,
+            display_name: "capnp/schema.capnp:ElementSize",
+            prefix_bytes: 19,
+            kind: Kind::Enum { enumerants: &["empty", "bit", "byte", "twoBytes", "fourBytes", "eightBytes", "pointer", "inlineComposite"] },
+            packed: b"\x10*P\x03\x04\xff&\x19R\xba}\x8f\x95\xd1\0\x11\x13\x02\xff\xd9rLb\x09\xc5?\xa9\0\x11\x0d\xfa\x11\x19\x07\0\0\x11\x15\x87\xffcapnp/sc\x02hema.capnp:Eleme?ntSize\0\0Q \x01\x01\0\0\x1192\x01\x01\x115\"\x01\x02\x111*\x01\x03\x11-J\x01\x04\x11-R\x01\x05\x11-Z\x01\x06\x11-B\x01\x07\x11)\x82\x1fempty\x07bit\x0fbyte\xfftwoBytes\0\0\0\xfffourByte\0\x01s\xffeightByt\0\x03es\x7fpointer\xffinlineCo\x01mposite\0",
+        };
+        &NODE
+    }
+}
+
+#[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, missing_debug_implementations, missing_docs, unreachable_pub, unused, unused_qualifications)]
 pub mod capnp_version {
     use ::capstan_message as _capnp;
 
@@ -6186,6 +6803,24 @@ pub mod capnp_version {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xd85d305b7d839963,
+                display_name: "capnp/schema.capnp:CapnpVersion",
+                prefix_bytes: 19,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "major", discriminant: ::core::option::Option::None, ty: Type::UInt16 },
+                    Field { name: "minor", discriminant: ::core::option::Option::None, ty: Type::UInt8 },
+                    Field { name: "micro", discriminant: ::core::option::Option::None, ty: Type::UInt8 },
+                ] },
+                packed: b"\x10*P\x04\x04\xffc\x99\x83}[0]\xd8\0Q\x13\x01\x01\xff\xd9rLb\x09\xc5?\xa9\0\x04\x071\x0d\x02\x01\x11\x19\x07\0\0\x11\x15\x97\xffcapnp/sc\x03hema.capnp:CapnpVersion\0\0\0Q\x0c\x02\x04\0\0\x04\x01\x11=2\0\0\x118\x01\x118\x01\x11\x01\x02\x14\x01\x01\x1112\0\0\x11,\x01\x11,\x01\x11\x02\x03\x14\x01\x02\x11%2\0\0\x11 \x01\x11 \x01\x1fmajor\x01\x07\x01\x07\x1fminor\x01\x06\x01\x06\x1fmicro\x01\x06\x01\x06",
+            };
+            &NODE
         }
     }
 
@@ -6345,6 +6980,25 @@ pub mod code_generator_request {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xbfc546f6210ad7ce,
+                display_name: "capnp/schema.capnp:CodeGeneratorRequest",
+                prefix_bytes: 19,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "nodes", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<super::node::Owned as Introspect>::node, &[])) },
+                    Field { name: "requestedFiles", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<self::requested_file::Owned as Introspect>::node, &[])) },
+                    Field { name: "capnpVersion", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::capnp_version::Owned as Introspect>::node, &[]) },
+                    Field { name: "sourceInfo", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<super::node::source_info::Owned as Introspect>::node, &[])) },
+                ] },
+                packed: b"\x10EP\x04\x04\xff\xce\xd7\x0a!\xf6F\xc5\xbf\0\x11\x13\x01\xff\xd9rLb\x09\xc5?\xa9\0\x05\x04\x071\x0dB\x01\x11\x1d\x17\0\0\x11)\xc7\xffcapnp/sc\x04hema.capnp:CodeGeneratorRequest\0Q\x04\x01\x01\xfdb\x81.\xb0\x0e\xea\xcf\x11\x01r\xffRequeste\0\x1fdFileQ\x10\x02\x04\x01\x01\x04\x01\x11U2\0\0QP\x01\x01\x11\\\x01\x11\x03\x01\x14\x01\x01\x11Uz\0\0QT\x01\x01\x11`\x01\x10\x02\x14\x01\x02\x11Yj\0\0\x11X\x02\x11\\\x01\x11\x02\x03\x14\x01\x03\x11UZ\0\0QT\x01\x01\x11`\x01\x1fnodes\x01\x0e\x10\x02\x01\x10\xff\x17\xa4#\xf9L\xab\x82\xe6\0\x01\x0e\xffrequeste\0?dFiles\x01\x0e\x10\x02\x01\x10\xfdb\x81.\xb0\x0e\xea\xcf\x01\x0e\xffcapnpVer\0\x0fsion\x01\x10\xffc\x99\x83}[0]\xd8\0\x01\x10\xffsourceIn\0\x03fo\x01\x0e\x10\x02\x01\x10\xff\xaeW\x13\x04\xe3\x1d\x8e\xf3\0\x01\x0e",
+            };
+            &NODE
         }
     }
 
@@ -6615,6 +7269,24 @@ pub mod code_generator_request {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xcfea0eb02e810062,
+                    display_name: "capnp/schema.capnp:CodeGeneratorRequest.RequestedFile",
+                    prefix_bytes: 40,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "id", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                        Field { name: "filename", discriminant: ::core::option::Option::None, ty: Type::Text },
+                        Field { name: "imports", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<self::import::Owned as Introspect>::node, &[])) },
+                    ] },
+                    packed: b"\x106P\x04\x04\xfdb\x81.\xb0\x0e\xea\xcfQ(\x01\x01\xff\xce\xd7\x0a!\xf6F\xc5\xbf\0\x05\x02\x071\x0d\xb2\x01\x11%\x17\0\0\x11-\x97\xffcapnp/sc\x05hema.capnp:CodeGeneratorRequest.Requeste\x1fdFileQ\x04\x01\x01\xff\xe5W#\x12\x93AP\xae\0\x11\x01:?ImportQ\x0c\x02\x04\0\0\x04\x01\x11=\x1a\0\0\x118\x01\x118\x01\x01\x01\x14\x01\x01\x111J\0\0\x110\x01Q0\x01\x01\x11\x02\x01\x14\x01\x02\x111B\0\0Q,\x01\x01\x118\x01\x03id\x01\x09\x01\x09\xfffilename\0\0\0\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x7fimports\x01\x0e\x10\x02\x01\x10\xff\xe5W#\x12\x93AP\xae\0\x01\x0e",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -6818,6 +7490,23 @@ pub mod code_generator_request {
                 #[inline]
                 fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                     Self { builder }
+                }
+            }
+
+            impl _capnp::introspect::Introspect for Owned {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0xae504193122357e5,
+                        display_name: "capnp/schema.capnp:CodeGeneratorRequest.RequestedFile.Import",
+                        prefix_bytes: 54,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "id", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                            Field { name: "name", discriminant: ::core::option::Option::None, ty: Type::Text },
+                        ] },
+                        packed: b"\x10'P\x04\x04\xff\xe5W#\x12\x93AP\xae\0Q6\x01\x01\xfdb\x81.\xb0\x0e\xea\xcf\x05\x01\x071\x0d\xea\x01\x11)\x07\0\0\x11%g\xffcapnp/sc\x06hema.capnp:CodeGeneratorRequest.RequestedFile.Im\x0fport\0\0Q\x08\x02\x04\0\0\x04\x01\x11%\x1a\0\0\x11 \x01\x11 \x01\x01\x01\x14\x01\x01\x11\x19*\0\0\x11\x14\x01Q\x14\x01\x01\x03id\x01\x09\x01\x09\x0fname\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+                    };
+                    &NODE
                 }
             }
 

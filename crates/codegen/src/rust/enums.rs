@@ -4,7 +4,7 @@ use capstan_schema::node::{Enumerant, Node, NodeKind};
 
 use super::types::Context;
 use super::writer::{Writer, line, open};
-use super::{Error, escape_keyword, write_allow};
+use super::{Error, escape_keyword, introspection, write_allow};
 use crate::names::pascal_case;
 
 pub(super) fn write_enum(
@@ -68,7 +68,7 @@ pub(super) fn write_enum(
     open!(w, "impl {message}::traits::HasTypeId for {name} {{");
     line!(w, "const TYPE_ID: u64 = {:#018x};", node.id);
     w.close("}");
-    Ok(())
+    introspection::write_introspect(w, cx, node)
 }
 
 fn variant(enumerant: &Enumerant) -> String {

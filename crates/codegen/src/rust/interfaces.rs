@@ -6,7 +6,7 @@ use super::generics::{Generics, angle_brackets};
 use super::structs::{alias_parameters, write_struct};
 use super::types::Context;
 use super::writer::{Template, Writer, line, open};
-use super::{Error, escape_keyword, write_nested};
+use super::{Error, escape_keyword, introspection, write_nested};
 use crate::names::{pascal_case, snake_case};
 
 pub(super) fn write_interface(
@@ -33,6 +33,7 @@ pub(super) fn write_interface(
     write_server(w, cx, node, &methods, superclasses)?;
     write_dispatch(w, cx, node, &methods, &template)?;
     write_aliases(w, cx, &methods)?;
+    introspection::write_introspect(w, cx, node)?;
     for (_, id) in cx.scopes.implicit_structs(node) {
         let list = cx.scopes.node(id)?;
         if let NodeKind::Struct(structure) = &list.kind {

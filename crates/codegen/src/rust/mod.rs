@@ -8,6 +8,7 @@ mod enums;
 mod fields;
 mod generics;
 mod interfaces;
+mod introspection;
 mod scope;
 mod structs;
 #[cfg(test)]
@@ -38,6 +39,8 @@ pub struct Options {
     pub root_module: String,
     /// The module of an imported file (by its id) that is not at `root_module::name_capnp`.
     pub file_modules: BTreeMap<u64, String>,
+    /// Whether types tell their schema at run time.
+    pub introspection: bool,
 }
 
 impl Options {
@@ -48,6 +51,7 @@ impl Options {
             rpc_crate: Some("::capstan_rpc".to_string()),
             root_module: "crate".to_string(),
             file_modules: BTreeMap::new(),
+            introspection: true,
         }
     }
 
@@ -58,6 +62,7 @@ impl Options {
             rpc_crate: None,
             root_module: "crate".to_string(),
             file_modules: BTreeMap::new(),
+            introspection: true,
         }
     }
 }

@@ -1,15 +1,19 @@
 //! Where every node lives in the generated code: which module, under which name.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use capstan_schema::node::{CompiledSchema, FieldKind, Node, NodeKind};
 
 use super::generics::TypeParameter;
+use super::introspection::packed_nodes;
 use super::{Error, Options, escape_keyword};
 use crate::names::{file_stem_identifier, pascal_case, screaming_snake_case, snake_case};
 
 pub(super) struct Scopes<'a> {
+    schema: &'a CompiledSchema,
+    /// Made when the first node is asked for.
+    packed_nodes: OnceCell<HashMap<u64, Vec<u8>>>,
     nodes: HashMap<u64, &'a Node>,
     places: HashMap<u64, Place>,
     options: &'a Options,
@@ -57,6 +61,8 @@ impl<'a> Scopes<'a> {
             name_children(node, &nodes, &mut places);
         }
         Self {
+            schema,
+            packed_nodes: OnceCell::new(),
             nodes,
             places,
             options,
@@ -77,6 +83,20 @@ impl<'a> Scopes<'a> {
         self.nodes.get(&id).copied().ok_or_else(|| {
             Error::new(format!(
                 "the schema refers to node {id:#018x}, which it does not contain"
+            ))
+        })
+    }
+
+    /// The node as a packed message.
+    pub(super) fn packed_node(&self, id: u64) -> Result<&[u8], Error> {
+        if self.packed_nodes.get().is_none() {
+            // Only this call can have set it.
+            let _ = self.packed_nodes.set(packed_nodes(self.schema)?);
+        }
+        let packed = self.packed_nodes.get().and_then(|nodes| nodes.get(&id));
+        packed.map(Vec::as_slice).ok_or_else(|| {
+            Error::new(format!(
+                "node {id:#018x} belongs to no file, so it cannot be written"
             ))
         })
     }

@@ -7,7 +7,7 @@ use super::generics::{Generics, angle_brackets};
 use super::scope::groups;
 use super::types::Context;
 use super::writer::{Template, Writer, line, open};
-use super::{Error, write_nested};
+use super::{Error, introspection, write_nested};
 use crate::names::snake_case;
 
 pub(super) fn write_struct(
@@ -29,6 +29,7 @@ pub(super) fn write_struct(
     if !generics.is_empty() {
         w.template(GENERIC_READER, &template);
     }
+    introspection::write_introspect(w, cx, node)?;
     write_reader(w, cx, structure, &template)?;
     write_builder(w, cx, structure, &template)?;
     if cx.options.rpc_crate.is_some() {

@@ -48,6 +48,21 @@ impl ::capstan_rpc::message::traits::HasTypeId for Void2 {
 }
 
 #[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, missing_debug_implementations, missing_docs, unreachable_pub, unused, unused_qualifications)]
+impl ::capstan_rpc::message::introspect::Introspect for Void2 {
+    fn node() -> &'static ::capstan_rpc::message::introspect::Node {
+        use ::capstan_rpc::message::introspect::{Field, Introspect, Kind, Method, Node, Type};
+        static NODE: Node = Node {
+            id: 0xb0b1b2b3b4b5b6b7,
+            display_name: "everything.capnp:Void2",
+            prefix_bytes: 17,
+            kind: Kind::Enum { enumerants: &["none", "some", "ok", "err", "self", "super", "a1B2", "aBC", "box"] },
+            packed: b"\x108P\x03\x04\xff\xb7\xb6\xb5\xb4\xb3\xb2\xb1\xb0\0\x11\x11\x02\xff@\x86.Z{\x1c?\x9d\0\x11\x0d\xba\x11\x15\x07\0\0\x11\x11\xdf\xffeverythi\x01ng.capnp?:Void2\0\0Q$\x01\x02\0\0\x11e*\0\0\x01\x01\x11]*\0\0\x01\x02\x11U\x1a\0\0\x01\x03\x11M\"\0\0\x01\x04\x11E*\0\0\x01\x05\x11=2\0\0\x01\x06\x115*\x115\x1f\x01\x07\x11I\"\0\0\x01\x08\x11A\"\0\0\x0fnone\x0fsome\x03ok\x07err\x0fself\x1fsuper\x0fa1B2Q\x04\x01\x02\xff\xf8\xe7\xd6\xc5\xb4\xa3\xf2\xe1\0Q\x04\x01\x01\x0f\xfc\xff\xff\xff\x01\x0c\x11\x01\"\x07odd\x07aBC\x07box",
+        };
+        &NODE
+    }
+}
+
+#[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, missing_debug_implementations, missing_docs, unreachable_pub, unused, unused_qualifications)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Nothing {}
 
@@ -71,6 +86,21 @@ impl ::core::convert::From<Nothing> for u16 {
 #[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, missing_debug_implementations, missing_docs, unreachable_pub, unused, unused_qualifications)]
 impl ::capstan_rpc::message::traits::HasTypeId for Nothing {
     const TYPE_ID: u64 = 0xdcfba12c1c0833ef;
+}
+
+#[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, missing_debug_implementations, missing_docs, unreachable_pub, unused, unused_qualifications)]
+impl ::capstan_rpc::message::introspect::Introspect for Nothing {
+    fn node() -> &'static ::capstan_rpc::message::introspect::Node {
+        use ::capstan_rpc::message::introspect::{Field, Introspect, Kind, Method, Node, Type};
+        static NODE: Node = Node {
+            id: 0xdcfba12c1c0833ef,
+            display_name: "everything.capnp:Nothing",
+            prefix_bytes: 17,
+            kind: Kind::Enum { enumerants: &[] },
+            packed: b"\x10\x0eP\x03\x04\xff\xef3\x08\x1c,\xa1\xfb\xdc\0\x11\x11\x02\xff@\x86.Z{\x1c?\x9d\0\x11\x0d\xca\x11\x19\x07\0\0\x11\x15\x07\xffeverythi\x02ng.capnp:Nothing\0\x02",
+        };
+        &NODE
+    }
 }
 
 #[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, missing_debug_implementations, missing_docs, unreachable_pub, unused, unused_qualifications)]
@@ -165,6 +195,26 @@ pub mod prelude {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x814d197571558cee,
+                display_name: "everything.capnp:Prelude",
+                prefix_bytes: 17,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "ok", discriminant: ::core::option::Option::Some(0), ty: Type::Text },
+                    Field { name: "err", discriminant: ::core::option::Option::Some(1), ty: Type::Text },
+                    Field { name: "some", discriminant: ::core::option::Option::Some(2), ty: Type::Void },
+                    Field { name: "none", discriminant: ::core::option::Option::Some(3), ty: Type::Void },
+                    Field { name: "result", discriminant: ::core::option::Option::Some(4), ty: Type::Group(<self::result::Reader<'static> as Introspect>::node) },
+                ] },
+                packed: b"\x10ZP\x04\x04\xff\xee\x8cUqu\x19M\x81\0Q\x11\x01\x02\xff@\x86.Z{\x1c?\x9d\0E\x03\x07\x05\x11\x0d\xca\x11\x19\x97\0\01\x81\x1f\x01\xffeverythi\x02ng.capnp:Prelude\0\0Q$\x01\x01\xff\xd4d\xf7\x8c\xe0d\xe3\xfe\0\x11A:\xff\xb1\x03c\x15\x9dy\xcb\xa3\0\x11=:\xff\x9av\xe4\xc5*\xe2G\x91\0\x1192\xff\xa6X\xedcD\x81m\x84\0\x115:\xff\x86\xc4l\xd3/\x89j\xc4\0\x111\"\xff(\xaf!\xf3T+\xf3\x96\0\x11-\"\xff\xcd/mu1V\xe7\xb0\0\x11)2\xff\x11\x18z\xe9\xe4Xk\xcc\0\x11%2\xff\xeb\xc8\x98h\xb1\x9cL\xed\0\x11!2?Option?Result\x1fWhich?String\x07Vec\x07Box\x1fClone\x1fwhich\x1fboxedQ\x14\x03\x04\x0c\xff\xff\x04\x01\0\0\x11}\x1a\0\0\x11x\x01Qx\x01\x01\x0d\x01\xfe\xff\x14\x01\x01\0\0\x11u\"\0\0\x11p\x01Qp\x01\x01\x0d\x02\xfd\xff\x14\x01\x02\0\0\x11m*\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x03\xfc\xff\x14\x01\x03\0\0\x11U*\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x04\xfb\xff\x01\x01\xfff'\xd4\x05\xfd\x8c\xaf\xd0\0\x11=:\0\x02\x03ok\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x07err\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x0fsome\x0fnone?result",
+            };
+            &NODE
         }
     }
 
@@ -425,6 +475,25 @@ pub mod prelude {
             }
         }
 
+        impl _capnp::introspect::Introspect for Reader<'_> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xd0af8cfd05d42766,
+                    display_name: "everything.capnp:Prelude.result",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "option", discriminant: ::core::option::Option::None, ty: Type::Enum(<super::Option as Introspect>::node) },
+                        Field { name: "vec", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Enum(<super::Option as Introspect>::node)) },
+                        Field { name: "default", discriminant: ::core::option::Option::None, ty: Type::Enum(<super::Option as Introspect>::node) },
+                        Field { name: "unnamed", discriminant: ::core::option::Option::None, ty: Type::Group(<self::unnamed::Reader<'static> as Introspect>::node) },
+                    ] },
+                    packed: b"\x10:P\x04\x04\xfff'\xd4\x05\xfd\x8c\xaf\xd0\0Q\x19\x01\x02\xff\xee\x8cUqu\x19M\x81\0\x15\x03\x07\x011\x0d\x02\x01\x11\x19\x07\0\0\x11\x15\xe7\xffeverythi\x03ng.capnp:Prelude.result\0\0\0Q\x10\x03\x04\x10\x01\x14\x01\x04\0\0\x11a:\0\0\x11\\\x02\x11`\x01\x01\x01\x14\x01\x05\0\0\x11U\"\0\0QP\x01\x01\x11\\\x01\x11\x02\x02\x14\x01\x06\x01\x01\x11QB\0\0\x11L\x02\x11P\x01\x01\x03\x01\x01\xff\xc4\xc1\x1a\xdf\xa1'\xa2\xbe\0\x11EB\0\x02?option\x01\x0f\xff\xd4d\xf7\x8c\xe0d\xe3\xfe\0\x01\x0f\x07vec\x01\x0e\x10\x02\x01\x0f\xff\xd4d\xf7\x8c\xe0d\xe3\xfe\0\x01\x0e\x7fdefault\x01\x0f\xff\xd4d\xf7\x8c\xe0d\xe3\xfe\0\x05\x0f\x01\x7funnamed",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -572,6 +641,25 @@ pub mod prelude {
                 #[inline]
                 fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                     Self { builder }
+                }
+            }
+
+            impl _capnp::introspect::Introspect for Reader<'_> {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0xbea227a1df1ac1c4,
+                        display_name: "everything.capnp:Prelude.result.unnamed",
+                        prefix_bytes: 32,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "copy", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                            Field { name: "clone", discriminant: ::core::option::Option::None, ty: Type::Text },
+                            Field { name: "send", discriminant: ::core::option::Option::Some(0), ty: Type::Int8 },
+                            Field { name: "sync", discriminant: ::core::option::Option::Some(1), ty: Type::List(&Type::Int8) },
+                        ] },
+                        packed: b"\x10?P\x05\x04\xff\xc4\xc1\x1a\xdf\xa1'\xa2\xbe\0Q \x01\x02\xfff'\xd4\x05\xfd\x8c\xaf\xd0\0U\x03\x07\x01\x02\x01\x041\x0dB\x01\x11\x1d\x07\0\0\x11\x19\xe7\xffeverythi\x04ng.capnp:Prelude.result.unnamed\0\0\0Q\x10\x03\x04\x100\x14\x01\x07\x01\x01\x11a*\0\0\x11\\\x01\x11\\\x01\x11\x01\x01\x14\x01\x08\x01\x01\x11Q2\0\0\x11L\x01QL\x01\x01\x1d\x02\xff\xff\x07\x14\x01\x09\x01\x01\x11I*\0\0\x11D\x01\x11D\x01\x1d\x03\xfe\xff\x02\x14\x01\x0a\x01\x01\x119*\0\0Q4\x01\x01Q<\x01\x01\x0fcopy\x01\x01\x05\x01\x01\x1fclone\x01\x0c\x01\x0c\x11\x01*\x0fdeep\x0fsend\x01\x02\x05\x02\xff\x0fsync\x01\x0e\x10\x01\x01\x02\x01\x0e\x11\x01\x1a\x07\x01\xfe\x03",
+                    };
+                    &NODE
                 }
             }
 
@@ -782,6 +870,20 @@ pub mod prelude {
         const TYPE_ID: u64 = 0xfee364e08cf764d4;
     }
 
+    impl _capnp::introspect::Introspect for Option {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xfee364e08cf764d4,
+                display_name: "everything.capnp:Prelude.Option",
+                prefix_bytes: 25,
+                kind: Kind::Enum { enumerants: &["first", "second", "ok"] },
+                packed: b"\x10\x17P\x03\x04\xff\xd4d\xf7\x8c\xe0d\xe3\xfe\0\x11\x19\x02\xff\xee\x8cUqu\x19M\x81\01\x0d\x02\x01\x11\x19\x07\0\0\x11\x157\xffeverythi\x03ng.capnp:Prelude.Option\0\0\0Q\x0c\x01\x01\0\0\x11\x112\x01\x01\x11\x0d:\x01\x02\x11\x09\x1a\x1ffirst?second\x03ok",
+            };
+            &NODE
+        }
+    }
+
     #[repr(u16)]
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
     pub enum Result {
@@ -810,6 +912,20 @@ pub mod prelude {
         const TYPE_ID: u64 = 0xa3cb799d156303b1;
     }
 
+    impl _capnp::introspect::Introspect for Result {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xa3cb799d156303b1,
+                display_name: "everything.capnp:Prelude.Result",
+                prefix_bytes: 25,
+                kind: Kind::Enum { enumerants: &["ok", "err"] },
+                packed: b"\x10\x14P\x03\x04\xff\xb1\x03c\x15\x9dy\xcb\xa3\0\x11\x19\x02\xff\xee\x8cUqu\x19M\x81\01\x0d\x02\x01\x11\x19\x07\0\0\x11\x15'\xffeverythi\x03ng.capnp:Prelude.Result\0\0\0Q\x08\x01\x01\0\0\x11\x09\x1a\x01\x01\x11\x05\"\x03ok\x07err",
+            };
+            &NODE
+        }
+    }
+
     #[repr(u16)]
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
     pub enum Which_ {
@@ -836,6 +952,20 @@ pub mod prelude {
         const TYPE_ID: u64 = 0x9147e22ac5e4769a;
     }
 
+    impl _capnp::introspect::Introspect for Which_ {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x9147e22ac5e4769a,
+                display_name: "everything.capnp:Prelude.Which",
+                prefix_bytes: 25,
+                kind: Kind::Enum { enumerants: &["ok"] },
+                packed: b"\x10\x10P\x03\x04\xff\x9av\xe4\xc5*\xe2G\x91\0\x11\x19\x02\xff\xee\x8cUqu\x19M\x81\0\x11\x0d\xfa\x11\x19\x07\0\0\x11\x15\x0f\xffeverythi\x02ng.capnp:Prelude?.Which\0\0A\x04\x01\x11\x01\x1a\x03ok",
+            };
+            &NODE
+        }
+    }
+
     #[repr(u16)]
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
     pub enum String {
@@ -860,6 +990,20 @@ pub mod prelude {
 
     impl _capnp::traits::HasTypeId for String {
         const TYPE_ID: u64 = 0x846d814463ed58a6;
+    }
+
+    impl _capnp::introspect::Introspect for String {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x846d814463ed58a6,
+                display_name: "everything.capnp:Prelude.String",
+                prefix_bytes: 25,
+                kind: Kind::Enum { enumerants: &["a"] },
+                packed: b"\x10\x10P\x03\x04\xff\xa6X\xedcD\x81m\x84\0\x11\x19\x02\xff\xee\x8cUqu\x19M\x81\01\x0d\x02\x01\x11\x19\x07\0\0\x11\x15\x0f\xffeverythi\x03ng.capnp:Prelude.String\0\0\0A\x04\x01\x11\x01\x12\x01a",
+            };
+            &NODE
+        }
     }
 
     pub mod vec {
@@ -946,6 +1090,21 @@ pub mod prelude {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xc46a892fd36cc486,
+                    display_name: "everything.capnp:Prelude.Vec",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x0fP\x04\x04\xff\x86\xc4l\xd3/\x89j\xc4\0\x11\x19\x01\xff\xee\x8cUqu\x19M\x81\0\x04\x07\x11\x0d\xea\x11\x19\x07\0\0\x11\x15\x07\xffeverythi\x02ng.capnp:Prelude\x0f.Vec\0\x01",
+                };
+                &NODE
             }
         }
 
@@ -1074,6 +1233,25 @@ pub mod prelude {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x96f32b54f321af28,
+                    display_name: "everything.capnp:Prelude.Box",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "box", discriminant: ::core::option::Option::None, ty: Type::Struct(<self::Owned as Introspect>::node, &[]) },
+                        Field { name: "result", discriminant: ::core::option::Option::None, ty: Type::Enum(<super::Result as Introspect>::node) },
+                        Field { name: "which", discriminant: ::core::option::Option::None, ty: Type::Enum(<super::Which_ as Introspect>::node) },
+                        Field { name: "string", discriminant: ::core::option::Option::None, ty: Type::Enum(<super::String as Introspect>::node) },
+                    ] },
+                    packed: b"\x10;P\x04\x04\xff(\xaf!\xf3T+\xf3\x96\0Q\x19\x01\x01\xff\xee\x8cUqu\x19M\x81\0\x05\x01\x07\x11\x0d\xea\x11\x19\x07\0\0\x11\x15\xe7\xffeverythi\x02ng.capnp:Prelude\x0f.Box\0\0Q\x10\x03\x04\0\0\x04\x01\0\0\x11a\"\0\0\x11\\\x02\x11`\x01\x01\x01\x14\x01\x01\x01\x01\x11U:\0\0\x11P\x02\x11T\x01\x11\x02\x01\x14\x01\x02\0\0\x11I2\0\0\x11D\x02\x11H\x01\x11\x03\x02\x14\x01\x03\0\0\x11=:\0\0\x118\x02\x11<\x01\x07box\x01\x10\xff(\xaf!\xf3T+\xf3\x96\0\x01\x10?result\x01\x0f\xff\xb1\x03c\x15\x9dy\xcb\xa3\0\x05\x0f\x01\x1fwhich\x01\x0f\xff\x9av\xe4\xc5*\xe2G\x91\0\x01\x0f?string\x01\x0f\xff\xa6X\xedcD\x81m\x84\0\x01\x0f",
+                };
+                &NODE
             }
         }
 
@@ -1334,6 +1512,22 @@ pub mod prelude {
         pub type CloneParams = _rpc::Params<self::clone_params::Owned>;
         pub type CloneResults = _rpc::Results<self::clone_results::Owned>;
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xb0e75631756d2fcd,
+                    display_name: "everything.capnp:Prelude.Clone",
+                    prefix_bytes: 25,
+                    kind: Kind::Interface { methods: &[
+                        Method { name: "clone", params: <self::clone_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::clone_results::Owned as Introspect>::node) },
+                    ], superclasses: &[] },
+                    packed: b"\x10\x1aP\x03\x05\xff\xcd/mu1V\xe7\xb0\0\x11\x19\x03\xff\xee\x8cUqu\x19M\x81\0\x11\x11\xfa\x11\x1d\x07\0\0\x11\x19G\x11A\x07\xffeverythi\x02ng.capnp:Prelude?.Clone\0\0Q\x04\x03\x05\0\0\xff\x96\xfc\xbd\x89m\xbe\x06\xbf\x01y1I\xb7\x87\x94\xa9\xbe\x11\x112\0\x02\x11\x05\x07\x1fclone\0\x01",
+                };
+                &NODE
+            }
+        }
+
         pub mod clone_params {
             use ::capstan_rpc::message as _capnp;
             use ::capstan_rpc as _rpc;
@@ -1418,6 +1612,22 @@ pub mod prelude {
                 #[inline]
                 fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                     Self { builder }
+                }
+            }
+
+            impl _capnp::introspect::Introspect for Owned {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0xbf06be6d89bdfc96,
+                        display_name: "everything.capnp:Prelude.Clone.clone$Params",
+                        prefix_bytes: 31,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "ok", discriminant: ::core::option::Option::None, ty: Type::Enum(<super::super::Option as Introspect>::node) },
+                        ] },
+                        packed: b"\x10\x1bP\x04\x04\xff\x96\xfc\xbd\x89m\xbe\x06\xbf\0Q\x1f\x01\x01\0\0\x04\x071\x0db\x01\x11!\x07\0\0\x11\x1d7\xffeverythi\x04ng.capnp:Prelude.Clone.clone$Par\x07ams\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d\x1a\0\0\x11\x08\x02\x11\x0c\x01\x03ok\x01\x0f\xff\xd4d\xf7\x8c\xe0d\xe3\xfe\0\x01\x0f",
+                    };
+                    &NODE
                 }
             }
 
@@ -1561,6 +1771,22 @@ pub mod prelude {
                 #[inline]
                 fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                     Self { builder }
+                }
+            }
+
+            impl _capnp::introspect::Introspect for Owned {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0xbea99487b7493179,
+                        display_name: "everything.capnp:Prelude.Clone.clone$Results",
+                        prefix_bytes: 31,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "err", discriminant: ::core::option::Option::None, ty: Type::Enum(<super::super::Result as Introspect>::node) },
+                        ] },
+                        packed: b"\x10\x1bP\x04\x04\xffy1I\xb7\x87\x94\xa9\xbe\0Q\x1f\x01\x01\0\0\x04\x071\x0dj\x01\x11!\x07\0\0\x11\x1d7\xffeverythi\x04ng.capnp:Prelude.Clone.clone$Res\x0fults\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d\"\0\0\x11\x08\x02\x11\x0c\x01\x07err\x01\x0f\xff\xb1\x03c\x15\x9dy\xcb\xa3\0\x01\x0f",
+                    };
+                    &NODE
                 }
             }
 
@@ -1711,6 +1937,33 @@ pub mod keywords {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x9e267783a73a1d8c,
+                display_name: "everything.capnp:Keywords",
+                prefix_bytes: 17,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "abstract", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                    Field { name: "as", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                    Field { name: "async", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    Field { name: "await", discriminant: ::core::option::Option::None, ty: Type::Data },
+                    Field { name: "become", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Bool) },
+                    Field { name: "box", discriminant: ::core::option::Option::None, ty: Type::Struct(<self::Owned as Introspect>::node, &[]) },
+                    Field { name: "break", discriminant: ::core::option::Option::None, ty: Type::AnyPointer },
+                    Field { name: "const", discriminant: ::core::option::Option::None, ty: Type::UInt8 },
+                    Field { name: "continue", discriminant: ::core::option::Option::None, ty: Type::Enum(<super::Void2 as Introspect>::node) },
+                    Field { name: "crate", discriminant: ::core::option::Option::None, ty: Type::Struct(<self::crate_::Owned as Introspect>::node, &[]) },
+                    Field { name: "dyn", discriminant: ::core::option::Option::None, ty: Type::Group(<self::dyn_::Reader<'static> as Introspect>::node) },
+                    Field { name: "extern", discriminant: ::core::option::Option::None, ty: Type::Group(<self::extern_::Reader<'static> as Introspect>::node) },
+                ] },
+                packed: b"\x10\x99P\x04\x04\xff\x8c\x1d:\xa7\x83w&\x9e\0Q\x11\x01\x05\xff@\x86.Z{\x1c?\x9d\0\x05\x07\x07\x11\x0d\xd2\x11\x19G\0\01E\xa7\x02\xffeverythi\x02ng.capnp:Keyword\x01sQ\x10\x01\x01\xffp\x17\xa9\x8b+T\xc9\xe0\0\x11\x192\xff\xaf\x89\xaf\xef\x13\x94\xe8\xc4\0\x11\x15*\xff\xd72\xb9\xef\xa0#\xbe\xab\0\x11\x112\xff\xdf!>\x82?a%\xac\0\x11\x0d:\x1fCrate\x0fSelf\x1fSuper?StaticQ0\x03\x04\0\0\x04\x01\0\0\x13A\x01J\0\0\x13@\x01\x01\x13@\x01\x01\x11\x01\x01\x14\x01\x01\0\0\x135\x01\x1a\0\0\x130\x01\x01\x130\x01\x01\x01\x02\x14\x01\x02\0\0\x13%\x012\0\0\x13 \x01\x01S \x01\x01\x01\x11\x03\x01\x14\x01\x03\0\0\x13\x1d\x012\0\0\x13\x18\x01\x01S\x18\x01\x01\x01\x11\x04\x02\x14\x01\x04\0\0\x13\x11\x01:\0\0S\x0c\x01\x01\x01\x13\x14\x01\x01\x11\x05\x03\x14\x01\x05\0\0\x13\x09\x01\"\0\0\x13\x04\x01\x02\x13\x08\x01\x01\x11\x06\x04\x14\x01\x06\0\0\x11\xfd2\0\0\x11\xf8\x01\x11\xf8\x01\x11\x07\x01\x14\x01\x07\0\0\x11\xed2\0\0\x11\xe8\x01\x11\xe8\x01\x11\x08\x01\x14\x01\x08\x01\x01\x11\xddJ\0\0\x11\xdc\x02\x11\xe0\x01\x11\x09\x05\x14\x01\x09\0\0\x11\xd52\0\0\x11\xd0\x02\x11\xd4\x01\x01\x0a\x01\x01\xff9\xef\x85\x86\x9f\xe0\x93\xb4\0\x11\xc9\"\0\x02\x01\x0b\x01\x01\xff\x19\xd0\xf10C\xb3\x14\xdb\0\x11\xb1:\0\x02\xffabstract\0\0\0\x01\x01\x01\x01\x03as\x01\x01\x01\x01\x1fasync\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x1fawait\x01\x0d\x01\x0d\x11\x01\x02?become\x01\x0e\x10\x01\x01\x01\x01\x0e\x07box\x01\x10\xff\x8c\x1d:\xa7\x83w&\x9e\0\x01\x10\x1fbreak\x01\x12\x01\x12\x1fconst\x01\x06\x01\x06\xffcontinue\0\0\0\x01\x0f\xff\xb7\xb6\xb5\xb4\xb3\xb2\xb1\xb0\0\x05\x0f\x05\x1fcrate\x01\x10\xffp\x17\xa9\x8b+T\xc9\xe0\0\x01\x10\x07dyn?extern",
+            };
+            &NODE
         }
     }
 
@@ -2117,6 +2370,23 @@ pub mod keywords {
             }
         }
 
+        impl _capnp::introspect::Introspect for Reader<'_> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xb493e09f8685ef39,
+                    display_name: "everything.capnp:Keywords.dyn",
+                    prefix_bytes: 26,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "else", discriminant: ::core::option::Option::None, ty: Type::Float32 },
+                        Field { name: "fn", discriminant: ::core::option::Option::None, ty: Type::Float64 },
+                    ] },
+                    packed: b"\x10$P\x04\x04\xff9\xef\x85\x86\x9f\xe0\x93\xb4\0Q\x1a\x01\x05\xff\x8c\x1d:\xa7\x83w&\x9e\0\x15\x07\x07\x01\x11\x0d\xf2\x11\x19\x07\0\0\x11\x15w\xffeverythi\x02ng.capnp:Keyword\x1fs.dyn\0\0Q\x08\x03\x04\x10\x01\x14\x01\x0a\x01\x01\x11)*\0\0\x11$\x01\x11$\x01\x11\x01\x01\x14\x01\x0b\x01\x01\x11\x19\x1a\0\0\x11\x14\x01\x11\x14\x02\x0felse\x01\x0a\xc1\x0a\x80\x7f\x03fn\x01\x0b\x01\x0b\xc0\xf0\xff",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -2204,6 +2474,35 @@ pub mod keywords {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Reader<'_> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xdb14b34330f1d019,
+                    display_name: "everything.capnp:Keywords.extern",
+                    prefix_bytes: 26,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "false", discriminant: ::core::option::Option::Some(0), ty: Type::Void },
+                        Field { name: "true", discriminant: ::core::option::Option::Some(1), ty: Type::Void },
+                        Field { name: "self", discriminant: ::core::option::Option::Some(2), ty: Type::Struct(<super::self_::Owned as Introspect>::node, &[]) },
+                        Field { name: "super", discriminant: ::core::option::Option::Some(3), ty: Type::Enum(<super::Super as Introspect>::node) },
+                        Field { name: "which", discriminant: ::core::option::Option::Some(4), ty: Type::Enum(<super::super::Void2 as Introspect>::node) },
+                        Field { name: "match", discriminant: ::core::option::Option::Some(5), ty: Type::Group(<self::match_::Reader<'static> as Introspect>::node) },
+                        Field { name: "static", discriminant: ::core::option::Option::Some(6), ty: Type::Interface(<super::static_::Owned as Introspect>::node, &[]) },
+                        Field { name: "struct", discriminant: ::core::option::Option::Some(7), ty: Type::List(&Type::Interface(<super::static_::Owned as Introspect>::node, &[])) },
+                        Field { name: "type", discriminant: ::core::option::Option::Some(8), ty: Type::AnyPointer },
+                        Field { name: "use", discriminant: ::core::option::Option::Some(9), ty: Type::AnyStruct },
+                        Field { name: "where", discriminant: ::core::option::Option::Some(10), ty: Type::AnyList },
+                        Field { name: "while", discriminant: ::core::option::Option::Some(11), ty: Type::Capability },
+                        Field { name: "yield", discriminant: ::core::option::Option::Some(12), ty: Type::List(&Type::Struct(<super::self_::Owned as Introspect>::node, &[])) },
+                        Field { name: "try", discriminant: ::core::option::Option::Some(13), ty: Type::Float32 },
+                    ] },
+                    packed: b"\x10\xa4P\x05\x04\xff\x19\xd0\xf10C\xb3\x14\xdb\0Q\x1a\x01\x05\xff\x8c\x1d:\xa7\x83w&\x9e\0U\x07\x07\x01\x0e\x01\x081\x0d\x0a\x01\x11\x1d\x07\0\01\x19\x17\x03\xffeverythi\x03ng.capnp:Keywords.extern\0\x01Q8\x03\x04\x0c\xff\xff\x14\x01\x0c\0\0\x13y\x012\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x01\xfe\xff\x14\x01\x0d\0\0\x13a\x01*\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x1d\x02\xfd\xff\x06\x14\x01\x0e\0\0\x13I\x01*\0\0\x13D\x01\x02\x13H\x01\x01\x1d\x03\xfc\xff\x09\x14\x01\x0f\0\0\x13=\x012\0\0\x138\x01\x02\x13<\x01\x01\x1d\x04\xfb\xff\x09\x14\x01\x10\x01\x01\x131\x012\0\0\x13,\x01\x02\x130\x01\x01\x0d\x05\xfa\xff\x01\x01\xff\xcc\x08r\xd2\xc8\x82\xb3\xdf\0\x13%\x012\0\x02\x1d\x06\xf9\xff\x06\x14\x01\x13\0\0\x13\x0d\x01:\0\0\x13\x08\x01\x02\x13\x0c\x01\x01\x1d\x07\xf8\xff\x06\x14\x01\x14\0\0\x13\x01\x01:\0\0Q\xfc\x01\x01\x13\x08\x01\x01\x1d\x08\xf7\xff\x06\x14\x01\x15\0\0\x11\xfd*\0\0\x11\xf8\x01\x11\xf8\x01\x1d\x09\xf6\xff\x06\x14\x01\x16\0\0\x11\xed\"\0\0\x11\xe8\x02\x11\xec\x01\x1d\x0a\xf5\xff\x06\x14\x01\x17\0\0\x11\xe12\0\0\x11\xdc\x02\x11\xe0\x01\x1d\x0b\xf4\xff\x06\x14\x01\x18\0\0\x11\xd52\0\0\x11\xd0\x02\x11\xd4\x01\x1d\x0c\xf3\xff\x06\x14\x01\x19\0\0\x11\xc92\0\0Q\xc4\x01\x01\x11\xd0\x01\x1d\x0d\xf2\xff\x06\x14\x01\x1a\x01\x01\x11\xc5\"\0\0\x11\xc0\x01\x11\xc0\x01\x1ffalse\x0ftrue\x0fself\x01\x10\xff\xaf\x89\xaf\xef\x13\x94\xe8\xc4\0\x01\x10\x1fsuper\x01\x0f\xff\xd72\xb9\xef\xa0#\xbe\xab\0\x01\x0f\x1fwhich\x01\x0f\xff\xb7\xb6\xb5\xb4\xb3\xb2\xb1\xb0\0\x05\x0f\x03\x1fmatch?static\x01\x11\xff\xdf!>\x82?a%\xac\0\x01\x11?struct\x01\x0e\x10\x02\x01\x11\xff\xdf!>\x82?a%\xac\0\x01\x0e\x0ftype\x01\x12\x01\x12\x07use\x01\x12\x04\x01\x01\x12\x1fwhere\x01\x12\x04\x02\x01\x12\x1fwhile\x01\x12\x04\x03\x01\x12\x1fyield\x01\x0e\x10\x02\x01\x10\xff\xaf\x89\xaf\xef\x13\x94\xe8\xc4\0\x01\x0e\x07try\x01\x0a\xc1\x0a\xc0\x7f",
+                };
+                &NODE
             }
         }
 
@@ -2805,6 +3104,23 @@ pub mod keywords {
                 }
             }
 
+            impl _capnp::introspect::Introspect for Reader<'_> {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0xdfb382c8d27208cc,
+                        display_name: "everything.capnp:Keywords.extern.match",
+                        prefix_bytes: 33,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "mod", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                            Field { name: "move", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                        ] },
+                        packed: b"\x10%P\x04\x04\xff\xcc\x08r\xd2\xc8\x82\xb3\xdf\0Q!\x01\x05\xff\x19\xd0\xf10C\xb3\x14\xdb\0\x15\x07\x07\x011\x0d:\x01\x11\x1d\x07\0\0\x11\x19w\xffeverythi\x03ng.capnp:Keywords.extern?.match\0\0Q\x08\x03\x04\x10\x03\x14\x01\x11\0\0\x11)\"\0\0\x11$\x01\x11$\x01\x11\x01\x04\x14\x01\x12\x01\x01\x11\x19*\0\0\x11\x14\x01\x11\x14\x02\x07mod\x01\x09\x01\x09\x0fmove\x01\x09\x01\x09\xff\xff\xff\xff\xff\xff\xff\xff\xff\0",
+                    };
+                    &NODE
+                }
+            }
+
             impl<'a> Reader<'a> {
                 pub fn reborrow(&self) -> Reader<'_> {
                     *self
@@ -2956,6 +3272,22 @@ pub mod keywords {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xe0c9542b8ba91770,
+                    display_name: "everything.capnp:Keywords.Crate",
+                    prefix_bytes: 26,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "in", discriminant: ::core::option::Option::None, ty: Type::Int32 },
+                    ] },
+                    packed: b"\x10\x18P\x04\x04\xffp\x17\xa9\x8b+T\xc9\xe0\0Q\x1a\x01\x01\xff\x8c\x1d:\xa7\x83w&\x9e\0\x04\x071\x0d\x02\x01\x11\x19\x07\0\0\x11\x157\xffeverythi\x03ng.capnp:Keywords.Crate\0\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d\x1a\0\0\x11\x08\x01\x11\x08\x01\x03in\x01\x04\x01\x04",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -3099,6 +3431,23 @@ pub mod keywords {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xc4e89413efaf89af,
+                    display_name: "everything.capnp:Keywords.Self",
+                    prefix_bytes: 26,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "super", discriminant: ::core::option::Option::None, ty: Type::Enum(<super::Super as Introspect>::node) },
+                        Field { name: "self", discriminant: ::core::option::Option::None, ty: Type::Struct(<self::Owned as Introspect>::node, &[]) },
+                    ] },
+                    packed: b"\x10#P\x04\x04\xff\xaf\x89\xaf\xef\x13\x94\xe8\xc4\0Q\x1a\x01\x01\xff\x8c\x1d:\xa7\x83w&\x9e\0\x05\x01\x07\x11\x0d\xfa\x11\x19\x07\0\0\x11\x15g\xffeverythi\x02ng.capnp:Keyword?s.Self\0\0Q\x08\x02\x04\0\0\x04\x01\x11%2\0\0\x11 \x02\x11$\x01\x01\x01\x14\x01\x01\x11\x1d*\0\0\x11\x18\x02\x11\x1c\x01\x1fsuper\x01\x0f\xff\xd72\xb9\xef\xa0#\xbe\xab\0\x01\x0f\x0fself\x01\x10\xff\xaf\x89\xaf\xef\x13\x94\xe8\xc4\0\x01\x10",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -3223,6 +3572,20 @@ pub mod keywords {
 
     impl _capnp::traits::HasTypeId for Super {
         const TYPE_ID: u64 = 0xabbe23a0efb932d7;
+    }
+
+    impl _capnp::introspect::Introspect for Super {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xabbe23a0efb932d7,
+                display_name: "everything.capnp:Keywords.Super",
+                prefix_bytes: 26,
+                kind: Kind::Enum { enumerants: &["self", "crate"] },
+                packed: b"\x10\x14P\x03\x04\xff\xd72\xb9\xef\xa0#\xbe\xab\0\x11\x1a\x02\xff\x8c\x1d:\xa7\x83w&\x9e\01\x0d\x02\x01\x11\x19\x07\0\0\x11\x15'\xffeverythi\x03ng.capnp:Keywords.Super\0\0\0Q\x08\x01\x01\0\0\x11\x09*\x01\x01\x11\x052\x0fself\x1fcrate",
+            };
+            &NODE
+        }
     }
 
     pub mod static_ {
@@ -3368,6 +3731,23 @@ pub mod keywords {
         pub type MoveParams = _rpc::Params<self::move_params::Owned>;
         pub type MoveResults = _rpc::Results<self::move_results::Owned>;
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xac25613f823e21df,
+                    display_name: "everything.capnp:Keywords.Static",
+                    prefix_bytes: 26,
+                    kind: Kind::Interface { methods: &[
+                        Method { name: "fn", params: <self::fn_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::fn_results::Owned as Introspect>::node) },
+                        Method { name: "move", params: <self::move_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::move_results::Owned as Introspect>::node) },
+                    ], superclasses: &[] },
+                    packed: b"\x10%P\x03\x05\xff\xdf!>\x82?a%\xac\0\x11\x1a\x03\xff\x8c\x1d:\xa7\x83w&\x9e\01\x11\x0a\x01\x11!\x07\0\0\x11\x1d\x87\x11m\x07\xffeverythi\x03ng.capnp:Keywords.Static\0\x01Q\x08\x03\x05\0\0\xff \xe5&\xb3bwe\xac\x01r\x7f2\xf6\xfd\xb1\x88\xe5\x111\x1a\0\x02\x11%\x07\x01\x01\xff\x17\xed\xed\x8e\xa9*}\xe2\x01\x14\x97\xba\xc2\x98\xda\x95\xe7\x11\x19*\0\x02\x11\x0d\x07\x03fn\0\0\x0fmove\0\x01",
+                };
+                &NODE
+            }
+        }
+
         pub mod fn_params {
             use ::capstan_rpc::message as _capnp;
             use ::capstan_rpc as _rpc;
@@ -3452,6 +3832,23 @@ pub mod keywords {
                 #[inline]
                 fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                     Self { builder }
+                }
+            }
+
+            impl _capnp::introspect::Introspect for Owned {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0xac657762b326e520,
+                        display_name: "everything.capnp:Keywords.Static.fn$Params",
+                        prefix_bytes: 33,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "impl", discriminant: ::core::option::Option::None, ty: Type::Interface(<super::Owned as Introspect>::node, &[]) },
+                            Field { name: "mut", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::super::Owned as Introspect>::node, &[]) },
+                        ] },
+                        packed: b"\x10%P\x04\x04\xff \xe5&\xb3bwe\xac\0\x11!\x01\0\0\x05\x02\x071\x0dZ\x01\x11!\x07\0\0\x11\x1dg\xffeverythi\x04ng.capnp:Keywords.Static.fn$Para\x03ms\0\0Q\x08\x02\x04\0\0\x04\x01\x11%*\0\0\x11 \x02\x11$\x01\x11\x01\x01\x14\x01\x01\x11\x1d\"\0\0\x11\x18\x02\x11\x1c\x01\x0fimpl\x01\x11\xff\xdf!>\x82?a%\xac\0\x01\x11\x07mut\x01\x10\xff\x8c\x1d:\xa7\x83w&\x9e\0\x01\x10",
+                    };
+                    &NODE
                 }
             }
 
@@ -3661,6 +4058,22 @@ pub mod keywords {
                 }
             }
 
+            impl _capnp::introspect::Introspect for Owned {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0xe588b1fdf6327f72,
+                        display_name: "everything.capnp:Keywords.Static.fn$Results",
+                        prefix_bytes: 33,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "return", discriminant: ::core::option::Option::None, ty: Type::Interface(<super::Owned as Introspect>::node, &[]) },
+                        ] },
+                        packed: b"\x10\x1bP\x04\x04\xffr\x7f2\xf6\xfd\xb1\x88\xe5\0\x11!\x01\0\0\x05\x01\x071\x0db\x01\x11!\x07\0\0\x11\x1d7\xffeverythi\x04ng.capnp:Keywords.Static.fn$Resu\x07lts\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x02\x11\x0c\x01?return\x01\x11\xff\xdf!>\x82?a%\xac\0\x01\x11",
+                    };
+                    &NODE
+                }
+            }
+
             impl<'a> Reader<'a> {
                 pub fn reborrow(&self) -> Reader<'_> {
                     *self
@@ -3827,6 +4240,21 @@ pub mod keywords {
                 }
             }
 
+            impl _capnp::introspect::Introspect for Owned {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0xe27d2aa98eeded17,
+                        display_name: "everything.capnp:Keywords.Static.move$Params",
+                        prefix_bytes: 33,
+                        kind: Kind::Struct { fields: &[
+                        ] },
+                        packed: b"\x10\x11P\x04\x04\xff\x17\xed\xed\x8e\xa9*}\xe2\0\x11!\x01\0\0\x04\x071\x0dj\x01\x11!\x07\0\0\x11\x1d\x07\xffeverythi\x04ng.capnp:Keywords.Static.move$Pa\x0frams\0\x01",
+                    };
+                    &NODE
+                }
+            }
+
             impl<'a> Reader<'a> {
                 pub fn reborrow(&self) -> Reader<'_> {
                     *self
@@ -3952,6 +4380,22 @@ pub mod keywords {
                 #[inline]
                 fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                     Self { builder }
+                }
+            }
+
+            impl _capnp::introspect::Introspect for Owned {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0xe795da98c2ba9714,
+                        display_name: "everything.capnp:Keywords.Static.move$Results",
+                        prefix_bytes: 33,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "self", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::super::self_::Owned as Introspect>::node, &[]) },
+                        ] },
+                        packed: b"\x10\x1bP\x04\x04\xff\x14\x97\xba\xc2\x98\xda\x95\xe7\0\x11!\x01\0\0\x05\x01\x071\x0dr\x01\x11!\x07\0\0\x11\x1d7\xffeverythi\x04ng.capnp:Keywords.Static.move$Re\x1fsults\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d*\0\0\x11\x08\x02\x11\x0c\x01\x0fself\x01\x10\xff\xaf\x89\xaf\xef\x13\x94\xe8\xc4\0\x01\x10",
+                    };
+                    &NODE
                 }
             }
 
@@ -4126,6 +4570,33 @@ pub mod clashes {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xcfefd8a9c92de643,
+                display_name: "everything.capnp:Clashes",
+                prefix_bytes: 17,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "owned", discriminant: ::core::option::Option::None, ty: Type::Enum(<self::Owned_ as Introspect>::node) },
+                    Field { name: "reader", discriminant: ::core::option::Option::None, ty: Type::Enum(<self::Reader_ as Introspect>::node) },
+                    Field { name: "builder", discriminant: ::core::option::Option::None, ty: Type::Enum(<self::Builder_ as Introspect>::node) },
+                    Field { name: "pipeline", discriminant: ::core::option::Option::None, ty: Type::Enum(<self::Pipeline_ as Introspect>::node) },
+                    Field { name: "which", discriminant: ::core::option::Option::Some(0), ty: Type::Enum(<self::Which_ as Introspect>::node) },
+                    Field { name: "whichReader", discriminant: ::core::option::Option::Some(1), ty: Type::Enum(<self::WhichReader_ as Introspect>::node) },
+                    Field { name: "a0", discriminant: ::core::option::Option::Some(2), ty: Type::Text },
+                    Field { name: "getSelf", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    Field { name: "hasSelf", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    Field { name: "self", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    Field { name: "initSelf", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    Field { name: "nSelf", discriminant: ::core::option::Option::None, ty: Type::Text },
+                ] },
+                packed: b"\x10\xbcP\x05\x04\xffC\xe6-\xc9\xa9\xd8\xef\xcf\0Q\x11\x01\x02\xff@\x86.Z{\x1c?\x9d\0E\x06\x07\x03\x01\x05\x11\x0d\xca\x11\x19\xd7\0\01\xc1G\x02\xffeverythi\x02ng.capnp:Clashes\0\0Q4\x01\x01\xff\xbaH\x96t\xe2\xa0_\xf6\0\x11a2\xff\x18C\xd8\x0b\xf7J\xdd\xf8\0\x11]:\xff\x9c\x19\xb5\x9f\x15\xc9M\xfe\0\x11YB\xff\xa6\xd6/\x9b*\x80F\xad\0\x11UJ\xff\xfd[\xc8p4\xf0\xe9\x92\0\x11U2\xff\xd5\xf3\xce\x9fR\x8al\xfe\0\x11Qb\xffB{\x08\xa1xH\x08\xcf\0\x11Q\x1a\xffM\xd1\x11\x83\xe3\x17\xe2\x9a\0\x11M*\xff\x1e8\xad\xc9\x83\xa5\x9d\xa9\0\x11I\"\xff\xf4\x1aT\xaaum\x12\xe7\0\x11E2\xff5\xc66\x0b\x87\x19A\x8b\0\x11A\x1a\xffl8m\xf9%\x18\x06\xae\0\x11=b\xffg\xeb\x8d\xb9h2\x8e\xbd\0\x11=j\x1fOwned?Reader\x7fBuilder\xffPipeline\0\0\0\x1fWhich\xffWhichRea\0\x07der\x03A0\x0fCore\x07Std\x1fAlloc\x03U8\xffinterfac\0\x07eId\xffwhichBui\0\x0flderQ0\x02\x04\0\0\x04\x01\x13\x15\x012\0\0\x13\x10\x01\x02\x13\x14\x01\x01\x11\x01\x01\x14\x01\x01\x13\x0d\x01:\0\0\x13\x08\x01\x02\x13\x0c\x01\x01\x11\x02\x02\x14\x01\x02\x13\x05\x01B\0\0\x12\x01\x02\x13\x04\x01\x01\x11\x03\x03\x14\x01\x03\x11\xfdJ\0\0\x11\xfc\x02\x12\x01\x01\x1d\x04\xff\xff\x04\x14\x01\x04\x11\xf92\0\0\x11\xf4\x02\x11\xf8\x01\x1d\x05\xfe\xff\x04\x14\x01\x05\x11\xf1b\0\0\x11\xf0\x02\x11\xf4\x01\x0d\x06\xfd\xff\x14\x01\x06\x11\xed\x1a\0\0\x11\xe8\x01Q\xe8\x01\x01\x11\x07\x01\x14\x01\x07\x11\xe9B\0\0\x11\xe4\x01Q\xe4\x01\x01\x11\x08\x02\x14\x01\x08\x11\xe5B\0\0\x11\xe0\x01Q\xe0\x01\x01\x11\x09\x03\x14\x01\x09\x11\xe1*\0\0\x11\xdc\x01Q\xdc\x01\x01\x11\x0a\x04\x14\x01\x0a\x11\xddJ\0\0\x11\xdc\x01Q\xdc\x01\x01\x11\x0b\x05\x14\x01\x0b\x11\xdd2\0\0\x11\xd8\x01Q\xd8\x01\x01\x1fowned\x01\x0f\xff\xbaH\x96t\xe2\xa0_\xf6\0\x01\x0f?reader\x01\x0f\xff\x18C\xd8\x0b\xf7J\xdd\xf8\0\x01\x0f\x7fbuilder\x01\x0f\xff\x9c\x19\xb5\x9f\x15\xc9M\xfe\0\x01\x0f\xffpipeline\0\0\0\x01\x0f\xff\xa6\xd6/\x9b*\x80F\xad\0\x01\x0f\x1fwhich\x01\x0f\xff\xfd[\xc8p4\xf0\xe9\x92\0\x01\x0f\xffwhichRea\0\x07der\x01\x0f\xff\xd5\xf3\xce\x9fR\x8al\xfe\0\x01\x0f\x03a0\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x7fgetSelf\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x7fhasSelf\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x0fself\x01\x0c\x01\x0c\x11\x01\x0a\0\0\xffinitSelf\0\0\0\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x1fnSelf\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+            };
+            &NODE
         }
     }
 
@@ -4546,6 +5017,20 @@ pub mod clashes {
         const TYPE_ID: u64 = 0xf65fa0e2749648ba;
     }
 
+    impl _capnp::introspect::Introspect for Owned_ {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xf65fa0e2749648ba,
+                display_name: "everything.capnp:Clashes.Owned",
+                prefix_bytes: 25,
+                kind: Kind::Enum { enumerants: &["a"] },
+                packed: b"\x10\x10P\x03\x04\xff\xbaH\x96t\xe2\xa0_\xf6\0\x11\x19\x02\xffC\xe6-\xc9\xa9\xd8\xef\xcf\0\x11\x0d\xfa\x11\x19\x07\0\0\x11\x15\x0f\xffeverythi\x02ng.capnp:Clashes?.Owned\0\0A\x04\x01\x11\x01\x12\x01a",
+            };
+            &NODE
+        }
+    }
+
     #[repr(u16)]
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
     pub enum Reader_ {
@@ -4570,6 +5055,20 @@ pub mod clashes {
 
     impl _capnp::traits::HasTypeId for Reader_ {
         const TYPE_ID: u64 = 0xf8dd4af70bd84318;
+    }
+
+    impl _capnp::introspect::Introspect for Reader_ {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xf8dd4af70bd84318,
+                display_name: "everything.capnp:Clashes.Reader",
+                prefix_bytes: 25,
+                kind: Kind::Enum { enumerants: &["a"] },
+                packed: b"\x10\x10P\x03\x04\xff\x18C\xd8\x0b\xf7J\xdd\xf8\0\x11\x19\x02\xffC\xe6-\xc9\xa9\xd8\xef\xcf\01\x0d\x02\x01\x11\x19\x07\0\0\x11\x15\x0f\xffeverythi\x03ng.capnp:Clashes.Reader\0\0\0A\x04\x01\x11\x01\x12\x01a",
+            };
+            &NODE
+        }
     }
 
     #[repr(u16)]
@@ -4598,6 +5097,20 @@ pub mod clashes {
         const TYPE_ID: u64 = 0xfe4dc9159fb5199c;
     }
 
+    impl _capnp::introspect::Introspect for Builder_ {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xfe4dc9159fb5199c,
+                display_name: "everything.capnp:Clashes.Builder",
+                prefix_bytes: 25,
+                kind: Kind::Enum { enumerants: &["a"] },
+                packed: b"\x10\x11P\x03\x04\xff\x9c\x19\xb5\x9f\x15\xc9M\xfe\0\x11\x19\x02\xffC\xe6-\xc9\xa9\xd8\xef\xcf\01\x0d\x0a\x01\x11\x1d\x07\0\0\x11\x19\x0f\xffeverythi\x03ng.capnp:Clashes.Builder\0\x01A\x04\x01\x11\x01\x12\x01a",
+            };
+            &NODE
+        }
+    }
+
     #[repr(u16)]
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
     pub enum Pipeline_ {
@@ -4622,6 +5135,20 @@ pub mod clashes {
 
     impl _capnp::traits::HasTypeId for Pipeline_ {
         const TYPE_ID: u64 = 0xad46802a9b2fd6a6;
+    }
+
+    impl _capnp::introspect::Introspect for Pipeline_ {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xad46802a9b2fd6a6,
+                display_name: "everything.capnp:Clashes.Pipeline",
+                prefix_bytes: 25,
+                kind: Kind::Enum { enumerants: &["a"] },
+                packed: b"\x10\x11P\x03\x04\xff\xa6\xd6/\x9b*\x80F\xad\0\x11\x19\x02\xffC\xe6-\xc9\xa9\xd8\xef\xcf\01\x0d\x12\x01\x11\x1d\x07\0\0\x11\x19\x0f\xffeverythi\x03ng.capnp:Clashes.Pipelin\x01e\0\0A\x04\x01\x11\x01\x12\x01a",
+            };
+            &NODE
+        }
     }
 
     #[repr(u16)]
@@ -4650,6 +5177,20 @@ pub mod clashes {
         const TYPE_ID: u64 = 0x92e9f03470c85bfd;
     }
 
+    impl _capnp::introspect::Introspect for Which_ {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x92e9f03470c85bfd,
+                display_name: "everything.capnp:Clashes.Which",
+                prefix_bytes: 25,
+                kind: Kind::Enum { enumerants: &["a"] },
+                packed: b"\x10\x10P\x03\x04\xff\xfd[\xc8p4\xf0\xe9\x92\0\x11\x19\x02\xffC\xe6-\xc9\xa9\xd8\xef\xcf\0\x11\x0d\xfa\x11\x19\x07\0\0\x11\x15\x0f\xffeverythi\x02ng.capnp:Clashes?.Which\0\0A\x04\x01\x11\x01\x12\x01a",
+            };
+            &NODE
+        }
+    }
+
     #[repr(u16)]
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
     pub enum WhichReader_ {
@@ -4676,6 +5217,20 @@ pub mod clashes {
         const TYPE_ID: u64 = 0xfe6c8a529fcef3d5;
     }
 
+    impl _capnp::introspect::Introspect for WhichReader_ {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xfe6c8a529fcef3d5,
+                display_name: "everything.capnp:Clashes.WhichReader",
+                prefix_bytes: 25,
+                kind: Kind::Enum { enumerants: &["a"] },
+                packed: b"\x10\x11P\x03\x04\xff\xd5\xf3\xce\x9fR\x8al\xfe\0\x11\x19\x02\xffC\xe6-\xc9\xa9\xd8\xef\xcf\01\x0d*\x01\x11\x1d\x07\0\0\x11\x19\x0f\xffeverythi\x03ng.capnp:Clashes.WhichRe\x0fader\0\0A\x04\x01\x11\x01\x12\x01a",
+            };
+            &NODE
+        }
+    }
+
     #[repr(u16)]
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
     pub enum A0 {
@@ -4700,6 +5255,20 @@ pub mod clashes {
 
     impl _capnp::traits::HasTypeId for A0 {
         const TYPE_ID: u64 = 0xcf084878a1087b42;
+    }
+
+    impl _capnp::introspect::Introspect for A0 {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xcf084878a1087b42,
+                display_name: "everything.capnp:Clashes.A0",
+                prefix_bytes: 25,
+                kind: Kind::Enum { enumerants: &["a"] },
+                packed: b"\x10\x10P\x03\x04\xffB{\x08\xa1xH\x08\xcf\0\x11\x19\x02\xffC\xe6-\xc9\xa9\xd8\xef\xcf\0\x11\x0d\xe2\x11\x19\x07\0\0\x11\x15\x0f\xffeverythi\x02ng.capnp:Clashes\x07.A0\0\0A\x04\x01\x11\x01\x12\x01a",
+            };
+            &NODE
+        }
     }
 
     pub mod core {
@@ -4786,6 +5355,22 @@ pub mod clashes {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x9ae217e38311d14d,
+                    display_name: "everything.capnp:Clashes.Core",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "std", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::std::Owned as Introspect>::node, &[]) },
+                    ] },
+                    packed: b"\x10\x19P\x04\x04\xffM\xd1\x11\x83\xe3\x17\xe2\x9a\0\x11\x19\x01\xffC\xe6-\xc9\xa9\xd8\xef\xcf\0\x05\x01\x07\x11\x0d\xf2\x11\x19\x07\0\0\x11\x157\xffeverythi\x02ng.capnp:Clashes\x1f.Core\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d\"\0\0\x11\x08\x02\x11\x0c\x01\x07std\x01\x10\xff\x1e8\xad\xc9\x83\xa5\x9d\xa9\0\x01\x10",
+                };
+                &NODE
             }
         }
 
@@ -4959,6 +5544,22 @@ pub mod clashes {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xa99da583c9ad381e,
+                    display_name: "everything.capnp:Clashes.Std",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "core", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::core::Owned as Introspect>::node, &[]) },
+                    ] },
+                    packed: b"\x10\x19P\x04\x04\xff\x1e8\xad\xc9\x83\xa5\x9d\xa9\0\x11\x19\x01\xffC\xe6-\xc9\xa9\xd8\xef\xcf\0\x05\x01\x07\x11\x0d\xea\x11\x19\x07\0\0\x11\x157\xffeverythi\x02ng.capnp:Clashes\x0f.Std\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d*\0\0\x11\x08\x02\x11\x0c\x01\x0fcore\x01\x10\xffM\xd1\x11\x83\xe3\x17\xe2\x9a\0\x01\x10",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -5129,6 +5730,21 @@ pub mod clashes {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xe7126d75aa541af4,
+                    display_name: "everything.capnp:Clashes.Alloc",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x0fP\x04\x04\xff\xf4\x1aT\xaaum\x12\xe7\0\x11\x19\x01\xffC\xe6-\xc9\xa9\xd8\xef\xcf\0\x04\x07\x11\x0d\xfa\x11\x19\x07\0\0\x11\x15\x07\xffeverythi\x02ng.capnp:Clashes?.Alloc\0\x01",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -5254,6 +5870,22 @@ pub mod clashes {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x8b4119870b36c635,
+                    display_name: "everything.capnp:Clashes.U8",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "u8", discriminant: ::core::option::Option::None, ty: Type::UInt8 },
+                    ] },
+                    packed: b"\x10\x19P\x04\x04\xff5\xc66\x0b\x87\x19A\x8b\0Q\x19\x01\x01\xffC\xe6-\xc9\xa9\xd8\xef\xcf\0\x04\x07\x11\x0d\xe2\x11\x19\x07\0\0\x11\x15?\xffeverythi\x02ng.capnp:Clashes\x07.U8\0\0Q\x04\x03\x04\0\0\x04\x01\x01\x01\x11\x0d\x1a\0\0\x11\x08\x01\x11\x08\x01\x03u8\x01\x06\x05\x06\x08",
+                };
+                &NODE
             }
         }
 
@@ -5404,6 +6036,59 @@ pub mod everything {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xcd6cde3be0047b21,
+                display_name: "everything.capnp:Everything",
+                prefix_bytes: 17,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "void", discriminant: ::core::option::Option::None, ty: Type::Void },
+                    Field { name: "bool", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                    Field { name: "int8", discriminant: ::core::option::Option::None, ty: Type::Int8 },
+                    Field { name: "int16", discriminant: ::core::option::Option::None, ty: Type::Int16 },
+                    Field { name: "int32", discriminant: ::core::option::Option::None, ty: Type::Int32 },
+                    Field { name: "int64", discriminant: ::core::option::Option::None, ty: Type::Int64 },
+                    Field { name: "uInt8", discriminant: ::core::option::Option::None, ty: Type::UInt8 },
+                    Field { name: "uInt16", discriminant: ::core::option::Option::None, ty: Type::UInt16 },
+                    Field { name: "uInt32", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                    Field { name: "uInt64", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                    Field { name: "float32", discriminant: ::core::option::Option::None, ty: Type::Float32 },
+                    Field { name: "float64", discriminant: ::core::option::Option::None, ty: Type::Float64 },
+                    Field { name: "text", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    Field { name: "data", discriminant: ::core::option::Option::None, ty: Type::Data },
+                    Field { name: "enumeration", discriminant: ::core::option::Option::None, ty: Type::Enum(<super::Void2 as Introspect>::node) },
+                    Field { name: "structure", discriminant: ::core::option::Option::None, ty: Type::Struct(<self::Owned as Introspect>::node, &[]) },
+                    Field { name: "anyPointer", discriminant: ::core::option::Option::None, ty: Type::AnyPointer },
+                    Field { name: "anyStruct", discriminant: ::core::option::Option::None, ty: Type::AnyStruct },
+                    Field { name: "anyList", discriminant: ::core::option::Option::None, ty: Type::AnyList },
+                    Field { name: "capability", discriminant: ::core::option::Option::None, ty: Type::Capability },
+                    Field { name: "interface", discriminant: ::core::option::Option::None, ty: Type::Interface(<super::keywords::static_::Owned as Introspect>::node, &[]) },
+                    Field { name: "voids", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Void) },
+                    Field { name: "bools", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Bool) },
+                    Field { name: "int64s", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Int64) },
+                    Field { name: "float32s", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Float32) },
+                    Field { name: "texts", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Text) },
+                    Field { name: "datas", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Data) },
+                    Field { name: "enums", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Enum(<super::Void2 as Introspect>::node)) },
+                    Field { name: "structs", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<self::Owned as Introspect>::node, &[])) },
+                    Field { name: "lists", discriminant: ::core::option::Option::None, ty: Type::List(&Type::List(&Type::UInt8)) },
+                    Field { name: "interfaces", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Interface(<super::keywords::static_::Owned as Introspect>::node, &[])) },
+                    Field { name: "anyLists", discriminant: ::core::option::Option::None, ty: Type::List(&Type::AnyList) },
+                    Field { name: "capabilities", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Capability) },
+                    Field { name: "generic", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::generic::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::Text, Type::List(&Type::Struct(<self::Owned as Introspect>::node, &[]))]) },
+                    Field { name: "imported", discriminant: ::core::option::Option::None, ty: Type::Struct(<crate::neighbour_capnp::near::Owned as Introspect>::node, &[]) },
+                    Field { name: "deep", discriminant: ::core::option::Option::None, ty: Type::List(&Type::List(&Type::List(&Type::Struct(<super::generic::inner::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::Data, Type::Struct(<self::Owned as Introspect>::node, &[]), Type::Text])))) },
+                    Field { name: "empty", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    Field { name: "zero", discriminant: ::core::option::Option::None, ty: Type::Struct(<self::Owned as Introspect>::node, &[]) },
+                ] },
+                packed: b"0T\x02P\x04\x04\xff!{\x04\xe0;\xdel\xcd\0Q\x11\x01\x06\xff@\x86.Z{\x1c?\x9d\0\x05\x19\x07\x11\x0d\xe2\x11\x19\x07\0\01\x15W\x08\xffeverythi\x02ng.capnp:Everyth\x07ing\0\0Q\x98\x03\x04\0\0\x04\x01\x01\x01\x13\x19\x04*\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x01\x01\x14\x01\x01\x01\x01\x13\x01\x04*\0\0\x13\xfc\x03\x01\x13\xfc\x03\x01\x11\x02\x01\x14\x01\x02\x01\x01\x13\xf1\x03*\0\0\x13\xec\x03\x01\x13\xec\x03\x01\x11\x03\x01\x14\x01\x03\x01\x01\x13\xe1\x032\0\0\x13\xdc\x03\x01\x13\xdc\x03\x01\x11\x04\x01\x14\x01\x04\x01\x01\x13\xd1\x032\0\0\x13\xcc\x03\x01\x13\xcc\x03\x01\x11\x05\x01\x14\x01\x05\x01\x01\x13\xc1\x032\0\0\x13\xbc\x03\x01\x13\xbc\x03\x02\x11\x06\x10\x14\x01\x06\x01\x01\x13\xb5\x032\0\0\x13\xb0\x03\x01\x13\xb0\x03\x01\x11\x07\x09\x14\x01\x07\x01\x01\x13\xa5\x03:\0\0\x13\xa0\x03\x01\x13\xa0\x03\x01\x11\x08\x05\x14\x01\x08\x01\x01\x13\x95\x03:\0\0\x13\x90\x03\x01\x13\x90\x03\x01\x11\x09\x03\x14\x01\x09\x01\x01\x13\x85\x03:\0\0\x13\x80\x03\x01\x13\x80\x03\x02\x11\x0a\x08\x14\x01\x0a\x01\x01\x13y\x03B\0\0\x13t\x03\x01\x13t\x03\x01\x11\x0b\x05\x14\x01\x0b\x01\x01\x13i\x03B\0\0\x13d\x03\x01\x13d\x03\x02\x01\x0c\x14\x01\x0c\x01\x01\x13]\x03*\0\0\x13X\x03\x01SX\x03\x01\x01\x11\x0d\x01\x14\x01\x0d\x01\x01\x13]\x03*\0\0\x13X\x03\x01SX\x03\x01\x01\x11\x0e\x12\x14\x01\x0e\x01\x01\x13U\x03b\0\0\x13T\x03\x02\x13X\x03\x01\x11\x0f\x02\x14\x01\x0f\x01\x01\x13M\x03R\0\0\x13L\x03\x02SP\x03\x01\x01\x11\x10\x03\x14\x01\x10\x01\x01\x13\xad\x03Z\0\0\x13\xac\x03\x01S\xac\x03\x01\x01\x11\x11\x04\x14\x01\x11\x01\x01\x13\xb1\x03R\0\0\x13\xb0\x03\x02S\xb4\x03\x01\x01\x11\x12\x05\x14\x01\x12\x01\x01\x13\x11\x04B\0\0\x13\x0c\x04\x02S\x10\x04\x01\x01\x11\x13\x06\x14\x01\x13\0\0\x13\x0d\x04Z\0\0\x13\x0c\x04\x02\x13\x10\x04\x01\x11\x14\x07\x14\x01\x14\0\0\x13\x05\x04R\0\0\x13\x04\x04\x02\x13\x08\x04\x01\x11\x15\x08\x14\x01\x15\x01\x01\x13\xfd\x032\0\0S\xf8\x03\x01\x01S\xfc\x03\x01\x01\x11\x16\x09\x14\x01\x16\x01\x01\x13\xf5\x032\0\0S\xf0\x03\x01\x01S\xf8\x03\x01\x01\x11\x17\x0a\x14\x01\x17\x01\x01\x13\xf5\x03:\0\0S\xf0\x03\x01\x01S\xf8\x03\x01\x01\x11\x18\x0b\x14\x01\x18\x01\x01\x13\xf9\x03J\0\0S\xf8\x03\x01\x01R\x04\x01\x01\x11\x19\x0c\x14\x01\x19\x01\x01\x13\x01\x042\0\0S\xfc\x03\x01\x01S\x04\x04\x01\x01\x11\x1a\x0d\x14\x01\x1a\x01\x01\x13\x15\x042\0\0S\x10\x04\x01\x01S\x18\x04\x01\x01\x11\x1b\x0e\x14\x01\x1b\x01\x01\x13!\x042\0\0S\x1c\x04\x01\x01S(\x04\x01\x01\x11\x1c\x0f\x14\x01\x1c\x01\x01\x13%\x04B\0\0S \x04\x01\x01S,\x04\x01\x01\x11\x1d\x10\x14\x01\x1d\x01\x01\x13A\x042\0\0S<\x04\x01\x01SL\x04\x01\x01\x11\x1e\x11\x14\x01\x1e\0\0\x13Q\x04Z\0\0SP\x04\x01\x01\x13\\\x04\x01\x11\x1f\x12\x14\x01\x1f\0\0\x13Q\x04J\0\0SP\x04\x01\x01\x13\\\x04\x01\x11 \x13\x14\x01 \0\0\x13Q\x04j\0\0SP\x04\x01\x01\x13\\\x04\x01\x11!\x14\x14\x01!\x01\x01\x13Q\x04B\0\0SL\x04\x02\x01S\x8c\x04\x01\x01\x11\"\x15\x14\x01\"\x01\x01\x13\x91\x04J\0\0\x13\x90\x04\x02S\x94\x04\x01\x01\x11#\x16\x14\x01#\0\0\x13\x95\x04*\0\0S\x90\x04\x01\x01\x13\xf8\x04\x01\x11$\x17\x14\x01$\x01\x01\x13\xed\x042\0\0\x13\xe8\x04\x01S\xe8\x04\x01\x01\x11%\x18\x14\x01%\x01\x01\x13\xe5\x04*\0\0\x13\xe0\x04\x02S\xe4\x04\x01\x01\x0fvoid\x0fbool\x01\x01\x05\x01\x01\x0fint8\x01\x02\x05\x02\x80\x1fint16\x01\x03\x09\x03\x80\x1fint32\x01\x04\x81\x04\x80\x1fint64\x01\x05\x01\x05\x80\x80\x1fuInt8\x01\x06\x05\x06\xff?uInt16\x01\x07\x0d\x07\xff\xff?uInt32\x01\x08\xf1\x08\xff\xff\xff\xff?uInt64\x01\x09\x01\x09\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01float32\0\x01\x0a\xf1\x0a\x17v\x97\xf1\x7ffloat64\x01\x0b\x01\x0b\xffY\xf3\xf8\xc2\x1fn\xa5\x01\0\x0ftext\x01\x0c\x01\x0c\x11\x01\xb2\xffq\"uo\\te\x0a\x01\x01 \xc3\xbcn\xc3\xaf\xe2\x1f\x80\xaertl\x0fdata\x01\x0d\x01\x0d\x11\x01\"\x0e\xff\"\\\xffenumerat\0\x07ion\x01\x0f\xff\xb7\xb6\xb5\xb4\xb3\xb2\xb1\xb0\0\x05\x0f\x07\xffstructur\0\x01e\x01\x10\xff!{\x04\xe0;\xdel\xcd\0\x01\x10P\x01\x11\x01\x01\x11A2\0\0\x11<\x01\0\x0c\x11\x09\x1e\x1finner\x02\x85\x11\x09\x0a\x11\x09\x02\x11\x05\x12\x01\x01\x03\x02\x03\xffanyPoint\0\x03er\x01\x12\x01\x12\x11\x01\x17\x11\x08\x01\x01\x01\x01\x02\xffanyStruc\0\x01t\x01\x12\x04\x01\x01\x12@\x16\x11UJ\0\x13\x11\x08\x01\xffconstant\0\0\0\x01\x01\x7fanyList\x01\x12\x04\x02\x01\x12\x11\x01\x13\x0d\x01\xff\xff\xffcapabili\0\x03ty\x01\x12\x04\x03\x01\x12\xffinterfac\0\x01e\x01\x11\xff\xdf!>\x82?a%\xac\0\x01\x11\x1fvoids\x01\x0e\x0f\xfc\xff\xff\xff\x01\x0e\x11\x01\x10\x1fbools\x01\x0e\x10\x01\x01\x01\x01\x0e\x11\x01\x19\x01\x05?int64s\x01\x0e\x10\x01\x01\x05\x01\x0e\x11\x01\x15\x01\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01float32s\0\0\x01\x0e\x10\x01\x01\x0a\x01\x0e\x11\x01\x1c\xcc\x80\x7f\x80\xff\x08?\x1ftexts\x01\x0e\x10\x01\x01\x0c\x01\x0e\x11\x01\x1e\x11\x09\"\x11\x09\x0a\x11\x092\x07one\0\0\x1fthree\x1fdatas\x01\x0e\x10\x01\x01\x0d\x01\x0e\x11\x01\x16\x11\x05\x0a\x11\x05\x1a\x01\x01\x07two\x1fenums\x01\x0e\x10\x02\x01\x0f\xff\xb7\xb6\xb5\xb4\xb3\xb2\xb1\xb0\0\x01\x0e\x11\x01\x13\x05\x04\x02\x7fstructs\x01\x0e\x10\x02\x01\x10\xff!{\x04\xe0;\xdel\xcd\0\x01\x0e\x11\x017\x11\x08\x03\0\x01\x01\xfe\0\x02\x1flists\x01\x0eP\x01\x01\x01\x0e\x10\x01\x01\x06\x01\x0e\x11\x01\x16\x11\x05\x12\x11\x05\x02\x03\x01\x02\xffinterfac\0\x03es\x01\x0e\x10\x02\x01\x11\xff\xdf!>\x82?a%\xac\0\x01\x0e\xffanyLists\0\0\0\x01\x0e\x10\x02\x01\x12\x04\x02\x01\x0e\xffcapabili\0\x0fties\x01\x0e\x10\x02\x01\x12\x04\x03\x01\x0e\x7fgeneric\x01\x10\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0@\x01\x11\x01\x17Q\x04\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x11\x01'Q\x08\x01\x01\x01\x01\x11\x08\x01\x01\x01Q\x04\x01\x01\x01\x0c\x01\x0e\x10\x02\x01\x10\xff!{\x04\xe0;\xdel\xcd\0\x01\x10P\x01\x01\x01\x02\x11\x01\x12\x01l\xffimported\0\0\0\x01\x10\xffE\x1d\xa2f7x\xfb\xd0\0\x01\x10@\x01\x10\x01\x01\x01\x0fdeep\x01\x0eP\x01\x01\x01\x0eP\x01\x01\x01\x0eP\x02\x01\x01\x10\xff~\xf7\xcd\xb8,\x01\xba\xbf\0@\x01\x11\x01'Q\x08\x01\x01\xff~\xf7\xcd\xb8,\x01\xba\xbf\0\x11\x09\x17\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x11\x11'Q\x04\x01\x01\x01\x01\x10\x01\x01\x0cQ\x08\x01\x01\x01\x01\x11\x08\x01\x01\x01\x11\x04\x02\x01\x0d\x01\x10\xff!{\x04\xe0;\xdel\xcd\0\x01\x0e\x1fempty\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x0fzero\x01\x10\xff!{\x04\xe0;\xdel\xcd\0\x01\x10\x0f\xfc\xff\xff\xff",
+            };
+            &NODE
         }
     }
 
@@ -6676,6 +7361,30 @@ pub mod generic {
         }
     }
 
+    impl<A: _capnp::traits::Owned, B: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<A, B> {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xacf223e52de91d1d,
+                display_name: "everything.capnp:Generic",
+                prefix_bytes: 17,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "a", discriminant: ::core::option::Option::Some(0), ty: Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 0 } },
+                    Field { name: "b", discriminant: ::core::option::Option::Some(1), ty: Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 1 } },
+                    Field { name: "both", discriminant: ::core::option::Option::Some(2), ty: Type::Group(<self::both::Reader<'static, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node) },
+                    Field { name: "none", discriminant: ::core::option::Option::Some(3), ty: Type::Void },
+                    Field { name: "list", discriminant: ::core::option::Option::Some(4), ty: Type::List(&Type::Struct(<self::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 0 }, Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 1 }])) },
+                    Field { name: "kind", discriminant: ::core::option::Option::Some(5), ty: Type::Enum(<self::Kind as Introspect>::node) },
+                    Field { name: "store", discriminant: ::core::option::Option::Some(6), ty: Type::Interface(<self::store::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 0 }, Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 1 }, Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 0 }]) },
+                    Field { name: "kinds", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Enum(<self::Kind as Introspect>::node)) },
+                    Field { name: "self", discriminant: ::core::option::Option::None, ty: Type::Struct(<self::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::AnyPointer, Type::AnyPointer]) },
+                ] },
+                packed: b"\x10\xafP\x05\x06\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0Q\x11\x01\x01\xff@\x86.Z{\x1c?\x9d\0E\x05\x07\x07\x10\x01\x11\x15\xca\x11!G\0\01M\xff\x01\0\0\x13y\x02\x17\xffeverythi\x02ng.capnp:Generic\0\0Q\x10\x01\x01\xff\x12X\\\x1b\x7f0'\x96\0\x11\x19*\xff~\xf7\xcd\xb8,\x01\xba\xbf\0\x11\x152\xff\xb8\x1d\x06;\xb4[6\xf7\0\x11\x112\xff\xeeS\xe8\x0cu\xc5D\x93\0\x11\x0d*\x0fKind\x1fInner\x1fStore\x0funitQ$\x03\x04\x0c\xff\xff\x04\x01\0\0\x11\xed\x12\0\0\x11\xe8\x03\x11\xf0\x01\x0d\x01\xfe\xff\x14\x01\x01\0\0\x11\xe5\x12\0\0\x11\xe0\x03\x11\xe8\x01\x0d\x02\xfd\xff\x01\x01\xff\xa5\x1c\xe8\x82\xb9\xbbn\xea\0\x11\xdd*\0\x02\x0d\x03\xfc\xff\x14\x01\x05\0\0\x11\xc5*\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x04\xfb\xff\x14\x01\x06\0\0\x11\xad*\0\0Q\xa8\x01\x01\x11\xf4\x01\x1d\x05\xfa\xff\x01\x14\x01\x07\0\0\x11\xe9*\0\0Q\xe4\x02\x01\x11\xfc\x01\x0d\x06\xf9\xff\x14\x01\x08\0\0\x11\xf12\0\0Q\xec\x02\x01\x13,\x01\x01\x11\x07\x03\x14\x01\x09\0\0\x13!\x012\0\0S\x1c\x01\x01\x01\x13<\x01\x01\x11\x08\x04\x14\x01\x0a\0\0\x131\x01*\0\0\x13,\x01\x02\x130\x01\x01\x01a\x01\x12\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x12\x01b\x01\x12\x05\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x12\x0fboth\x0fnone\x0flist\x01\x0eP\x02\x01\x01\x10\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0@\x01\x11\x01\x17Q\x04\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x11\x01'Q\x08\x01\x01\x01\x01\x11\x08\x03\x01\x01\x11\x0c\x03\x01\x12\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x12\x05\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x0e\x0fkind\x01\x0f\xff\x12X\\\x1b\x7f0'\x96\0@\x01\x11\x01\x17\x11\x04\x02\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x01\x01\x0f\x1fstore\x01\x11\xff\xb8\x1d\x06;\xb4[6\xf7\0@\x01\x11\x017Q\x08\x02\x01\xff\xb8\x1d\x06;\xb4[6\xf7\0\0\0\x11\x0d\x17\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x01\0\0Q\x04\x01\x01\x01\x01\x10\x03\x01\x12\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x11\x1fkinds\x01\x0eP\x02\x01\x01\x0f\xff\x12X\\\x1b\x7f0'\x96\0@\x01\x11\x01\x17\x11\x04\x02\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x01\x01\x0e\x0fself\x01\x10\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x10A\x08\x01\x11\x05\x12\x11\x05\x12\x01A\x01B",
+            };
+            &NODE
+        }
+    }
+
     impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned> Reader<'a, A, B> {
         pub fn reborrow(&self) -> Reader<'_, A, B> {
             *self
@@ -7133,6 +7842,24 @@ pub mod generic {
             }
         }
 
+        impl<A: _capnp::traits::Owned, B: _capnp::traits::Owned> _capnp::introspect::Introspect for Reader<'_, A, B> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xea6ebbb982e81ca5,
+                    display_name: "everything.capnp:Generic.both",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "left", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 0 } },
+                        Field { name: "right", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 1 }, Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 0 }]) },
+                        Field { name: "inner", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::inner::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 0 }, Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 1 }, Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 1 }]) },
+                    ] },
+                    packed: b"\x10NP\x05\x04\xff\xa5\x1c\xe8\x82\xb9\xbbn\xea\0Q\x19\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x15\x05\x07\x01\x10\x01\x11\x0d\xf2\x11\x19\x07\0\0\x11\x15\x97\xffeverythi\x02ng.capnp:Generic\x1f.both\0\0Q\x0c\x02\x04\0\0\x14\x01\x02\x11=*\0\0\x118\x03\x11@\x01\x11\x01\x01\x14\x01\x03\x1192\0\0Q4\x02\x01\x11x\x01\x11\x02\x02\x14\x01\x04\x11q2\0\0Ql\x02\x01\x11\xac\x01\x0fleft\x01\x12\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x12\x1fright\x01\x10\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0@\x01\x11\x01\x17Q\x04\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x11\x01'Q\x08\x01\x01\x01\x01\x11\x08\x03\x01\x01\x11\x0c\x03\x01\x12\x05\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x12\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x10\x1finner\x01\x10\xff~\xf7\xcd\xb8,\x01\xba\xbf\0@\x01\x11\x017Q\x08\x02\x01\xff~\xf7\xcd\xb8,\x01\xba\xbf\0\0\0\x11\x0d\x17\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x01\0\0Q\x04\x01\x01\x01\x01\x10\x03\x01\x12\x05\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x10",
+                };
+                &NODE
+            }
+        }
+
         impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned> Reader<'a, A, B> {
             pub fn reborrow(&self) -> Reader<'_, A, B> {
                 *self
@@ -7327,6 +8054,20 @@ pub mod generic {
         const TYPE_ID: u64 = 0x9627307f1b5c5812;
     }
 
+    impl _capnp::introspect::Introspect for Kind {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x9627307f1b5c5812,
+                display_name: "everything.capnp:Generic.Kind",
+                prefix_bytes: 25,
+                kind: Kind::Enum { enumerants: &["a", "b"] },
+                packed: b"\x10\x16P\x05\x04\xff\x12X\\\x1b\x7f0'\x96\0\x11\x19\x02\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\0\0\x10\x01\x11\x0d\xf2\x11\x19\x07\0\0\x11\x15'\xffeverythi\x02ng.capnp:Generic\x1f.Kind\0\0Q\x08\x01\x01\0\0\x11\x09\x12\x01\x01\x11\x05\x12\x01a\x01b",
+            };
+            &NODE
+        }
+    }
+
     pub mod inner {
         use ::capstan_rpc::message as _capnp;
         use ::capstan_rpc as _rpc;
@@ -7426,6 +8167,25 @@ pub mod generic {
         impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned, C: _capnp::traits::Owned> ::core::default::Default for Reader<'a, A, B, C> {
             fn default() -> Self {
                 Self::from(_capnp::layout::StructReader::default())
+            }
+        }
+
+        impl<A: _capnp::traits::Owned, B: _capnp::traits::Owned, C: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<A, B, C> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xbfba012cb8cdf77e,
+                    display_name: "everything.capnp:Generic.Inner",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "a", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 0 } },
+                        Field { name: "c", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xbfba012cb8cdf77e, index: 0 } },
+                        Field { name: "more", discriminant: ::core::option::Option::None, ty: Type::Struct(<self::more::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 0 }, Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 1 }, Type::Parameter { scope_id: 0xbfba012cb8cdf77e, index: 0 }]) },
+                        Field { name: "outer", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::Parameter { scope_id: 0xbfba012cb8cdf77e, index: 0 }, Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 0 }]) },
+                    ] },
+                    packed: b"\x10\\P\x05\x06\xff~\xf7\xcd\xb8,\x01\xba\xbf\0\x11\x19\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x05\x04\x07\x10\x01\x11\x15\xfa\x11!'\0\0\x115\xc7\0\0\x135\x01\x0f\xffeverythi\x02ng.capnp:Generic?.InnerQ\x08\x01\x01\xff\xff\x97,\x11\xd5dI\xc7\0\x11\x09*\xffx\x09C/v\xa6\xe3\xd8\0\x11\x05\"\x0fMore\x07GetQ\x10\x02\x04\0\0\x04\x01\x11U\x12\0\0\x11P\x03\x11X\x01\x11\x01\x01\x14\x01\x01\x11Q\x12\0\0\x11L\x03\x11T\x01\x11\x02\x02\x14\x01\x02\x11M*\0\0QH\x02\x01\x11h\x01\x11\x03\x03\x14\x01\x03\x11a2\0\0Q\\\x02\x01\x11\xa0\x01\x01a\x01\x12\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x12\x01c\x01\x12\x01\x01\xff~\xf7\xcd\xb8,\x01\xba\xbf\0\x01\x12\x0fmore\x01\x10\xff\xff\x97,\x11\xd5dI\xc7\0@\x01\x11\x01'\x11\x08\x02\xff~\xf7\xcd\xb8,\x01\xba\xbf\0\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x01\x01\x10\x1fouter\x01\x10\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0@\x01\x11\x01\x17Q\x04\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x11\x01'Q\x08\x01\x01\x01\x01\x11\x08\x03\x01\x01\x11\x0c\x03\x01\x12\x01\x01\xff~\xf7\xcd\xb8,\x01\xba\xbf\0\x01\x12\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x10A\x04\x01\x11\x01\x12\x01C",
+                };
+                &NODE
             }
         }
 
@@ -7749,6 +8509,24 @@ pub mod generic {
                 }
             }
 
+            impl<A: _capnp::traits::Owned, B: _capnp::traits::Owned, C: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<A, B, C> {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0xc74964d5112c97ff,
+                        display_name: "everything.capnp:Generic.Inner.More",
+                        prefix_bytes: 31,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "a", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 0 } },
+                            Field { name: "b", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 1 } },
+                            Field { name: "c", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<super::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 0 }, Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 1 }, Type::Parameter { scope_id: 0xbfba012cb8cdf77e, index: 0 }])) },
+                        ] },
+                        packed: b"\x10BP\x05\x04\xff\xff\x97,\x11\xd5dI\xc7\0\x11\x1f\x01\xff~\xf7\xcd\xb8,\x01\xba\xbf\0\x05\x03\x07\x10\x011\x0d\"\x01\x11\x1d\x07\0\0\x11\x19\x97\xffeverythi\x03ng.capnp:Generic.Inner.M\x07ore\0\0Q\x0c\x02\x04\0\0\x04\x01\x11=\x12\0\0\x118\x03\x11@\x01\x11\x01\x01\x14\x01\x01\x119\x12\0\0\x114\x03\x11<\x01\x11\x02\x02\x14\x01\x02\x115\x12\0\0Q0\x01\x01\x11x\x01\x01a\x01\x12\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x12\x01b\x01\x12\x05\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x12\x01c\x01\x0eP\x02\x01\x01\x10\xff~\xf7\xcd\xb8,\x01\xba\xbf\0@\x01\x11\x017Q\x08\x02\x01\xff~\xf7\xcd\xb8,\x01\xba\xbf\0\0\0\x11\x0d\x17\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x01\0\0Q\x04\x01\x01\x01\x01\x10\x03\x01\x12\x01\x01\xff~\xf7\xcd\xb8,\x01\xba\xbf\0\x01\x0e",
+                    };
+                    &NODE
+                }
+            }
+
             impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned, C: _capnp::traits::Owned> Reader<'a, A, B, C> {
                 pub fn reborrow(&self) -> Reader<'_, A, B, C> {
                     *self
@@ -8066,6 +8844,22 @@ pub mod generic {
             pub type GetParams<A, B, C> = _rpc::Params<self::get_params::Owned<A, B, C>>;
             pub type GetResults<A, B, C> = _rpc::Results<self::get_results::Owned<A, B, C>>;
 
+            impl<A: _capnp::traits::Owned, B: _capnp::traits::Owned, C: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<A, B, C> {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0xd8e3a6762f430978,
+                        display_name: "everything.capnp:Generic.Inner.Get",
+                        prefix_bytes: 31,
+                        kind: Kind::Interface { methods: &[
+                            Method { name: "get", params: <self::get_params::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, results: ::core::option::Option::Some(<self::get_results::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node) },
+                        ], superclasses: &[] },
+                        packed: b"\x10)P\x05\x05\xffx\x09C/v\xa6\xe3\xd8\0\x11\x1f\x03\xff~\xf7\xcd\xb8,\x01\xba\xbf\0\0\0\x10\x011\x11\x1a\x01\x11!\x07\0\0\x11\x1dG\x11u\x07\xffeverythi\x03ng.capnp:Generic.Inner.G\x03et\0\0Q\x04\x03\x05\0\0\xff\x07\xb9\xf2\x1c\xda/B\x8a\x01Uw\xdb'\xdb\x7f\xa9\xa1\x11\x11\"\0\0A\x0c\x01A \x01\x115\x07\x07get\x11\x01'\x11\x08\x02\xff~\xf7\xcd\xb8,\x01\xba\xbf\0\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x01\x11\x01'\x11\x08\x02\xff~\xf7\xcd\xb8,\x01\xba\xbf\0\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x01\0\x01",
+                    };
+                    &NODE
+                }
+            }
+
             pub mod get_params {
                 use ::capstan_rpc::message as _capnp;
                 use ::capstan_rpc as _rpc;
@@ -8165,6 +8959,21 @@ pub mod generic {
                 impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned, C: _capnp::traits::Owned> ::core::default::Default for Reader<'a, A, B, C> {
                     fn default() -> Self {
                         Self::from(_capnp::layout::StructReader::default())
+                    }
+                }
+
+                impl<A: _capnp::traits::Owned, B: _capnp::traits::Owned, C: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<A, B, C> {
+                    fn node() -> &'static _capnp::introspect::Node {
+                        use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                        static NODE: Node = Node {
+                            id: 0x8a422fda1cf2b907,
+                            display_name: "everything.capnp:Generic.Inner.Get.get$Params",
+                            prefix_bytes: 35,
+                            kind: Kind::Struct { fields: &[
+                            ] },
+                            packed: b"\x10\x12P\x05\x04\xff\x07\xb9\xf2\x1c\xda/B\x8a\0\x11#\x01\0\0\x04\x07\x10\x011\x0dr\x01\x11!\x07\0\0\x11\x1d\x07\xffeverythi\x04ng.capnp:Generic.Inner.Get.get$P\x1farams\0\x01",
+                        };
+                        &NODE
                     }
                 }
 
@@ -8314,6 +9123,24 @@ pub mod generic {
                 impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned, C: _capnp::traits::Owned> ::core::default::Default for Reader<'a, A, B, C> {
                     fn default() -> Self {
                         Self::from(_capnp::layout::StructReader::default())
+                    }
+                }
+
+                impl<A: _capnp::traits::Owned, B: _capnp::traits::Owned, C: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<A, B, C> {
+                    fn node() -> &'static _capnp::introspect::Node {
+                        use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                        static NODE: Node = Node {
+                            id: 0xa1a97fdb27db7755,
+                            display_name: "everything.capnp:Generic.Inner.Get.get$Results",
+                            prefix_bytes: 35,
+                            kind: Kind::Struct { fields: &[
+                                Field { name: "a", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 0 } },
+                                Field { name: "b", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 1 } },
+                                Field { name: "c", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xbfba012cb8cdf77e, index: 0 } },
+                            ] },
+                            packed: b"\x103P\x05\x04\xffUw\xdb'\xdb\x7f\xa9\xa1\0\x11#\x01\0\0\x05\x03\x07\x10\x011\x0dz\x01\x11!\x07\0\0\x11\x1d\x97\xffeverythi\x04ng.capnp:Generic.Inner.Get.get$R?esults\0\0Q\x0c\x02\x04\0\0\x04\x01\x11=\x12\0\0\x118\x03\x11@\x01\x11\x01\x01\x14\x01\x01\x119\x12\0\0\x114\x03\x11<\x01\x11\x02\x02\x14\x01\x02\x115\x12\0\0\x110\x03\x118\x01\x01a\x01\x12\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x12\x01b\x01\x12\x05\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x12\x01c\x01\x12\x01\x01\xff~\xf7\xcd\xb8,\x01\xba\xbf\0\x01\x12",
+                        };
+                        &NODE
                     }
                 }
 
@@ -8680,6 +9507,24 @@ pub mod generic {
         pub type SameParams<A, S> = _rpc::Params<super::Owned<A, S>>;
         pub type SameResults<B, S> = _rpc::Results<super::Owned<S, B>>;
 
+        impl<A: _capnp::traits::Owned, B: _capnp::traits::Owned, S: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<A, B, S> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xf7365bb43b061db8,
+                    display_name: "everything.capnp:Generic.Store",
+                    prefix_bytes: 25,
+                    kind: Kind::Interface { methods: &[
+                        Method { name: "put", params: <self::put_params::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, results: ::core::option::Option::None },
+                        Method { name: "take", params: <self::take_params::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, results: ::core::option::Option::Some(<self::take_results::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node) },
+                        Method { name: "same", params: <super::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, results: ::core::option::Option::Some(<super::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node) },
+                    ], superclasses: &[(<super::inner::get::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 0 }, Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 1 }, Type::Parameter { scope_id: 0xf7365bb43b061db8, index: 0 }])] },
+                    packed: b"\x10xP\x05\x06\xff\xb8\x1d\x06;\xb4[6\xf7\0\x11\x19\x03\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\0\0\x10\x01\x11\x15\xfa\x11!\x07\0\0\x11\x1d\xc7\x13e\x01\x17\x13\xa5\x01\x0f\xffeverythi\x02ng.capnp:Generic?.Store\0\0Q\x0c\x03\x05\0\0\xff\xfb\x99(+\xbf\x0bd\xb9\x01n\xb1\xc0w3\x9a_\x99\x11Q\"\0\0AL\x01\0\0\x11]\x07\x01\x01\xff\x82\xf3\x10\xf7\x1d\x8c\xf6\xb0\x010n8\x97\xd9\xc9\xf5\x8c\x11Q*\0\0AL\x01A`\x01\x11u\x17\x01\x02\xff\x1d\x1d\xe9-\xe5#\xf2\xac\x01\x1d\x1d\xe9-\xe5#\xf2\xac\x11y*\0\0At\x01A\xac\x01\x11\xe5\x07\x07put\x11\x01'\x11\x08\x02\xff\xb8\x1d\x06;\xb4[6\xf7\0\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x01\0\0\x0ftake\x11\x01'\x11\x08\x02\xff\xb8\x1d\x06;\xb4[6\xf7\0\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x01\x11\x01'\x11\x08\x02\xff\xb8\x1d\x06;\xb4[6\xf7\0\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x01A\x08\x01\x11\x05\x12\x11\x05\x12\x01X\x01Y\x0fsame\x11\x01\x17Q\x04\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x11\x01'Q\x08\x01\x01\x01\x01\x11\x08\x03\x01\x01\x11\x0c\x03\x01\x12\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x12\x01\x01\xff\xb8\x1d\x06;\xb4[6\xf7\0\x11\x01\x17Q\x04\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x11\x01'Q\x08\x01\x01\x01\x01\x11\x08\x03\x01\x01\x11\x0c\x03\x01\x12\x01\x01\xff\xb8\x1d\x06;\xb4[6\xf7\0\x01\x12\x05\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\0\0Q\x04\x01\x01\xffx\x09C/v\xa6\xe3\xd8\0@\x01\x11\x017Q\x08\x02\x01\xff~\xf7\xcd\xb8,\x01\xba\xbf\0\0\0\x11\x0d\x17\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x01\0\0Q\x04\x01\x01\x01\x01\x10\x03\x01\x12\x01\x01\xff\xb8\x1d\x06;\xb4[6\xf7\0A\x04\x01\x11\x01\x12\x01S",
+                };
+                &NODE
+            }
+        }
+
         pub mod put_params {
             use ::capstan_rpc::message as _capnp;
             use ::capstan_rpc as _rpc;
@@ -8779,6 +9624,23 @@ pub mod generic {
             impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned, S: _capnp::traits::Owned> ::core::default::Default for Reader<'a, A, B, S> {
                 fn default() -> Self {
                     Self::from(_capnp::layout::StructReader::default())
+                }
+            }
+
+            impl<A: _capnp::traits::Owned, B: _capnp::traits::Owned, S: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<A, B, S> {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0xb9640bbf2b2899fb,
+                        display_name: "everything.capnp:Generic.Store.put$Params",
+                        prefix_bytes: 31,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "a", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 0 } },
+                            Field { name: "s", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xf7365bb43b061db8, index: 0 } },
+                        ] },
+                        packed: b"\x10(P\x05\x04\xff\xfb\x99(+\xbf\x0bd\xb9\0\x11\x1f\x01\0\0\x05\x02\x07\x10\x011\x0dR\x01\x11!\x07\0\0\x11\x1dg\xffeverythi\x04ng.capnp:Generic.Store.put$Param\x01s\0\0Q\x08\x02\x04\0\0\x04\x01\x11%\x12\0\0\x11 \x03\x11(\x01\x11\x01\x01\x14\x01\x01\x11!\x12\0\0\x11\x1c\x03\x11$\x01\x01a\x01\x12\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x12\x01s\x01\x12\x01\x01\xff\xb8\x1d\x06;\xb4[6\xf7\0\x01\x12",
+                    };
+                    &NODE
                 }
             }
 
@@ -9023,6 +9885,23 @@ pub mod generic {
                 }
             }
 
+            impl<A: _capnp::traits::Owned, B: _capnp::traits::Owned, S: _capnp::traits::Owned, X: _capnp::traits::Owned, Y: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<A, B, S, X, Y> {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0xb0f68c1df710f382,
+                        display_name: "everything.capnp:Generic.Store.take$Params",
+                        prefix_bytes: 31,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "x", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xb0f68c1df710f382, index: 0 } },
+                            Field { name: "both", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::super::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::Parameter { scope_id: 0xb0f68c1df710f382, index: 0 }, Type::Parameter { scope_id: 0xb0f68c1df710f382, index: 1 }]) },
+                        ] },
+                        packed: b"\x10>P\x05\x06\xff\x82\xf3\x10\xf7\x1d\x8c\xf6\xb0\0\x11\x1f\x01\0\0\x05\x02\x07\x10\x011\x15Z\x01\x11)\x07\0\0\x11%g\0\0\x11\xb5\x17\xffeverythi\x04ng.capnp:Generic.Store.take$Para\x03ms\0\0Q\x08\x02\x04\0\0\x04\x01\x11%\x12\0\0\x11 \x03\x11(\x01\x11\x01\x01\x14\x01\x01\x11!*\0\0Q\x1c\x02\x01\x11`\x01\x01x\x01\x12\x01\x01\xff\x82\xf3\x10\xf7\x1d\x8c\xf6\xb0\0\x01\x12\x0fboth\x01\x10\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0@\x01\x11\x01\x17Q\x04\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x11\x01'Q\x08\x01\x01\x01\x01\x11\x08\x03\x01\x01\x11\x0c\x03\x01\x12\x01\x01\xff\x82\xf3\x10\xf7\x1d\x8c\xf6\xb0\0\x01\x12\x05\x01\x01\xff\x82\xf3\x10\xf7\x1d\x8c\xf6\xb0\0\x01\x10A\x08\x01\x11\x05\x12\x11\x05\x12\x01X\x01Y",
+                    };
+                    &NODE
+                }
+            }
+
             impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned, S: _capnp::traits::Owned, X: _capnp::traits::Owned, Y: _capnp::traits::Owned> Reader<'a, A, B, S, X, Y> {
                 pub fn reborrow(&self) -> Reader<'_, A, B, S, X, Y> {
                     *self
@@ -9256,6 +10135,24 @@ pub mod generic {
             impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned, S: _capnp::traits::Owned, X: _capnp::traits::Owned, Y: _capnp::traits::Owned> ::core::default::Default for Reader<'a, A, B, S, X, Y> {
                 fn default() -> Self {
                     Self::from(_capnp::layout::StructReader::default())
+                }
+            }
+
+            impl<A: _capnp::traits::Owned, B: _capnp::traits::Owned, S: _capnp::traits::Owned, X: _capnp::traits::Owned, Y: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<A, B, S, X, Y> {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0x8cf5c9d997386e30,
+                        display_name: "everything.capnp:Generic.Store.take$Results",
+                        prefix_bytes: 31,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "y", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0x8cf5c9d997386e30, index: 1 } },
+                            Field { name: "s", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xf7365bb43b061db8, index: 0 } },
+                            Field { name: "generic", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::super::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::Parameter { scope_id: 0xacf223e52de91d1d, index: 0 }, Type::Parameter { scope_id: 0x8cf5c9d997386e30, index: 1 }]) },
+                        ] },
+                        packed: b"\x10IP\x05\x06\xff0n8\x97\xd9\xc9\xf5\x8c\0\x11\x1f\x01\0\0\x05\x03\x07\x10\x011\x15b\x01\x11)\x07\0\0\x11%\x97\0\0\x11\xe1\x17\xffeverythi\x04ng.capnp:Generic.Store.take$Resu\x07lts\0\0Q\x0c\x02\x04\0\0\x04\x01\x11=\x12\0\0\x118\x03\x11@\x01\x11\x01\x01\x14\x01\x01\x119\x12\0\0\x114\x03\x11<\x01\x11\x02\x02\x14\x01\x02\x115B\0\0Q0\x02\x01\x11t\x01\x01y\x01\x12\x05\x01\x01\xff0n8\x97\xd9\xc9\xf5\x8c\0\x01\x12\x01s\x01\x12\x01\x01\xff\xb8\x1d\x06;\xb4[6\xf7\0\x01\x12\x7fgeneric\x01\x10\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0@\x01\x11\x01\x17Q\x04\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x11\x01'Q\x08\x01\x01\x01\x01\x11\x08\x03\x01\x01\x11\x0c\x03\x01\x12\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x01\x12\x05\x01\x01\xff0n8\x97\xd9\xc9\xf5\x8c\0\x01\x10A\x08\x01\x11\x05\x12\x11\x05\x12\x01X\x01Y",
+                    };
+                    &NODE
                 }
             }
 
@@ -9543,6 +10440,26 @@ pub mod shadow {
     impl<'a, Reader_: _capnp::traits::Owned, Builder_: _capnp::traits::Owned, Owned_: _capnp::traits::Owned, Which_: _capnp::traits::Owned, S: _capnp::traits::Owned> ::core::default::Default for Reader<'a, Reader_, Builder_, Owned_, Which_, S> {
         fn default() -> Self {
             Self::from(_capnp::layout::StructReader::default())
+        }
+    }
+
+    impl<Reader_: _capnp::traits::Owned, Builder_: _capnp::traits::Owned, Owned_: _capnp::traits::Owned, Which_: _capnp::traits::Owned, S: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<Reader_, Builder_, Owned_, Which_, S> {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xf6bf8108ac57f8df,
+                display_name: "everything.capnp:Shadow",
+                prefix_bytes: 17,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "reader", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xf6bf8108ac57f8df, index: 0 } },
+                    Field { name: "builder", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xf6bf8108ac57f8df, index: 1 } },
+                    Field { name: "owned", discriminant: ::core::option::Option::Some(0), ty: Type::Parameter { scope_id: 0xf6bf8108ac57f8df, index: 2 } },
+                    Field { name: "which", discriminant: ::core::option::Option::Some(1), ty: Type::Parameter { scope_id: 0xf6bf8108ac57f8df, index: 3 } },
+                    Field { name: "s", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xf6bf8108ac57f8df, index: 4 } },
+                ] },
+                packed: b"\x10VP\x05\x06\xff\xdf\xf8W\xac\x08\x81\xbf\xf6\0Q\x11\x01\x01\xff@\x86.Z{\x1c?\x9d\0E\x04\x07\x02\x10\x01\x11\x15\xc2\x11\x1d\x17\0\0\x11%\xf7\0\0\x11\xfd/\xffeverythi\x02ng.capnp:Shadow\0Q\x04\x01\x01\xff\x13\xd8P@\x9a\xa3\xf2\x93\0\x11\x01:?ClientQ\x14\x02\x04\0\0\x04\x01\x11m:\0\0\x11h\x03\x11p\x01\x11\x01\x01\x14\x01\x01\x11iB\0\0\x11d\x03\x11l\x01\x1d\x02\xff\xff\x02\x14\x01\x02\x11e2\0\0\x11`\x03\x11h\x01\x1d\x03\xfe\xff\x02\x14\x01\x03\x11a2\0\0\x11\\\x03\x11d\x01\x11\x04\x03\x14\x01\x04\x11]\x12\0\0\x11X\x03\x11`\x01?reader\x01\x12\x01\x01\xff\xdf\xf8W\xac\x08\x81\xbf\xf6\0\x01\x12\x7fbuilder\x01\x12\x05\x01\x01\xff\xdf\xf8W\xac\x08\x81\xbf\xf6\0\x01\x12\x1fowned\x01\x12\x05\x01\x02\xff\xdf\xf8W\xac\x08\x81\xbf\xf6\0\x01\x12\x1fwhich\x01\x12\x05\x01\x03\xff\xdf\xf8W\xac\x08\x81\xbf\xf6\0\x01\x12\x01s\x01\x12\x05\x01\x04\xff\xdf\xf8W\xac\x08\x81\xbf\xf6\0\x01\x12A\x14\x01\x11\x11:\x11\x11B\x11\x112\x11\x112\x11\x11\x12?Reader\x7fBuilder\x1fOwned\x1fWhich\x01S",
+            };
+            &NODE
         }
     }
 
@@ -10007,6 +10924,22 @@ pub mod shadow {
         pub type CallParams<Reader_, Builder_, Owned_, Which_, S, Client_, Server_, T> = _rpc::Params<self::call_params::Owned<Reader_, Builder_, Owned_, Which_, S, Client_, Server_, T>>;
         pub type CallResults<Reader_, Builder_, Owned_, Which_, S, Client_, Server_, T> = _rpc::Results<self::call_results::Owned<Reader_, Builder_, Owned_, Which_, S, Client_, Server_, T>>;
 
+        impl<Reader_: _capnp::traits::Owned, Builder_: _capnp::traits::Owned, Owned_: _capnp::traits::Owned, Which_: _capnp::traits::Owned, S: _capnp::traits::Owned, Client_: _capnp::traits::Owned, Server_: _capnp::traits::Owned, T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<Reader_, Builder_, Owned_, Which_, S, Client_, Server_, T> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x93f2a39a4050d813,
+                    display_name: "everything.capnp:Shadow.Client",
+                    prefix_bytes: 24,
+                    kind: Kind::Interface { methods: &[
+                        Method { name: "call", params: <self::call_params::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, results: ::core::option::Option::Some(<self::call_results::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node) },
+                    ], superclasses: &[] },
+                    packed: b"\x100P\x05\x06\xff\x13\xd8P@\x9a\xa3\xf2\x93\0\x11\x18\x03\xff\xdf\xf8W\xac\x08\x81\xbf\xf6\0\0\0\x10\x01\x11\x15\xfa\x11!\x07\0\0\x11\x1dG\x11u\x07\x11u\x1f\xffeverythi\x02ng.capnp:Shadow.?Client\0\0Q\x04\x03\x05\0\0\xfb\xabs\xf7G\x9e\x8f\xd7\xffq\xa1\x12\x0e\x1c\xa9\xd7\xdb\0\x11\x11*\0\0A\x0c\x01A \x01\x115\x07\x0fcall\x11\x01'\x11\x08\x02\xff\x13\xd8P@\x9a\xa3\xf2\x93\0\x01\x01\xff\xdf\xf8W\xac\x08\x81\xbf\xf6\0\x01\x01\x11\x01'\x11\x08\x02\xff\x13\xd8P@\x9a\xa3\xf2\x93\0\x01\x01\xff\xdf\xf8W\xac\x08\x81\xbf\xf6\0\x01\x01\0\x01A\x0c\x01\x11\x09:\x11\x09:\x11\x09\x12?Client?Server\x01T",
+                };
+                &NODE
+            }
+        }
+
         pub mod call_params {
             use ::capstan_rpc::message as _capnp;
             use ::capstan_rpc as _rpc;
@@ -10106,6 +11039,23 @@ pub mod shadow {
             impl<'a, Reader_: _capnp::traits::Owned, Builder_: _capnp::traits::Owned, Owned_: _capnp::traits::Owned, Which_: _capnp::traits::Owned, S: _capnp::traits::Owned, Client_: _capnp::traits::Owned, Server_: _capnp::traits::Owned, T: _capnp::traits::Owned> ::core::default::Default for Reader<'a, Reader_, Builder_, Owned_, Which_, S, Client_, Server_, T> {
                 fn default() -> Self {
                     Self::from(_capnp::layout::StructReader::default())
+                }
+            }
+
+            impl<Reader_: _capnp::traits::Owned, Builder_: _capnp::traits::Owned, Owned_: _capnp::traits::Owned, Which_: _capnp::traits::Owned, S: _capnp::traits::Owned, Client_: _capnp::traits::Owned, Server_: _capnp::traits::Owned, T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<Reader_, Builder_, Owned_, Which_, S, Client_, Server_, T> {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0xd78f9e47f70073ab,
+                        display_name: "everything.capnp:Shadow.Client.call$Params",
+                        prefix_bytes: 31,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "client", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0x93f2a39a4050d813, index: 0 } },
+                            Field { name: "server", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0x93f2a39a4050d813, index: 1 } },
+                        ] },
+                        packed: b"\x10(P\x05\x04\xfb\xabs\xf7G\x9e\x8f\xd7\x11\x1f\x01\0\0\x05\x02\x07\x10\x011\x0dZ\x01\x11!\x07\0\0\x11\x1dg\xffeverythi\x04ng.capnp:Shadow.Client.call$Para\x03ms\0\0Q\x08\x02\x04\0\0\x04\x01\x11%:\0\0\x11 \x03\x11(\x01\x11\x01\x01\x14\x01\x01\x11!:\0\0\x11\x1c\x03\x11$\x01?client\x01\x12\x01\x01\xff\x13\xd8P@\x9a\xa3\xf2\x93\0\x01\x12?server\x01\x12\x05\x01\x01\xff\x13\xd8P@\x9a\xa3\xf2\x93\0\x01\x12",
+                    };
+                    &NODE
                 }
             }
 
@@ -10350,6 +11300,23 @@ pub mod shadow {
                 }
             }
 
+            impl<Reader_: _capnp::traits::Owned, Builder_: _capnp::traits::Owned, Owned_: _capnp::traits::Owned, Which_: _capnp::traits::Owned, S: _capnp::traits::Owned, Client_: _capnp::traits::Owned, Server_: _capnp::traits::Owned, T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<Reader_, Builder_, Owned_, Which_, S, Client_, Server_, T> {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0xdbd7a91c0e12a171,
+                        display_name: "everything.capnp:Shadow.Client.call$Results",
+                        prefix_bytes: 31,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "reader", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xf6bf8108ac57f8df, index: 0 } },
+                            Field { name: "t", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0x93f2a39a4050d813, index: 2 } },
+                        ] },
+                        packed: b"\x10(P\x05\x04\xffq\xa1\x12\x0e\x1c\xa9\xd7\xdb\0\x11\x1f\x01\0\0\x05\x02\x07\x10\x011\x0db\x01\x11!\x07\0\0\x11\x1dg\xffeverythi\x04ng.capnp:Shadow.Client.call$Resu\x07lts\0\0Q\x08\x02\x04\0\0\x04\x01\x11%:\0\0\x11 \x03\x11(\x01\x11\x01\x01\x14\x01\x01\x11!\x12\0\0\x11\x1c\x03\x11$\x01?reader\x01\x12\x01\x01\xff\xdf\xf8W\xac\x08\x81\xbf\xf6\0\x01\x12\x01t\x01\x12\x05\x01\x02\xff\x13\xd8P@\x9a\xa3\xf2\x93\0\x01\x12",
+                    };
+                    &NODE
+                }
+            }
+
             impl<'a, Reader_: _capnp::traits::Owned, Builder_: _capnp::traits::Owned, Owned_: _capnp::traits::Owned, Which_: _capnp::traits::Owned, S: _capnp::traits::Owned, Client_: _capnp::traits::Owned, Server_: _capnp::traits::Owned, T: _capnp::traits::Owned> Reader<'a, Reader_, Builder_, Owned_, Which_, S, Client_, Server_, T> {
                 pub fn reborrow(&self) -> Reader<'_, Reader_, Builder_, Owned_, Which_, S, Client_, Server_, T> {
                     *self
@@ -10576,6 +11543,26 @@ pub mod outer {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xcc0d1d8c66b2e43c,
+                display_name: "everything.capnp:Outer",
+                prefix_bytes: 17,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "middle", discriminant: ::core::option::Option::None, ty: Type::Struct(<self::middle::plain::Owned<_capnp::any_pointer::Owned> as Introspect>::node, &[Type::Text]) },
+                    Field { name: "unbound", discriminant: ::core::option::Option::None, ty: Type::Struct(<self::middle::innermost::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::AnyPointer, Type::AnyPointer]) },
+                    Field { name: "half", discriminant: ::core::option::Option::None, ty: Type::Struct(<self::middle::innermost::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::Data, Type::AnyPointer]) },
+                    Field { name: "enum", discriminant: ::core::option::Option::None, ty: Type::Enum(<self::middle::Enum as Introspect>::node) },
+                    Field { name: "alias", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::generic::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::Text, Type::Data]) },
+                ] },
+                packed: b"\x10fP\x04\x04\xff<\xe4\xb2f\x8c\x1d\x0d\xcc\0Q\x11\x01\x01\xff@\x86.Z{\x1c?\x9d\0\x05\x04\x07\x11\x0d\xba\x11\x15\x17\0\01\x1d\x1f\x01\xffeverythi\x01ng.capnp?:OuterQ\x04\x01\x01\xffp`X\x81\x90Y\\\x8d\0\x11\x01:?MiddleQ\x14\x03\x04\0\0\x04\x01\0\0\x11}:\0\0Qx\x02\x01\x11\xa0\x01\x11\x01\x01\x14\x01\x01\0\0\x11\x95B\0\0\x11\x90\x02\x11\x94\x01\x11\x02\x02\x14\x01\x02\0\0\x11\x89*\0\0Q\x84\x02\x01\x11\xac\x01\x01\x03\x14\x01\x03\x01\x01\x11\xa1*\0\0\x11\x9c\x02\x11\xa0\x01\x11\x04\x03\x14\x01\x04\0\0\x11\x952\0\0Q\x90\x02\x01\x11\xc4\x01?middle\x01\x10\xff\x84\x1a\xe3z\xc0\xba\\\x95\0@\x01\x11\x01\x17Q\x04\x01\x01\xffp`X\x81\x90Y\\\x8d\0\x11\x01\x17Q\x04\x01\x01\x01\x01\x10\x01\x01\x0c\x01\x10\x7funbound\x01\x10\xffO\x9di\xd8n\xcc\xf6\xf3\0\x01\x10\x0fhalf\x01\x10\xffO\x9di\xd8n\xcc\xf6\xf3\0@\x01\x11\x01\x17Q\x04\x01\x01\xffp`X\x81\x90Y\\\x8d\0\x11\x01\x17Q\x04\x01\x01\x01\x01\x10\x01\x01\x0d\x01\x10\x0fenum\x01\x0f\xff#H\x14#\xa8ej\xb8\0\x01\x0f\x1falias\x01\x10\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0@\x01\x11\x01\x17Q\x04\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x11\x01'Q\x08\x01\x01\x01\x01\x11\x08\x01\x01\x01\x11\x04\x01\x01\x0c\x01\x0d\x01\x10",
+            };
+            &NODE
         }
     }
 
@@ -10898,6 +11885,21 @@ pub mod outer {
             }
         }
 
+        impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x8d5c599081586070,
+                    display_name: "everything.capnp:Outer.Middle",
+                    prefix_bytes: 23,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x1fP\x05\x06\xffp`X\x81\x90Y\\\x8d\0\x11\x17\x01\xff<\xe4\xb2f\x8c\x1d\x0d\xcc\0\x04\x07\x10\x01\x11\x15\xf2\x11!7\0\0\x11E\x07\0\0\x11A\x0f\xffeverythi\x02ng.capnp:Outer.M\x1fiddleQ\x0c\x01\x01\xff\x84\x1a\xe3z\xc0\xba\\\x95\0\x11\x112\xffO\x9di\xd8n\xcc\xf6\xf3\0\x11\x0dR\xff#H\x14#\xa8ej\xb8\0\x11\x0d*\x1fPlain\xffInnermos\0\x01t\x0fEnum\0\0A\x04\x01\x11\x01\x12\x01T",
+                };
+                &NODE
+            }
+        }
+
         impl<'a, T: _capnp::traits::Owned> Reader<'a, T> {
             pub fn reborrow(&self) -> Reader<'_, T> {
                 *self
@@ -11043,6 +12045,23 @@ pub mod outer {
             impl<'a, T: _capnp::traits::Owned> ::core::default::Default for Reader<'a, T> {
                 fn default() -> Self {
                     Self::from(_capnp::layout::StructReader::default())
+                }
+            }
+
+            impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0x955cbac07ae31a84,
+                        display_name: "everything.capnp:Outer.Middle.Plain",
+                        prefix_bytes: 30,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "t", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0x8d5c599081586070, index: 0 } },
+                            Field { name: "i", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::innermost::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::Parameter { scope_id: 0x8d5c599081586070, index: 0 }, Type::Parameter { scope_id: 0x8d5c599081586070, index: 0 }]) },
+                        ] },
+                        packed: b"\x105P\x05\x04\xff\x84\x1a\xe3z\xc0\xba\\\x95\0\x11\x1e\x01\xffp`X\x81\x90Y\\\x8d\0\x05\x02\x07\x10\x011\x0d\"\x01\x11\x1d\x07\0\0\x11\x19g\xffeverythi\x03ng.capnp:Outer.Middle.Pl\x07ain\0\0Q\x08\x02\x04\0\0\x04\x01\x11%\x12\0\0\x11 \x03\x11(\x01\x11\x01\x01\x14\x01\x01\x11!\x12\0\0Q\x1c\x02\x01\x11\\\x01\x01t\x01\x12\x01\x01\xffp`X\x81\x90Y\\\x8d\0\x01\x12\x01i\x01\x10\xffO\x9di\xd8n\xcc\xf6\xf3\0@\x01\x11\x017Q\x08\x02\x01\xffO\x9di\xd8n\xcc\xf6\xf3\0\0\0\x11\x0d\x17\xffp`X\x81\x90Y\\\x8d\0\x01\x01\0\0Q\x04\x01\x01\x01\x01\x10\x03\x01\x12\x01\x01\xffp`X\x81\x90Y\\\x8d\0\x01\x10",
+                    };
+                    &NODE
                 }
             }
 
@@ -11282,6 +12301,22 @@ pub mod outer {
                 }
             }
 
+            impl<T: _capnp::traits::Owned, T_: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T, T_> {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0xf3f6cc6ed8699d4f,
+                        display_name: "everything.capnp:Outer.Middle.Innermost",
+                        prefix_bytes: 30,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "t", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xf3f6cc6ed8699d4f, index: 0 } },
+                        ] },
+                        packed: b"\x10!P\x05\x06\xffO\x9di\xd8n\xcc\xf6\xf3\0\x11\x1e\x01\xffp`X\x81\x90Y\\\x8d\0\x05\x01\x07\x10\x011\x15B\x01\x11%\x07\0\0\x11!7\0\0\x11I\x0f\xffeverythi\x04ng.capnp:Outer.Middle.Innermost\0\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d\x12\0\0\x11\x08\x03\x11\x10\x01\x01t\x01\x12\x01\x01\xffO\x9di\xd8n\xcc\xf6\xf3\0\x01\x12A\x04\x01\x11\x01\x12\x01T",
+                    };
+                    &NODE
+                }
+            }
+
             impl<'a, T: _capnp::traits::Owned, T_: _capnp::traits::Owned> Reader<'a, T, T_> {
                 pub fn reborrow(&self) -> Reader<'_, T, T_> {
                     *self
@@ -11401,6 +12436,20 @@ pub mod outer {
         impl _capnp::traits::HasTypeId for Enum {
             const TYPE_ID: u64 = 0xb86a65a823144823;
         }
+
+        impl _capnp::introspect::Introspect for Enum {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xb86a65a823144823,
+                    display_name: "everything.capnp:Outer.Middle.Enum",
+                    prefix_bytes: 30,
+                    kind: Kind::Enum { enumerants: &["one"] },
+                    packed: b"\x10\x13P\x05\x04\xff#H\x14#\xa8ej\xb8\0\x11\x1e\x02\xffp`X\x81\x90Y\\\x8d\0\0\0\x10\x011\x0d\x1a\x01\x11\x1d\x07\0\0\x11\x19\x0f\xffeverythi\x03ng.capnp:Outer.Middle.En\x03um\0\0A\x04\x01\x11\x01\"\x07one",
+                };
+                &NODE
+            }
+        }
     }
 }
 
@@ -11514,6 +12563,21 @@ pub mod empty {
             match method_id {
                 _ => _rpc::unimplemented_method("everything.capnp:Empty", method_id),
             }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x9965730712439177,
+                display_name: "everything.capnp:Empty",
+                prefix_bytes: 17,
+                kind: Kind::Interface { methods: &[
+                ], superclasses: &[] },
+                packed: b"\x10\x0fP\x03\x05\xffw\x91C\x12\x07se\x99\0\x11\x11\x03\xff@\x86.Z{\x1c?\x9d\0\x11\x11\xba\x11\x19\x07\0\0\x11\x15\x07\x11\x15\x07\xffeverythi\x01ng.capnp?:Empty\0\x02",
+            };
+            &NODE
         }
     }
 }
@@ -11675,6 +12739,23 @@ pub mod base {
     pub type NoneParams<T> = _rpc::Params<self::none_params::Owned<T>>;
     pub type NoneResults<T> = _rpc::Results<self::none_results::Owned<T>>;
 
+    impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xfdfcac08a246d78b,
+                display_name: "everything.capnp:Base",
+                prefix_bytes: 17,
+                kind: Kind::Interface { methods: &[
+                    Method { name: "same", params: <self::same_params::Owned<_capnp::any_pointer::Owned> as Introspect>::node, results: ::core::option::Option::Some(<self::same_results::Owned<_capnp::any_pointer::Owned> as Introspect>::node) },
+                    Method { name: "none", params: <self::none_params::Owned<_capnp::any_pointer::Owned> as Introspect>::node, results: ::core::option::Option::Some(<self::none_results::Owned<_capnp::any_pointer::Owned> as Introspect>::node) },
+                ], superclasses: &[] },
+                packed: b"\x109P\x05\x06\xff\x8b\xd7F\xa2\x08\xac\xfc\xfd\0\x11\x11\x03\xff@\x86.Z{\x1c?\x9d\0\0\0\x10\x01\x11\x15\xb2\x11\x1d\x07\0\0\x11\x19\x87\x11\xa9\x07\x11\xa9\x0f\xffeverythi\x01ng.capnp\x1f:Base\0\0Q\x08\x03\x05\0\0\xffV\xfd\xc8\xdfDh\x06\xb7\x01=\x99\xe51\x08\xa6\x8b\xde\x111*\0\0A,\x01A8\x01\x11E\x07\x01\x01\xff\x17\xa5\x0f\xc5\xafC\xb6\xd1\x01\x96\x83\xa3\x072\xc4\xc9\xdb\x119*\0\0A4\x01A@\x01\x11M\x07\x0fsame\x11\x01\x17\x11\x04\x02\xff\x8b\xd7F\xa2\x08\xac\xfc\xfd\0\x01\x01\x11\x01\x17\x11\x04\x02\xff\x8b\xd7F\xa2\x08\xac\xfc\xfd\0\x01\x01\0\0\x0fnone\x11\x01\x17\x11\x04\x02\xff\x8b\xd7F\xa2\x08\xac\xfc\xfd\0\x01\x01\x11\x01\x17\x11\x04\x02\xff\x8b\xd7F\xa2\x08\xac\xfc\xfd\0\x01\x01\0\x01A\x04\x01\x11\x01\x12\x01T",
+            };
+            &NODE
+        }
+    }
+
     pub mod same_params {
         use ::capstan_rpc::message as _capnp;
         use ::capstan_rpc as _rpc;
@@ -11774,6 +12855,22 @@ pub mod base {
         impl<'a, T: _capnp::traits::Owned> ::core::default::Default for Reader<'a, T> {
             fn default() -> Self {
                 Self::from(_capnp::layout::StructReader::default())
+            }
+        }
+
+        impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xb7066844dfc8fd56,
+                    display_name: "everything.capnp:Base.same$Params",
+                    prefix_bytes: 22,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "t", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xfdfcac08a246d78b, index: 0 } },
+                    ] },
+                    packed: b"\x10\x1cP\x05\x04\xffV\xfd\xc8\xdfDh\x06\xb7\0\x11\x16\x01\0\0\x05\x01\x07\x10\x011\x0d\x12\x01\x11\x1d\x07\0\0\x11\x197\xffeverythi\x03ng.capnp:Base.same$Param\x01s\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d\x12\0\0\x11\x08\x03\x11\x10\x01\x01t\x01\x12\x01\x01\xff\x8b\xd7F\xa2\x08\xac\xfc\xfd\0\x01\x12",
+                };
+                &NODE
             }
         }
 
@@ -11973,6 +13070,22 @@ pub mod base {
             }
         }
 
+        impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xde8ba60831e5993d,
+                    display_name: "everything.capnp:Base.same$Results",
+                    prefix_bytes: 22,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "t", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xfdfcac08a246d78b, index: 0 } },
+                    ] },
+                    packed: b"\x10\x1cP\x05\x04\xff=\x99\xe51\x08\xa6\x8b\xde\0\x11\x16\x01\0\0\x05\x01\x07\x10\x011\x0d\x1a\x01\x11\x1d\x07\0\0\x11\x197\xffeverythi\x03ng.capnp:Base.same$Resul\x03ts\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d\x12\0\0\x11\x08\x03\x11\x10\x01\x01t\x01\x12\x01\x01\xff\x8b\xd7F\xa2\x08\xac\xfc\xfd\0\x01\x12",
+                };
+                &NODE
+            }
+        }
+
         impl<'a, T: _capnp::traits::Owned> Reader<'a, T> {
             pub fn reborrow(&self) -> Reader<'_, T> {
                 *self
@@ -12169,6 +13282,21 @@ pub mod base {
             }
         }
 
+        impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xd1b643afc50fa517,
+                    display_name: "everything.capnp:Base.none$Params",
+                    prefix_bytes: 22,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x11P\x05\x04\xff\x17\xa5\x0f\xc5\xafC\xb6\xd1\0\x11\x16\x01\0\0\x04\x07\x10\x011\x0d\x12\x01\x11\x1d\x07\0\0\x11\x19\x07\xffeverythi\x03ng.capnp:Base.none$Param\x01s\0\x01",
+                };
+                &NODE
+            }
+        }
+
         impl<'a, T: _capnp::traits::Owned> Reader<'a, T> {
             pub fn reborrow(&self) -> Reader<'_, T> {
                 *self
@@ -12315,6 +13443,21 @@ pub mod base {
         impl<'a, T: _capnp::traits::Owned> ::core::default::Default for Reader<'a, T> {
             fn default() -> Self {
                 Self::from(_capnp::layout::StructReader::default())
+            }
+        }
+
+        impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xdbc9c43207a38396,
+                    display_name: "everything.capnp:Base.none$Results",
+                    prefix_bytes: 22,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x11P\x05\x04\xff\x96\x83\xa3\x072\xc4\xc9\xdb\0\x11\x16\x01\0\0\x04\x07\x10\x011\x0d\x1a\x01\x11\x1d\x07\0\0\x11\x19\x07\xffeverythi\x03ng.capnp:Base.none$Resul\x03ts\0\x01",
+                };
+                &NODE
             }
         }
 
@@ -12630,6 +13773,30 @@ pub mod methods {
     pub type NearParams = _rpc::Params<self::near_params::Owned>;
     pub type NearResults = _rpc::Results<self::near_results::Owned>;
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xf38c1c0d3c2a9a7e,
+                display_name: "everything.capnp:Methods",
+                prefix_bytes: 17,
+                kind: Kind::Interface { methods: &[
+                    Method { name: "clone", params: <self::clone_params_::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::clone_results::Owned as Introspect>::node) },
+                    Method { name: "drop", params: <self::drop_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::drop_results::Owned as Introspect>::node) },
+                    Method { name: "new", params: <self::new_params::Owned as Introspect>::node, results: ::core::option::Option::None },
+                    Method { name: "dispatch", params: <super::everything::Owned as Introspect>::node, results: ::core::option::Option::Some(<super::everything::Owned as Introspect>::node) },
+                    Method { name: "same", params: <self::same_params::Owned<_capnp::any_pointer::Owned> as Introspect>::node, results: ::core::option::Option::Some(<self::same_results::Owned<_capnp::any_pointer::Owned> as Introspect>::node) },
+                    Method { name: "type", params: <self::type_params::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, results: ::core::option::Option::Some(<super::generic::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node) },
+                    Method { name: "fromClient", params: <crate::neighbour_capnp::near::Owned as Introspect>::node, results: ::core::option::Option::Some(<crate::neighbour_capnp::near::Owned as Introspect>::node) },
+                    Method { name: "asClient", params: <self::as_client_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::as_client_results::Owned as Introspect>::node) },
+                    Method { name: "near", params: <self::near_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::near_results::Owned as Introspect>::node) },
+                ], superclasses: &[(<super::base::Owned<_capnp::any_pointer::Owned> as Introspect>::node, &[Type::Text]), (<super::empty::Owned as Introspect>::node, &[]), (<super::keywords::static_::Owned as Introspect>::node, &[])] },
+                packed: b"\x10\xa4P\x03\x05\xff~\x9a*<\x0d\x1c\x8c\xf3\0\x11\x11\x03\xff@\x86.Z{\x1c?\x9d\0\x11\x11\xca\x11\x1dg\0\01qG\x02\x131\x027\xffeverythi\x02ng.capnp:Methods\0\0Q\x18\x01\x01\xff\x82\x06`}MP^\xef\0\x11)b\xff\x842\x07\xf1\x16V\xa8\x98\0\x11)b\xff\x97\x14\x1e\xc2\x0e\xb5=\xaa\0\x11):\xff\x81T\x1aarJ$\x8b\0\x11%:\xff\xb1\xe1\xbd\x0d\xc4\x16\xcd\xcd\0\x11!z\xff\xcc\xd9`\xb6\x15#)\x88\0\x11!b\xffClonePar\0\x07ams\xffDropResu\0\x07lts?Client?Server\xffServerDi\0?spatch\xffinterfac\0\x07eIdQ$\x03\x05\0\0\xff\x98\xed\xf8\x1aM\x9a\xb4\xb4\x01\xc1\x14\xdcFAL,\x9c\x13\x11\x012\0\x02\x13\x05\x01\x07\x01\x01\xff\x80r\xe9N\x91\xea\xd3\xba\x01=c\x7f3\xe5\xb1+\xb7\x11\xf9*\0\x02\x11\xed\x07\x01\x02\xff\xea\xd9\xcb\x04\xfe\xf1\xfb\xf9\x01n\xb1\xc0w3\x9a_\x99\x11\xe1\"\0\x02\x11\xd5\x07\x01\x03\xff!{\x04\xe0;\xdel\xcd\x01!{\x04\xe0;\xdel\xcd\x11\xc9J\0\x02\x11\xc1\x07\x01\x04\xff\x87\x1ez\xacKD(\xcd\x01\x85P!_z\xedC\xbe\x11\xb5*\0\x02\x11\xa9\x0f\x01\x05\xff84\xdd\xf7\xc6\xc1m\xba\x01\x1d\x1d\xe9-\xe5#\xf2\xac\x11\xa5*\0\x01A\x9c\x01\x11\xcd\x17\x01\x06\xffE\x1d\xa2f7x\xfb\xd0\x01E\x1d\xa2f7x\xfb\xd0\x11\xd1Z\0\x02\x11\xc9\x07\x01\x07\xff\x05%\x11g\xe9-\x9d\x8d\x01\xc3K\x1f\xac\xba\x0f\x03\xd1\x11\xbdJ\0\x02\x11\xb5\x07\x01\x08\xff\xec\xb4<\x06m\xdd\x8a\x82\x01\x18\x10k\x93-\xf1\x15\x98\x11\xa9*\0\x02\x11\x9d\x07\x1fclone\0\0\x0fdrop\0\0\x07new\0\0\xffdispatch\0\0\x01\x0fsameA\x04\x01\x11\x01\x12\x01T\x0ftype\x11\x01\x17Q\x04\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x11\x01'Q\x08\x01\x01\x01\x01\x11\x08\x02\x01\x01\x11\x08\x02\x01\x12\x05\x02\x01\x01\x12\x01\x02A\x08\x01\x11\x05\x12\x11\x05\x12\x01T\x01U\xfffromClie\0\x03nt\0\0\xffasClient\0\0\x01\x0fnear\0\0Q\x0c\x01\x01\xff\x8b\xd7F\xa2\x08\xac\xfc\xfd\0A\x10\x01\xffw\x91C\x12\x07se\x99\0\0\0\xff\xdf!>\x82?a%\xac\0\0\0\x11\x01\x17Q\x04\x01\x01\xff\x8b\xd7F\xa2\x08\xac\xfc\xfd\0\x11\x01\x17Q\x04\x01\x01\x01\x01\x10\x01\x01\x0c",
+            };
+            &NODE
+        }
+    }
+
     pub mod clone_params_ {
         use ::capstan_rpc::message as _capnp;
         use ::capstan_rpc as _rpc;
@@ -12714,6 +13881,21 @@ pub mod methods {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xb4b49a4d1af8ed98,
+                    display_name: "everything.capnp:Methods.clone$Params",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x10P\x04\x04\xff\x98\xed\xf8\x1aM\x9a\xb4\xb4\0\x11\x19\x01\0\0\x04\x071\x0d2\x01\x11\x1d\x07\0\0\x11\x19\x07\xffeverythi\x03ng.capnp:Methods.clone$P\x1farams\0\x01",
+                };
+                &NODE
             }
         }
 
@@ -12845,6 +14027,21 @@ pub mod methods {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x9c2c4c4146dc14c1,
+                    display_name: "everything.capnp:Methods.clone$Results",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x10P\x04\x04\xff\xc1\x14\xdcFAL,\x9c\0\x11\x19\x01\0\0\x04\x071\x0d:\x01\x11\x1d\x07\0\0\x11\x19\x07\xffeverythi\x03ng.capnp:Methods.clone$R?esults\0\x01",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -12970,6 +14167,24 @@ pub mod methods {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xbad3ea914ee97280,
+                    display_name: "everything.capnp:Methods.drop$Params",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "self", discriminant: ::core::option::Option::None, ty: Type::Text },
+                        Field { name: "params", discriminant: ::core::option::Option::None, ty: Type::Text },
+                        Field { name: "results", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    ] },
+                    packed: b"\x101P\x04\x04\xff\x80r\xe9N\x91\xea\xd3\xba\0\x11\x19\x01\0\0\x05\x03\x071\x0d*\x01\x11\x1d\x07\0\0\x11\x19\x97\xffeverythi\x03ng.capnp:Methods.drop$Pa\x0frams\0\0Q\x0c\x02\x04\0\0\x04\x01\x11=*\0\0\x118\x01Q8\x01\x01\x11\x01\x01\x14\x01\x01\x119:\0\0\x114\x01Q4\x01\x01\x11\x02\x02\x14\x01\x02\x115B\0\0\x110\x01Q0\x01\x01\x0fself\x01\x0c\x01\x0c\x11\x01\x0a\0\0?params\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x7fresults\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+                };
+                &NODE
             }
         }
 
@@ -13209,6 +14424,24 @@ pub mod methods {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xb72bb1e5337f633d,
+                    display_name: "everything.capnp:Methods.drop$Results",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "self", discriminant: ::core::option::Option::None, ty: Type::Text },
+                        Field { name: "params", discriminant: ::core::option::Option::None, ty: Type::Text },
+                        Field { name: "results", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    ] },
+                    packed: b"\x101P\x04\x04\xff=c\x7f3\xe5\xb1+\xb7\0\x11\x19\x01\0\0\x05\x03\x071\x0d2\x01\x11\x1d\x07\0\0\x11\x19\x97\xffeverythi\x03ng.capnp:Methods.drop$Re\x1fsults\0\0Q\x0c\x02\x04\0\0\x04\x01\x11=*\0\0\x118\x01Q8\x01\x01\x11\x01\x01\x14\x01\x01\x119:\0\0\x114\x01Q4\x01\x01\x11\x02\x02\x14\x01\x02\x115B\0\0\x110\x01Q0\x01\x01\x0fself\x01\x0c\x01\x0c\x11\x01\x0a\0\0?params\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x7fresults\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -13445,6 +14678,22 @@ pub mod methods {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xf9fbf1fe04cbd9ea,
+                    display_name: "everything.capnp:Methods.new$Params",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "_", discriminant: ::core::option::Option::None, ty: Type::Enum(<super::super::Void2 as Introspect>::node) },
+                    ] },
+                    packed: b"\x10\x1aP\x04\x04\xff\xea\xd9\xcb\x04\xfe\xf1\xfb\xf9\0Q\x19\x01\x01\0\0\x04\x071\x0d\"\x01\x11\x1d\x07\0\0\x11\x197\xffeverythi\x03ng.capnp:Methods.new$Par\x07ams\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d\x12\0\0\x11\x08\x02\x11\x0c\x01\x01_\x01\x0f\xff\xb7\xb6\xb5\xb4\xb3\xb2\xb1\xb0\0\x01\x0f",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -13600,6 +14849,22 @@ pub mod methods {
         impl<'a, T: _capnp::traits::Owned> ::core::default::Default for Reader<'a, T> {
             fn default() -> Self {
                 Self::from(_capnp::layout::StructReader::default())
+            }
+        }
+
+        impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xcd28444bac7a1e87,
+                    display_name: "everything.capnp:Methods.same$Params",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "t", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xcd28444bac7a1e87, index: 0 } },
+                    ] },
+                    packed: b"\x10!P\x05\x06\xff\x87\x1ez\xacKD(\xcd\0\x11\x19\x01\0\0\x05\x01\x07\x10\x011\x15*\x01\x11%\x07\0\0\x11!7\0\0\x11I\x0f\xffeverythi\x03ng.capnp:Methods.same$Pa\x0frams\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d\x12\0\0\x11\x08\x03\x11\x10\x01\x01t\x01\x12\x01\x01\xff\x87\x1ez\xacKD(\xcd\0\x01\x12A\x04\x01\x11\x01\x12\x01T",
+                };
+                &NODE
             }
         }
 
@@ -13799,6 +15064,22 @@ pub mod methods {
             }
         }
 
+        impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xbe43ed7a5f215085,
+                    display_name: "everything.capnp:Methods.same$Results",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "t", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xbe43ed7a5f215085, index: 0 } },
+                    ] },
+                    packed: b"\x10!P\x05\x06\xff\x85P!_z\xedC\xbe\0\x11\x19\x01\0\0\x05\x01\x07\x10\x011\x152\x01\x11%\x07\0\0\x11!7\0\0\x11I\x0f\xffeverythi\x03ng.capnp:Methods.same$Re\x1fsults\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d\x12\0\0\x11\x08\x03\x11\x10\x01\x01t\x01\x12\x01\x01\xff\x85P!_z\xedC\xbe\0\x01\x12A\x04\x01\x11\x01\x12\x01T",
+                };
+                &NODE
+            }
+        }
+
         impl<'a, T: _capnp::traits::Owned> Reader<'a, T> {
             pub fn reborrow(&self) -> Reader<'_, T> {
                 *self
@@ -13995,6 +15276,22 @@ pub mod methods {
             }
         }
 
+        impl<T: _capnp::traits::Owned, U: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T, U> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xba6dc1c6f7dd3438,
+                    display_name: "everything.capnp:Methods.type$Params",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "value", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::super::generic::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::Parameter { scope_id: 0xba6dc1c6f7dd3438, index: 0 }, Type::Parameter { scope_id: 0xba6dc1c6f7dd3438, index: 1 }]) },
+                    ] },
+                    packed: b"\x102P\x05\x06\xff84\xdd\xf7\xc6\xc1m\xba\0\x11\x19\x01\0\0\x05\x01\x07\x10\x011\x15*\x01\x11%\x07\0\0\x11!7\0\0\x11\x85\x17\xffeverythi\x03ng.capnp:Methods.type$Pa\x0frams\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d2\0\0Q\x08\x02\x01\x11L\x01\x1fvalue\x01\x10\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0@\x01\x11\x01\x17Q\x04\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x11\x01'Q\x08\x01\x01\x01\x01\x11\x08\x03\x01\x01\x11\x0c\x03\x01\x12\x01\x01\xff84\xdd\xf7\xc6\xc1m\xba\0\x01\x12\x05\x01\x01\xff84\xdd\xf7\xc6\xc1m\xba\0\x01\x10A\x08\x01\x11\x05\x12\x11\x05\x12\x01T\x01U",
+                };
+                &NODE
+            }
+        }
+
         impl<'a, T: _capnp::traits::Owned, U: _capnp::traits::Owned> Reader<'a, T, U> {
             pub fn reborrow(&self) -> Reader<'_, T, U> {
                 *self
@@ -14171,6 +15468,21 @@ pub mod methods {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x8d9d2de967112505,
+                    display_name: "everything.capnp:Methods.asClient$Params",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x11P\x04\x04\xff\x05%\x11g\xe9-\x9d\x8d\0\x11\x19\x01\0\0\x04\x071\x0dJ\x01\x11!\x07\0\0\x11\x1d\x07\xffeverythi\x04ng.capnp:Methods.asClient$Params\0\x02",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -14296,6 +15608,23 @@ pub mod methods {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xd1030fbaac1f4bc3,
+                    display_name: "everything.capnp:Methods.asClient$Results",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "capability", discriminant: ::core::option::Option::None, ty: Type::Capability },
+                        Field { name: "any", discriminant: ::core::option::Option::None, ty: Type::AnyPointer },
+                    ] },
+                    packed: b"\x10%P\x04\x04\xff\xc3K\x1f\xac\xba\x0f\x03\xd1\0\x11\x19\x01\0\0\x05\x02\x071\x0dR\x01\x11!\x07\0\0\x11\x1dg\xffeverythi\x04ng.capnp:Methods.asClient$Result\x01s\0\0Q\x08\x02\x04\0\0\x04\x01\x11%Z\0\0\x11$\x02\x11(\x01\x11\x01\x01\x14\x01\x01\x11!\"\0\0\x11\x1c\x01\x11\x1c\x01\xffcapabili\0\x03ty\x01\x12\x04\x03\x01\x12\x07any\x01\x12\x01\x12",
+                };
+                &NODE
             }
         }
 
@@ -14507,6 +15836,23 @@ pub mod methods {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x828add6d063cb4ec,
+                    display_name: "everything.capnp:Methods.near$Params",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "defaults", discriminant: ::core::option::Option::None, ty: Type::Text },
+                        Field { name: "list", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Int8) },
+                    ] },
+                    packed: b"\x10+P\x04\x04\xff\xec\xb4<\x06m\xdd\x8a\x82\0\x11\x19\x01\0\0\x05\x02\x071\x0d*\x01\x11\x1d\x07\0\0\x11\x19w\xffeverythi\x03ng.capnp:Methods.near$Pa\x0frams\0\0Q\x08\x03\x04\0\0\x04\x01\x01\x01\x11)J\0\0\x11(\x01Q(\x01\x01\x11\x01\x01\x14\x01\x01\x01\x01\x11%*\0\0Q \x01\x01Q(\x01\x01\xffdefaults\0\0\0\x01\x0c\x01\x0c\x11\x01*\x0fhere\x0flist\x01\x0e\x10\x01\x01\x02\x01\x0e\x11\x01\x0a\x01\x01",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -14707,6 +16053,22 @@ pub mod methods {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x9815f12d936b1018,
+                    display_name: "everything.capnp:Methods.near$Results",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "number", discriminant: ::core::option::Option::None, ty: Type::Float64 },
+                    ] },
+                    packed: b"\x10\x1bP\x04\x04\xff\x18\x10k\x93-\xf1\x15\x98\0Q\x19\x01\x01\0\0\x04\x071\x0d2\x01\x11\x1d\x07\0\0\x11\x19?\xffeverythi\x03ng.capnp:Methods.near$Re\x1fsults\0\0Q\x04\x03\x04\0\0\x04\x01\x01\x01\x11\x0d:\0\0\x11\x08\x01\x11\x08\x02?number\x01\x0b\x01\x0b\xc0\xe0?",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -14850,6 +16212,21 @@ pub mod methods {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xef5e504d7d600682,
+                    display_name: "everything.capnp:Methods.CloneParams",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x10P\x04\x04\xff\x82\x06`}MP^\xef\0\x11\x19\x01\xff~\x9a*<\x0d\x1c\x8c\xf3\0\x04\x071\x0d*\x01\x11\x1d\x07\0\0\x11\x19\x07\xffeverythi\x03ng.capnp:Methods.ClonePa\x0frams\0\x01",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -14917,6 +16294,20 @@ pub mod methods {
         const TYPE_ID: u64 = 0x98a85616f1073284;
     }
 
+    impl _capnp::introspect::Introspect for DropResults_ {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x98a85616f1073284,
+                display_name: "everything.capnp:Methods.DropResults",
+                prefix_bytes: 25,
+                kind: Kind::Enum { enumerants: &["a"] },
+                packed: b"\x10\x11P\x03\x04\xff\x842\x07\xf1\x16V\xa8\x98\0\x11\x19\x02\xff~\x9a*<\x0d\x1c\x8c\xf3\01\x0d*\x01\x11\x1d\x07\0\0\x11\x19\x0f\xffeverythi\x03ng.capnp:Methods.DropRes\x0fults\0\0A\x04\x01\x11\x01\x12\x01a",
+            };
+            &NODE
+        }
+    }
+
     #[repr(u16)]
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
     pub enum Client_ {
@@ -14941,6 +16332,20 @@ pub mod methods {
 
     impl _capnp::traits::HasTypeId for Client_ {
         const TYPE_ID: u64 = 0xaa3db50ec21e1497;
+    }
+
+    impl _capnp::introspect::Introspect for Client_ {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xaa3db50ec21e1497,
+                display_name: "everything.capnp:Methods.Client",
+                prefix_bytes: 25,
+                kind: Kind::Enum { enumerants: &["a"] },
+                packed: b"\x10\x10P\x03\x04\xff\x97\x14\x1e\xc2\x0e\xb5=\xaa\0\x11\x19\x02\xff~\x9a*<\x0d\x1c\x8c\xf3\01\x0d\x02\x01\x11\x19\x07\0\0\x11\x15\x0f\xffeverythi\x03ng.capnp:Methods.Client\0\0\0A\x04\x01\x11\x01\x12\x01a",
+            };
+            &NODE
+        }
     }
 
     #[repr(u16)]
@@ -14969,6 +16374,20 @@ pub mod methods {
         const TYPE_ID: u64 = 0x8b244a72611a5481;
     }
 
+    impl _capnp::introspect::Introspect for Server_ {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x8b244a72611a5481,
+                display_name: "everything.capnp:Methods.Server",
+                prefix_bytes: 25,
+                kind: Kind::Enum { enumerants: &["a"] },
+                packed: b"\x10\x10P\x03\x04\xff\x81T\x1aarJ$\x8b\0\x11\x19\x02\xff~\x9a*<\x0d\x1c\x8c\xf3\01\x0d\x02\x01\x11\x19\x07\0\0\x11\x15\x0f\xffeverythi\x03ng.capnp:Methods.Server\0\0\0A\x04\x01\x11\x01\x12\x01a",
+            };
+            &NODE
+        }
+    }
+
     #[repr(u16)]
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
     pub enum ServerDispatch_ {
@@ -14993,6 +16412,20 @@ pub mod methods {
 
     impl _capnp::traits::HasTypeId for ServerDispatch_ {
         const TYPE_ID: u64 = 0xcdcd16c40dbde1b1;
+    }
+
+    impl _capnp::introspect::Introspect for ServerDispatch_ {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xcdcd16c40dbde1b1,
+                display_name: "everything.capnp:Methods.ServerDispatch",
+                prefix_bytes: 25,
+                kind: Kind::Enum { enumerants: &["a"] },
+                packed: b"\x10\x11P\x03\x04\xff\xb1\xe1\xbd\x0d\xc4\x16\xcd\xcd\0\x11\x19\x02\xff~\x9a*<\x0d\x1c\x8c\xf3\01\x0dB\x01\x11\x1d\x07\0\0\x11\x19\x0f\xffeverythi\x04ng.capnp:Methods.ServerDispatch\0\0\0A\x04\x01\x11\x01\x12\x01a",
+            };
+            &NODE
+        }
     }
 
     pub const INTERFACE_ID_: bool = true;

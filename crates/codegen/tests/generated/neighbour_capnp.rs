@@ -88,6 +88,26 @@ pub mod near {
         }
     }
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xd0fb783766a21d45,
+                display_name: "neighbour.capnp:Near",
+                prefix_bytes: 16,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "far", discriminant: ::core::option::Option::None, ty: Type::Struct(<crate::everything_capnp::everything::Owned as Introspect>::node, &[]) },
+                    Field { name: "generic", discriminant: ::core::option::Option::None, ty: Type::Struct(<crate::everything_capnp::generic::inner::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::Struct(<self::Owned as Introspect>::node, &[]), Type::List(&Type::Struct(<self::Owned as Introspect>::node, &[])), Type::Text]) },
+                    Field { name: "enum", discriminant: ::core::option::Option::None, ty: Type::Enum(<crate::everything_capnp::Void2 as Introspect>::node) },
+                    Field { name: "client", discriminant: ::core::option::Option::None, ty: Type::Interface(<crate::everything_capnp::methods::Owned as Introspect>::node, &[]) },
+                    Field { name: "keywords", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<crate::everything_capnp::keywords::self_::Owned as Introspect>::node, &[])) },
+                ] },
+                packed: b"\x10^P\x04\x04\xffE\x1d\xa2f7x\xfb\xd0\0Q\x10\x01\x01\xff\x18):K\\m~\x8f\0\x05\x04\x07\x11\x0d\xaa\x11\x15\x07\0\01\x11\x1f\x01\xffneighbou\x01r.capnp:\x0fNear\0\0Q\x14\x03\x04\0\0\x04\x01\0\0\x11}\"\0\0\x11x\x02\x11|\x01\x11\x01\x01\x14\x01\x01\0\0\x11qB\0\0Ql\x02\x01\x11\xc8\x01\x01\x02\x14\x01\x02\x01\x01\x11\xbd*\0\0\x11\xb8\x02\x11\xbc\x01\x11\x03\x02\x14\x01\x03\0\0\x11\xb1:\0\0\x11\xac\x02\x11\xb0\x01\x11\x04\x03\x14\x01\x04\0\0\x11\xa5J\0\0Q\xa4\x01\x01\x11\xb0\x01\x07far\x01\x10\xff!{\x04\xe0;\xdel\xcd\0\x01\x10\x7fgeneric\x01\x10\xff~\xf7\xcd\xb8,\x01\xba\xbf\0@\x01\x11\x01'Q\x08\x01\x01\xff~\xf7\xcd\xb8,\x01\xba\xbf\0\x11\x09\x17\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x11\x11'Q\x04\x01\x01\x01\x01\x10\x01\x01\x0cQ\x08\x01\x01\x01\x01\x11\x08\x02\x01\x01Q\x08\x01\x01\x01\x10\xffE\x1d\xa2f7x\xfb\xd0\0\x01\x0e\x10\x02\x01\x10\xffE\x1d\xa2f7x\xfb\xd0\0\x01\x10\x0fenum\x01\x0f\xff\xb7\xb6\xb5\xb4\xb3\xb2\xb1\xb0\0\x05\x0f\x02?client\x01\x11\xff~\x9a*<\x0d\x1c\x8c\xf3\0\x01\x11\xffkeywords\0\0\0\x01\x0e\x10\x02\x01\x10\xff\xaf\x89\xaf\xef\x13\x94\xe8\xc4\0\x01\x0e",
+            };
+            &NODE
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
             *self
@@ -434,6 +454,22 @@ pub mod near_methods {
 
     pub type NearParams = _rpc::Params<crate::everything_capnp::everything::Owned>;
     pub type NearResults = _rpc::Results<crate::everything_capnp::generic::Owned<_capnp::text::Owned, _capnp::data::Owned>>;
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xbfbdc15b59e4b64b,
+                display_name: "neighbour.capnp:NearMethods",
+                prefix_bytes: 16,
+                kind: Kind::Interface { methods: &[
+                    Method { name: "near", params: <crate::everything_capnp::everything::Owned as Introspect>::node, results: ::core::option::Option::Some(<crate::everything_capnp::generic::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node) },
+                ], superclasses: &[(<crate::everything_capnp::base::Owned<_capnp::any_pointer::Owned> as Introspect>::node, &[Type::Struct(<super::near::Owned as Introspect>::node, &[])])] },
+                packed: b"\x100P\x03\x05\xffK\xb6\xe4Y[\xc1\xbd\xbf\0\x11\x10\x03\xff\x18):K\\m~\x8f\0\x11\x11\xe2\x11\x1d\x07\0\0\x11\x19G\x11m\x17\xffneighbou\x02r.capnp:NearMeth\x07ods\0\0Q\x04\x03\x05\0\0\xff!{\x04\xe0;\xdel\xcd\x01\x1d\x1d\xe9-\xe5#\xf2\xac\x11\x11*\0\x01A\x08\x01\x111\x07\x0fnear\x11\x01\x17Q\x04\x01\x01\xff\x1d\x1d\xe9-\xe5#\xf2\xac\0\x11\x01'Q\x08\x01\x01\x01\x01\x11\x08\x01\x01\x01\x11\x04\x01\x01\x0c\x01\x0d\0\0Q\x04\x01\x01\xff\x8b\xd7F\xa2\x08\xac\xfc\xfd\0@\x01\x11\x01\x17Q\x04\x01\x01\xff\x8b\xd7F\xa2\x08\xac\xfc\xfd\0\x11\x01\x17Q\x04\x01\x01\x01\x01\x10\x02\x01\x10\xffE\x1d\xa2f7x\xfb\xd0\0",
+            };
+            &NODE
+        }
+    }
 }
 
 #[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, missing_debug_implementations, missing_docs, unreachable_pub, unused, unused_qualifications)]

@@ -36,6 +36,21 @@ impl ::capstan_message::traits::HasTypeId for Colour {
 }
 
 #[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, missing_debug_implementations, missing_docs, unreachable_pub, unused, unused_qualifications)]
+impl ::capstan_message::introspect::Introspect for Colour {
+    fn node() -> &'static ::capstan_message::introspect::Node {
+        use ::capstan_message::introspect::{Field, Introspect, Kind, Method, Node, Type};
+        static NODE: Node = Node {
+            id: 0xa442c819c42c8993,
+            display_name: "shapes.capnp:Colour",
+            prefix_bytes: 13,
+            kind: Kind::Enum { enumerants: &["red", "green", "self"] },
+            packed: b"\x10\x16P\x03\x04\xff\x93\x89,\xc4\x19\xc8B\xa4\0\x11\x0d\x02\xff\xf5\xe4\xd3\xc2\xa1\xf8\xb9\xb5\0\x11\x0d\xa2\x11\x15\x07\0\0\x11\x117\xffshapes.c\x01apnp:Col\x07our\0\0Q\x0c\x01\x01\0\0\x11\x11\"\x01\x01\x11\x0d2\x01\x02\x11\x09*\x07red\x1fgreen\x0fself",
+        };
+        &NODE
+    }
+}
+
+#[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, missing_debug_implementations, missing_docs, unreachable_pub, unused, unused_qualifications)]
 /// One field of every scalar type.
 pub mod scalars {
     use ::capstan_message as _capnp;
@@ -120,6 +135,34 @@ pub mod scalars {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x933e4d55d37f283c,
+                display_name: "shapes.capnp:Scalars",
+                prefix_bytes: 13,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "void", discriminant: ::core::option::Option::None, ty: Type::Void },
+                    Field { name: "bool", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                    Field { name: "int8", discriminant: ::core::option::Option::None, ty: Type::Int8 },
+                    Field { name: "int16", discriminant: ::core::option::Option::None, ty: Type::Int16 },
+                    Field { name: "int32", discriminant: ::core::option::Option::None, ty: Type::Int32 },
+                    Field { name: "int64", discriminant: ::core::option::Option::None, ty: Type::Int64 },
+                    Field { name: "uInt8", discriminant: ::core::option::Option::None, ty: Type::UInt8 },
+                    Field { name: "uInt16", discriminant: ::core::option::Option::None, ty: Type::UInt16 },
+                    Field { name: "uInt32", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                    Field { name: "uInt64", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                    Field { name: "float32", discriminant: ::core::option::Option::None, ty: Type::Float32 },
+                    Field { name: "float64", discriminant: ::core::option::Option::None, ty: Type::Float64 },
+                    Field { name: "colour", discriminant: ::core::option::Option::None, ty: Type::Enum(<super::Colour as Introspect>::node) },
+                ] },
+                packed: b"\x10\x82P\x04\x04\xff<(\x7f\xd3UM>\x93\0Q\x0d\x01\x06\xff\xf5\xe4\xd3\xc2\xa1\xf8\xb9\xb5\0\x04\x07\x11\x0d\xaa\x11\x15\x07\0\01\x11w\x02\xffshapes.c\x01apnp:Sca\x0flars\0\0Q4\x02\x04\0\0\x04\x01\x13-\x01*\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x01\x01\x14\x01\x01\x13\x19\x01*\0\0\x13\x14\x01\x01\x13\x14\x01\x01\x11\x02\x01\x14\x01\x02\x13\x0d\x01*\0\0\x13\x08\x01\x01\x13\x08\x01\x01\x11\x03\x01\x14\x01\x03\x13\x01\x012\0\0\x11\xfc\x01\x11\xfc\x01\x11\x04\x01\x14\x01\x04\x11\xf52\0\0\x11\xf0\x01\x11\xf0\x01\x11\x05\x01\x14\x01\x05\x11\xe92\0\0\x11\xe4\x01\x11\xe4\x01\x11\x06\x10\x14\x01\x06\x11\xdd2\0\0\x11\xd8\x01\x11\xd8\x01\x11\x07\x09\x14\x01\x07\x11\xd1:\0\0\x11\xcc\x01\x11\xcc\x01\x11\x08\x05\x14\x01\x08\x11\xc5:\0\0\x11\xc0\x01\x11\xc0\x01\x11\x09\x03\x14\x01\x09\x11\xb9:\0\0\x11\xb4\x01\x11\xb4\x01\x11\x0a\x08\x14\x01\x0a\x11\xadB\0\0\x11\xa8\x01\x11\xa8\x01\x11\x0b\x05\x14\x01\x0b\x11\xa1B\0\0\x11\x9c\x01\x11\x9c\x01\x11\x0c\x12\x14\x01\x0c\x11\x95:\0\0\x11\x90\x02\x11\x94\x01\x0fvoid\x0fbool\x01\x01\x01\x01\x0fint8\x01\x02\x01\x02\x1fint16\x01\x03\x01\x03\x1fint32\x01\x04\x01\x04\x1fint64\x01\x05\x01\x05\x1fuInt8\x01\x06\x01\x06?uInt16\x01\x07\x01\x07?uInt32\x01\x08\x01\x08?uInt64\x01\x09\x01\x09\x7ffloat32\x01\x0a\x01\x0a\x7ffloat64\x01\x0b\x01\x0b?colour\x01\x0f\xff\x93\x89,\xc4\x19\xc8B\xa4\0\x01\x0f",
+            };
+            &NODE
         }
     }
 
@@ -426,6 +469,33 @@ pub mod defaults {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xbc0546edd8823e3b,
+                display_name: "shapes.capnp:Defaults",
+                prefix_bytes: 13,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "bool", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                    Field { name: "int8", discriminant: ::core::option::Option::None, ty: Type::Int8 },
+                    Field { name: "int16", discriminant: ::core::option::Option::None, ty: Type::Int16 },
+                    Field { name: "int32", discriminant: ::core::option::Option::None, ty: Type::Int32 },
+                    Field { name: "int64", discriminant: ::core::option::Option::None, ty: Type::Int64 },
+                    Field { name: "uInt8", discriminant: ::core::option::Option::None, ty: Type::UInt8 },
+                    Field { name: "uInt64", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                    Field { name: "float32", discriminant: ::core::option::Option::None, ty: Type::Float32 },
+                    Field { name: "float64", discriminant: ::core::option::Option::None, ty: Type::Float64 },
+                    Field { name: "colour", discriminant: ::core::option::Option::None, ty: Type::Enum(<super::Colour as Introspect>::node) },
+                    Field { name: "text", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    Field { name: "data", discriminant: ::core::option::Option::None, ty: Type::Data },
+                ] },
+                packed: b"\x10\x8fP\x04\x04\xff;>\x82\xd8\xedF\x05\xbc\0Q\x0d\x01\x05\xff\xf5\xe4\xd3\xc2\xa1\xf8\xb9\xb5\0\x05\x02\x07\x11\x0d\xb2\x11\x15\x07\0\01\x11\xa7\x02\xffshapes.c\x01apnp:Def\x1faults\0\0Q0\x03\x04\0\0\x04\x01\x01\x01\x13A\x01*\0\0\x13<\x01\x01\x13<\x01\x01\x11\x01\x01\x14\x01\x01\x01\x01\x131\x01*\0\0\x13,\x01\x01\x13,\x01\x01\x11\x02\x01\x14\x01\x02\x01\x01\x13!\x012\0\0\x13\x1c\x01\x01\x13\x1c\x01\x01\x11\x03\x01\x14\x01\x03\x01\x01\x13\x11\x012\0\0\x13\x0c\x01\x01\x13\x0c\x01\x01\x11\x04\x01\x14\x01\x04\x01\x01\x13\x01\x012\0\0\x11\xfc\x01\x11\xfc\x02\x11\x05\x10\x14\x01\x05\x01\x01\x11\xf52\0\0\x11\xf0\x01\x11\xf0\x01\x11\x06\x03\x14\x01\x06\x01\x01\x11\xe5:\0\0\x11\xe0\x01\x11\xe0\x02\x11\x07\x05\x14\x01\x07\x01\x01\x11\xd9B\0\0\x11\xd4\x01\x11\xd4\x01\x11\x08\x04\x14\x01\x08\x01\x01\x11\xc9B\0\0\x11\xc4\x01\x11\xc4\x02\x11\x09\x09\x14\x01\x09\x01\x01\x11\xbd:\0\0\x11\xb8\x02\x11\xbc\x01\x01\x0a\x14\x01\x0a\x01\x01\x11\xb1*\0\0\x11\xac\x01Q\xac\x01\x01\x11\x0b\x01\x14\x01\x0b\x01\x01\x11\xad*\0\0\x11\xa8\x01Q\xa8\x01\x01\x0fbool\x01\x01\x05\x01\x01\x0fint8\x01\x02\x05\x02\x80\x1fint16\x01\x03\x0d\x03\xfe\xff\x1fint32\x01\x04\x81\x04\x80\x1fint64\x01\x05\x01\x05\x80\x80\x1fuInt8\x01\x06\x05\x06\xff?uInt64\x01\x09\x01\x09\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01float32\0\x01\x0a\xc1\x0a\xc0?\x7ffloat64\x01\x0b\x01\x0b\xc0\xd0\xbf?colour\x01\x0f\xff\x93\x89,\xc4\x19\xc8B\xa4\0\x05\x0f\x01\x0ftext\x01\x0c\x01\x0c\x11\x01j\xfftwelve b\0\x0fytes\x0fdata\x01\x0d\x01\x0d\x11\x01\x1a\x07\x01\x02\xff",
+            };
+            &NODE
         }
     }
 
@@ -764,6 +834,26 @@ pub mod pointers {
         }
     }
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xf9c6cfdd692e5ba5,
+                display_name: "shapes.capnp:Pointers",
+                prefix_bytes: 13,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "text", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    Field { name: "data", discriminant: ::core::option::Option::None, ty: Type::Data },
+                    Field { name: "inner", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::scalars::Owned as Introspect>::node, &[]) },
+                    Field { name: "any", discriminant: ::core::option::Option::None, ty: Type::AnyPointer },
+                    Field { name: "self", discriminant: ::core::option::Option::None, ty: Type::Struct(<self::Owned as Introspect>::node, &[]) },
+                ] },
+                packed: b"\x10@P\x04\x04\xff\xa5[.i\xdd\xcf\xc6\xf9\0\x11\x0d\x01\xff\xf5\xe4\xd3\xc2\xa1\xf8\xb9\xb5\0\x05\x05\x07\x11\x0d\xb2\x11\x15\x07\0\0\x11\x11\xf7\xffshapes.c\x01apnp:Poi\x1fnters\0\0Q\x14\x02\x04\0\0\x04\x01\x11m*\0\0\x11h\x01Qh\x01\x01\x11\x01\x01\x14\x01\x01\x11i*\0\0\x11d\x01Qd\x01\x01\x11\x02\x02\x14\x01\x02\x11a2\0\0\x11\\\x02\x11`\x01\x11\x03\x03\x14\x01\x03\x11Y\"\0\0\x11T\x01\x11T\x01\x11\x04\x04\x14\x01\x04\x11M*\0\0\x11H\x02\x11L\x01\x0ftext\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x0fdata\x01\x0d\x01\x0d\x11\x01\x02\x1finner\x01\x10\xff<(\x7f\xd3UM>\x93\0\x01\x10\x07any\x01\x12\x01\x12\x0fself\x01\x10\xff\xa5[.i\xdd\xcf\xc6\xf9\0\x01\x10",
+            };
+            &NODE
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
             *self
@@ -1056,6 +1146,31 @@ pub mod lists {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xc8939dc41de48d8e,
+                display_name: "shapes.capnp:Lists",
+                prefix_bytes: 13,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "voids", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Void) },
+                    Field { name: "bools", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Bool) },
+                    Field { name: "int32s", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Int32) },
+                    Field { name: "float64s", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Float64) },
+                    Field { name: "colours", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Enum(<super::Colour as Introspect>::node)) },
+                    Field { name: "texts", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Text) },
+                    Field { name: "datas", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Data) },
+                    Field { name: "structs", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<super::scalars::Owned as Introspect>::node, &[])) },
+                    Field { name: "lists", discriminant: ::core::option::Option::None, ty: Type::List(&Type::List(&Type::UInt16)) },
+                    Field { name: "deep", discriminant: ::core::option::Option::None, ty: Type::List(&Type::List(&Type::List(&Type::Text))) },
+                ] },
+                packed: b"\x10\x84P\x04\x04\xff\x8e\x8d\xe4\x1d\xc4\x9d\x93\xc8\0\x11\x0d\x01\xff\xf5\xe4\xd3\xc2\xa1\xf8\xb9\xb5\0\x05\x0a\x07\x11\x0d\x9a\x11\x15\x07\0\01\x11\xe7\x01\xffshapes.c\x01apnp:Lis\x03ts\0\0Q(\x02\x04\0\0\x04\x01\x11\xe52\0\0Q\xe0\x01\x01\x11\xe4\x01\x11\x01\x01\x14\x01\x01\x11\xdd2\0\0Q\xd8\x01\x01\x11\xe0\x01\x11\x02\x02\x14\x01\x02\x11\xd9:\0\0Q\xd4\x01\x01\x11\xdc\x01\x11\x03\x03\x14\x01\x03\x11\xd5J\0\0Q\xd4\x01\x01\x11\xdc\x01\x11\x04\x04\x14\x01\x04\x11\xd5B\0\0Q\xd0\x01\x01\x11\xdc\x01\x11\x05\x05\x14\x01\x05\x11\xd52\0\0Q\xd0\x01\x01\x11\xd8\x01\x11\x06\x06\x14\x01\x06\x11\xd12\0\0Q\xcc\x01\x01\x11\xd4\x01\x11\x07\x07\x14\x01\x07\x11\xcdB\0\0Q\xc8\x01\x01\x11\xd4\x01\x11\x08\x08\x14\x01\x08\x11\xcd2\0\0Q\xc8\x01\x01\x11\xd8\x01\x11\x09\x09\x14\x01\x09\x11\xd1*\0\0Q\xcc\x01\x01\x11\xe4\x01\x1fvoids\x01\x0e\x0f\xfc\xff\xff\xff\x01\x0e\x1fbools\x01\x0e\x10\x01\x01\x01\x01\x0e?int32s\x01\x0e\x10\x01\x01\x04\x01\x0e\xfffloat64s\0\0\0\x01\x0e\x10\x01\x01\x0b\x01\x0e\x7fcolours\x01\x0e\x10\x02\x01\x0f\xff\x93\x89,\xc4\x19\xc8B\xa4\0\x01\x0e\x1ftexts\x01\x0e\x10\x01\x01\x0c\x01\x0e\x1fdatas\x01\x0e\x10\x01\x01\x0d\x01\x0e\x7fstructs\x01\x0e\x10\x02\x01\x10\xff<(\x7f\xd3UM>\x93\0\x01\x0e\x1flists\x01\x0eP\x01\x01\x01\x0e\x10\x01\x01\x07\x01\x0e\x0fdeep\x01\x0eP\x01\x01\x01\x0eP\x01\x01\x01\x0e\x10\x01\x01\x0c\x01\x0e",
+            };
+            &NODE
         }
     }
 
@@ -1533,6 +1648,30 @@ pub mod return_ {
         }
     }
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x9a038652ac785fb5,
+                display_name: "shapes.capnp:Return",
+                prefix_bytes: 13,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "none", discriminant: ::core::option::Option::Some(0), ty: Type::Void },
+                    Field { name: "some", discriminant: ::core::option::Option::Some(1), ty: Type::Text },
+                    Field { name: "ok", discriminant: ::core::option::Option::Some(2), ty: Type::UInt32 },
+                    Field { name: "err", discriminant: ::core::option::Option::Some(3), ty: Type::List(&Type::Text) },
+                    Field { name: "type", discriminant: ::core::option::Option::Some(4), ty: Type::Group(<self::type_::Reader<'static> as Introspect>::node) },
+                    Field { name: "colour", discriminant: ::core::option::Option::Some(5), ty: Type::Enum(<super::Colour as Introspect>::node) },
+                    Field { name: "nested", discriminant: ::core::option::Option::Some(6), ty: Type::Struct(<self::nested::Owned as Introspect>::node, &[]) },
+                    Field { name: "any", discriminant: ::core::option::Option::Some(7), ty: Type::AnyPointer },
+                    Field { name: "always", discriminant: ::core::option::Option::None, ty: Type::UInt8 },
+                ] },
+                packed: b"\x10mP\x04\x04\xff\xb5_x\xacR\x86\x03\x9a\0Q\x0d\x01\x02\xff\xf5\xe4\xd3\xc2\xa1\xf8\xb9\xb5\0E\x02\x07\x08\x11\x0d\xa2\x11\x15\x17\0\01\x1d\xff\x01\xffshapes.c\x01apnp:Ret\x07urnQ\x04\x01\x01\xffp6\xbdyE\xe1w\xab\0\x11\x01:?NestedQ$\x03\x04\x0c\xff\xff\x04\x01\0\0\x11\xed*\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x01\xfe\xff\x14\x01\x01\0\0\x11\xd5*\0\0\x11\xd0\x01Q\xd0\x01\x01\x1d\x02\xfd\xff\x01\x14\x01\x02\0\0\x11\xcd\x1a\0\0\x11\xc8\x01\x11\xc8\x01\x0d\x03\xfc\xff\x14\x01\x03\0\0\x11\xbd\"\0\0Q\xb8\x01\x01\x11\xc0\x01\x0d\x04\xfb\xff\x01\x01\xff\xa9\xcc\x9f\x04\x0c\xb2\x03\xc7\0\x11\xb5*\0\x02\x1d\x05\xfa\xff\x01\x14\x01\x08\0\0\x11\x9d:\0\0\x11\x98\x02\x11\x9c\x01\x0d\x06\xf9\xff\x14\x01\x09\0\0\x11\x91:\0\0\x11\x8c\x02\x11\x90\x01\x0d\x07\xf8\xff\x14\x01\x0a\0\0\x11\x85\"\0\0\x11\x80\x01\x11\x80\x01\x11\x08\x08\x14\x01\x0b\0\0\x11u:\0\0\x11p\x01\x11p\x01\x0fnone\x0fsome\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x03ok\x01\x08\x01\x08\x07err\x01\x0e\x10\x01\x01\x0c\x01\x0e\x0ftype?colour\x01\x0f\xff\x93\x89,\xc4\x19\xc8B\xa4\0\x01\x0f?nested\x01\x10\xffp6\xbdyE\xe1w\xab\0\x01\x10\x07any\x01\x12\x01\x12?always\x01\x06\x01\x06",
+            };
+            &NODE
+        }
+    }
+
     impl<'a> Reader<'a> {
         pub fn reborrow(&self) -> Reader<'_> {
             *self
@@ -1906,6 +2045,24 @@ pub mod return_ {
             }
         }
 
+        impl _capnp::introspect::Introspect for Reader<'_> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xc703b20c049fcca9,
+                    display_name: "shapes.capnp:Return.type",
+                    prefix_bytes: 20,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "fn", discriminant: ::core::option::Option::None, ty: Type::UInt16 },
+                        Field { name: "impl", discriminant: ::core::option::Option::None, ty: Type::Text },
+                        Field { name: "which", discriminant: ::core::option::Option::None, ty: Type::Group(<self::which::Reader<'static> as Introspect>::node) },
+                    ] },
+                    packed: b"\x10-P\x04\x04\xff\xa9\xcc\x9f\x04\x0c\xb2\x03\xc7\0Q\x14\x01\x02\xff\xb5_x\xacR\x86\x03\x9a\0\x15\x02\x07\x01\x11\x0d\xca\x11\x19\x07\0\0\x11\x15\xaf\xffshapes.c\x02apnp:Return.type\0\x01Q\x0c\x03\x04\x10\x02\x14\x01\x04\0\0\x11E\x1a\0\0\x11@\x01\x11@\x01\x01\x01\x14\x01\x05\0\0\x115*\0\0\x110\x01Q0\x01\x01\x01\x02\x01\x01\xff\xc4\xa2\xd5\x8e\xea \xa8\xfc\0\x11-2\0\x02\x03fn\x01\x07\x01\x07\x0fimpl\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x1fwhich",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -2018,6 +2175,23 @@ pub mod return_ {
                 #[inline]
                 fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                     Self { builder }
+                }
+            }
+
+            impl _capnp::introspect::Introspect for Reader<'_> {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0xfca820ea8ed5a2c4,
+                        display_name: "shapes.capnp:Return.type.which",
+                        prefix_bytes: 25,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "left", discriminant: ::core::option::Option::Some(0), ty: Type::Bool },
+                            Field { name: "right", discriminant: ::core::option::Option::Some(1), ty: Type::Data },
+                        ] },
+                        packed: b"\x10#P\x05\x04\xff\xc4\xa2\xd5\x8e\xea \xa8\xfc\0Q\x19\x01\x02\xff\xa9\xcc\x9f\x04\x0c\xb2\x03\xc7\0U\x02\x07\x01\x02\x01\x01\x11\x0d\xfa\x11\x19\x07\0\0\x11\x15g\xffshapes.c\x02apnp:Return.type?.which\0\0Q\x08\x02\x04\x1c\xff\xff0\x14\x01\x06\x11%*\0\0\x11 \x01\x11 \x01\x1d\x01\xfe\xff\x01\x14\x01\x07\x11\x192\0\0\x11\x14\x01Q\x14\x01\x01\x0fleft\x01\x01\x01\x01\x1fright\x01\x0d\x01\x0d\x11\x01\x02",
+                    };
+                    &NODE
                 }
             }
 
@@ -2222,6 +2396,23 @@ pub mod return_ {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xab77e14579bd3670,
+                    display_name: "shapes.capnp:Return.Nested",
+                    prefix_bytes: 20,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "value", discriminant: ::core::option::Option::None, ty: Type::Int32 },
+                        Field { name: "kind", discriminant: ::core::option::Option::None, ty: Type::Enum(<self::Kind as Introspect>::node) },
+                    ] },
+                    packed: b"\x10+P\x04\x04\xffp6\xbdyE\xe1w\xab\0Q\x14\x01\x01\xff\xb5_x\xacR\x86\x03\x9a\0\x04\x07\x11\x0d\xda\x11\x19'\0\0\x111w\xffshapes.c\x02apnp:Return.Nest\x03edQ\x08\x01\x01\xff\x99\xbb\x0f\xa6\xaaD\x85\xb1\0\x11\x09*\xff\xed\x95\x8f8\xa0\xd7{\xab\0\x11\x05R\x0fKind\xfffavourit\0\x01eQ\x08\x03\x04\0\0\x04\x01\x01\x01\x11)2\0\0\x11$\x01\x11$\x01\x11\x01\x02\x14\x01\x01\0\0\x11\x19*\0\0\x11\x14\x02\x11\x18\x01\x1fvalue\x01\x04\x11\x04\x07\x0fkind\x01\x0f\xff\x99\xbb\x0f\xa6\xaaD\x85\xb1\0\x01\x0f",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -2303,6 +2494,20 @@ pub mod return_ {
 
         impl _capnp::traits::HasTypeId for Kind {
             const TYPE_ID: u64 = 0xb18544aaa60fbb99;
+        }
+
+        impl _capnp::introspect::Introspect for Kind {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xb18544aaa60fbb99,
+                    display_name: "shapes.capnp:Return.Nested.Kind",
+                    prefix_bytes: 27,
+                    kind: Kind::Enum { enumerants: &["plain", "fancy"] },
+                    packed: b"\x10\x14P\x03\x04\xff\x99\xbb\x0f\xa6\xaaD\x85\xb1\0\x11\x1b\x02\xffp6\xbdyE\xe1w\xab\01\x0d\x02\x01\x11\x19\x07\0\0\x11\x15'\xffshapes.c\x03apnp:Return.Nested.Kind\0\0\0Q\x08\x01\x01\0\0\x11\x092\x01\x01\x11\x052\x1fplain\x1ffancy",
+                };
+                &NODE
+            }
         }
 
         pub const FAVOURITE: self::Kind = self::Kind::Fancy;
@@ -2393,6 +2598,21 @@ pub mod empty {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xb5dc3fe41091d03a,
+                display_name: "shapes.capnp:Empty",
+                prefix_bytes: 13,
+                kind: Kind::Struct { fields: &[
+                ] },
+                packed: b"\x10\x0eP\x04\x04\xff:\xd0\x91\x10\xe4?\xdc\xb5\0\x11\x0d\x01\xff\xf5\xe4\xd3\xc2\xa1\xf8\xb9\xb5\0\x04\x07\x11\x0d\x9a\x11\x15\x07\0\0\x11\x11\x07\xffshapes.c\x01apnp:Emp\x03ty\0\x01",
+            };
+            &NODE
         }
     }
 
@@ -2506,6 +2726,23 @@ pub mod all_void {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xcc478997374c4dc0,
+                display_name: "shapes.capnp:AllVoid",
+                prefix_bytes: 13,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "a", discriminant: ::core::option::Option::Some(0), ty: Type::Void },
+                    Field { name: "b", discriminant: ::core::option::Option::Some(1), ty: Type::Void },
+                ] },
+                packed: b"\x10\x1cP\x04\x04\xff\xc0ML7\x97\x89G\xcc\0Q\x0d\x01\x01\xff\xf5\xe4\xd3\xc2\xa1\xf8\xb9\xb5\0D\x07\x02\x11\x0d\xaa\x11\x15\x07\0\0\x11\x11g\xffshapes.c\x01apnp:All\x0fVoid\0\0Q\x08\x02\x04\x0c\xff\xff\x04\x01\x11%\x12\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x01\xfe\xff\x14\x01\x01\x11\x11\x12\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x01a\x01b",
+            };
+            &NODE
         }
     }
 
@@ -2707,6 +2944,22 @@ pub mod map {
         }
     }
 
+    impl<Key: _capnp::traits::Owned, Value: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<Key, Value> {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xcf8756e49987ba93,
+                display_name: "shapes.capnp:Map",
+                prefix_bytes: 13,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "entries", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<self::entry::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::Parameter { scope_id: 0xcf8756e49987ba93, index: 0 }, Type::Parameter { scope_id: 0xcf8756e49987ba93, index: 1 }])) },
+                ] },
+                packed: b"\x10*P\x05\x06\xff\x93\xba\x87\x99\xe4V\x87\xcf\0\x11\x0d\x01\xff\xf5\xe4\xd3\xc2\xa1\xf8\xb9\xb5\0\x05\x01\x07\x10\x01\x11\x15\x8a\x11\x1d\x17\0\0\x11%7\0\0\x11e\x17\xffshapes.c\x01apnp:Map\0\0Q\x04\x01\x01\xff\x14\xa7\x7f\xf1\x95b\xb8\xe4\0\x11\x012\x1fEntryQ\x04\x02\x04\0\0\x04\x01\x11\x0dB\0\0Q\x08\x01\x01\x11(\x01\x7fentries\x01\x0eP\x02\x01\x01\x10\xff\x14\xa7\x7f\xf1\x95b\xb8\xe4\0@\x01\x11\x01\x17\x11\x04\x02\xff\x93\xba\x87\x99\xe4V\x87\xcf\0\x01\x01\x01\x0eA\x08\x01\x11\x05\"\x11\x052\x07Key\x1fValue",
+            };
+            &NODE
+        }
+    }
+
     impl<'a, Key: _capnp::traits::Owned, Value: _capnp::traits::Owned> Reader<'a, Key, Value> {
         pub fn reborrow(&self) -> Reader<'_, Key, Value> {
             *self
@@ -2866,6 +3119,23 @@ pub mod map {
         impl<'a, Key: _capnp::traits::Owned, Value: _capnp::traits::Owned> ::core::default::Default for Reader<'a, Key, Value> {
             fn default() -> Self {
                 Self::from(_capnp::layout::StructReader::default())
+            }
+        }
+
+        impl<Key: _capnp::traits::Owned, Value: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<Key, Value> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xe4b86295f17fa714,
+                    display_name: "shapes.capnp:Map.Entry",
+                    prefix_bytes: 17,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "key", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xcf8756e49987ba93, index: 0 } },
+                        Field { name: "value", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xcf8756e49987ba93, index: 1 } },
+                    ] },
+                    packed: b"\x10%P\x05\x04\xff\x14\xa7\x7f\xf1\x95b\xb8\xe4\0\x11\x11\x01\xff\x93\xba\x87\x99\xe4V\x87\xcf\0\x05\x02\x07\x10\x01\x11\x0d\xba\x11\x15\x07\0\0\x11\x11g\xffshapes.c\x01apnp:Map?.Entry\0\0Q\x08\x02\x04\0\0\x04\x01\x11%\"\0\0\x11 \x03\x11(\x01\x11\x01\x01\x14\x01\x01\x11!2\0\0\x11\x1c\x03\x11$\x01\x07key\x01\x12\x01\x01\xff\x93\xba\x87\x99\xe4V\x87\xcf\0\x01\x12\x1fvalue\x01\x12\x05\x01\x01\xff\x93\xba\x87\x99\xe4V\x87\xcf\0\x01\x12",
+                };
+                &NODE
             }
         }
 
@@ -3078,6 +3348,28 @@ pub mod box_ {
     impl<'a, T: _capnp::traits::Owned> ::core::default::Default for Reader<'a, T> {
         fn default() -> Self {
             Self::from(_capnp::layout::StructReader::default())
+        }
+    }
+
+    impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xc6cb05d8bee99f4f,
+                display_name: "shapes.capnp:Box",
+                prefix_bytes: 13,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "empty", discriminant: ::core::option::Option::Some(0), ty: Type::Void },
+                    Field { name: "value", discriminant: ::core::option::Option::Some(1), ty: Type::Parameter { scope_id: 0xc6cb05d8bee99f4f, index: 0 } },
+                    Field { name: "pair", discriminant: ::core::option::Option::Some(2), ty: Type::Group(<self::pair::Reader<'static, _capnp::any_pointer::Owned> as Introspect>::node) },
+                    Field { name: "text", discriminant: ::core::option::Option::Some(3), ty: Type::Text },
+                    Field { name: "inner", discriminant: ::core::option::Option::None, ty: Type::Struct(<self::inner::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::Parameter { scope_id: 0xc6cb05d8bee99f4f, index: 0 }, Type::Data, Type::Parameter { scope_id: 0xc6cb05d8bee99f4f, index: 0 }]) },
+                    Field { name: "next", discriminant: ::core::option::Option::None, ty: Type::Struct(<self::Owned<_capnp::any_pointer::Owned> as Introspect>::node, &[Type::Parameter { scope_id: 0xc6cb05d8bee99f4f, index: 0 }]) },
+                    Field { name: "kind", discriminant: ::core::option::Option::None, ty: Type::Enum(<self::Kind as Introspect>::node) },
+                ] },
+                packed: b"\x10\x85P\x05\x06\xffO\x9f\xe9\xbe\xd8\x05\xcb\xc6\0Q\x0d\x01\x01\xff\xf5\xe4\xd3\xc2\xa1\xf8\xb9\xb5\0E\x04\x07\x04\x10\x01\x11\x15\x8a\x11\x1d'\0\011\x8f\x01\0\0\x13\xd9\x01\x0f\xffshapes.c\x01apnp:Box\0\0Q\x08\x01\x01\xff6>\xf43\xa1\x02A\x94\0\x11\x09*\xff2\x95`\xc0\xa5\x9bw\x85\0\x11\x052\x0fKind\x1fInnerQ\x1c\x03\x04\x0c\xff\xff\x04\x01\0\0\x11\xb52\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x01\xfe\xff\x14\x01\x01\0\0\x11\x9d2\0\0\x11\x98\x03\x11\xa0\x01\x0d\x02\xfd\xff\x01\x01\xff\xe1j\xe9\x11\xa05H\xa7\0\x11\x95*\0\x02\x0d\x03\xfc\xff\x14\x01\x05\0\0\x11}*\0\0\x11x\x01Qx\x01\x01\x11\x04\x02\x14\x01\x06\0\0\x11u2\0\0Qp\x02\x01\x11\xbc\x01\x11\x05\x03\x14\x01\x07\0\0\x11\xb1*\0\0Q\xac\x02\x01\x11\xdc\x01\x11\x06\x01\x14\x01\x08\0\0\x11\xd1*\0\0Q\xcc\x02\x01\x11\xe4\x01\x1fempty\x1fvalue\x01\x12\x01\x01\xffO\x9f\xe9\xbe\xd8\x05\xcb\xc6\0\x01\x12\x0fpair\x0ftext\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x1finner\x01\x10\xff2\x95`\xc0\xa5\x9bw\x85\0@\x01\x11\x017Q\x08\x02\x01\xff2\x95`\xc0\xa5\x9bw\x85\0\0\0\x11\x0d'\xffO\x9f\xe9\xbe\xd8\x05\xcb\xc6\0\x01\x01\0\0Q\x08\x01\x01\x01\x01\x11\x08\x01\x01\x01\x11\x04\x03\x01\x0d\x01\x12\x01\x01\xffO\x9f\xe9\xbe\xd8\x05\xcb\xc6\0\x01\x10\x0fnext\x01\x10\xffO\x9f\xe9\xbe\xd8\x05\xcb\xc6\0@\x01\x11\x01\x17Q\x04\x01\x01\xffO\x9f\xe9\xbe\xd8\x05\xcb\xc6\0\x11\x01\x17Q\x04\x01\x01\x01\x01\x10\x03\x01\x12\x01\x01\xffO\x9f\xe9\xbe\xd8\x05\xcb\xc6\0\x01\x10\x0fkind\x01\x0f\xff6>\xf43\xa1\x02A\x94\0@\x01\x11\x01\x17\x11\x04\x02\xffO\x9f\xe9\xbe\xd8\x05\xcb\xc6\0\x01\x01\x01\x0fA\x04\x01\x11\x01\x12\x01T",
+            };
+            &NODE
         }
     }
 
@@ -3403,6 +3695,24 @@ pub mod box_ {
             }
         }
 
+        impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Reader<'_, T> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xa74835a011e96ae1,
+                    display_name: "shapes.capnp:Box.pair",
+                    prefix_bytes: 17,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "left", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xc6cb05d8bee99f4f, index: 0 } },
+                        Field { name: "right", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xc6cb05d8bee99f4f, index: 0 } },
+                        Field { name: "count", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                    ] },
+                    packed: b"\x10.P\x05\x04\xff\xe1j\xe9\x11\xa05H\xa7\0Q\x11\x01\x01\xffO\x9f\xe9\xbe\xd8\x05\xcb\xc6\0\x15\x04\x07\x01\x10\x01\x11\x0d\xb2\x11\x15\x07\0\0\x11\x11\x97\xffshapes.c\x01apnp:Box\x1f.pair\0\0Q\x0c\x02\x04\0\0\x14\x01\x02\x11=*\0\0\x118\x03\x11@\x01\x11\x01\x01\x14\x01\x03\x1192\0\0\x114\x03\x11<\x01\x11\x02\x01\x14\x01\x04\x1152\0\0\x110\x01\x110\x01\x0fleft\x01\x12\x01\x01\xffO\x9f\xe9\xbe\xd8\x05\xcb\xc6\0\x01\x12\x1fright\x01\x12\x01\x01\xffO\x9f\xe9\xbe\xd8\x05\xcb\xc6\0\x01\x12\x1fcount\x01\x08\x01\x08",
+                };
+                &NODE
+            }
+        }
+
         impl<'a, T: _capnp::traits::Owned> Reader<'a, T> {
             pub fn reborrow(&self) -> Reader<'_, T> {
                 *self
@@ -3550,6 +3860,20 @@ pub mod box_ {
         const TYPE_ID: u64 = 0x944102a133f43e36;
     }
 
+    impl _capnp::introspect::Introspect for Kind {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x944102a133f43e36,
+                display_name: "shapes.capnp:Box.Kind",
+                prefix_bytes: 17,
+                kind: Kind::Enum { enumerants: &["a", "b"] },
+                packed: b"\x10\x15P\x05\x04\xff6>\xf43\xa1\x02A\x94\0\x11\x11\x02\xffO\x9f\xe9\xbe\xd8\x05\xcb\xc6\0\0\0\x10\x01\x11\x0d\xb2\x11\x15\x07\0\0\x11\x11'\xffshapes.c\x01apnp:Box\x1f.Kind\0\0Q\x08\x01\x01\0\0\x11\x09\x12\x01\x01\x11\x05\x12\x01a\x01b",
+            };
+            &NODE
+        }
+    }
+
     /// Hides the outer parameter.
     pub mod inner {
         use ::capstan_message as _capnp;
@@ -3649,6 +3973,23 @@ pub mod box_ {
         impl<'a, T: _capnp::traits::Owned, T_: _capnp::traits::Owned, U: _capnp::traits::Owned> ::core::default::Default for Reader<'a, T, T_, U> {
             fn default() -> Self {
                 Self::from(_capnp::layout::StructReader::default())
+            }
+        }
+
+        impl<T: _capnp::traits::Owned, T_: _capnp::traits::Owned, U: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T, T_, U> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x85779ba5c0609532,
+                    display_name: "shapes.capnp:Box.Inner",
+                    prefix_bytes: 17,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "t", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0x85779ba5c0609532, index: 0 } },
+                        Field { name: "u", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0x85779ba5c0609532, index: 1 } },
+                    ] },
+                    packed: b"\x10,P\x05\x06\xff2\x95`\xc0\xa5\x9bw\x85\0\x11\x11\x01\xffO\x9f\xe9\xbe\xd8\x05\xcb\xc6\0\x05\x02\x07\x10\x01\x11\x15\xba\x11\x1d\x07\0\0\x11\x19g\0\0\x11m\x17\xffshapes.c\x01apnp:Box?.Inner\0\0Q\x08\x02\x04\0\0\x04\x01\x11%\x12\0\0\x11 \x03\x11(\x01\x11\x01\x01\x14\x01\x01\x11!\x12\0\0\x11\x1c\x03\x11$\x01\x01t\x01\x12\x01\x01\xff2\x95`\xc0\xa5\x9bw\x85\0\x01\x12\x01u\x01\x12\x05\x01\x01\xff2\x95`\xc0\xa5\x9bw\x85\0\x01\x12A\x08\x01\x11\x05\x12\x11\x05\x12\x01T\x01U",
+                };
+                &NODE
             }
         }
 
@@ -3845,6 +4186,26 @@ pub mod bound {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xc0fab037b9465a93,
+                display_name: "shapes.capnp:Bound",
+                prefix_bytes: 13,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "ages", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::map::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::Text, Type::Struct(<super::scalars::Owned as Introspect>::node, &[])]) },
+                    Field { name: "bytes", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::map::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::Data, Type::List(&Type::UInt8)]) },
+                    Field { name: "unbound", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::map::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::AnyPointer, Type::AnyPointer]) },
+                    Field { name: "deep", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::box_::Owned<_capnp::any_pointer::Owned> as Introspect>::node, &[Type::Struct(<super::box_::Owned<_capnp::any_pointer::Owned> as Introspect>::node, &[Type::Text])]) },
+                    Field { name: "inner", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::box_::inner::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::Text, Type::Data, Type::Struct(<super::scalars::Owned as Introspect>::node, &[])]) },
+                ] },
+                packed: b"\x10\x81P\x04\x04\xff\x93ZF\xb97\xb0\xfa\xc0\0\x11\x0d\x01\xff\xf5\xe4\xd3\xc2\xa1\xf8\xb9\xb5\0\x05\x05\x07\x11\x0d\x9a\x11\x15\x07\0\0\x11\x11\xf7\xffshapes.c\x01apnp:Bou\x03nd\0\0Q\x14\x02\x04\0\0\x04\x01\x11m*\0\0Qh\x02\x01\x11\xa0\x01\x11\x01\x01\x14\x01\x01\x11\x992\0\0Q\x94\x02\x01\x11\xd0\x01\x11\x02\x02\x14\x01\x02\x11\xc9B\0\0\x11\xc4\x02\x11\xc8\x01\x11\x03\x03\x14\x01\x03\x11\xc1*\0\0Q\xbc\x02\x01\x13\x0c\x01\x01\x11\x04\x04\x14\x01\x04\x13\x05\x012\0\0R\x01\x02\x01\x13P\x01\x01\x0fages\x01\x10\xff\x93\xba\x87\x99\xe4V\x87\xcf\0@\x01\x11\x01\x17Q\x04\x01\x01\xff\x93\xba\x87\x99\xe4V\x87\xcf\0\x11\x01'Q\x08\x01\x01\x01\x01\x11\x08\x01\x01\x01\x11\x04\x02\x01\x0c\x01\x10\xff<(\x7f\xd3UM>\x93\0\x01\x10\x1fbytes\x01\x10\xff\x93\xba\x87\x99\xe4V\x87\xcf\0@\x01\x11\x01\x17Q\x04\x01\x01\xff\x93\xba\x87\x99\xe4V\x87\xcf\0\x11\x01'Q\x08\x01\x01\x01\x01\x11\x08\x01\x01\x01Q\x04\x01\x01\x01\x0d\x01\x0e\x10\x01\x01\x06\x01\x10\x7funbound\x01\x10\xff\x93\xba\x87\x99\xe4V\x87\xcf\0\x01\x10\x0fdeep\x01\x10\xffO\x9f\xe9\xbe\xd8\x05\xcb\xc6\0@\x01\x11\x01\x17Q\x04\x01\x01\xffO\x9f\xe9\xbe\xd8\x05\xcb\xc6\0\x11\x01\x17Q\x04\x01\x01\x01\x01P\x02\x01\x01\x10\xffO\x9f\xe9\xbe\xd8\x05\xcb\xc6\0@\x01\x11\x01\x17Q\x04\x01\x01\xffO\x9f\xe9\xbe\xd8\x05\xcb\xc6\0\x11\x01\x17Q\x04\x01\x01\x01\x01\x10\x01\x01\x0c\x01\x10\x1finner\x01\x10\xff2\x95`\xc0\xa5\x9bw\x85\0@\x01\x11\x01'Q\x08\x01\x01\xff2\x95`\xc0\xa5\x9bw\x85\0\x11\x09'\xffO\x9f\xe9\xbe\xd8\x05\xcb\xc6\0\x11!\x17Q\x08\x01\x01\x01\x01\x11\x08\x01\x01\x01\x11\x04\x02\x01\x0d\x01\x10\xff<(\x7f\xd3UM>\x93\0Q\x04\x01\x01\x01\x01\x10\x01\x01\x0c\x01\x10",
+            };
+            &NODE
         }
     }
 

@@ -130,6 +130,22 @@ pub mod named {
     pub type NameParams = _rpc::Params<self::name_params::Owned>;
     pub type NameResults = _rpc::Results<self::name_results::Owned>;
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x8e9a9b527bcfc84f,
+                display_name: "interfaces.capnp:Named",
+                prefix_bytes: 17,
+                kind: Kind::Interface { methods: &[
+                    Method { name: "name", params: <self::name_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::name_results::Owned as Introspect>::node) },
+                ], superclasses: &[] },
+                packed: b"\x10\x19P\x03\x05\xffO\xc8\xcf{R\x9b\x9a\x8e\0\x11\x11\x03\xff\x805}L\x1ek\xa9\xf2\0\x11\x11\xba\x11\x19\x07\0\0\x11\x15G\x11=\x07\xffinterfac\x01es.capnp?:Named\0\0Q\x04\x03\x05\0\0\xff\x0f\x18\x0e5\xd0\xd7\x07\xee\x01\x85\xf0\x9d\xb2\xbd\xd8\xdb\xa3\x11\x11*\0\x02\x11\x05\x07\x0fname\0\x01",
+            };
+            &NODE
+        }
+    }
+
     pub mod name_params {
         use ::capstan_rpc::message as _capnp;
         use ::capstan_rpc as _rpc;
@@ -214,6 +230,21 @@ pub mod named {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xee07d7d0350e180f,
+                    display_name: "interfaces.capnp:Named.name$Params",
+                    prefix_bytes: 23,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x10P\x04\x04\xff\x0f\x18\x0e5\xd0\xd7\x07\xee\0\x11\x17\x01\0\0\x04\x071\x0d\x1a\x01\x11\x1d\x07\0\0\x11\x19\x07\xffinterfac\x03es.capnp:Named.name$Para\x03ms\0\x01",
+                };
+                &NODE
             }
         }
 
@@ -342,6 +373,22 @@ pub mod named {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xa3dbd8bdb29df085,
+                    display_name: "interfaces.capnp:Named.name$Results",
+                    prefix_bytes: 23,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "name", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    ] },
+                    packed: b"\x10\x1bP\x04\x04\xff\x85\xf0\x9d\xb2\xbd\xd8\xdb\xa3\0\x11\x17\x01\0\0\x05\x01\x071\x0d\"\x01\x11\x1d\x07\0\0\x11\x197\xffinterfac\x03es.capnp:Named.name$Resu\x07lts\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d*\0\0\x11\x08\x01Q\x08\x01\x01\x0fname\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+                };
+                &NODE
             }
         }
 
@@ -567,6 +614,23 @@ pub mod echo {
     pub type EchoResults = _rpc::Results<self::echo_results::Owned>;
     pub type PushParams = _rpc::Params<self::push_params::Owned>;
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xf99e9f5f693ac2ba,
+                display_name: "interfaces.capnp:Echo",
+                prefix_bytes: 17,
+                kind: Kind::Interface { methods: &[
+                    Method { name: "echo", params: <self::echo_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::echo_results::Owned as Introspect>::node) },
+                    Method { name: "push", params: <self::push_params::Owned as Introspect>::node, results: ::core::option::Option::None },
+                ], superclasses: &[] },
+                packed: b"\x10#P\x03\x05\xff\xba\xc2:i_\x9f\x9e\xf9\0\x11\x11\x03\xff\x805}L\x1ek\xa9\xf2\0\x11\x11\xb2\x11\x19\x07\0\0\x11\x15\x87\x11e\x07\xffinterfac\x01es.capnp\x1f:Echo\0\0Q\x08\x03\x05\0\0\xff\x81\x19X\x05\x8e>[\xbf\x01\xe7}D\xdc\xbc\xd1\xc4\xe5\x111*\0\x02\x11%\x07\x01\x01\xffF\xf4\xf4\xde\xa1&\xa7\xd7\x01n\xb1\xc0w3\x9a_\x99\x11\x19*\0\x02\x11\x0d\x07\x0fecho\0\0\x0fpush\0\x01",
+            };
+            &NODE
+        }
+    }
+
     pub mod echo_params {
         use ::capstan_rpc::message as _capnp;
         use ::capstan_rpc as _rpc;
@@ -651,6 +715,22 @@ pub mod echo {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xbf5b3e8e05581981,
+                    display_name: "interfaces.capnp:Echo.echo$Params",
+                    prefix_bytes: 22,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "number", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                    ] },
+                    packed: b"\x10\x19P\x04\x04\xff\x81\x19X\x05\x8e>[\xbf\0Q\x16\x01\x01\0\0\x04\x071\x0d\x12\x01\x11\x1d\x07\0\0\x11\x197\xffinterfac\x03es.capnp:Echo.echo$Param\x01s\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x01\x11\x08\x01?number\x01\x08\x01\x08",
+                };
+                &NODE
             }
         }
 
@@ -797,6 +877,22 @@ pub mod echo {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xe5c4d1bcdc447de7,
+                    display_name: "interfaces.capnp:Echo.echo$Results",
+                    prefix_bytes: 22,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "number", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                    ] },
+                    packed: b"\x10\x19P\x04\x04\xff\xe7}D\xdc\xbc\xd1\xc4\xe5\0Q\x16\x01\x01\0\0\x04\x071\x0d\x1a\x01\x11\x1d\x07\0\0\x11\x197\xffinterfac\x03es.capnp:Echo.echo$Resul\x03ts\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x01\x11\x08\x01?number\x01\x08\x01\x08",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -937,6 +1033,22 @@ pub mod echo {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xd7a726a1def4f446,
+                    display_name: "interfaces.capnp:Echo.push$Params",
+                    prefix_bytes: 22,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "data", discriminant: ::core::option::Option::None, ty: Type::Data },
+                    ] },
+                    packed: b"\x10\x1aP\x04\x04\xffF\xf4\xf4\xde\xa1&\xa7\xd7\0\x11\x16\x01\0\0\x05\x01\x071\x0d\x12\x01\x11\x1d\x07\0\0\x11\x197\xffinterfac\x03es.capnp:Echo.push$Param\x01s\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d*\0\0\x11\x08\x01Q\x08\x01\x01\x0fdata\x01\x0d\x01\x0d\x11\x01\x02",
+                };
+                &NODE
             }
         }
 
@@ -1193,6 +1305,24 @@ pub mod both {
     pub type DoneParams = _rpc::Params<self::done_params::Owned>;
     pub type DoneResults = _rpc::Results<self::done_results::Owned>;
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x9f74570730267d71,
+                display_name: "interfaces.capnp:Both",
+                prefix_bytes: 17,
+                kind: Kind::Interface { methods: &[
+                    Method { name: "return", params: <self::return_params_::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::return_results::Owned as Introspect>::node) },
+                    Method { name: "explicit", params: <super::question::Owned as Introspect>::node, results: ::core::option::Option::Some(<super::answer::Owned as Introspect>::node) },
+                    Method { name: "done", params: <self::done_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::done_results::Owned as Introspect>::node) },
+                ], superclasses: &[(<super::named::Owned as Introspect>::node, &[]), (<super::echo::Owned as Introspect>::node, &[])] },
+                packed: b"\x104P\x03\x05\xffq}&0\x07Wt\x9f\0\x11\x11\x03\xff\x805}L\x1ek\xa9\xf2\0\x11\x11\xb2\x11\x19\x17\0\0\x11%\xc7\x11\xa1\x17\xffinterfac\x01es.capnp\x1f:BothQ\x04\x01\x01\xff#\x9a\x10\xaeW\xbbu\x83\0\x11\x01j\xffReturnPa\0\x0framsQ\x0c\x03\x05\0\0\xffOf\x03\xd1o\xad\xf5\xc9\x01Y1\x81\x11\xc0l\xdc\xe1\x11Q:\0\x02\x11E\x07\x01\x01\xff\xd4M\x10=\x8d3\x0e\xd8\x01\xdbU#B\xd1\xfe\xf3\xd8\x119J\0\x02\x111\x07\x01\x02\xff\x94\xeb\x97\xf76#\xde\xf6\x01tA\xfcS\x91\x82\xae\xb5\x11%*\0\x02\x11\x19\x07?return\0\0\xffexplicit\0\0\x01\x0fdone\0\0\x11\x08\x01\xffO\xc8\xcf{R\x9b\x9a\x8e\x01\xba\xc2:i_\x9f\x9e\xf9",
+            };
+            &NODE
+        }
+    }
+
     pub mod return_params_ {
         use ::capstan_rpc::message as _capnp;
         use ::capstan_rpc as _rpc;
@@ -1277,6 +1407,22 @@ pub mod both {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xc9f5ad6fd103664f,
+                    display_name: "interfaces.capnp:Both.return$Params",
+                    prefix_bytes: 22,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "named", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Interface(<super::super::named::Owned as Introspect>::node, &[])) },
+                    ] },
+                    packed: b"\x10\x1cP\x04\x04\xffOf\x03\xd1o\xad\xf5\xc9\0\x11\x16\x01\0\0\x05\x01\x071\x0d\"\x01\x11\x1d\x07\0\0\x11\x197\xffinterfac\x03es.capnp:Both.return$Par\x07ams\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d2\0\0Q\x08\x01\x01\x11\x14\x01\x1fnamed\x01\x0e\x10\x02\x01\x11\xffO\xc8\xcf{R\x9b\x9a\x8e\0\x01\x0e",
+                };
+                &NODE
             }
         }
 
@@ -1444,6 +1590,22 @@ pub mod both {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xe1dc6cc011813159,
+                    display_name: "interfaces.capnp:Both.return$Results",
+                    prefix_bytes: 22,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "names", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Text) },
+                    ] },
+                    packed: b"\x10\x1bP\x04\x04\xffY1\x81\x11\xc0l\xdc\xe1\0\x11\x16\x01\0\0\x05\x01\x071\x0d*\x01\x11\x1d\x07\0\0\x11\x197\xffinterfac\x03es.capnp:Both.return$Res\x0fults\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d2\0\0Q\x08\x01\x01\x11\x10\x01\x1fnames\x01\x0e\x10\x01\x01\x0c\x01\x0e",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -1608,6 +1770,21 @@ pub mod both {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xf6de2336f797eb94,
+                    display_name: "interfaces.capnp:Both.done$Params",
+                    prefix_bytes: 22,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x10P\x04\x04\xff\x94\xeb\x97\xf76#\xde\xf6\0\x11\x16\x01\0\0\x04\x071\x0d\x12\x01\x11\x1d\x07\0\0\x11\x19\x07\xffinterfac\x03es.capnp:Both.done$Param\x01s\0\x01",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -1733,6 +1910,21 @@ pub mod both {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xb5ae829153fc4174,
+                    display_name: "interfaces.capnp:Both.done$Results",
+                    prefix_bytes: 22,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x10P\x04\x04\xfftA\xfcS\x91\x82\xae\xb5\0\x11\x16\x01\0\0\x04\x071\x0d\x1a\x01\x11\x1d\x07\0\0\x11\x19\x07\xffinterfac\x03es.capnp:Both.done$Resul\x03ts\0\x01",
+                };
+                &NODE
             }
         }
 
@@ -1862,6 +2054,22 @@ pub mod both {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x8375bb57ae109a23,
+                    display_name: "interfaces.capnp:Both.ReturnParams",
+                    prefix_bytes: 22,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "taken", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                    ] },
+                    packed: b"\x10\x19P\x04\x04\xff#\x9a\x10\xaeW\xbbu\x83\0Q\x16\x01\x01\xffq}&0\x07Wt\x9f\0\x04\x071\x0d\x1a\x01\x11\x1d\x07\0\0\x11\x197\xffinterfac\x03es.capnp:Both.ReturnPara\x03ms\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d2\0\0\x11\x08\x01\x11\x08\x01\x1ftaken\x01\x01\x01\x01",
+                };
+                &NODE
             }
         }
 
@@ -2055,6 +2263,21 @@ pub mod grandchild {
             }
         }
     }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xde766837899274d0,
+                display_name: "interfaces.capnp:Grandchild",
+                prefix_bytes: 17,
+                kind: Kind::Interface { methods: &[
+                ], superclasses: &[(<super::both::Owned as Introspect>::node, &[])] },
+                packed: b"\x10\x11P\x03\x05\xff\xd0t\x92\x897hv\xde\0\x11\x11\x03\xff\x805}L\x1ek\xa9\xf2\0\x11\x11\xe2\x11\x1d\x07\0\0\x11\x19\x07\x11\x19\x0f\xffinterfac\x02es.capnp:Grandch\x07ild\0\x01\x11\x04\x01\xffq}&0\x07Wt\x9f\0",
+            };
+            &NODE
+        }
+    }
 }
 
 #[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, missing_debug_implementations, missing_docs, unreachable_pub, unused, unused_qualifications)]
@@ -2142,6 +2365,23 @@ pub mod question {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xd80e338d3d104dd4,
+                display_name: "interfaces.capnp:Question",
+                prefix_bytes: 17,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "named", discriminant: ::core::option::Option::None, ty: Type::Interface(<super::named::Owned as Introspect>::node, &[]) },
+                    Field { name: "text", discriminant: ::core::option::Option::None, ty: Type::Text },
+                ] },
+                packed: b"\x10$P\x04\x04\xff\xd4M\x10=\x8d3\x0e\xd8\0\x11\x11\x01\xff\x805}L\x1ek\xa9\xf2\0\x05\x02\x07\x11\x0d\xd2\x11\x19\x07\0\0\x11\x15g\xffinterfac\x02es.capnp:Questio\x01n\0\0Q\x08\x02\x04\0\0\x04\x01\x11%2\0\0\x11 \x02\x11$\x01\x11\x01\x01\x14\x01\x01\x11\x1d*\0\0\x11\x18\x01Q\x18\x01\x01\x1fnamed\x01\x11\xffO\xc8\xcf{R\x9b\x9a\x8e\0\x01\x11\x0ftext\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+            };
+            &NODE
         }
     }
 
@@ -2345,6 +2585,26 @@ pub mod answer {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xd8f3fed1422355db,
+                display_name: "interfaces.capnp:Answer",
+                prefix_bytes: 17,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "holder", discriminant: ::core::option::Option::None, ty: Type::Group(<self::holder::Reader<'static> as Introspect>::node) },
+                    Field { name: "inner", discriminant: ::core::option::Option::None, ty: Type::Struct(<self::inner::Owned as Introspect>::node, &[]) },
+                    Field { name: "any", discriminant: ::core::option::Option::None, ty: Type::AnyPointer },
+                    Field { name: "none", discriminant: ::core::option::Option::Some(0), ty: Type::Void },
+                    Field { name: "maybe", discriminant: ::core::option::Option::Some(1), ty: Type::Interface(<super::named::Owned as Introspect>::node, &[]) },
+                ] },
+                packed: b"\x10AP\x04\x04\xff\xdbU#B\xd1\xfe\xf3\xd8\0Q\x11\x01\x01\xff\x805}L\x1ek\xa9\xf2\0E\x04\x07\x02\x11\x0d\xc2\x11\x15\x17\0\01\x1d\x1f\x01\xffinterfac\x02es.capnp:Answer\0Q\x04\x01\x01\xff\xc9\xbdA\xaawc\xb0\xdc\0\x11\x012\x1fInnerQ\x14\x03\x04\0\0\x01\x01\xff \x8bP\xf5!\xbb\xeb\xfe\0\x11}:\0\x02\x11\x01\x01\x14\x01\x01\0\0\x11e2\0\0\x11`\x02\x11d\x01\x11\x02\x02\x14\x01\x02\0\0\x11Y\"\0\0\x11T\x01\x11T\x01\x0d\x03\xff\xff\x14\x01\x03\0\0\x11I*\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x1d\x04\xfe\xff\x03\x14\x01\x04\0\0\x1112\0\0\x11,\x02\x110\x01?holder\x1finner\x01\x10\xff\xc9\xbdA\xaawc\xb0\xdc\0\x01\x10\x07any\x01\x12\x01\x12\x0fnone\x1fmaybe\x01\x11\xffO\xc8\xcf{R\x9b\x9a\x8e\0\x01\x11",
+            };
+            &NODE
         }
     }
 
@@ -2604,6 +2864,22 @@ pub mod answer {
             }
         }
 
+        impl _capnp::introspect::Introspect for Reader<'_> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xfeebbb21f5508b20,
+                    display_name: "interfaces.capnp:Answer.holder",
+                    prefix_bytes: 24,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "named", discriminant: ::core::option::Option::None, ty: Type::Interface(<super::super::named::Owned as Introspect>::node, &[]) },
+                    ] },
+                    packed: b"\x10\x19P\x04\x04\xff \x8bP\xf5!\xbb\xeb\xfe\0Q\x18\x01\x01\xff\xdbU#B\xd1\xfe\xf3\xd8\0\x15\x04\x07\x01\x11\x0d\xfa\x11\x19\x07\0\0\x11\x157\xffinterfac\x02es.capnp:Answer.?holder\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d2\0\0\x11\x08\x02\x11\x0c\x01\x1fnamed\x01\x11\xffO\xc8\xcf{R\x9b\x9a\x8e\0\x01\x11",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -2759,6 +3035,23 @@ pub mod answer {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xdcb06377aa41bdc9,
+                    display_name: "interfaces.capnp:Answer.Inner",
+                    prefix_bytes: 24,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "both", discriminant: ::core::option::Option::None, ty: Type::Interface(<super::super::both::Owned as Introspect>::node, &[]) },
+                        Field { name: "echoes", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Interface(<super::super::echo::Owned as Introspect>::node, &[])) },
+                    ] },
+                    packed: b"\x10%P\x04\x04\xff\xc9\xbdA\xaawc\xb0\xdc\0\x11\x18\x01\xff\xdbU#B\xd1\xfe\xf3\xd8\0\x05\x02\x07\x11\x0d\xf2\x11\x19\x07\0\0\x11\x15g\xffinterfac\x02es.capnp:Answer.\x1fInner\0\0Q\x08\x02\x04\0\0\x04\x01\x11%*\0\0\x11 \x02\x11$\x01\x11\x01\x01\x14\x01\x01\x11\x1d:\0\0Q\x18\x01\x01\x11$\x01\x0fboth\x01\x11\xffq}&0\x07Wt\x9f\0\x01\x11?echoes\x01\x0e\x10\x02\x01\x11\xff\xba\xc2:i_\x9f\x9e\xf9\0\x01\x0e",
+                };
+                &NODE
             }
         }
 
@@ -3070,6 +3363,25 @@ pub mod store {
     pub type SwapParams<T> = _rpc::Params<super::pair::Owned<T>>;
     pub type SwapResults<T> = _rpc::Results<super::pair::Owned<T>>;
 
+    impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xc3fb6b9f017e47d6,
+                display_name: "interfaces.capnp:Store",
+                prefix_bytes: 17,
+                kind: Kind::Interface { methods: &[
+                    Method { name: "get", params: <self::get_params::Owned<_capnp::any_pointer::Owned> as Introspect>::node, results: ::core::option::Option::Some(<self::get_results::Owned<_capnp::any_pointer::Owned> as Introspect>::node) },
+                    Method { name: "put", params: <self::put_params::Owned<_capnp::any_pointer::Owned> as Introspect>::node, results: ::core::option::Option::None },
+                    Method { name: "convert", params: <self::convert_params::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, results: ::core::option::Option::Some(<self::convert_results::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node) },
+                    Method { name: "swap", params: <super::pair::Owned<_capnp::any_pointer::Owned> as Introspect>::node, results: ::core::option::Option::Some(<super::pair::Owned<_capnp::any_pointer::Owned> as Introspect>::node) },
+                ], superclasses: &[(<super::named::Owned as Introspect>::node, &[])] },
+                packed: b"\x10hP\x05\x06\xff\xd6G~\x01\x9fk\xfb\xc3\0\x11\x11\x03\xff\x805}L\x1ek\xa9\xf2\0\0\0\x10\x01\x11\x15\xba\x11\x1d\x07\0\01\x19\x07\x01\x13a\x01\x0f\x13e\x01\x0f\xffinterfac\x01es.capnp?:Store\0\0Q\x10\x03\x05\0\0\xff\x14\xed\x94\xfe\xefW\x85\xb0\x01\xeb\xcfgT\xe2\xff\\\xd8\x11q\"\0\0Al\x01Ax\x01\x11\x85\x07\x01\x01\xff\xe4~\xce~\xc9lI\xab\x01n\xb1\xc0w3\x9a_\x99\x11y\"\0\0At\x01\0\0\x11}\x07\x01\x02\xff\xcdO\x06>#\xb0D\x83\x01fvD\x1e:>\x02\x9a\x11qB\0\0Al\x01Ax\x01\x11\x85\x0f\x01\x03\xffz\x95/\xad\xf1\xaf\xff\xd5\x01z\x95/\xad\xf1\xaf\xff\xd5\x11\x81*\0\0A|\x01A\xa0\x01\x11\xc5\x07\x07get\x11\x01\x17\x11\x04\x02\xff\xd6G~\x01\x9fk\xfb\xc3\0\x01\x01\x11\x01\x17\x11\x04\x02\xff\xd6G~\x01\x9fk\xfb\xc3\0\x01\x01\0\0\x07put\x11\x01\x17\x11\x04\x02\xff\xd6G~\x01\x9fk\xfb\xc3\0\x01\x01\0\0\x7fconvert\x11\x01\x17\x11\x04\x02\xff\xd6G~\x01\x9fk\xfb\xc3\0\x01\x01\x11\x01\x17\x11\x04\x02\xff\xd6G~\x01\x9fk\xfb\xc3\0\x01\x01A\x04\x01\x11\x01\x12\x01U\x0fswap\x11\x01\x17Q\x04\x01\x01\xffz\x95/\xad\xf1\xaf\xff\xd5\0\x11\x01\x17Q\x04\x01\x01\x01\x01\x10\x03\x01\x12\x01\x01\xff\xd6G~\x01\x9fk\xfb\xc3\0\x11\x01\x17Q\x04\x01\x01\xffz\x95/\xad\xf1\xaf\xff\xd5\0\x11\x01\x17Q\x04\x01\x01\x01\x01\x10\x03\x01\x12\x01\x01\xff\xd6G~\x01\x9fk\xfb\xc3\0\0\0\x11\x04\x01\xffO\xc8\xcf{R\x9b\x9a\x8e\0A\x04\x01\x11\x01\x12\x01T",
+            };
+            &NODE
+        }
+    }
+
     pub mod get_params {
         use ::capstan_rpc::message as _capnp;
         use ::capstan_rpc as _rpc;
@@ -3169,6 +3481,21 @@ pub mod store {
         impl<'a, T: _capnp::traits::Owned> ::core::default::Default for Reader<'a, T> {
             fn default() -> Self {
                 Self::from(_capnp::layout::StructReader::default())
+            }
+        }
+
+        impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xb08557effe94ed14,
+                    display_name: "interfaces.capnp:Store.get$Params",
+                    prefix_bytes: 23,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x11P\x05\x04\xff\x14\xed\x94\xfe\xefW\x85\xb0\0\x11\x17\x01\0\0\x04\x07\x10\x011\x0d\x12\x01\x11\x1d\x07\0\0\x11\x19\x07\xffinterfac\x03es.capnp:Store.get$Param\x01s\0\x01",
+                };
+                &NODE
             }
         }
 
@@ -3318,6 +3645,22 @@ pub mod store {
         impl<'a, T: _capnp::traits::Owned> ::core::default::Default for Reader<'a, T> {
             fn default() -> Self {
                 Self::from(_capnp::layout::StructReader::default())
+            }
+        }
+
+        impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xd85cffe25467cfeb,
+                    display_name: "interfaces.capnp:Store.get$Results",
+                    prefix_bytes: 23,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "value", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xc3fb6b9f017e47d6, index: 0 } },
+                    ] },
+                    packed: b"\x10\x1cP\x05\x04\xff\xeb\xcfgT\xe2\xff\\\xd8\0\x11\x17\x01\0\0\x05\x01\x07\x10\x011\x0d\x1a\x01\x11\x1d\x07\0\0\x11\x197\xffinterfac\x03es.capnp:Store.get$Resul\x03ts\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d2\0\0\x11\x08\x03\x11\x10\x01\x1fvalue\x01\x12\x01\x01\xff\xd6G~\x01\x9fk\xfb\xc3\0\x01\x12",
+                };
+                &NODE
             }
         }
 
@@ -3517,6 +3860,22 @@ pub mod store {
             }
         }
 
+        impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xab496cc97ece7ee4,
+                    display_name: "interfaces.capnp:Store.put$Params",
+                    prefix_bytes: 23,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "value", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xc3fb6b9f017e47d6, index: 0 } },
+                    ] },
+                    packed: b"\x10\x1cP\x05\x04\xff\xe4~\xce~\xc9lI\xab\0\x11\x17\x01\0\0\x05\x01\x07\x10\x011\x0d\x12\x01\x11\x1d\x07\0\0\x11\x197\xffinterfac\x03es.capnp:Store.put$Param\x01s\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d2\0\0\x11\x08\x03\x11\x10\x01\x1fvalue\x01\x12\x01\x01\xff\xd6G~\x01\x9fk\xfb\xc3\0\x01\x12",
+                };
+                &NODE
+            }
+        }
+
         impl<'a, T: _capnp::traits::Owned> Reader<'a, T> {
             pub fn reborrow(&self) -> Reader<'_, T> {
                 *self
@@ -3710,6 +4069,22 @@ pub mod store {
         impl<'a, T: _capnp::traits::Owned, U: _capnp::traits::Owned> ::core::default::Default for Reader<'a, T, U> {
             fn default() -> Self {
                 Self::from(_capnp::layout::StructReader::default())
+            }
+        }
+
+        impl<T: _capnp::traits::Owned, U: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T, U> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x8344b0233e064fcd,
+                    display_name: "interfaces.capnp:Store.convert$Params",
+                    prefix_bytes: 23,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "example", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0x8344b0233e064fcd, index: 0 } },
+                    ] },
+                    packed: b"\x10!P\x05\x06\xff\xcdO\x06>#\xb0D\x83\0\x11\x17\x01\0\0\x05\x01\x07\x10\x011\x152\x01\x11%\x07\0\0\x11!7\0\0\x11I\x0f\xffinterfac\x03es.capnp:Store.convert$P\x1farams\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0dB\0\0\x11\x08\x03\x11\x10\x01\x7fexample\x01\x12\x01\x01\xff\xcdO\x06>#\xb0D\x83\0\x01\x12A\x04\x01\x11\x01\x12\x01U",
+                };
+                &NODE
             }
         }
 
@@ -3909,6 +4284,22 @@ pub mod store {
             }
         }
 
+        impl<T: _capnp::traits::Owned, U: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T, U> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x9a023e3a1e447666,
+                    display_name: "interfaces.capnp:Store.convert$Results",
+                    prefix_bytes: 23,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "store", discriminant: ::core::option::Option::None, ty: Type::Interface(<super::Owned<_capnp::any_pointer::Owned> as Introspect>::node, &[Type::Parameter { scope_id: 0x9a023e3a1e447666, index: 0 }]) },
+                    ] },
+                    packed: b"\x10+P\x05\x06\xfffvD\x1e:>\x02\x9a\0\x11\x17\x01\0\0\x05\x01\x07\x10\x011\x15:\x01\x11%\x07\0\0\x11!7\0\0\x11q\x0f\xffinterfac\x03es.capnp:Store.convert$R?esults\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d2\0\0Q\x08\x02\x01\x118\x01\x1fstore\x01\x11\xff\xd6G~\x01\x9fk\xfb\xc3\0@\x01\x11\x01\x17Q\x04\x01\x01\xff\xd6G~\x01\x9fk\xfb\xc3\0\x11\x01\x17Q\x04\x01\x01\x01\x01\x10\x03\x01\x12\x01\x01\xfffvD\x1e:>\x02\x9a\0\x01\x11A\x04\x01\x11\x01\x12\x01U",
+                };
+                &NODE
+            }
+        }
+
         impl<'a, T: _capnp::traits::Owned, U: _capnp::traits::Owned> Reader<'a, T, U> {
             pub fn reborrow(&self) -> Reader<'_, T, U> {
                 *self
@@ -4095,6 +4486,23 @@ pub mod pair {
     impl<'a, S: _capnp::traits::Owned> ::core::default::Default for Reader<'a, S> {
         fn default() -> Self {
             Self::from(_capnp::layout::StructReader::default())
+        }
+    }
+
+    impl<S: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<S> {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xd5ffaff1ad2f957a,
+                display_name: "interfaces.capnp:Pair",
+                prefix_bytes: 17,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "first", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xd5ffaff1ad2f957a, index: 0 } },
+                    Field { name: "store", discriminant: ::core::option::Option::None, ty: Type::Interface(<super::store::Owned<_capnp::any_pointer::Owned> as Introspect>::node, &[Type::Parameter { scope_id: 0xd5ffaff1ad2f957a, index: 0 }]) },
+                ] },
+                packed: b"\x104P\x05\x06\xffz\x95/\xad\xf1\xaf\xff\xd5\0\x11\x11\x01\xff\x805}L\x1ek\xa9\xf2\0\x05\x02\x07\x10\x01\x11\x15\xb2\x11\x1d\x07\0\0\x11\x19g\0\0\x11\x95\x0f\xffinterfac\x01es.capnp\x1f:Pair\0\0Q\x08\x02\x04\0\0\x04\x01\x11%2\0\0\x11 \x03\x11(\x01\x11\x01\x01\x14\x01\x01\x11!2\0\0Q\x1c\x02\x01\x11L\x01\x1ffirst\x01\x12\x01\x01\xffz\x95/\xad\xf1\xaf\xff\xd5\0\x01\x12\x1fstore\x01\x11\xff\xd6G~\x01\x9fk\xfb\xc3\0@\x01\x11\x01\x17Q\x04\x01\x01\xff\xd6G~\x01\x9fk\xfb\xc3\0\x11\x01\x17Q\x04\x01\x01\x01\x01\x10\x03\x01\x12\x01\x01\xffz\x95/\xad\xf1\xaf\xff\xd5\0\x01\x11A\x04\x01\x11\x01\x12\x01S",
+            };
+            &NODE
         }
     }
 
@@ -4372,6 +4780,22 @@ pub mod text_store {
     pub type LengthParams = _rpc::Params<self::length_params::Owned>;
     pub type LengthResults = _rpc::Results<self::length_results::Owned>;
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xb2d4c0e26e4991e4,
+                display_name: "interfaces.capnp:TextStore",
+                prefix_bytes: 17,
+                kind: Kind::Interface { methods: &[
+                    Method { name: "length", params: <self::length_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::length_results::Owned as Introspect>::node) },
+                ], superclasses: &[(<super::store::Owned<_capnp::any_pointer::Owned> as Introspect>::node, &[Type::Text])] },
+                packed: b"\x10$P\x03\x05\xff\xe4\x91In\xe2\xc0\xd4\xb2\0\x11\x11\x03\xff\x805}L\x1ek\xa9\xf2\0\x11\x11\xda\x11\x1d\x07\0\0\x11\x19G\x11A\x17\xffinterfac\x02es.capnp:TextSto\x03re\0\0Q\x04\x03\x05\0\0\xff\x88\xcd^\x10\xee\xa3\xc7\xc5\x01\xd7E\xe4\xad\xces\x02\xfd\x11\x11:\0\x02\x11\x05\x07?length\0\0Q\x04\x01\x01\xff\xd6G~\x01\x9fk\xfb\xc3\0@\x01\x11\x01\x17Q\x04\x01\x01\xff\xd6G~\x01\x9fk\xfb\xc3\0\x11\x01\x17Q\x04\x01\x01\x01\x01\x10\x01\x01\x0c",
+            };
+            &NODE
+        }
+    }
+
     pub mod length_params {
         use ::capstan_rpc::message as _capnp;
         use ::capstan_rpc as _rpc;
@@ -4456,6 +4880,21 @@ pub mod text_store {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xc5c7a3ee105ecd88,
+                    display_name: "interfaces.capnp:TextStore.length$Params",
+                    prefix_bytes: 27,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x11P\x04\x04\xff\x88\xcd^\x10\xee\xa3\xc7\xc5\0\x11\x1b\x01\0\0\x04\x071\x0dJ\x01\x11!\x07\0\0\x11\x1d\x07\xffinterfac\x04es.capnp:TextStore.length$Params\0\x02",
+                };
+                &NODE
             }
         }
 
@@ -4584,6 +5023,22 @@ pub mod text_store {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xfd0273ceade445d7,
+                    display_name: "interfaces.capnp:TextStore.length$Results",
+                    prefix_bytes: 27,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "length", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                    ] },
+                    packed: b"\x10\x1aP\x04\x04\xff\xd7E\xe4\xad\xces\x02\xfd\0Q\x1b\x01\x01\0\0\x04\x071\x0dR\x01\x11!\x07\0\0\x11\x1d7\xffinterfac\x04es.capnp:TextStore.length$Result\x01s\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x01\x11\x08\x01?length\x01\x08\x01\x08",
+                };
+                &NODE
             }
         }
 
@@ -4801,6 +5256,22 @@ pub mod journal {
     pub type ReplayParams<S> = _rpc::Params<self::replay_params::Owned<S>>;
     pub type ReplayResults<S> = _rpc::Results<self::replay_results::Owned<S>>;
 
+    impl<S: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<S> {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xc24b23c8cc778a93,
+                display_name: "interfaces.capnp:Journal",
+                prefix_bytes: 17,
+                kind: Kind::Interface { methods: &[
+                    Method { name: "replay", params: <self::replay_params::Owned<_capnp::any_pointer::Owned> as Introspect>::node, results: ::core::option::Option::Some(<self::replay_results::Owned<_capnp::any_pointer::Owned> as Introspect>::node) },
+                ], superclasses: &[(<super::store::Owned<_capnp::any_pointer::Owned> as Introspect>::node, &[Type::Struct(<super::pair::Owned<_capnp::any_pointer::Owned> as Introspect>::node, &[Type::Parameter { scope_id: 0xc24b23c8cc778a93, index: 0 }])])] },
+                packed: b"\x10>P\x05\x06\xff\x93\x8aw\xcc\xc8#K\xc2\0\x11\x11\x03\xff\x805}L\x1ek\xa9\xf2\0\0\0\x10\x01\x11\x15\xca\x11!\x07\0\0\x11\x1dG\x11e\x17\x11\xbd\x0f\xffinterfac\x02es.capnp:Journal\0\x01Q\x04\x03\x05\0\0\xff\xdb5\x12\"\x97\xf1,\x91\x01\xb2\xe6\x058t\x15I\xf7\x11\x11:\0\0A\x0c\x01A\x18\x01\x11%\x07?replay\x11\x01\x17\x11\x04\x02\xff\x93\x8aw\xcc\xc8#K\xc2\0\x01\x01\x11\x01\x17\x11\x04\x02\xff\x93\x8aw\xcc\xc8#K\xc2\0\x01\x01\0\0Q\x04\x01\x01\xff\xd6G~\x01\x9fk\xfb\xc3\0@\x01\x11\x01\x17Q\x04\x01\x01\xff\xd6G~\x01\x9fk\xfb\xc3\0\x11\x01\x17Q\x04\x01\x01\x01\x01P\x02\x01\x01\x10\xffz\x95/\xad\xf1\xaf\xff\xd5\0@\x01\x11\x01\x17Q\x04\x01\x01\xffz\x95/\xad\xf1\xaf\xff\xd5\0\x11\x01\x17Q\x04\x01\x01\x01\x01\x10\x03\x01\x12\x01\x01\xff\x93\x8aw\xcc\xc8#K\xc2\0A\x04\x01\x11\x01\x12\x01S",
+            };
+            &NODE
+        }
+    }
+
     pub mod replay_params {
         use ::capstan_rpc::message as _capnp;
         use ::capstan_rpc as _rpc;
@@ -4900,6 +5371,22 @@ pub mod journal {
         impl<'a, S: _capnp::traits::Owned> ::core::default::Default for Reader<'a, S> {
             fn default() -> Self {
                 Self::from(_capnp::layout::StructReader::default())
+            }
+        }
+
+        impl<S: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<S> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x912cf197221235db,
+                    display_name: "interfaces.capnp:Journal.replay$Params",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "into", discriminant: ::core::option::Option::None, ty: Type::Interface(<super::super::store::Owned<_capnp::any_pointer::Owned> as Introspect>::node, &[Type::Parameter { scope_id: 0xc24b23c8cc778a93, index: 0 }]) },
+                    ] },
+                    packed: b"\x10&P\x05\x04\xff\xdb5\x12\"\x97\xf1,\x91\0\x11\x19\x01\0\0\x05\x01\x07\x10\x011\x0d:\x01\x11\x1d\x07\0\0\x11\x197\xffinterfac\x03es.capnp:Journal.replay$?Params\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d*\0\0Q\x08\x02\x01\x118\x01\x0finto\x01\x11\xff\xd6G~\x01\x9fk\xfb\xc3\0@\x01\x11\x01\x17Q\x04\x01\x01\xff\xd6G~\x01\x9fk\xfb\xc3\0\x11\x01\x17Q\x04\x01\x01\x01\x01\x10\x03\x01\x12\x01\x01\xff\x93\x8aw\xcc\xc8#K\xc2\0\x01\x11",
+                };
+                &NODE
             }
         }
 
@@ -5090,6 +5577,21 @@ pub mod journal {
             }
         }
 
+        impl<S: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<S> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xf74915743805e6b2,
+                    display_name: "interfaces.capnp:Journal.replay$Results",
+                    prefix_bytes: 25,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x11P\x05\x04\xff\xb2\xe6\x058t\x15I\xf7\0\x11\x19\x01\0\0\x04\x07\x10\x011\x0dB\x01\x11\x1d\x07\0\0\x11\x19\x07\xffinterfac\x04es.capnp:Journal.replay$Results\0\0\x01",
+                };
+                &NODE
+            }
+        }
+
         impl<'a, S: _capnp::traits::Owned> Reader<'a, S> {
             pub fn reborrow(&self) -> Reader<'_, S> {
                 *self
@@ -5269,6 +5771,21 @@ pub mod log_book {
             match method_id {
                 _ => _rpc::unimplemented_method("interfaces.capnp:LogBook", method_id),
             }
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x8b2bc3eabb52c24e,
+                display_name: "interfaces.capnp:LogBook",
+                prefix_bytes: 17,
+                kind: Kind::Interface { methods: &[
+                ], superclasses: &[(<super::journal::Owned<_capnp::any_pointer::Owned> as Introspect>::node, &[Type::Data])] },
+                packed: b"\x10\x1aP\x03\x05\xffN\xc2R\xbb\xea\xc3+\x8b\0\x11\x11\x03\xff\x805}L\x1ek\xa9\xf2\0\x11\x11\xca\x11\x1d\x07\0\0\x11\x19\x07\x11\x19\x17\xffinterfac\x02es.capnp:LogBook\0\x02Q\x04\x01\x01\xff\x93\x8aw\xcc\xc8#K\xc2\0@\x01\x11\x01\x17Q\x04\x01\x01\xff\x93\x8aw\xcc\xc8#K\xc2\0\x11\x01\x17Q\x04\x01\x01\x01\x01\x10\x01\x01\x0d",
+            };
+            &NODE
         }
     }
 }

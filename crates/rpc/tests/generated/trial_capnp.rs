@@ -270,6 +270,31 @@ pub mod trial {
     pub type UnwrittenParams = _rpc::Params<self::unwritten_params::Owned>;
     pub type UnwrittenResults = _rpc::Results<self::unwritten_results::Owned>;
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x8b6e3701a22fdd17,
+                display_name: "trial.capnp:Trial",
+                prefix_bytes: 12,
+                kind: Kind::Interface { methods: &[
+                    Method { name: "echo", params: <self::echo_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::echo_results::Owned as Introspect>::node) },
+                    Method { name: "fail", params: <self::fail_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::fail_results::Owned as Introspect>::node) },
+                    Method { name: "panic", params: <self::panic_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::panic_results::Owned as Introspect>::node) },
+                    Method { name: "hang", params: <self::hang_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::hang_results::Owned as Introspect>::node) },
+                    Method { name: "next", params: <self::next_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::next_results::Owned as Introspect>::node) },
+                    Method { name: "notify", params: <self::notify_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::notify_results::Owned as Introspect>::node) },
+                    Method { name: "open", params: <self::open_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::open_results::Owned as Introspect>::node) },
+                    Method { name: "nothing", params: <self::nothing_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::nothing_results::Owned as Introspect>::node) },
+                    Method { name: "numbered", params: <self::numbered_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::numbered_results::Owned as Introspect>::node) },
+                    Method { name: "unwritten", params: <self::unwritten_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::unwritten_results::Owned as Introspect>::node) },
+                ], superclasses: &[] },
+                packed: b"\x10\x7fP\x03\x05\xff\x17\xdd/\xa2\x017n\x8b\0\x11\x0c\x03\xff\x03y\x1dk\xa8\xc5\xf4\xe2\0\x11\x11\x92\x11\x197\0\01=\x87\x02\x13\xd5\x01\x07\xfftrial.ca\x01pnp:Tria\x01lQ\x0c\x01\x01\xff\xa1\x10\x06\xad\xa0\xa9U\xbd\0\x11\x11*\xff\x9aI\x8fgj\x8aK\xcf\0\x11\x0dJ\xffu\x98\xff\xb8\x0c\x94X\xc2\0\x11\x0d:\x0fDeep\xffListener\0\0\0?LouderQ(\x03\x05\0\0\xff0F\x87\xfa\xe2a6\xb5\x01\xb6\xa0z/1%\x0f\x84\x131\x01*\0\x02\x13%\x01\x07\x01\x01\xff@Sz\xe0$*Y\xaa\x01gN&a\x9b\x95\x1c\xf2\x13\x19\x01*\0\x02\x13\x0d\x01\x07\x01\x02\xff\xf3\\\x0cL\xec\xcc\x82\x94\x01\xf3\xde`\x97\x8b\x80\xb6\x8e\x13\x01\x012\0\x02\x11\xf5\x07\x01\x03\xff\xacxS9\xf5\"\xdb\x98\x01\x0d\x13\xd5\xb5\xcb\xee\x8b\x96\x11\xe9*\0\x02\x11\xdd\x07\x01\x04\xff\xb3\xfb\x16\xcc\x8b\xb9\xe4\xac\x01\x18\xcb\xe9\xf0f<O\x98\x11\xd1*\0\x02\x11\xc5\x07\x01\x05\xbfu\xa0\x93\xd7_=\xb0\xff\x90\xea\xedBA\xd9P\xb9\0\x11\xb9:\0\x02\x11\xad\x07\x01\x06\xff KpH\x0a\xd8O\xf3\x01\xc8\x11\xbe7*\x9d\x96\x95\x11\xa1*\0\x02\x11\x95\x07\x01\x07\xff[\x9f,-\xc3C*\xa7\x01\x95\x8fk\x96r\xea1\xab\x11\x89B\0\x02\x11}\x07\x01\x08\xff\x90\xbf\x97.\x11\x84%\xa7\x01\x88\xa9t\x88\xe6{2\xe7\x11qJ\0\x02\x11i\x07\x01\x09\xffh@6\xdd \x13A\xae\x01\xb1Qv3\xa6\x89\xaf\xa5\x11]R\0\x02\x11U\x07\x0fecho\0\0\x0ffail\0\0\x1fpanic\0\0\x0fhang\0\0\x0fnext\0\0?notify\0\0\x0fopen\0\0\x7fnothing\0\0\xffnumbered\0\0\x01\xffunwritte\0\x01n\0\x01",
+            };
+            &NODE
+        }
+    }
+
     pub mod echo_params {
         use ::capstan_rpc::message as _capnp;
         use ::capstan_rpc as _rpc;
@@ -354,6 +379,22 @@ pub mod trial {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xb53661e2fa874630,
+                    display_name: "trial.capnp:Trial.echo$Params",
+                    prefix_bytes: 18,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "text", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    ] },
+                    packed: b"\x10\x1aP\x04\x04\xff0F\x87\xfa\xe2a6\xb5\0\x11\x12\x01\0\0\x05\x01\x07\x11\x0d\xf2\x11\x19\x07\0\0\x11\x157\xfftrial.ca\x02pnp:Trial.echo$P\x1farams\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d*\0\0\x11\x08\x01Q\x08\x01\x01\x0ftext\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+                };
+                &NODE
             }
         }
 
@@ -521,6 +562,22 @@ pub mod trial {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x840f25312f7aa0b6,
+                    display_name: "trial.capnp:Trial.echo$Results",
+                    prefix_bytes: 18,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "text", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    ] },
+                    packed: b"\x10\x1aP\x04\x04\xff\xb6\xa0z/1%\x0f\x84\0\x11\x12\x01\0\0\x05\x01\x07\x11\x0d\xfa\x11\x19\x07\0\0\x11\x157\xfftrial.ca\x02pnp:Trial.echo$R?esults\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d*\0\0\x11\x08\x01Q\x08\x01\x01\x0ftext\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -682,6 +739,22 @@ pub mod trial {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xaa592a24e07a5340,
+                    display_name: "trial.capnp:Trial.fail$Params",
+                    prefix_bytes: 18,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "reason", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    ] },
+                    packed: b"\x10\x1aP\x04\x04\xff@Sz\xe0$*Y\xaa\0\x11\x12\x01\0\0\x05\x01\x07\x11\x0d\xf2\x11\x19\x07\0\0\x11\x157\xfftrial.ca\x02pnp:Trial.fail$P\x1farams\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x01Q\x08\x01\x01?reason\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+                };
+                &NODE
             }
         }
 
@@ -849,6 +922,21 @@ pub mod trial {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xf21c959b61264e67,
+                    display_name: "trial.capnp:Trial.fail$Results",
+                    prefix_bytes: 18,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x0fP\x04\x04\xffgN&a\x9b\x95\x1c\xf2\0\x11\x12\x01\0\0\x04\x07\x11\x0d\xfa\x11\x19\x07\0\0\x11\x15\x07\xfftrial.ca\x02pnp:Trial.fail$R?esults\0\x01",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -974,6 +1062,21 @@ pub mod trial {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x9482ccec4c0c5cf3,
+                    display_name: "trial.capnp:Trial.panic$Params",
+                    prefix_bytes: 18,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x0fP\x04\x04\xff\xf3\\\x0cL\xec\xcc\x82\x94\0\x11\x12\x01\0\0\x04\x07\x11\x0d\xfa\x11\x19\x07\0\0\x11\x15\x07\xfftrial.ca\x02pnp:Trial.panic$?Params\0\x01",
+                };
+                &NODE
             }
         }
 
@@ -1105,6 +1208,21 @@ pub mod trial {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x8eb6808b9760def3,
+                    display_name: "trial.capnp:Trial.panic$Results",
+                    prefix_bytes: 18,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x0fP\x04\x04\xff\xf3\xde`\x97\x8b\x80\xb6\x8e\0\x11\x12\x01\0\0\x04\x071\x0d\x02\x01\x11\x19\x07\0\0\x11\x15\x07\xfftrial.ca\x03pnp:Trial.panic$Results\0\0\x01",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -1230,6 +1348,21 @@ pub mod trial {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x98db22f5395378ac,
+                    display_name: "trial.capnp:Trial.hang$Params",
+                    prefix_bytes: 18,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x0fP\x04\x04\xff\xacxS9\xf5\"\xdb\x98\0\x11\x12\x01\0\0\x04\x07\x11\x0d\xf2\x11\x19\x07\0\0\x11\x15\x07\xfftrial.ca\x02pnp:Trial.hang$P\x1farams\0\x01",
+                };
+                &NODE
             }
         }
 
@@ -1361,6 +1494,21 @@ pub mod trial {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x968beecbb5d5130d,
+                    display_name: "trial.capnp:Trial.hang$Results",
+                    prefix_bytes: 18,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x0fP\x04\x04\xff\x0d\x13\xd5\xb5\xcb\xee\x8b\x96\0\x11\x12\x01\0\0\x04\x07\x11\x0d\xfa\x11\x19\x07\0\0\x11\x15\x07\xfftrial.ca\x02pnp:Trial.hang$R?esults\0\x01",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -1489,6 +1637,21 @@ pub mod trial {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xace4b98bcc16fbb3,
+                    display_name: "trial.capnp:Trial.next$Params",
+                    prefix_bytes: 18,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x0fP\x04\x04\xff\xb3\xfb\x16\xcc\x8b\xb9\xe4\xac\0\x11\x12\x01\0\0\x04\x07\x11\x0d\xf2\x11\x19\x07\0\0\x11\x15\x07\xfftrial.ca\x02pnp:Trial.next$P\x1farams\0\x01",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -1614,6 +1777,23 @@ pub mod trial {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x984f3c66f0e9cb18,
+                    display_name: "trial.capnp:Trial.next$Results",
+                    prefix_bytes: 18,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "trial", discriminant: ::core::option::Option::None, ty: Type::Interface(<super::Owned as Introspect>::node, &[]) },
+                        Field { name: "deep", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::deep::Owned as Introspect>::node, &[]) },
+                    ] },
+                    packed: b"\x10#P\x04\x04\xff\x18\xcb\xe9\xf0f<O\x98\0\x11\x12\x01\0\0\x05\x02\x07\x11\x0d\xfa\x11\x19\x07\0\0\x11\x15g\xfftrial.ca\x02pnp:Trial.next$R?esults\0\0Q\x08\x02\x04\0\0\x04\x01\x11%2\0\0\x11 \x02\x11$\x01\x11\x01\x01\x14\x01\x01\x11\x1d*\0\0\x11\x18\x02\x11\x1c\x01\x1ftrial\x01\x11\xff\x17\xdd/\xa2\x017n\x8b\0\x01\x11\x0fdeep\x01\x10\xff\xa1\x10\x06\xad\xa0\xa9U\xbd\0\x01\x10",
+                };
+                &NODE
             }
         }
 
@@ -1823,6 +2003,23 @@ pub mod trial {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xb0003d5fd793a075,
+                    display_name: "trial.capnp:Trial.notify$Params",
+                    prefix_bytes: 18,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "listener", discriminant: ::core::option::Option::None, ty: Type::Interface(<super::listener::Owned as Introspect>::node, &[]) },
+                        Field { name: "text", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    ] },
+                    packed: b"\x10%P\x04\x04\xbfu\xa0\x93\xd7_=\xb0\x11\x12\x01\0\0\x05\x02\x071\x0d\x02\x01\x11\x19\x07\0\0\x11\x15g\xfftrial.ca\x03pnp:Trial.notify$Params\0\0\0Q\x08\x02\x04\0\0\x04\x01\x11%J\0\0\x11$\x02\x11(\x01\x11\x01\x01\x14\x01\x01\x11!*\0\0\x11\x1c\x01Q\x1c\x01\x01\xfflistener\0\0\0\x01\x11\xff\x9aI\x8fgj\x8aK\xcf\0\x01\x11\x0ftext\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -2025,6 +2222,22 @@ pub mod trial {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xb950d94142edea90,
+                    display_name: "trial.capnp:Trial.notify$Results",
+                    prefix_bytes: 18,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "answer", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    ] },
+                    packed: b"\x10\x1bP\x04\x04\xff\x90\xea\xedBA\xd9P\xb9\0\x11\x12\x01\0\0\x05\x01\x071\x0d\x0a\x01\x11\x1d\x07\0\0\x11\x197\xfftrial.ca\x03pnp:Trial.notify$Results\0\x01Q\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x01Q\x08\x01\x01?answer\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -2189,6 +2402,21 @@ pub mod trial {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xf34fd80a48704b20,
+                    display_name: "trial.capnp:Trial.open$Params",
+                    prefix_bytes: 18,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x0fP\x04\x04\xff KpH\x0a\xd8O\xf3\0\x11\x12\x01\0\0\x04\x07\x11\x0d\xf2\x11\x19\x07\0\0\x11\x15\x07\xfftrial.ca\x02pnp:Trial.open$P\x1farams\0\x01",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -2314,6 +2542,22 @@ pub mod trial {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x95969d2a37be11c8,
+                    display_name: "trial.capnp:Trial.open$Results",
+                    prefix_bytes: 18,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "sink", discriminant: ::core::option::Option::None, ty: Type::Interface(<super::super::streaming_byte_sink::Owned as Introspect>::node, &[]) },
+                    ] },
+                    packed: b"\x10\x19P\x04\x04\xff\xc8\x11\xbe7*\x9d\x96\x95\0\x11\x12\x01\0\0\x05\x01\x07\x11\x0d\xfa\x11\x19\x07\0\0\x11\x157\xfftrial.ca\x02pnp:Trial.open$R?esults\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d*\0\0\x11\x08\x02\x11\x0c\x01\x0fsink\x01\x11\xffW\x04\xb4{(=\x7f\xd2\0\x01\x11",
+                };
+                &NODE
             }
         }
 
@@ -2483,6 +2727,21 @@ pub mod trial {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xa72a43c32d2c9f5b,
+                    display_name: "trial.capnp:Trial.nothing$Params",
+                    prefix_bytes: 18,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x10P\x04\x04\xff[\x9f,-\xc3C*\xa7\0\x11\x12\x01\0\0\x04\x071\x0d\x0a\x01\x11\x1d\x07\0\0\x11\x19\x07\xfftrial.ca\x03pnp:Trial.nothing$Params\0\x02",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -2608,6 +2867,22 @@ pub mod trial {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xab31ea72966b8f95,
+                    display_name: "trial.capnp:Trial.nothing$Results",
+                    prefix_bytes: 18,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "trial", discriminant: ::core::option::Option::None, ty: Type::Interface(<super::Owned as Introspect>::node, &[]) },
+                    ] },
+                    packed: b"\x10\x1aP\x04\x04\xff\x95\x8fk\x96r\xea1\xab\0\x11\x12\x01\0\0\x05\x01\x071\x0d\x12\x01\x11\x1d\x07\0\0\x11\x197\xfftrial.ca\x03pnp:Trial.nothing$Result\x01s\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d2\0\0\x11\x08\x02\x11\x0c\x01\x1ftrial\x01\x11\xff\x17\xdd/\xa2\x017n\x8b\0\x01\x11",
+                };
+                &NODE
             }
         }
 
@@ -2777,6 +3052,22 @@ pub mod trial {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xa72584112e97bf90,
+                    display_name: "trial.capnp:Trial.numbered$Params",
+                    prefix_bytes: 18,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "number", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                    ] },
+                    packed: b"\x10\x19P\x04\x04\xff\x90\xbf\x97.\x11\x84%\xa7\0Q\x12\x01\x01\0\0\x04\x071\x0d\x12\x01\x11\x1d\x07\0\0\x11\x197\xfftrial.ca\x03pnp:Trial.numbered$Param\x01s\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x01\x11\x08\x01?number\x01\x08\x01\x08",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -2920,6 +3211,21 @@ pub mod trial {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xe7327be68874a988,
+                    display_name: "trial.capnp:Trial.numbered$Results",
+                    prefix_bytes: 18,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x10P\x04\x04\xff\x88\xa9t\x88\xe6{2\xe7\0\x11\x12\x01\0\0\x04\x071\x0d\x1a\x01\x11\x1d\x07\0\0\x11\x19\x07\xfftrial.ca\x03pnp:Trial.numbered$Resul\x03ts\0\x01",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -3045,6 +3351,21 @@ pub mod trial {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xae411320dd364068,
+                    display_name: "trial.capnp:Trial.unwritten$Params",
+                    prefix_bytes: 18,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x10P\x04\x04\xffh@6\xdd \x13A\xae\0\x11\x12\x01\0\0\x04\x071\x0d\x1a\x01\x11\x1d\x07\0\0\x11\x19\x07\xfftrial.ca\x03pnp:Trial.unwritten$Para\x03ms\0\x01",
+                };
+                &NODE
             }
         }
 
@@ -3176,6 +3497,21 @@ pub mod trial {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xa5af89a6337651b1,
+                    display_name: "trial.capnp:Trial.unwritten$Results",
+                    prefix_bytes: 18,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x10P\x04\x04\xff\xb1Qv3\xa6\x89\xaf\xa5\0\x11\x12\x01\0\0\x04\x071\x0d\"\x01\x11\x1d\x07\0\0\x11\x19\x07\xfftrial.ca\x03pnp:Trial.unwritten$Resu\x07lts\0\x01",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -3301,6 +3637,22 @@ pub mod trial {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xbd55a9a0ad0610a1,
+                    display_name: "trial.capnp:Trial.Deep",
+                    prefix_bytes: 18,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "inside", discriminant: ::core::option::Option::None, ty: Type::Struct(<self::inside::Owned as Introspect>::node, &[]) },
+                    ] },
+                    packed: b"\x10\x1bP\x04\x04\xff\xa1\x10\x06\xad\xa0\xa9U\xbd\0\x11\x12\x01\xff\x17\xdd/\xa2\x017n\x8b\0\x05\x01\x07\x11\x0d\xba\x11\x15\x17\0\0\x11\x1d7\xfftrial.ca\x01pnp:Tria?l.DeepQ\x04\x01\x01\xffE\x0ca\xf1M\xb9 \xdb\0\x11\x01:?InsideQ\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x02\x11\x0c\x01?inside\x01\x10\xffE\x0ca\xf1M\xb9 \xdb\0\x01\x10",
+                };
+                &NODE
             }
         }
 
@@ -3470,6 +3822,22 @@ pub mod trial {
                 #[inline]
                 fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                     Self { builder }
+                }
+            }
+
+            impl _capnp::introspect::Introspect for Owned {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0xdb20b94df1610c45,
+                        display_name: "trial.capnp:Trial.Deep.Inside",
+                        prefix_bytes: 23,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "trial", discriminant: ::core::option::Option::None, ty: Type::Interface(<super::super::Owned as Introspect>::node, &[]) },
+                        ] },
+                        packed: b"\x10\x19P\x04\x04\xffE\x0ca\xf1M\xb9 \xdb\0\x11\x17\x01\xff\xa1\x10\x06\xad\xa0\xa9U\xbd\0\x05\x01\x07\x11\x0d\xf2\x11\x19\x07\0\0\x11\x157\xfftrial.ca\x02pnp:Trial.Deep.I\x1fnside\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d2\0\0\x11\x08\x02\x11\x0c\x01\x1ftrial\x01\x11\xff\x17\xdd/\xa2\x017n\x8b\0\x01\x11",
+                    };
+                    &NODE
                 }
             }
 
@@ -3682,6 +4050,22 @@ pub mod trial {
         pub type HearParams = _rpc::Params<self::hear_params::Owned>;
         pub type HearResults = _rpc::Results<self::hear_results::Owned>;
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xcf4b8a6a678f499a,
+                    display_name: "trial.capnp:Trial.Listener",
+                    prefix_bytes: 18,
+                    kind: Kind::Interface { methods: &[
+                        Method { name: "hear", params: <self::hear_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::hear_results::Owned as Introspect>::node) },
+                    ], superclasses: &[] },
+                    packed: b"\x10\x1aP\x03\x05\xff\x9aI\x8fgj\x8aK\xcf\0\x11\x12\x03\xff\x17\xdd/\xa2\x017n\x8b\0\x11\x11\xda\x11\x1d\x07\0\0\x11\x19G\x11A\x07\xfftrial.ca\x02pnp:Trial.Listen\x03er\0\0Q\x04\x03\x05\0\0\xff&\xdb\xca\xb8Q\x9bd\xbd\x01\xe9\x7f\x8co.DX\xfb\x11\x11*\0\x02\x11\x05\x07\x0fhear\0\x01",
+                };
+                &NODE
+            }
+        }
+
         pub mod hear_params {
             use ::capstan_rpc::message as _capnp;
             use ::capstan_rpc as _rpc;
@@ -3766,6 +4150,22 @@ pub mod trial {
                 #[inline]
                 fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                     Self { builder }
+                }
+            }
+
+            impl _capnp::introspect::Introspect for Owned {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0xbd649b51b8cadb26,
+                        display_name: "trial.capnp:Trial.Listener.hear$Params",
+                        prefix_bytes: 27,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "text", discriminant: ::core::option::Option::None, ty: Type::Text },
+                        ] },
+                        packed: b"\x10\x1bP\x04\x04\xff&\xdb\xca\xb8Q\x9bd\xbd\0\x11\x1b\x01\0\0\x05\x01\x071\x0d:\x01\x11\x1d\x07\0\0\x11\x197\xfftrial.ca\x03pnp:Trial.Listener.hear$?Params\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d*\0\0\x11\x08\x01Q\x08\x01\x01\x0ftext\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+                    };
+                    &NODE
                 }
             }
 
@@ -3930,6 +4330,22 @@ pub mod trial {
                 #[inline]
                 fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                     Self { builder }
+                }
+            }
+
+            impl _capnp::introspect::Introspect for Owned {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0xfb58442e6f8c7fe9,
+                        display_name: "trial.capnp:Trial.Listener.hear$Results",
+                        prefix_bytes: 27,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "answer", discriminant: ::core::option::Option::None, ty: Type::Text },
+                        ] },
+                        packed: b"\x10\x1bP\x04\x04\xff\xe9\x7f\x8co.DX\xfb\0\x11\x1b\x01\0\0\x05\x01\x071\x0dB\x01\x11\x1d\x07\0\0\x11\x197\xfftrial.ca\x04pnp:Trial.Listener.hear$Results\0\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x01Q\x08\x01\x01?answer\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+                    };
+                    &NODE
                 }
             }
 
@@ -4147,6 +4563,22 @@ pub mod trial {
         pub type ShoutParams = _rpc::Params<self::shout_params::Owned>;
         pub type ShoutResults = _rpc::Results<self::shout_results::Owned>;
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xc258940cb8ff9875,
+                    display_name: "trial.capnp:Trial.Louder",
+                    prefix_bytes: 18,
+                    kind: Kind::Interface { methods: &[
+                        Method { name: "shout", params: <self::shout_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::shout_results::Owned as Introspect>::node) },
+                    ], superclasses: &[(<super::listener::Owned as Introspect>::node, &[])] },
+                    packed: b"\x10\x1bP\x03\x05\xffu\x98\xff\xb8\x0c\x94X\xc2\0\x11\x12\x03\xff\x17\xdd/\xa2\x017n\x8b\0\x11\x11\xca\x11\x1d\x07\0\0\x11\x19G\x11A\x0f\xfftrial.ca\x02pnp:Trial.Louder\0\x01Q\x04\x03\x05\0\0\xff\xcde\xd7w\xbf\x0cZ\xcc\x01\xcb\x1d\xfa\x01sy\xc3\x8d\x11\x112\0\x02\x11\x05\x07\x1fshout\0\0\x11\x04\x01\xff\x9aI\x8fgj\x8aK\xcf\0",
+                };
+                &NODE
+            }
+        }
+
         pub mod shout_params {
             use ::capstan_rpc::message as _capnp;
             use ::capstan_rpc as _rpc;
@@ -4231,6 +4663,22 @@ pub mod trial {
                 #[inline]
                 fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                     Self { builder }
+                }
+            }
+
+            impl _capnp::introspect::Introspect for Owned {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0xcc5a0cbf77d765cd,
+                        display_name: "trial.capnp:Trial.Louder.shout$Params",
+                        prefix_bytes: 25,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "text", discriminant: ::core::option::Option::None, ty: Type::Text },
+                        ] },
+                        packed: b"\x10\x1bP\x04\x04\xff\xcde\xd7w\xbf\x0cZ\xcc\0\x11\x19\x01\0\0\x05\x01\x071\x0d2\x01\x11\x1d\x07\0\0\x11\x197\xfftrial.ca\x03pnp:Trial.Louder.shout$P\x1farams\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d*\0\0\x11\x08\x01Q\x08\x01\x01\x0ftext\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+                    };
+                    &NODE
                 }
             }
 
@@ -4395,6 +4843,22 @@ pub mod trial {
                 #[inline]
                 fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                     Self { builder }
+                }
+            }
+
+            impl _capnp::introspect::Introspect for Owned {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0x8dc3797301fa1dcb,
+                        display_name: "trial.capnp:Trial.Louder.shout$Results",
+                        prefix_bytes: 25,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "answer", discriminant: ::core::option::Option::None, ty: Type::Text },
+                        ] },
+                        packed: b"\x10\x1bP\x04\x04\xff\xcb\x1d\xfa\x01sy\xc3\x8d\0\x11\x19\x01\0\0\x05\x01\x071\x0d:\x01\x11\x1d\x07\0\0\x11\x197\xfftrial.ca\x03pnp:Trial.Louder.shout$R?esults\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x01Q\x08\x01\x01?answer\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+                    };
+                    &NODE
                 }
             }
 
@@ -4622,6 +5086,23 @@ pub mod byte_sink {
     pub type EndParams = _rpc::Params<self::end_params::Owned>;
     pub type EndResults = _rpc::Results<self::end_results::Owned>;
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xd7b0ae5d9d9105b0,
+                display_name: "trial.capnp:ByteSink",
+                prefix_bytes: 12,
+                kind: Kind::Interface { methods: &[
+                    Method { name: "write", params: <self::write_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::write_results::Owned as Introspect>::node) },
+                    Method { name: "end", params: <self::end_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::end_results::Owned as Introspect>::node) },
+                ], superclasses: &[] },
+                packed: b"\x10#P\x03\x05\xff\xb0\x05\x91\x9d]\xae\xb0\xd7\0\x11\x0c\x03\xff\x03y\x1dk\xa8\xc5\xf4\xe2\0\x11\x11\xaa\x11\x19\x07\0\0\x11\x15\x87\x11e\x07\xfftrial.ca\x01pnp:Byte\x0fSink\0\0Q\x08\x03\x05\0\0\xff\xaf2E\x91\x84'T\xfe\x01f\xc4\x9d\xa3\x17y\x95\xf0\x1112\0\x02\x11%\x07\x01\x01\xff\xe4\x89,\\\x01\xc4\xa5\xe8\x01\xc4E\xf3\xda\x90\x9f\xfd\xd2\x11\x19\"\0\x02\x11\x0d\x07\x1fwrite\0\0\x07end\0\x01",
+            };
+            &NODE
+        }
+    }
+
     pub mod write_params {
         use ::capstan_rpc::message as _capnp;
         use ::capstan_rpc as _rpc;
@@ -4706,6 +5187,22 @@ pub mod byte_sink {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xfe542784914532af,
+                    display_name: "trial.capnp:ByteSink.write$Params",
+                    prefix_bytes: 21,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "chunk", discriminant: ::core::option::Option::None, ty: Type::Data },
+                    ] },
+                    packed: b"\x10\x1aP\x04\x04\xff\xaf2E\x91\x84'T\xfe\0\x11\x15\x01\0\0\x05\x01\x071\x0d\x12\x01\x11\x1d\x07\0\0\x11\x197\xfftrial.ca\x03pnp:ByteSink.write$Param\x01s\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d2\0\0\x11\x08\x01Q\x08\x01\x01\x1fchunk\x01\x0d\x01\x0d\x11\x01\x02",
+                };
+                &NODE
             }
         }
 
@@ -4873,6 +5370,21 @@ pub mod byte_sink {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xf0957917a39dc466,
+                    display_name: "trial.capnp:ByteSink.write$Results",
+                    prefix_bytes: 21,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x10P\x04\x04\xfff\xc4\x9d\xa3\x17y\x95\xf0\0\x11\x15\x01\0\0\x04\x071\x0d\x1a\x01\x11\x1d\x07\0\0\x11\x19\x07\xfftrial.ca\x03pnp:ByteSink.write$Resul\x03ts\0\x01",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -5001,6 +5513,21 @@ pub mod byte_sink {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xe8a5c4015c2c89e4,
+                    display_name: "trial.capnp:ByteSink.end$Params",
+                    prefix_bytes: 21,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x0fP\x04\x04\xff\xe4\x89,\\\x01\xc4\xa5\xe8\0\x11\x15\x01\0\0\x04\x071\x0d\x02\x01\x11\x19\x07\0\0\x11\x15\x07\xfftrial.ca\x03pnp:ByteSink.end$Params\0\0\x01",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -5126,6 +5653,21 @@ pub mod byte_sink {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xd2fd9f90daf345c4,
+                    display_name: "trial.capnp:ByteSink.end$Results",
+                    prefix_bytes: 21,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x10P\x04\x04\xff\xc4E\xf3\xda\x90\x9f\xfd\xd2\0\x11\x15\x01\0\0\x04\x071\x0d\x0a\x01\x11\x1d\x07\0\0\x11\x19\x07\xfftrial.ca\x03pnp:ByteSink.end$Results\0\x02",
+                };
+                &NODE
             }
         }
 
@@ -5315,6 +5857,23 @@ pub mod streaming_byte_sink {
     pub type EndParams = _rpc::Params<self::end_params::Owned>;
     pub type EndResults = _rpc::Results<self::end_results::Owned>;
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xd27f3d287bb40457,
+                display_name: "trial.capnp:StreamingByteSink",
+                prefix_bytes: 12,
+                kind: Kind::Interface { methods: &[
+                    Method { name: "write", params: <self::write_params::Owned as Introspect>::node, results: ::core::option::Option::None },
+                    Method { name: "end", params: <self::end_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::end_results::Owned as Introspect>::node) },
+                ], superclasses: &[] },
+                packed: b"\x10$P\x03\x05\xffW\x04\xb4{(=\x7f\xd2\0\x11\x0c\x03\xff\x03y\x1dk\xa8\xc5\xf4\xe2\0\x11\x11\xf2\x11\x1d\x07\0\0\x11\x19\x87\x11i\x07\xfftrial.ca\x02pnp:StreamingByt\x1feSink\0\0Q\x08\x03\x05\0\0\xffS\xbd\xebc\xc3FC\xff\x01n\xb1\xc0w3\x9a_\x99\x1112\0\x02\x11%\x07\x01\x01\xff\x05\xe6\x0b\x0dB\xbb\xd1\xb9\x01\xec\xc1\xa1\x19\xf3\xaa\"\xe9\x11\x19\"\0\x02\x11\x0d\x07\x1fwrite\0\0\x07end\0\x01",
+            };
+            &NODE
+        }
+    }
+
     pub mod write_params {
         use ::capstan_rpc::message as _capnp;
         use ::capstan_rpc as _rpc;
@@ -5399,6 +5958,22 @@ pub mod streaming_byte_sink {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xff4346c363ebbd53,
+                    display_name: "trial.capnp:StreamingByteSink.write$Params",
+                    prefix_bytes: 30,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "chunk", discriminant: ::core::option::Option::None, ty: Type::Data },
+                    ] },
+                    packed: b"\x10\x1bP\x04\x04\xffS\xbd\xebc\xc3FC\xff\0\x11\x1e\x01\0\0\x05\x01\x071\x0dZ\x01\x11!\x07\0\0\x11\x1d7\xfftrial.ca\x04pnp:StreamingByteSink.write$Para\x03ms\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d2\0\0\x11\x08\x01Q\x08\x01\x01\x1fchunk\x01\x0d\x01\x0d\x11\x01\x02",
+                };
+                &NODE
             }
         }
 
@@ -5566,6 +6141,21 @@ pub mod streaming_byte_sink {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xb9d1bb420d0be605,
+                    display_name: "trial.capnp:StreamingByteSink.end$Params",
+                    prefix_bytes: 30,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x11P\x04\x04\xff\x05\xe6\x0b\x0dB\xbb\xd1\xb9\0\x11\x1e\x01\0\0\x04\x071\x0dJ\x01\x11!\x07\0\0\x11\x1d\x07\xfftrial.ca\x04pnp:StreamingByteSink.end$Params\0\x02",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -5691,6 +6281,22 @@ pub mod streaming_byte_sink {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xe922aaf319a1c1ec,
+                    display_name: "trial.capnp:StreamingByteSink.end$Results",
+                    prefix_bytes: 30,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "total", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                    ] },
+                    packed: b"\x10\x1aP\x04\x04\xff\xec\xc1\xa1\x19\xf3\xaa\"\xe9\0Q\x1e\x01\x01\0\0\x04\x071\x0dR\x01\x11!\x07\0\0\x11\x1d7\xfftrial.ca\x04pnp:StreamingByteSink.end$Result\x01s\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d2\0\0\x11\x08\x01\x11\x08\x01\x1ftotal\x01\x09\x01\x09",
+                };
+                &NODE
             }
         }
 
@@ -5863,6 +6469,21 @@ pub mod blob_handle {
             }
         }
     }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xba83b5911e9f64ba,
+                display_name: "trial.capnp:BlobHandle",
+                prefix_bytes: 12,
+                kind: Kind::Interface { methods: &[
+                ], superclasses: &[] },
+                packed: b"\x10\x0fP\x03\x05\xff\xbad\x9f\x1e\x91\xb5\x83\xba\0\x11\x0c\x03\xff\x03y\x1dk\xa8\xc5\xf4\xe2\0\x11\x11\xba\x11\x19\x07\0\0\x11\x15\x07\x11\x15\x07\xfftrial.ca\x01pnp:Blob?Handle\0\x02",
+            };
+            &NODE
+        }
+    }
 }
 
 #[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, missing_debug_implementations, missing_docs, unreachable_pub, unused, unused_qualifications)]
@@ -6009,6 +6630,23 @@ pub mod blob_writer {
     pub type DoneParams = _rpc::Params<self::done_params::Owned>;
     pub type DoneResults = _rpc::Results<self::done_results::Owned>;
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xe2f22676babfdf17,
+                display_name: "trial.capnp:BlobWriter",
+                prefix_bytes: 12,
+                kind: Kind::Interface { methods: &[
+                    Method { name: "write", params: <self::write_params::Owned as Introspect>::node, results: ::core::option::Option::None },
+                    Method { name: "done", params: <self::done_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::done_results::Owned as Introspect>::node) },
+                ], superclasses: &[] },
+                packed: b"\x10#P\x03\x05\xff\x17\xdf\xbf\xbav&\xf2\xe2\0\x11\x0c\x03\xff\x03y\x1dk\xa8\xc5\xf4\xe2\0\x11\x11\xba\x11\x19\x07\0\0\x11\x15\x87\x11e\x07\xfftrial.ca\x01pnp:Blob?Writer\0\0Q\x08\x03\x05\0\0\xffZ\xcdrJ\x92\xc2\x1e\x94\x01n\xb1\xc0w3\x9a_\x99\x1112\0\x02\x11%\x07\x01\x01\xff\x17\x8c\x14;\xf0\x86\x81\xd9\x01}\xc1\xc6\x1e\x9f\xd6\xa5\xc1\x11\x19*\0\x02\x11\x0d\x07\x1fwrite\0\0\x0fdone\0\x01",
+            };
+            &NODE
+        }
+    }
+
     pub mod write_params {
         use ::capstan_rpc::message as _capnp;
         use ::capstan_rpc as _rpc;
@@ -6093,6 +6731,22 @@ pub mod blob_writer {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x941ec2924a72cd5a,
+                    display_name: "trial.capnp:BlobWriter.write$Params",
+                    prefix_bytes: 23,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "chunk", discriminant: ::core::option::Option::None, ty: Type::Data },
+                    ] },
+                    packed: b"\x10\x1aP\x04\x04\xffZ\xcdrJ\x92\xc2\x1e\x94\0\x11\x17\x01\0\0\x05\x01\x071\x0d\"\x01\x11\x1d\x07\0\0\x11\x197\xfftrial.ca\x03pnp:BlobWriter.write$Par\x07ams\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d2\0\0\x11\x08\x01Q\x08\x01\x01\x1fchunk\x01\x0d\x01\x0d\x11\x01\x02",
+                };
+                &NODE
             }
         }
 
@@ -6260,6 +6914,21 @@ pub mod blob_writer {
             }
         }
 
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xd98186f03b148c17,
+                    display_name: "trial.capnp:BlobWriter.done$Params",
+                    prefix_bytes: 23,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x10P\x04\x04\xff\x17\x8c\x14;\xf0\x86\x81\xd9\0\x11\x17\x01\0\0\x04\x071\x0d\x1a\x01\x11\x1d\x07\0\0\x11\x19\x07\xfftrial.ca\x03pnp:BlobWriter.done$Para\x03ms\0\x01",
+                };
+                &NODE
+            }
+        }
+
         impl<'a> Reader<'a> {
             pub fn reborrow(&self) -> Reader<'_> {
                 *self
@@ -6385,6 +7054,22 @@ pub mod blob_writer {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xc1a5d69f1ec6c17d,
+                    display_name: "trial.capnp:BlobWriter.done$Results",
+                    prefix_bytes: 23,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "handle", discriminant: ::core::option::Option::None, ty: Type::Interface(<super::super::blob_handle::Owned as Introspect>::node, &[]) },
+                    ] },
+                    packed: b"\x10\x1aP\x04\x04\xff}\xc1\xc6\x1e\x9f\xd6\xa5\xc1\0\x11\x17\x01\0\0\x05\x01\x071\x0d\"\x01\x11\x1d\x07\0\0\x11\x197\xfftrial.ca\x03pnp:BlobWriter.done$Resu\x07lts\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x02\x11\x0c\x01?handle\x01\x11\xff\xbad\x9f\x1e\x91\xb5\x83\xba\0\x01\x11",
+                };
+                &NODE
             }
         }
 
@@ -6612,6 +7297,23 @@ pub mod web_site_publisher {
     pub type SetParams = _rpc::Params<self::set_params::Owned>;
     pub type SetResults = _rpc::Results<self::set_results::Owned>;
 
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x90bffe65949f3d8b,
+                display_name: "trial.capnp:WebSitePublisher",
+                prefix_bytes: 12,
+                kind: Kind::Interface { methods: &[
+                    Method { name: "createBlob", params: <self::create_blob_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::create_blob_results::Owned as Introspect>::node) },
+                    Method { name: "set", params: <self::set_params::Owned as Introspect>::node, results: ::core::option::Option::Some(<self::set_results::Owned as Introspect>::node) },
+                ], superclasses: &[] },
+                packed: b"\x10%P\x03\x05\xff\x8b=\x9f\x94e\xfe\xbf\x90\0\x11\x0c\x03\xff\x03y\x1dk\xa8\xc5\xf4\xe2\0\x11\x11\xea\x11\x1d\x07\0\0\x11\x19\x87\x11m\x07\xfftrial.ca\x02pnp:WebSitePubli\x0fsher\0\0Q\x08\x03\x05\0\0\xff\xd1\x98\xe5B\xbc\xb1\x93\x8c\x01l\xe3\xc1\x1e\x18\xf3\xa5\xb2\x111Z\0\x02\x11)\x07\x01\x01\xff\x98h\x89\xd9\x16\x17\x89\xab\x01\0\xb5\xc7\xc1\xc3*\xfc\xd0\x11\x1d\"\0\x02\x11\x11\x07\xffcreateBl\0\x03ob\0\0\x07set\0\x01",
+            };
+            &NODE
+        }
+    }
+
     pub mod create_blob_params {
         use ::capstan_rpc::message as _capnp;
         use ::capstan_rpc as _rpc;
@@ -6696,6 +7398,21 @@ pub mod web_site_publisher {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0x8c93b1bc42e598d1,
+                    display_name: "trial.capnp:WebSitePublisher.createBlob$Params",
+                    prefix_bytes: 29,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x11P\x04\x04\xff\xd1\x98\xe5B\xbc\xb1\x93\x8c\0\x11\x1d\x01\0\0\x04\x071\x0dz\x01\x11!\x07\0\0\x11\x1d\x07\xfftrial.ca\x04pnp:WebSitePublisher.createBlob$?Params\0\x01",
+                };
+                &NODE
             }
         }
 
@@ -6824,6 +7541,22 @@ pub mod web_site_publisher {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xb2a5f3181ec1e36c,
+                    display_name: "trial.capnp:WebSitePublisher.createBlob$Results",
+                    prefix_bytes: 29,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "writer", discriminant: ::core::option::Option::None, ty: Type::Interface(<super::super::blob_writer::Owned as Introspect>::node, &[]) },
+                    ] },
+                    packed: b"\x10\x1bP\x04\x04\xffl\xe3\xc1\x1e\x18\xf3\xa5\xb2\0\x11\x1d\x01\0\0\x05\x01\x071\x0d\x82\x01\x11!\x07\0\0\x11\x1d7\xfftrial.ca\x05pnp:WebSitePublisher.createBlob$Results\0\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x02\x11\x0c\x01?writer\x01\x11\xff\x17\xdf\xbf\xbav&\xf2\xe2\0\x01\x11",
+                };
+                &NODE
             }
         }
 
@@ -6990,6 +7723,23 @@ pub mod web_site_publisher {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xab891716d9896898,
+                    display_name: "trial.capnp:WebSitePublisher.set$Params",
+                    prefix_bytes: 29,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "path", discriminant: ::core::option::Option::None, ty: Type::Text },
+                        Field { name: "blob", discriminant: ::core::option::Option::None, ty: Type::Interface(<super::super::blob_handle::Owned as Introspect>::node, &[]) },
+                    ] },
+                    packed: b"\x10%P\x04\x04\xff\x98h\x89\xd9\x16\x17\x89\xab\0\x11\x1d\x01\0\0\x05\x02\x071\x0dB\x01\x11\x1d\x07\0\0\x11\x19g\xfftrial.ca\x04pnp:WebSitePublisher.set$Params\0\0\0Q\x08\x02\x04\0\0\x04\x01\x11%*\0\0\x11 \x01Q \x01\x01\x11\x01\x01\x14\x01\x01\x11!*\0\0\x11\x1c\x02\x11 \x01\x0fpath\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x0fblob\x01\x11\xff\xbad\x9f\x1e\x91\xb5\x83\xba\0\x01\x11",
+                };
+                &NODE
             }
         }
 
@@ -7192,6 +7942,21 @@ pub mod web_site_publisher {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Owned {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xd0fc2ac3c1c7b500,
+                    display_name: "trial.capnp:WebSitePublisher.set$Results",
+                    prefix_bytes: 29,
+                    kind: Kind::Struct { fields: &[
+                    ] },
+                    packed: b"\x10\x11P\x04\x04\xfe\xb5\xc7\xc1\xc3*\xfc\xd0\x11\x1d\x01\0\0\x04\x071\x0dJ\x01\x11!\x07\0\0\x11\x1d\x07\xfftrial.ca\x04pnp:WebSitePublisher.set$Results\0\x02",
+                };
+                &NODE
             }
         }
 
