@@ -133,8 +133,13 @@ pub fn compute_serialized_size_in_bytes<A: Allocator>(message: &Builder<A>) -> u
 /// # Errors
 /// When building the message failed ([`Builder::error`]).
 pub fn write_message_to_vec<A: Allocator>(message: &Builder<A>) -> Result<Vec<u8>> {
-    let segments = checked_segments(message)?;
     let mut frame = Vec::with_capacity(compute_serialized_size_in_bytes(message));
+    if let Some((table, segment)) = lone_segment(message) {
+        frame.extend_from_slice(&table);
+        frame.extend_from_slice(segment);
+        return Ok(frame);
+    }
+    let segments = checked_segments(message)?;
     write_table(&segments, &mut frame);
     for segment in segments {
         frame.extend_from_slice(segment);
@@ -207,7 +212,7 @@ mod io {
 
     use super::{
         Allocator, Assembler, Builder, OwnedSegments, Reader, ReaderOptions, Result, Vec,
-        checked_segments, truncated, write_table,
+        checked_segments, lone_segment, truncated, write_table,
     };
     use crate::WORD_BYTES;
 
@@ -248,6 +253,11 @@ mod io {
     /// # Errors
     /// When the stream fails, or building the message had failed ([`Builder::error`]).
     pub fn write_message<A: Allocator>(mut write: impl Write, message: &Builder<A>) -> Result<()> {
+        if let Some((table, segment)) = lone_segment(message) {
+            write.write_all(&table)?;
+            write.write_all(segment)?;
+            return Ok(write.flush()?);
+        }
         let segments = checked_segments(message)?;
         let mut table = Vec::new();
         write_table(&segments, &mut table);
@@ -257,6 +267,20 @@ mod io {
         }
         Ok(write.flush()?)
     }
+}
+
+/// The table and the segment of a message that has one and no error, as nearly all do: nothing need
+/// be allocated to list them.
+pub(crate) fn lone_segment<A: Allocator>(
+    message: &Builder<A>,
+) -> Option<([u8; WORD_BYTES], &[u8])> {
+    if message.error().is_some() || message.len() != 1 {
+        return None;
+    }
+    let segment = message.get_segment(0)?;
+    let words = (segment.len() / WORD_BYTES) as u64;
+    // Segments less one, in the low half.
+    Some(((words << 32).to_le_bytes(), segment))
 }
 
 pub(crate) fn checked_segments<A: Allocator>(message: &Builder<A>) -> Result<Vec<&[u8]>> {

@@ -10,9 +10,10 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use crate::message::{Allocator, Builder, Reader, ReaderOptions};
-use crate::packed::{Packer, Unpacker};
+use crate::packed::{Unpacker, pack_part};
 use crate::serialize::{
-    Assembler, BufferSegments, OwnedSegments, checked_segments, frame_parts, write_table,
+    Assembler, BufferSegments, OwnedSegments, checked_segments, frame_parts, lone_segment,
+    write_table,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -38,6 +39,10 @@ pub fn write_message_to_vec<A: Allocator>(message: &Builder<A>) -> Result<Vec<u8
 /// # Errors
 /// When building the message failed ([`Builder::error`]); then nothing was appended.
 pub fn append_message<A: Allocator>(message: &Builder<A>, packed: &mut Vec<u8>) -> Result<()> {
+    if let Some((table, segment)) = lone_segment(message) {
+        pack_parts([table.as_slice(), segment].into_iter(), packed);
+        return Ok(());
+    }
     let segments = checked_segments(message)?;
     let mut table = Vec::new();
     write_table(&segments, &mut table);
@@ -180,11 +185,11 @@ impl PackedFrameDecoder {
 /// Packs the table and each segment by themselves, as every other implementation does: there are
 /// readers that refuse runs which cross from one to the next.
 fn pack_parts<'a>(parts: impl Iterator<Item = &'a [u8]>, packed: &mut Vec<u8>) {
-    let mut packer = Packer::new();
+    let mut end = packed.len();
     for part in parts {
-        packer.pack_to_vec(part, packed);
-        packer.flush_to_vec(packed);
+        end = pack_part(part, packed, end);
     }
+    packed.truncate(end);
 }
 
 fn take_frame(slice: &mut &[u8], options: ReaderOptions) -> Result<Vec<u8>> {

@@ -86,4 +86,10 @@ pub fn unpack(packed: &[u8], limit_bytes: usize) -> Result<Vec<u8>> {
     }
 }
 
+/// Packs a part of a message to `end` of `packed`, which may have been longer, and says where it
+/// ends then. No run goes on behind it.
+pub(crate) fn pack_part(part: &[u8], packed: &mut Vec<u8>, end: usize) -> usize {
+    pack::pack_part(part.as_chunks().0, packed, end)
+}
+
 const FIRST_ROOM_BYTES: usize = 256;

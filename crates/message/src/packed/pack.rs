@@ -46,15 +46,6 @@ enum Run {
     Literals(usize),
 }
 
-impl Run {
-    fn beginning(tag: u8) -> Self {
-        match tag {
-            0 => Self::Zeros(0),
-            _ => Self::Literals(0),
-        }
-    }
-}
-
 /// What [`Packer::flush`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flush {
@@ -158,7 +149,8 @@ impl Packer {
         output.reserve(max_packed_bytes(input.len()) / 2);
         while !rest.is_empty() || self.has_output() {
             // As much as is sure to be enough, or a piece that stays in the cache while it is written.
-            let worst = max_packed_bytes(rest.len()).saturating_add(self.held_bytes());
+            let worst =
+                max_packed_bytes(rest.len()).saturating_add(self.held_bytes() + BLOCK_BYTES);
             if output.len() < end + worst.min(LEAST_ROOM_BYTES) {
                 output.resize(end + worst.min(ROOM_BYTES), 0);
             }
@@ -227,84 +219,33 @@ impl Packer {
     }
 
     /// Packs words until there is no more room, or a run is open at the end of the input.
-    ///
-    /// A run of one word is packed like any other word, its length being the byte behind it: only
-    /// longer ones are worth a branch, which costs more than a word when it is not foreseen.
     fn pack_words(&mut self, words: &mut &[u8], room: &mut Room<'_>) {
         let (whole, tail) = words.as_chunks();
-        let mut rest = whole.iter();
-        let Some(first) = rest.next() else {
-            return;
-        };
-        // Local, so that they stay in registers.
-        let output = room.rest();
-        let mut used = 0;
-        let mut word = u64::from_le_bytes(*first);
-        let mut tag = tag_of(word);
-        loop {
-            let packed = gather(word, tag);
-            let Some(space) = space_for_word(output, used) else {
-                self.pack_one_word(tag, packed);
-                break;
-            };
-            let [tag_byte, bytes @ .., count_byte] = space;
-            *tag_byte = tag;
-            *bytes = packed.to_le_bytes();
-            *count_byte = 0;
-            used += packed_bytes(tag);
-            let Some(next) = rest.as_slice().first() else {
-                if begins_run(tag) {
-                    used -= 1;
-                    self.run = Run::beginning(tag);
+        let step = pack_words(whole, room.rest());
+        room.used += step.written_bytes;
+        let mut rest = step.rest;
+        match step.end {
+            End::OfInput => {}
+            End::InRun(run) => self.run = run,
+            End::OfRoom => {
+                if let [next, behind @ ..] = rest {
+                    self.pack_one_word(u64::from_le_bytes(*next));
+                    rest = behind;
                 }
-                break;
-            };
-            word = u64::from_le_bytes(*next);
-            let next_tag = tag_of(word);
-            if run_goes_on(tag, next_tag) {
-                if tag == 0
-                    && let Some(run) = short_zero_run(rest.as_slice())
-                {
-                    if let Some(count) = output.get_mut(used - 1) {
-                        *count = run as u8;
-                    }
-                    rest = rest.as_slice().get(run..).unwrap_or_default().iter();
-                    let Some(next) = rest.next() else {
-                        break;
-                    };
-                    word = u64::from_le_bytes(*next);
-                    tag = tag_of(word);
-                    continue;
-                }
-                let Some((run_bytes, behind)) = pack_run(tag, rest.as_slice(), output, used) else {
-                    used -= 1;
-                    self.run = Run::beginning(tag);
-                    break;
-                };
-                used += run_bytes;
-                rest = behind.iter();
-                let Some(next) = rest.next() else {
-                    break;
-                };
-                word = u64::from_le_bytes(*next);
-                tag = tag_of(word);
-            } else {
-                rest.next();
-                tag = next_tag;
             }
         }
-        room.used += used;
-        let read_bytes = words.len() - tail.len() - rest.as_slice().len() * WORD_BYTES;
+        let read_bytes = words.len() - tail.len() - rest.len() * WORD_BYTES;
         *words = words.get(read_bytes..).unwrap_or_default();
     }
 
     /// For a word that does not fit the room.
     #[cold]
-    fn pack_one_word(&mut self, tag: u8, packed: u64) {
+    fn pack_one_word(&mut self, word: u64) {
         let mut bytes = [0; 1 + WORD_BYTES];
         let [tag_byte, behind @ ..] = &mut bytes;
+        let tag = tag_of(word);
         *tag_byte = tag;
-        *behind = packed.to_le_bytes();
+        *behind = gather(word, tag).to_le_bytes();
         let length = packed_bytes(tag) - usize::from(begins_run(tag));
         self.hold(bytes.get(..length).unwrap_or_default());
         self.run = match tag {
@@ -407,40 +348,205 @@ fn space_for_word(output: &mut [u8], used: usize) -> Option<&mut [u8; 2 + WORD_B
     output.get_mut(used..)?.first_chunk_mut()
 }
 
-/// The length of a run of zeros that is over within four words.
+/// Packs whole words and ends the last run, from `end` of the output on: for a part of a message
+/// that is all there, which needs no packer to remember anything. Where the output ends then; it
+/// may be longer.
+pub(super) fn pack_part(words: &[Word], output: &mut Vec<u8>, mut end: usize) -> usize {
+    let mut rest = words;
+    let likely = end + max_packed_bytes(rest.len() * WORD_BYTES) / 2;
+    output.reserve(likely.saturating_sub(output.len()));
+    while !rest.is_empty() {
+        // As much as is sure to be enough, or a piece that stays in the cache while it is written.
+        let worst = max_packed_bytes(rest.len() * WORD_BYTES).saturating_add(BLOCK_BYTES);
+        if output.len() < end + worst.min(LEAST_ROOM_BYTES) {
+            output.resize(end + worst.min(ROOM_BYTES), 0);
+        }
+        let step = pack_words(rest, output.get_mut(end..).unwrap_or_default());
+        rest = step.rest;
+        end += step.written_bytes;
+        match step.end {
+            End::OfInput | End::OfRoom => {}
+            End::InRun(Run::Zeros(count)) => {
+                output.truncate(end);
+                output.push(count as u8);
+                end += 1;
+            }
+            End::InRun(_) => {
+                let run = leading_literal_words(rest, MAX_RUN_WORDS);
+                let (run_words, behind) = rest.split_at_checked(run).unwrap_or((rest, &[]));
+                output.truncate(end);
+                output.push(run as u8);
+                output.extend_from_slice(run_words.as_flattened());
+                end = output.len();
+                rest = behind;
+            }
+        }
+    }
+    end
+}
+
+/// How far [`pack_words`] came.
+struct Step<'a> {
+    rest: &'a [Word],
+    written_bytes: usize,
+    end: End,
+}
+
+/// What ended there.
+enum End {
+    OfInput,
+    OfRoom,
+    /// The last word begins or goes on with a run whose length is not written yet. That is the end
+    /// of the input too, except for a run of literals for which there is too little room.
+    InRun(Run),
+}
+
+/// Packs words until there is no more room, or a run is open at the end of the input.
+fn pack_words<'a>(words: &'a [Word], output: &mut [u8]) -> Step<'a> {
+    let mut rest = words;
+    let mut used = 0;
+    let end = loop {
+        if let Some(block) = room_for_block(output, used) {
+            let (behind, block_bytes) = pack_block(rest, block);
+            rest = behind;
+            used += block_bytes;
+        }
+        let [next, behind @ ..] = rest else {
+            break End::OfInput;
+        };
+        let word = u64::from_le_bytes(*next);
+        let tag = tag_of(word);
+        let Some([tag_byte, bytes @ .., count_byte]) = space_for_word(output, used) else {
+            break End::OfRoom;
+        };
+        *tag_byte = tag;
+        *bytes = gather(word, tag).to_le_bytes();
+        *count_byte = 0;
+        used += packed_bytes(tag);
+        rest = behind;
+        match tag {
+            0 => {
+                let run = leading_zero_words(rest, MAX_RUN_WORDS);
+                rest = rest.get(run..).unwrap_or_default();
+                if rest.is_empty() && run < MAX_RUN_WORDS {
+                    used -= 1;
+                    break End::InRun(Run::Zeros(run));
+                }
+                if let Some(count) = output.get_mut(used - 1) {
+                    *count = run as u8;
+                }
+            }
+            0xff => match pack_literals(rest, output, used) {
+                Some((run_bytes, behind)) => {
+                    used += run_bytes;
+                    rest = behind;
+                }
+                None => {
+                    used -= 1;
+                    break End::InRun(Run::Literals(0));
+                }
+            },
+            _ => {}
+        }
+    };
+    Step {
+        rest,
+        written_bytes: used,
+        end,
+    }
+}
+
+/// Packs words into a block of output, whose room need not be asked for at every word. It leaves
+/// the last word of the input, and those that begin longer runs. What is left of the input, and
+/// how much of the block is in use then.
+///
+/// A run of one word is packed like any other word, its length being the byte behind it: only
+/// longer ones are worth a branch, which costs more than a word when it is not foreseen.
 #[inline(always)]
-fn short_zero_run(rest: &[Word]) -> Option<usize> {
+fn pack_block<'a>(mut rest: &'a [Word], block: &mut [u8; BLOCK_BYTES]) -> (&'a [Word], usize) {
+    let mut used = 0;
+    let Some(first) = rest.first() else {
+        return (rest, used);
+    };
+    let mut word = u64::from_le_bytes(*first);
+    let mut tag = tag_of(word);
+    while let [_, behind @ ..] = rest
+        && let [next, ..] = behind
+        && used <= BLOCK_BYTES - LONGEST_WORD_BYTES
+    {
+        let next_word = u64::from_le_bytes(*next);
+        let next_tag = tag_of(next_word);
+        if run_goes_on(tag, next_tag) {
+            let Some(run) = short_zero_run(tag, behind) else {
+                break;
+            };
+            put_word(block, used, 0, run as u64);
+            used += 2;
+            rest = behind.get(run..).unwrap_or_default();
+            let Some(next) = rest.first() else {
+                break;
+            };
+            word = u64::from_le_bytes(*next);
+            tag = tag_of(word);
+            continue;
+        }
+        put_word(block, used, tag, gather(word, tag));
+        used += packed_bytes(tag);
+        rest = behind;
+        word = next_word;
+        tag = next_tag;
+    }
+    (rest, used)
+}
+
+#[inline(always)]
+fn put_word(block: &mut [u8; BLOCK_BYTES], at: usize, tag: u8, packed: u64) {
+    if let Some(place) = block.get_mut(at..at + LONGEST_WORD_BYTES)
+        && let [tag_byte, bytes @ .., count_byte] = place
+    {
+        *tag_byte = tag;
+        bytes.copy_from_slice(&packed.to_le_bytes());
+        *count_byte = 0;
+    }
+}
+
+#[inline(always)]
+fn room_for_block(output: &mut [u8], used: usize) -> Option<&mut [u8; BLOCK_BYTES]> {
+    output.get_mut(used..)?.first_chunk_mut()
+}
+
+/// The most bytes that a word can take, the length of its run included.
+const LONGEST_WORD_BYTES: usize = 2 + WORD_BYTES;
+
+const BLOCK_BYTES: usize = 1024;
+
+/// The length of a run of zeros behind its first word that is over within four words.
+#[inline(always)]
+fn short_zero_run(tag: u8, rest: &[Word]) -> Option<usize> {
     let [a, b, c, d] = rest.first_chunk::<4>()?.map(u64::from_le_bytes);
     // Without branches, because where the run ends cannot be foretold.
     let zeros = [a == 0, a | b == 0, a | b | c == 0];
-    (a | b | c | d != 0).then(|| zeros.into_iter().map(usize::from).sum())
+    (tag == 0 && a | b | c | d != 0).then(|| zeros.into_iter().map(usize::from).sum())
 }
 
 /// Packs the words of a run behind its first, whose length is the last byte used so far. How many
 /// bytes that took, and the input behind the run; nothing if it may go on behind the input, or
 /// there is too little room.
 #[inline(never)]
-fn pack_run<'a>(
-    tag: u8,
+fn pack_literals<'a>(
     rest: &'a [Word],
     output: &mut [u8],
     used: usize,
 ) -> Option<(usize, &'a [Word])> {
-    let run = match tag {
-        0 => leading_zero_words(rest, MAX_RUN_WORDS),
-        _ => leading_literal_words(rest, MAX_RUN_WORDS),
-    };
+    let run = leading_literal_words(rest, MAX_RUN_WORDS);
     let (words, behind) = rest.split_at_checked(run)?;
     if run < MAX_RUN_WORDS && behind.is_empty() {
         return None;
     }
-    let mut run_bytes = 0;
-    if tag != 0 {
-        run_bytes = run * WORD_BYTES;
-        output
-            .get_mut(used..used + run_bytes)?
-            .copy_from_slice(words.as_flattened());
-    }
+    let run_bytes = run * WORD_BYTES;
+    output
+        .get_mut(used..used + run_bytes)?
+        .copy_from_slice(words.as_flattened());
     *output.get_mut(used - 1)? = run as u8;
     Some((run_bytes, behind))
 }

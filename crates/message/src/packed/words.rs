@@ -53,8 +53,8 @@ pub(super) fn begins_run(tag: u8) -> bool {
 /// Whether the tag begins a run to which a word belongs that would have the tag `next`.
 #[inline(always)]
 pub(super) fn run_goes_on(tag: u8, next: u8) -> bool {
-    let begins = BEGINS.get(usize::from(tag)).copied().unwrap_or(0);
-    let extends = EXTENDS.get(usize::from(next)).copied().unwrap_or(0);
+    let begins = RUNS.get(usize::from(tag)).copied().unwrap_or(0) >> 2;
+    let extends = RUNS.get(usize::from(next)).copied().unwrap_or(0);
     begins & extends != 0
 }
 
@@ -157,19 +157,12 @@ static PACKED_BYTES: [u8; 256] = by_tag!(u8, |tag| match tag.count_ones() as u8 
 });
 
 /// Runs of zeros are of words that are all zero, and runs of literals begin with a word without
-/// zeros and go on with words that have at most one.
-const ZEROS: u8 = 1;
-const LITERALS: u8 = 2;
-
-static BEGINS: [u8; 256] = by_tag!(u8, |tag| match tag.count_ones() {
-    0 => ZEROS,
-    8 => LITERALS,
-    _ => 0,
-});
-
-static EXTENDS: [u8; 256] = by_tag!(u8, |tag| match tag.count_ones() {
-    0 => ZEROS,
-    7 | 8 => LITERALS,
+/// zeros and go on with words that have at most one. Two bits for the runs that words with this
+/// tag belong to, and further up two for those they begin.
+static RUNS: [u8; 256] = by_tag!(u8, |tag| match tag.count_ones() {
+    0 => 0b0101,
+    7 => 0b0010,
+    8 => 0b1010,
     _ => 0,
 });
 

@@ -1,4 +1,3 @@
-use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{parse_table, segment_count, table_bytes, truncated};
@@ -47,11 +46,13 @@ impl Assembler {
             return self.first.get_mut(self.filled_bytes..).unwrap_or_default();
         }
         if self.filled_bytes == self.frame.len() && self.filled_bytes < self.goal_bytes {
-            let room_bytes = (2 * self.filled_bytes)
-                .max(FIRST_ROOM_BYTES)
-                .min(self.goal_bytes);
-            self.frame.reserve_exact(room_bytes - self.filled_bytes);
-            self.frame.resize(room_bytes, 0);
+            if self.filled_bytes == self.frame.capacity() {
+                let room_bytes = (2 * self.filled_bytes)
+                    .max(FIRST_ROOM_BYTES)
+                    .min(self.goal_bytes);
+                self.frame.reserve_exact(room_bytes - self.filled_bytes);
+            }
+            self.zero_ahead();
         }
         let end_bytes = self.frame.len().min(self.goal_bytes);
         self.frame
@@ -95,10 +96,18 @@ impl Assembler {
     }
 
     fn start_frame(&mut self) {
-        self.frame = vec![0; self.goal_bytes.min(FIRST_ROOM_BYTES)];
+        self.frame = Vec::with_capacity(self.goal_bytes.min(FIRST_ROOM_BYTES));
+        self.zero_ahead();
         if let Some(place) = self.frame.first_chunk_mut() {
             *place = self.first;
         }
+    }
+
+    /// Zeroes some of the buffer: no more than stays in the cache until it is written.
+    fn zero_ahead(&mut self) {
+        let end_bytes = self.frame.len().saturating_add(ZEROED_AHEAD_BYTES);
+        let end_bytes = end_bytes.min(self.frame.capacity()).min(self.goal_bytes);
+        self.frame.resize(end_bytes, 0);
     }
 
     /// Bytes that are missing, as far as is known.
@@ -155,3 +164,6 @@ impl Assembler {
 
 /// So much is allocated at once when a segment table claims it; more when that is full.
 const FIRST_ROOM_BYTES: usize = 1 << 20;
+
+/// As much as a stream usually gives at a time.
+const ZEROED_AHEAD_BYTES: usize = 32 * 1024;

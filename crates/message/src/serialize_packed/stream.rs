@@ -1,7 +1,7 @@
 use std::io::{self, BufRead, Read, Write};
 use std::vec::Vec;
 
-use super::{PackedFrameDecoder, nothing_there};
+use super::{PackedFrameDecoder, nothing_there, write_message_to_vec};
 use crate::Result;
 use crate::message::{Allocator, Builder, Reader, ReaderOptions};
 use crate::packed::{Packer, max_packed_bytes};
@@ -83,6 +83,10 @@ pub fn try_read_message_unbuffered(
 /// # Errors
 /// When the stream fails, or building the message had failed ([`Builder::error`]).
 pub fn write_message<A: Allocator>(mut write: impl Write, message: &Builder<A>) -> Result<()> {
+    if compute_serialized_size_in_bytes(message) <= MAX_PIECE_BYTES {
+        write.write_all(&write_message_to_vec(message)?)?;
+        return Ok(write.flush()?);
+    }
     let mut pieces = PackedPieces::new(message)?;
     while let Some(piece) = pieces.next_piece() {
         write.write_all(piece)?;
