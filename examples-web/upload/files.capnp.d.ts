@@ -65,6 +65,15 @@ export declare namespace Files {
       name?: string | undefined;
       size?: number | bigint | undefined;
     }
+    interface View {
+      readonly name: string;
+      readonly size: bigint;
+    }
+    interface Builder {
+      name: string;
+      get size(): bigint;
+      set size(value: number | bigint);
+    }
   }
   /** Stands for one file; only the server that made it can tell which. */
   interface Handle extends $.Client {
@@ -135,7 +144,7 @@ declare const ByteSink$write$Params: $.StructDescriptor<ByteSink.write$Params, B
 declare const ByteSink$end$Params: $.StructDescriptor<ByteSink.end$Params, ByteSink.end$Params.Input>;
 declare const ByteSink$end$Results: $.StructDescriptor<ByteSink.end$Results, ByteSink.end$Results.Input>;
 export declare const ByteSink: $.InterfaceDescriptor<ByteSink, ByteSink.Server>;
-declare const Files$Entry: $.StructDescriptor<Files.Entry, Files.Entry.Input>;
+declare const Files$Entry: $.StructDescriptor<Files.Entry, Files.Entry.Input, Files.Entry.View, Files.Entry.Builder>;
 declare const Files$Handle: $.InterfaceDescriptor<Files.Handle, Files.Handle.Server>;
 declare const Files$create$Params: $.StructDescriptor<Files.create$Params, Files.create$Params.Input>;
 declare const Files$create$Results: $.StructDescriptor<Files.create$Results, Files.create$Results.Input>;

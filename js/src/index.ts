@@ -14,7 +14,29 @@ export { read } from "./messages/views.js";
 export type { AnyPointerBuilder, AnyPointerView, ListBuilder, ListView } from "./messages/types.js";
 export { PackStream, UnpackStream } from "./packed/pack-stream.js";
 export { pack, unpack, type UnpackOptions } from "./packed/packed.js";
+export { AnyPointer, type AnyPointerInput } from "./seam/any.js";
 export type { EnumDescriptor, InterfaceDescriptor, StructDescriptor } from "./seam/descriptor.js";
+export {
+  Bool,
+  Capability,
+  Data,
+  type ElementType,
+  Float32,
+  Float64,
+  Int16,
+  Int32,
+  Int64,
+  Int8,
+  List,
+  type ListType,
+  type PointerType,
+  Text,
+  UInt16,
+  UInt32,
+  UInt64,
+  UInt8,
+  Void,
+} from "./seam/types.js";
 export { serve } from "./serve.js";
 export type {
   Awaitable,

@@ -1,4 +1,4 @@
-// Makes golden.json: messages as the C++ tool writes them. `node js/test/golden.mjs`, with Debian's `capnp` installed.
+// Makes golden.json and golden-generics.json: messages as the C++ tool writes them. `node js/test/golden.mjs`, with Debian's `capnp` installed.
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 
@@ -33,17 +33,44 @@ const cases = {
   ],
 };
 
+const generics = {
+  user: [
+    "User",
+    '(text=(value="t",next=(value="n",size=(label="l",count=3)),size=(label="s")),entry=(key="k",value=(name="p",age=4),tag=(extra="e",key="kk",swapped=(key="sk",value=(age=1)))),' +
+      'numbers=(value=[1,4000000000]),boxes=[(value=0x"01"),(mark=marked)],nested=(value=(value=[red,blue])),either=(right="r"),' +
+      'tag=(extra=0x"ff",key="tk",swapped=(key=0x"0102",value=(name="sw"))),grid=[[(value="g")],[]],mark=marked,other=(value=(x=1,label="o")))',
+  ],
+  noUser: ["User", "()"],
+  fallbacks: ["Fallbacks", "()"],
+  setFallbacks: [
+    "Fallbacks",
+    '(person=(name="set"),numbers=[],people=[],texts=["t"],box=(),shape=(none=void),itself=(numbers=[1]),bools=[],b=[],floats=[1],everything=(u8=2))',
+  ],
+  memberFallback: ["Fallbacks", "(c=void)"],
+};
+
 // Far and double-far pointers.
 cases.listsInSegments = cases.lists;
 cases.newInSegments = cases.new;
 
-const schema = new URL("schemas/everything.capnp", import.meta.url).pathname;
-const golden = {};
-for (const [name, [type, text]] of Object.entries(cases)) {
-  const flags = name.endsWith("InSegments") ? ["--segment-size=2"] : [];
-  const bytes = execFileSync("capnp", ["encode", ...flags, schema, type], { input: `${text}\n`, stdio: ["pipe", "pipe", "inherit"] });
-  golden[name] = bytes.toString("hex");
+generics.userInSegments = generics.user;
+
+function encoded(file, cases) {
+  const golden = {};
+  const schema = new URL(`schemas/${file}.capnp`, import.meta.url).pathname;
+  for (const [name, [type, text]] of Object.entries(cases)) {
+    const flags = name.endsWith("InSegments") ? ["--segment-size=2"] : [];
+    const bytes = execFileSync("capnp", ["encode", ...flags, schema, type], { input: `${text}\n`, stdio: ["pipe", "pipe", "inherit"] });
+    golden[name] = bytes.toString("hex");
+  }
+  return golden;
 }
+
+function write(file, golden) {
+  writeFileSync(new URL(file, import.meta.url), `${JSON.stringify(golden, undefined, 2)}\n`);
+}
+
 const cwd = new URL("schemas/", import.meta.url);
-golden.request = execFileSync("capnp", ["compile", "-o-", "files.capnp"], { cwd }).toString("hex");
-writeFileSync(new URL("golden.json", import.meta.url), `${JSON.stringify(golden, undefined, 2)}\n`);
+const request = execFileSync("capnp", ["compile", "-o-", "files.capnp"], { cwd }).toString("hex");
+write("golden.json", { ...encoded("everything", cases), request });
+write("golden-generics.json", encoded("generics", generics));

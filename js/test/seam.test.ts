@@ -1,9 +1,9 @@
-import { LIST, STRUCT } from "../src/seam/fields.js";
 import { runInNewContext } from "node:vm";
 import { expect, test, describe } from "vitest";
 import { CapnpError, decode, encode, init } from "../src/node.js";
 import { AnyPointer } from "../src/seam/any.js";
-import type { StructDescriptor } from "../src/seam/descriptor.js";
+import { struct, type StructDescriptor } from "../src/seam/descriptor.js";
+import { LIST, STRUCT } from "../src/seam/fields.js";
 import { headerWord, refresh, ROOM_ADDRESS, SLOT_ADDRESS, u8, view, wasm } from "../src/seam/memory.js";
 import { encodeContent } from "../src/seam/outgoing.js";
 import * as glue from "../wasm/capstan_web.js";
@@ -580,21 +580,19 @@ const innerPointer = Shape.$.fields().find(({ name }) => name === "inner")?.at ?
 
 /** A struct with one list of structs, as generated code would describe it. */
 function ListOf(type: StructDescriptor): StructDescriptor<unknown[]> {
-  return {
-    $: {
-      ...type.$,
-      name: "List",
-      dataWords: 0,
-      pointers: 1,
-      program: 0,
-      fields: () => [{ name: "list", type: LIST, at: 0, of: { type: STRUCT, of: type } }],
-      decode: (reader) => {
-        const out = [];
-        for (let n = reader.list(), p = reader.first; n > 0; n--, p += reader.step) out.push(type.$.decode(reader, p));
-        return out;
-      },
+  return struct({
+    id: 0n,
+    name: "List",
+    dataWords: 0,
+    pointers: 1,
+    encode: () => undefined,
+    fields: () => [{ name: "list", type: LIST, at: 0, of: { type: STRUCT, of: type } }],
+    decode: (reader) => {
+      const out = [];
+      for (let n = reader.list(), p = reader.first; n > 0; n--, p += reader.step) out.push(type.$.decode(reader, p));
+      return out;
     },
-  };
+  });
 }
 
 function seeded(seed: number): () => number {

@@ -65,6 +65,15 @@ export declare namespace Files {
       name?: string | undefined;
       size?: number | bigint | undefined;
     }
+    interface View {
+      readonly name: string;
+      readonly size: bigint;
+    }
+    interface Builder {
+      name: string;
+      get size(): bigint;
+      set size(value: number | bigint);
+    }
   }
   /** Stands for one file; only the server that made it can tell which. */
   interface Handle extends $.Client {
@@ -173,7 +182,7 @@ export const ByteSink: $.InterfaceDescriptor<ByteSink, ByteSink.Server> = /* @__
   ],
 });
 
-const Files$Entry: $.StructDescriptor<Files.Entry, Files.Entry.Input> = /* @__PURE__ */ $.struct({
+const Files$Entry: $.StructDescriptor<Files.Entry, Files.Entry.Input, Files.Entry.View, Files.Entry.Builder> = /* @__PURE__ */ $.struct({
   id: 0xa6b742882b71710fn,
   name: "files.capnp:Files.Entry",
   dataWords: 1,

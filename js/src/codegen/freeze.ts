@@ -1,5 +1,7 @@
+import type { Client } from "../types.js";
+
 /** A constant: nothing in it can be changed, except for bytes, which JavaScript cannot protect. */
-export type Frozen<T> = T extends Uint8Array
+export type Frozen<T> = T extends Uint8Array | Client
   ? T
   : T extends object
     ? { readonly [K in keyof T]: Frozen<T[K]> }

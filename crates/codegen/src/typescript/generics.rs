@@ -52,10 +52,15 @@ pub(super) fn with_own_parameters(inherited: &[Parameter], node: &Node) -> Vec<P
         }
     }
     for (index, own) in node.parameters.iter().enumerate() {
+        let mut name = type_name(own);
+        // Generated functions have short names of their own.
+        if name.starts_with(|first: char| first.is_ascii_lowercase()) {
+            name.push('$');
+        }
         all.push(Parameter {
             scope: node.id,
             index: u16::try_from(index).unwrap_or(u16::MAX),
-            name: type_name(own),
+            name,
         });
     }
     all
