@@ -276,10 +276,32 @@ fn embedded_files_agree() {
     let scratch = scratch_directory("embed");
     std::fs::write(scratch.join("bytes"), [0, 255, 10, 13, 7]).unwrap();
     std::fs::write(scratch.join("text"), "café\n").unwrap();
+    std::fs::write(scratch.join("message"), embedded_message()).unwrap();
     let text = "@0xa1b2c3d4e5f60007; const data :Data = embed \"bytes\"; \
-                const text :Text = embed \"text\"; struct A { a @0 :Data = embed \"./bytes\"; }";
+                const text :Text = embed \"text\"; struct A { a @0 :Data = embed \"./bytes\"; } \
+                struct M { n @0 :UInt8; t @1 :Text; m @2 :M = embed \"message\"; \
+                l @3 :List(Text); e @4 :Empty; } struct Empty {} \
+                const message :M = embed \"message\"; \
+                const messages :List(M) = [(), embed \"message\", (m = embed \"message\")]; \
+                const narrow :List(Narrow) = [embed \"message\", embed \"message\"]; \
+                struct Narrow { n @0 :UInt8; t @1 :Text; }";
     std::fs::write(scratch.join("embed.capnp"), text).unwrap();
     compare(&scratch, &["embed.capnp"]);
+}
+
+/// A message for the struct `M` above, over several segments.
+fn embedded_message() -> Vec<u8> {
+    let allocator = capnp::message::HeapAllocator::new().first_segment_words(2);
+    let mut message = capnp::message::Builder::new(allocator);
+    let root: capnp::any_pointer::Builder = message.init_root();
+    let mut root = root.init_as::<capnp::schema_capnp::node::Builder>();
+    // Any struct will do whose sections hold a number and pointers of these kinds: its number is
+    // in the first byte, its name the first pointer.
+    root.set_id(7);
+    root.set_display_name("embedded");
+    let mut names = root.init_nested_nodes(2);
+    names.reborrow().get(1).set_name("inside");
+    capnp::serialize::write_message_to_words(&message)
 }
 
 /// Files as some editors on Windows leave them.

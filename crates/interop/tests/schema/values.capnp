@@ -13,6 +13,9 @@ const infinite :Float64 = -inf;
 const notANumber :Float32 = nan;
 const aText :Text = "caf\xc3\xa9\n\"quoted\"" " and more";
 const someData :Data = 0x"00 ff 1b";
+const longData :Data = 0x"
+    00 01
+	0203 ";
 const textData :Data = "\x00\xff";
 const aVoid :Void = void;
 const anEnum :Color = blue;

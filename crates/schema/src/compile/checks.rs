@@ -31,10 +31,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn complain_about_clash(&self, module: usize, decl: &Decl, first: Span) {
-        let line = self.modules.get(module).map_or(0, |module| {
-            let before = module.source.text.get(..first.start).unwrap_or("");
-            before.bytes().filter(|byte| *byte == b'\n').count() + 1
-        });
+        let line = self.modules.get(module).map_or(1, |m| m.line_of(first));
         let problem = if decl.name.value.is_empty() {
             Problem::new(decl.name.span, "a struct can have only one unnamed union")
                 .hint("give one of them a name: 'name :union { … }'")

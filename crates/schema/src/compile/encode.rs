@@ -1,5 +1,7 @@
 //! Pointer values as the messages they are stored as.
 
+use std::rc::Rc;
+
 use super::Compiler;
 use crate::node::{Type, Value};
 
@@ -16,26 +18,33 @@ pub(super) enum Tree {
         id: u64,
         fields: Vec<Assignment>,
     },
+    /// A struct that was embedded: the words of a message in canonical form.
+    Message(Rc<[u64]>),
 }
 
 impl Tree {
-    /// How many words it takes, roughly.
-    pub(super) fn size(&self) -> usize {
-        match self {
-            Tree::Scalar(Value::Text(text)) => text.len() / 8 + 1,
-            Tree::Scalar(Value::Data(bytes)) => bytes.len() / 8 + 1,
-            Tree::Scalar(_) => 1,
-            Tree::List { items, .. } => items.iter().map(Tree::size).sum::<usize>() + 1,
-            Tree::Struct { fields, .. } => {
-                let sizes = fields.iter().map(|field| match field {
-                    Assignment::Slot { tree, .. } => tree.size(),
-                    Assignment::Discriminant { .. } => 1,
-                });
-                sizes.sum::<usize>() + 1
+    /// How many bytes of memory it takes, roughly.
+    pub(super) fn size_bytes(&self) -> usize {
+        NODE_BYTES
+            + match self {
+                Tree::Scalar(Value::Text(text)) => text.len(),
+                Tree::Scalar(Value::Data(bytes)) => bytes.len(),
+                Tree::Scalar(_) => 0,
+                Tree::Message(words) => words.len() * 8,
+                Tree::List { items, .. } => items.iter().map(Tree::size_bytes).sum(),
+                Tree::Struct { fields, .. } => {
+                    let sizes = fields.iter().map(|field| match field {
+                        Assignment::Slot { tree, .. } => NODE_BYTES + tree.size_bytes(),
+                        Assignment::Discriminant { .. } => NODE_BYTES,
+                    });
+                    sizes.sum()
+                }
             }
-        }
     }
 }
+
+/// What each value and each field takes for itself.
+const NODE_BYTES: usize = 64;
 
 /// One thing to be written into a struct.
 #[derive(Clone, Debug)]
@@ -79,6 +88,7 @@ impl Compiler<'_> {
             }
             Tree::Scalar(Value::Data(bytes)) => message.write_bytes(at, bytes),
             Tree::Scalar(_) => Some(()),
+            Tree::Message(words) => message.write_message(at, words),
             Tree::Struct { id, fields } => {
                 let structure = self.struct_node(*id)?;
                 let (data, pointers) = (structure.data_words, structure.pointers);
@@ -146,8 +156,15 @@ impl Compiler<'_> {
             let size = u64::from(data) << 32 | u64::from(pointers) << 48;
             message.set(start, count << 2 | size)?;
             for (index, item) in items.iter().enumerate() {
-                if let Tree::Struct { fields, .. } = item {
-                    self.write_struct(message, start + 1 + index * words, data, fields)?;
+                let start = start + 1 + index * words;
+                match item {
+                    Tree::Struct { fields, .. } => {
+                        self.write_struct(message, start, data, fields)?;
+                    }
+                    Tree::Message(words) => {
+                        message.write_message_inline(start, data, pointers, words)?;
+                    }
+                    _ => {}
                 }
             }
             return Some(());
@@ -218,6 +235,65 @@ impl Message {
         Some(())
     }
 }
+
+/// Canonical messages have everything in one piece, so that it can be copied as it is.
+impl Message {
+    /// Points word `at` at a copy of the message's root struct.
+    fn write_message(&mut self, at: usize, words: &[u64]) -> Option<()> {
+        let (root, body) = words.split_first()?;
+        if *root == 0 || body.is_empty() {
+            // Null, or a struct of no words, which points at its own pointer.
+            return self.set(at, *root);
+        }
+        let start = self.allocate(body.len());
+        self.words.get_mut(start..)?.copy_from_slice(body);
+        self.set(at, pointer_to(at, start)? | (*root & SIZES))
+    }
+
+    /// Copies the message's root struct to `start`, where there is room for these sections.
+    fn write_message_inline(
+        &mut self,
+        start: usize,
+        data_words: u16,
+        pointers: u16,
+        words: &[u64],
+    ) -> Option<()> {
+        let root = *words.first()?;
+        let found_data = usize::try_from(root >> 32 & 0xffff).ok()?;
+        let found_pointers = usize::try_from(root >> 48).ok()?;
+        let (data_words, pointers) = (usize::from(data_words), usize::from(pointers));
+        for index in 0..found_data.min(data_words) {
+            self.set(start + index, *words.get(1 + index)?)?;
+        }
+        // What the pointers lead to follows the struct.
+        let body = 1 + found_data + found_pointers;
+        let rest = words.get(body..)?;
+        let tail = self.allocate(rest.len());
+        self.words.get_mut(tail..)?.copy_from_slice(rest);
+        for index in 0..found_pointers.min(pointers) {
+            let source = 1 + found_data + index;
+            let pointer = *words.get(source)?;
+            let at = start + data_words + index;
+            // Pointers count from the word behind them.
+            let offset = i64::from((pointer as u32).cast_signed() >> 2);
+            let target = i64::try_from(source).ok()? + 1 + offset;
+            let moved = match usize::try_from(target).ok()?.checked_sub(body) {
+                Some(distance) if pointer != 0 => {
+                    pointer_to(at, tail + distance)? | (pointer & KIND_AND_SIZES)
+                }
+                _ => pointer,
+            };
+            self.set(at, moved)?;
+        }
+        Some(())
+    }
+}
+
+/// The sizes in a struct pointer.
+const SIZES: u64 = 0xffff_ffff_0000_0000;
+
+/// All of a pointer but its offset.
+const KIND_AND_SIZES: u64 = SIZES | 3;
 
 fn locate(start: usize, offset: u32, lg_size: u32) -> Option<(usize, u32, u64)> {
     let bit = u64::from(offset) << lg_size;

@@ -58,6 +58,8 @@ pub fn compile(
         pending: nodes::Pending::default(),
         constants: RefCell::new(HashMap::new()),
         depth: Cell::new(0),
+        types_size: Cell::new(0),
+        copied_bytes: Cell::new(0),
     };
     compiler.run();
     let problems = compiler.problems.take();
@@ -115,6 +117,10 @@ struct Compiler<'a> {
     constants: RefCell<HashMap<ScopeId, values::ConstantState>>,
     /// How many names deep we are.
     depth: Cell<usize>,
+    /// What all types so far amount to, written out.
+    types_size: Cell<usize>,
+    /// What the constants take that were copied into other values so far.
+    copied_bytes: Cell<usize>,
 }
 
 impl Compiler<'_> {

@@ -19,6 +19,17 @@ pub(super) struct Module {
     /// By the path as written.
     pub(super) embeds: BTreeMap<String, Vec<u8>>,
     pub(super) problems: Vec<Problem>,
+    /// Where lines begin, but the first.
+    line_starts: Vec<usize>,
+}
+
+impl Module {
+    /// The line, counted from 1, that a place is in.
+    pub(super) fn line_of(&self, place: Span) -> usize {
+        self.line_starts
+            .partition_point(|start| *start <= place.start)
+            + 1
+    }
 }
 
 /// The requested files come first, in order.
@@ -73,7 +84,11 @@ pub(super) fn load(files: &dyn Files, requested: &[SourceFile]) -> Vec<Module> {
 fn parse(source: SourceFile) -> Module {
     let mut problems = Vec::new();
     let decl = parse_file(&source.text, &mut problems);
+    let breaks = source.text.bytes().zip(1..);
+    let line_starts = breaks.filter_map(|(byte, next)| (byte == b'\n').then_some(next));
+    let line_starts = line_starts.collect();
     Module {
+        line_starts,
         source,
         decl,
         imports: BTreeMap::new(),

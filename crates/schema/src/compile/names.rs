@@ -14,6 +14,9 @@ use crate::parse::ast::{Argument, Decl, DeclKind, Expr, ExprKind, Located};
 /// How far names may lead to other names; resolving them recurses, and stacks are finite.
 const MAX_DEPTH: usize = 200;
 
+/// How much all types together may amount to, written out.
+const MAX_TYPES_SIZE: usize = 1 << 20;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ScopeId(pub(super) usize);
 
@@ -176,6 +179,16 @@ impl<'a> Compiler<'a> {
         implicit: Implicit<'_>,
     ) -> Option<Type> {
         let entity = self.resolve(expr, scope, implicit)?;
+        let total = self.types_size.get().saturating_add(entity.size());
+        self.types_size.set(total);
+        if total > MAX_TYPES_SIZE {
+            // Once: what remains would only say it again.
+            if total - entity.size() <= MAX_TYPES_SIZE {
+                let message = "the types in these files are too big, written out";
+                self.complain_in(scope, Problem::new(expr.span, message));
+            }
+            return None;
+        }
         self.entity_to_type(&entity, expr, scope)
     }
 

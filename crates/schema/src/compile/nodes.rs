@@ -285,8 +285,7 @@ impl<'a> Compiler<'a> {
 
     fn line_of(&self, scope: ScopeId, span: Span) -> usize {
         let module = self.scope(scope).and_then(|s| self.modules.get(s.module));
-        let before = module.and_then(|m| m.source.text.get(..span.start));
-        before.map_or(0, |text| text.bytes().filter(|b| *b == b'\n').count()) + 1
+        module.map_or(1, |module| module.line_of(span))
     }
 }
 

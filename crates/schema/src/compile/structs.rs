@@ -1,6 +1,8 @@
 //! Structs: the tree of their fields, groups and unions, walked once in the order of the text and
 //! once in the order of the numbers.
 
+use std::collections::BTreeSet;
+
 use super::layout::{Layout, Scope, UnionId};
 use super::names::{Implicit, NO_IMPLICIT, ScopeId};
 use super::nodes::{PendingDefault, Target, default_value, prefix_bytes};
@@ -105,13 +107,10 @@ impl<'a> Compiler<'a> {
     }
 
     fn check_param_names(&self, scope: ScopeId, params: &[Param]) {
-        for (index, param) in params.iter().enumerate() {
+        let mut names = BTreeSet::new();
+        for param in params {
             let name = &param.name.value;
-            if params
-                .iter()
-                .take(index)
-                .any(|earlier| earlier.name.value == *name)
-            {
+            if !names.insert(name) {
                 let message = format!("there are two parameters called '{name}'");
                 self.complain_in(scope, Problem::new(param.name.span, message));
             }

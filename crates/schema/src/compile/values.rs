@@ -1,5 +1,10 @@
 //! Values: defaults and constants, checked against their types.
 
+use std::rc::Rc;
+
+use capstan_message::message::ReaderOptions;
+use capstan_message::{any_struct, serialize};
+
 use super::Compiler;
 use super::brands::{Entity, apply_brand};
 use super::encode::{Assignment, Tree};
@@ -8,8 +13,9 @@ use crate::diagnostic::{Problem, Span};
 use crate::node::{Field, FieldKind, NodeKind, StructNode, Type, Value};
 use crate::parse::ast::{Argument, DeclKind, Expr, ExprKind};
 
-/// The most that a value may take, in words. Constants made of constants can double with every line.
-const MAX_VALUE_SIZE: usize = 1 << 20;
+/// The most that the constants in other values may take, all together. Constants made of constants
+/// can double with every line.
+const MAX_COPIES_BYTES: usize = 1 << 24;
 
 /// How far the evaluation of a constant has come.
 pub(super) enum ConstantState {
@@ -69,12 +75,7 @@ impl Compiler<'_> {
 
     /// Evaluates `expr` as a value of type `ty`; `None` once the problem has been reported.
     fn evaluate(&self, expr: &Expr, ty: &Type, scope: ScopeId) -> Option<Tree> {
-        let tree = self.guarded(expr.span, scope, || self.find_value(expr, ty, scope))?;
-        if tree.size() > MAX_VALUE_SIZE {
-            self.complain_in(scope, Problem::new(expr.span, "this value is too big"));
-            return None;
-        }
-        Some(tree)
+        self.guarded(expr.span, scope, || self.find_value(expr, ty, scope))
     }
 
     fn find_value(&self, expr: &Expr, ty: &Type, scope: ScopeId) -> Option<Tree> {
@@ -120,8 +121,16 @@ impl Compiler<'_> {
                 let bytes = module.embeds.get(&path.value)?;
                 match ty {
                     Type::Text | Type::Data => self.text(bytes, ty, expr, scope),
+                    Type::Struct { .. } => match embedded_message(bytes) {
+                        Ok(words) => Some(Tree::Message(words)),
+                        Err(error) => {
+                            let message = format!("this file holds no binary message: {error}");
+                            self.complain_in(scope, Problem::new(expr.span, message));
+                            None
+                        }
+                    },
                     _ => {
-                        let message = "'embed' makes values of type Text or Data only";
+                        let message = "'embed' makes values of type Text or Data, or structs";
                         self.complain_in(scope, Problem::new(expr.span, message));
                         None
                     }
@@ -327,6 +336,13 @@ impl Compiler<'_> {
             self.complain_in(scope, Problem::new(expr.span, message));
             return None;
         }
+        let copied = self.copied_bytes.get().saturating_add(tree.size_bytes());
+        self.copied_bytes.set(copied);
+        if copied > MAX_COPIES_BYTES {
+            let message = "the constants used in other values are too big, all together";
+            self.complain_in(scope, Problem::new(expr.span, message));
+            return None;
+        }
         match tree {
             Tree::Scalar(value) if found_ty != *ty => self.convert(&value, ty, expr, scope),
             tree => Some(tree),
@@ -396,6 +412,21 @@ impl Compiler<'_> {
             plain => format!("{plain:?}"),
         }
     }
+}
+
+/// The words of a framed message, in canonical form.
+fn embedded_message(bytes: &[u8]) -> capstan_message::Result<Rc<[u64]>> {
+    let options = ReaderOptions {
+        traversal_limit_in_words: Some(MAX_COPIES_BYTES / 8),
+        ..ReaderOptions::new()
+    };
+    let mut rest = bytes;
+    let message = serialize::read_message_from_flat_slice(&mut rest, options)?;
+    // Fails unless it is a struct.
+    message.get_root::<any_struct::Reader<'_>>()?;
+    let canonical = message.canonicalize()?;
+    let (words, _) = canonical.as_chunks::<8>();
+    Ok(words.iter().map(|word| u64::from_le_bytes(*word)).collect())
 }
 
 fn float_tree(value: f64, ty: &Type) -> Tree {

@@ -5,11 +5,10 @@ use super::ast::{Decl, DeclKind, Expr, ExprKind, Located, Param, ParamList};
 use super::lexer::{self, TokenKind};
 use super::parser::{Failed, Parsed, Parser};
 use crate::diagnostic::{Problem, Span};
-use crate::node::AnnotationTargets;
 
 /// Parses a whole file. What could be parsed is returned even when problems were found.
 pub(crate) fn parse_file(text: &str, problems: &mut Vec<Problem>) -> Decl {
-    let tokens = lexer::lex(text, problems);
+    let lexed = lexer::lex_file(text, problems);
     let mut file = Decl {
         name: Located {
             value: String::new(),
@@ -24,7 +23,8 @@ pub(crate) fn parse_file(text: &str, problems: &mut Vec<Problem>) -> Decl {
         kind: DeclKind::File,
         span: Span::new(0, text.len()),
     };
-    let mut parser = Parser::new(&tokens, problems);
+    let mut found = Vec::new();
+    let mut parser = Parser::new(&lexed.tokens, &mut found);
     while !parser.at_end() {
         if parser.at_mark('}') {
             let span = parser.advance().span;
@@ -33,6 +33,10 @@ pub(crate) fn parse_file(text: &str, problems: &mut Vec<Problem>) -> Decl {
         }
         parser.statement(&mut file, Block::File);
     }
+    // What follows from a literal without an end is no error of its own.
+    let broken = lexed.broken_lines;
+    found.retain(|problem| !(broken.start..broken.end).contains(&problem.span.start));
+    problems.extend(found);
     file
 }
 
@@ -159,26 +163,7 @@ impl Parser<'_> {
         self.advance();
         let name = self.identifier("a name", "after 'annotation'")?;
         let uid = self.optional_uid()?;
-        self.mark('(', "before the annotation's targets")?;
-        let mut targets = AnnotationTargets::default();
-        while !self.at_mark(')') {
-            if self.take_mark('*') {
-                targets = all_targets();
-            } else {
-                let target = self.identifier("a target or '*'", "in this list of targets")?;
-                if !add_target(&mut targets, &target.value) {
-                    let message = format!("annotations cannot target '{}'", target.value);
-                    self.report(Problem::new(target.span, message).hint(
-                        "the targets are file, const, enum, enumerant, struct, field, union, \
-                         group, interface, method, param, annotation and *",
-                    ));
-                }
-            }
-            if !self.take_mark(',') {
-                break;
-            }
-        }
-        self.mark(')', "after the annotation's targets")?;
+        let targets = self.annotation_targets()?;
         self.mark(':', "before the annotation's type")?;
         let ty = self.expression("as the annotation's type")?;
         let mut decl = decl(name, DeclKind::Annotation { ty, targets });
@@ -506,42 +491,5 @@ fn decl(name: Located<String>, kind: DeclKind) -> Decl {
         nested: Vec::new(),
         kind,
         span,
-    }
-}
-
-fn add_target(targets: &mut AnnotationTargets, name: &str) -> bool {
-    let flag = match name {
-        "file" => &mut targets.file,
-        "const" => &mut targets.constant,
-        "enum" => &mut targets.enumeration,
-        "enumerant" => &mut targets.enumerant,
-        "struct" => &mut targets.structure,
-        "field" => &mut targets.field,
-        "union" => &mut targets.union,
-        "group" => &mut targets.group,
-        "interface" => &mut targets.interface,
-        "method" => &mut targets.method,
-        "param" => &mut targets.param,
-        "annotation" => &mut targets.annotation,
-        _ => return false,
-    };
-    *flag = true;
-    true
-}
-
-fn all_targets() -> AnnotationTargets {
-    AnnotationTargets {
-        file: true,
-        constant: true,
-        enumeration: true,
-        enumerant: true,
-        structure: true,
-        field: true,
-        union: true,
-        group: true,
-        interface: true,
-        method: true,
-        param: true,
-        annotation: true,
     }
 }

@@ -27,12 +27,27 @@ pub(crate) struct Token {
     pub(crate) doc: Option<String>,
 }
 
+/// A file's tokens.
+pub(crate) struct Lexed {
+    /// The last is [`TokenKind::End`].
+    pub(crate) tokens: Vec<Token>,
+    /// The lines in which literals have no end, from the first such to the last. What the tokens
+    /// there say is not what was meant.
+    pub(crate) broken_lines: Span,
+}
+
 /// Splits `text` into tokens, the last of which is [`TokenKind::End`].
 pub(crate) fn lex(text: &str, problems: &mut Vec<Problem>) -> Vec<Token> {
+    lex_file(text, problems).tokens
+}
+
+/// Splits `text` into tokens, and says where they are not to be trusted.
+pub(crate) fn lex_file(text: &str, problems: &mut Vec<Problem>) -> Lexed {
     let mut lexer = Lexer {
         text,
         bytes: text.as_bytes(),
         at: 0,
+        broken_lines: Span::default(),
         problems,
     };
     let mut tokens = Vec::new();
@@ -45,13 +60,17 @@ pub(crate) fn lex(text: &str, problems: &mut Vec<Problem>) -> Vec<Token> {
         starts_line: true,
         doc: None,
     });
-    tokens
+    Lexed {
+        tokens,
+        broken_lines: lexer.broken_lines,
+    }
 }
 
 struct Lexer<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
+    broken_lines: Span,
     problems: &'a mut Vec<Problem>,
 }
 
@@ -250,9 +269,10 @@ impl Lexer<'_> {
         loop {
             match self.peek() {
                 None | Some(b'\n') => {
-                    self.problems.push(
-                        Problem::new(Span::new(start, self.at), "this text literal never ends")
-                            .hint("close it with \" on the same line; write a line break as \\n"),
+                    self.unterminated(
+                        start,
+                        "this text literal never ends",
+                        "close it with \" on the same line; write a line break as \\n",
                     );
                     return value;
                 }
@@ -267,6 +287,31 @@ impl Lexer<'_> {
                 }
             }
         }
+    }
+
+    /// Reports a literal that began at `start` and still goes on at the end of this line.
+    fn unterminated(&mut self, start: usize, message: &str, hint: &str) {
+        let problem = Problem::new(Span::new(start, self.at), message);
+        self.problems.push(problem.hint(hint));
+        if let Some(quote) = self.closing_quote_below() {
+            self.at = quote + 1;
+        }
+        if self.broken_lines == Span::default() {
+            let line_start = self.text.get(..start).and_then(|text| text.rfind('\n'));
+            self.broken_lines.start = line_start.map_or(0, |at| at + 1);
+        }
+        self.broken_lines.end = self.at + 1;
+    }
+
+    /// Where a literal ends that was written over several lines: at a quote with only marks behind it.
+    fn closing_quote_below(&self) -> Option<usize> {
+        let rest = self.text.get(self.at..)?;
+        let quote = rest.find('"')?;
+        let behind = rest.get(quote + 1..)?.lines().next().unwrap_or("");
+        let only_marks = behind
+            .chars()
+            .all(|c| c.is_ascii_whitespace() || ";,)]}".contains(c));
+        only_marks.then_some(self.at + quote)
     }
 
     fn escape(&mut self, value: &mut Vec<u8>) {
@@ -322,19 +367,19 @@ impl Lexer<'_> {
         taken
     }
 
-    /// `0x"…"`: pairs of hex digits, blanks between the pairs.
+    /// `0x"…"`: pairs of hex digits, blanks and line breaks between the pairs.
     fn binary(&mut self) -> Vec<u8> {
         let start = self.at - 2;
         self.at += 1;
         let content = self
-            .take_while(|byte| byte != b'"' && byte != b'\n')
+            .take_while(|byte| byte.is_ascii_hexdigit() || is_blank(byte))
             .to_owned();
+        // What is no digit is shown to be wrong below, unless the line ends first.
+        let content = content + self.take_while(|byte| byte != b'"' && byte != b'\n');
         if self.peek() == Some(b'"') {
             self.at += 1;
         } else {
-            let span = Span::new(start, self.at);
-            self.problems
-                .push(Problem::new(span, "this data literal never ends").hint("close it with \""));
+            self.unterminated(start, "this data literal never ends", "close it with \"");
             return Vec::new();
         }
         let mut value = Vec::new();
@@ -361,6 +406,10 @@ impl Lexer<'_> {
         }
         value
     }
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | 0x0b | 0x0c)
 }
 
 fn is_word(byte: u8) -> bool {
@@ -391,7 +440,7 @@ mod tests {
     fn reads_every_kind_of_literal() {
         use TokenKind::*;
         assert_eq!(
-            kinds("foo 12 0x1F 017 0 1.5 2e3 1.5e-3 \"a\\n\\x41\\101\\\"\" 0x\"00 fF\" -> - ."),
+            kinds("foo 12 0x1F 017 0 1.5 2e3 1.5e-3 \"a\\n\\x41\\101\\\"\" 0x\"00\n fF\" -> - ."),
             vec![
                 Identifier("foo".into()),
                 Integer(12),

@@ -148,11 +148,17 @@ impl<'a> Parser<'a> {
             TokenKind::Mark(mark) => format!("'{mark}'"),
             TokenKind::End => "the end of the file".to_owned(),
         };
-        let span = self.span();
-        self.report(Problem::new(
-            span,
+        let problem = Problem::new(
+            self.span(),
             format!("expected {what} {place}, found {found}"),
-        ))
+        );
+        let comment =
+            self.at_mark('/') && (self.at_mark_after(1, '/') || self.at_mark_after(1, '*'));
+        self.report(if comment {
+            problem.hint("comments begin with '#' and end with their line")
+        } else {
+            problem
+        })
     }
 
     pub(super) fn report(&mut self, problem: Problem) -> Failed {
