@@ -1,7 +1,7 @@
 use alloc::format;
 
 use super::Progress;
-use super::words::{begins_run, packed_bytes, scatter};
+use super::words::{if_run, packed_bytes, scatter};
 use crate::{Error, ErrorKind, Result, WORD_BYTES};
 
 /// Unpacks a sequence of bytes that comes in any pieces into any room there is.
@@ -244,8 +244,9 @@ impl Unpacker {
             used += WORD_BYTES;
             input = behind;
             let last = window.get(packed_bytes - 1).copied().unwrap_or(0);
-            if begins_run(tag) & (last != 0) {
-                let bytes = usize::from(last) * WORD_BYTES;
+            let more_words = if_run(tag, last);
+            if more_words != 0 {
+                let bytes = usize::from(more_words) * WORD_BYTES;
                 let rest = output.get_mut(used..).unwrap_or_default();
                 if tag == 0 {
                     if !put_zeros(rest, bytes) {

@@ -58,6 +58,13 @@ pub(super) fn run_goes_on(tag: u8, next: u8) -> bool {
     begins & extends != 0
 }
 
+/// The length of a run, which is the last byte that belongs to a tag, if the tag begins one: without
+/// a branch, because that cannot be foretold and most runs have no length.
+#[inline(always)]
+pub(super) fn if_run(tag: u8, last: u8) -> u8 {
+    last & RUN_LENGTHS.get(usize::from(tag)).copied().unwrap_or(0)
+}
+
 /// How many words at the start are zero, at most `limit`.
 #[inline]
 pub(super) fn leading_zero_words(words: &[Word], limit: usize) -> usize {
@@ -147,6 +154,12 @@ type Masks = [u64; 4];
 fn masks_of(tag: u8) -> Masks {
     MASKS.get(usize::from(tag)).copied().unwrap_or([0; 4])
 }
+
+/// The bits of a run's length that count.
+static RUN_LENGTHS: [u8; 256] = by_tag!(u8, |tag| match tag.count_ones() {
+    0 | 8 => u8::MAX,
+    _ => 0,
+});
 
 static MASKS: [Masks; 256] = by_tag!(Masks, |tag| make_masks(tag));
 
