@@ -308,6 +308,40 @@ fn brands_bind_the_scopes_around_a_type() {
     assert_eq!(root.get_enum(), Ok(outer::middle::Enum::One));
 }
 
+#[test]
+fn readers_show_what_is_there() {
+    let mut message = message();
+    let mut root = message.init_root::<prelude::Builder<'_>>();
+    root.set_ok("fine");
+    let shown = format!("{:?}", root.reborrow_as_reader());
+    assert_eq!(shown, r#"Prelude { ok: "fine" }"#);
+    let mut result = root.reborrow().init_result();
+    result.reborrow().init_vec(1).set(0, prelude::Option::Ok);
+    assert_eq!(
+        format!("{:?}", root.into_reader()),
+        "Prelude { result: result { option: First, vec: [Ok(Ok)], default: Second, \
+         unnamed: unnamed { copy: true, send: -1 } } }"
+    );
+
+    type Bound<'a> = generic::Builder<'a, text::Owned, near::Owned>;
+    let mut message = Builder::new_default();
+    let mut root = message.init_root::<Bound<'_>>();
+    root.reborrow().init_both().set_left("leaf").unwrap();
+    root.reborrow().init_self();
+    assert_eq!(
+        format!("{:?}", root.reborrow_as_reader()),
+        "Generic { self: Generic, both: both { left: \"leaf\" } }"
+    );
+    let size = root.reborrow_as_reader().total_size().unwrap();
+    assert_eq!(root.total_size().unwrap(), size);
+
+    // A null pointer to a struct of the same type is left out, so this ends.
+    let empty: outer::Reader<'_> = Default::default();
+    assert_eq!(format!("{empty:?}"), "Outer { enum: One }");
+    let everything = everything_capnp::EMPTY_STRUCT.get().unwrap();
+    assert!(format!("{everything:?}").starts_with("Everything { bool: true, int8: -128, "));
+}
+
 /// What the schema compiler says of everything in the file and its neighbour.
 fn compiled() -> capstan_schema::CompiledSchema {
     let mut files = capstan_schema::MemoryFiles::new();

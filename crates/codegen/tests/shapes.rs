@@ -10,10 +10,13 @@
 #[path = "generated/shapes_capnp.rs"]
 mod shapes_capnp;
 
+use std::sync::Arc;
+
+use capstan_message::capability::{CapHandle, Capability};
 use capstan_message::message::{Builder, HeapAllocator, Reader, ReaderOptions};
 use capstan_message::{NotInSchema, Result, serialize, text};
 use shapes_capnp::{
-    Colour, all_void, bound, box_, defaults, empty, lists, map, pointers, return_, scalars,
+    Colour, all_void, anys, bound, box_, defaults, empty, lists, map, pointers, return_, scalars,
 };
 
 /// Builds a message and reads it back from its bytes.
@@ -159,6 +162,37 @@ fn pointers_of_every_kind_come_back() {
             assert_eq!(root.get_self().unwrap().get_text().unwrap(), "");
         },
     );
+}
+
+struct Object;
+impl Capability for Object {}
+
+#[test]
+fn without_rpc_capabilities_are_handles() {
+    let handle: CapHandle = Arc::new(Object);
+    let mut message = Builder::new_default();
+    let mut root = message.init_root::<anys::Builder<'_>>();
+    root.set_capability(Some(handle.clone()));
+    root.reborrow()
+        .init_capabilities(2)
+        .set(1, Some(handle.clone()));
+    root.reborrow()
+        .init_either()
+        .set_a(Some(handle.clone()))
+        .unwrap();
+    let mut inner = root
+        .reborrow()
+        .init_structure()
+        .init_as::<scalars::Builder<'_>>();
+    inner.set_int8(3);
+    let root = root.into_reader();
+    let found = root.get_capability().unwrap().unwrap();
+    assert!(found.downcast_ref::<Object>().is_some());
+    let list = root.get_capabilities().unwrap();
+    assert!(list.get(0).unwrap().is_none() && list.get(1).unwrap().is_some());
+    assert!(root.get_either().unwrap().get_a().unwrap().is_some());
+    let inner: scalars::Reader<'_> = root.get_structure().unwrap().get_as();
+    assert_eq!(inner.get_int8(), 3);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What typed views have in common. Generated code implements most of these; users meet
 //! [`Owned`], to write code over any type of a schema.
 
+use core::fmt;
+
 pub use crate::capability::{FromCapability, MaybeSend, MaybeSync};
 use crate::layout::{
     ListReader, PointerBuilder, PointerReader, StructBuilder, StructReader, StructSize,
@@ -134,6 +136,17 @@ pub trait SetterInput<Receiver> {
 pub fn set_or_fail<R, V: SetterInput<R>>(mut builder: PointerBuilder<'_>, value: V) {
     if let Err(error) = V::set_pointer_builder(builder.reborrow(), value, false) {
         builder.fail(error);
+    }
+}
+
+/// What a getter returned, as `Debug` shows it: the value itself when there is one. For generated
+/// code.
+pub fn debug_result<T: fmt::Debug, E: fmt::Debug>(
+    result: &core::result::Result<T, E>,
+) -> &dyn fmt::Debug {
+    match result {
+        Ok(value) => value,
+        Err(error) => error,
     }
 }
 

@@ -88,6 +88,31 @@ pub mod message {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Message");
+            match self.which() {
+                ::core::result::Result::Ok(Which::Unimplemented(value)) => { if self.has_unimplemented() { out.field("unimplemented", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::Abort(value)) => { if self.has_abort() { out.field("abort", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::Call(value)) => { if self.has_call() { out.field("call", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::Return(value)) => { if self.has_return() { out.field("return", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::Finish(value)) => { if self.has_finish() { out.field("finish", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::Resolve(value)) => { if self.has_resolve() { out.field("resolve", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::Release(value)) => { if self.has_release() { out.field("release", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::ObsoleteSave(value)) => { if self.has_obsolete_save() { out.field("obsoleteSave", &value); } }
+                ::core::result::Result::Ok(Which::Bootstrap(value)) => { if self.has_bootstrap() { out.field("bootstrap", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::ObsoleteDelete(value)) => { if self.has_obsolete_delete() { out.field("obsoleteDelete", &value); } }
+                ::core::result::Result::Ok(Which::Provide(value)) => { if self.has_provide() { out.field("provide", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::Accept(value)) => { if self.has_accept() { out.field("accept", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::Join(value)) => { if self.has_join() { out.field("join", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::Disembargo(value)) => { if self.has_disembargo() { out.field("disembargo", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::ThirdPartyAnswer(value)) => { if self.has_third_party_answer() { out.field("thirdPartyAnswer", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Err(error) => { out.field("which", &error); }
+            }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -373,6 +398,10 @@ pub mod message {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         /// The message that the sender received but does not understand, returned as it came. Whatever it
@@ -1087,6 +1116,15 @@ pub mod bootstrap {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Bootstrap");
+            out.field("questionId", &self.get_question_id());
+            if self.has_deprecated_object_id() { out.field("deprecatedObjectId", &self.get_deprecated_object_id()); }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -1143,6 +1181,10 @@ pub mod bootstrap {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         /// The Return to this question holds one capability.
@@ -1278,6 +1320,22 @@ pub mod call {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Call");
+            out.field("questionId", &self.get_question_id());
+            if self.has_target() { out.field("target", _capnp::traits::debug_result(&self.get_target())); }
+            out.field("interfaceId", &self.get_interface_id());
+            out.field("methodId", &self.get_method_id());
+            if self.has_params() { out.field("params", _capnp::traits::debug_result(&self.get_params())); }
+            out.field("sendResultsTo", &self.get_send_results_to());
+            out.field("allowThirdPartyTailCall", &self.get_allow_third_party_tail_call());
+            out.field("noPromisePipelining", &self.get_no_promise_pipelining());
+            out.field("onlyPromisePipeline", &self.get_only_promise_pipeline());
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -1388,6 +1446,10 @@ pub mod call {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         /// A free number of the sender's.
@@ -1558,6 +1620,19 @@ pub mod call {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("sendResultsTo");
+                match self.which() {
+                    ::core::result::Result::Ok(Which::Caller(value)) => { out.field("caller", &value); }
+                    ::core::result::Result::Ok(Which::Yourself(value)) => { out.field("yourself", &value); }
+                    ::core::result::Result::Ok(Which::ThirdParty(value)) => { if self.has_third_party() { out.field("thirdParty", &value); } }
+                    ::core::result::Result::Err(error) => { out.field("which", &error); }
+                }
+                out.finish()
             }
         }
 
@@ -1811,6 +1886,25 @@ pub mod return_ {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Return");
+            out.field("answerId", &self.get_answer_id());
+            out.field("releaseParamCaps", &self.get_release_param_caps());
+            out.field("noFinishNeeded", &self.get_no_finish_needed());
+            match self.which() {
+                ::core::result::Result::Ok(Which::Results(value)) => { if self.has_results() { out.field("results", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::Exception(value)) => { if self.has_exception() { out.field("exception", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::Canceled(value)) => { out.field("canceled", &value); }
+                ::core::result::Result::Ok(Which::ResultsSentElsewhere(value)) => { out.field("resultsSentElsewhere", &value); }
+                ::core::result::Result::Ok(Which::TakeFromOtherQuestion(value)) => { out.field("takeFromOtherQuestion", &value); }
+                ::core::result::Result::Ok(Which::AwaitFromThirdParty(value)) => { if self.has_await_from_third_party() { out.field("awaitFromThirdParty", &value); } }
+                ::core::result::Result::Err(error) => { out.field("which", &error); }
+            }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -1950,6 +2044,10 @@ pub mod return_ {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         /// The question's number.
@@ -2263,6 +2361,16 @@ pub mod finish {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Finish");
+            out.field("questionId", &self.get_question_id());
+            out.field("releaseResultCaps", &self.get_release_result_caps());
+            out.field("requireEarlyCancellationWorkaround", &self.get_require_early_cancellation_workaround());
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -2322,6 +2430,10 @@ pub mod finish {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         /// The sender's question.
@@ -2452,6 +2564,19 @@ pub mod resolve {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Resolve");
+            out.field("promiseId", &self.get_promise_id());
+            match self.which() {
+                ::core::result::Result::Ok(Which::Cap(value)) => { if self.has_cap() { out.field("cap", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::Exception(value)) => { if self.has_exception() { out.field("exception", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Err(error) => { out.field("which", &error); }
+            }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -2535,6 +2660,10 @@ pub mod resolve {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         /// The promise. This does not count as a new reference to it.
@@ -2734,6 +2863,15 @@ pub mod release {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Release");
+            out.field("id", &self.get_id());
+            out.field("referenceCount", &self.get_reference_count());
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -2785,6 +2923,10 @@ pub mod release {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         /// The capability.
@@ -2903,6 +3045,15 @@ pub mod disembargo {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Disembargo");
+            if self.has_target() { out.field("target", _capnp::traits::debug_result(&self.get_target())); }
+            out.field("context", &self.get_context());
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -2958,6 +3109,10 @@ pub mod disembargo {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         /// The promise.
@@ -3025,6 +3180,19 @@ pub mod disembargo {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("context");
+                match self.which() {
+                    ::core::result::Result::Ok(Which::SenderLoopback(value)) => { out.field("senderLoopback", &value); }
+                    ::core::result::Result::Ok(Which::ReceiverLoopback(value)) => { out.field("receiverLoopback", &value); }
+                    ::core::result::Result::Ok(Which::Accept(value)) => { if self.has_accept() { out.field("accept", _capnp::traits::debug_result(&value)); } }
+                    ::core::result::Result::Err(error) => { out.field("which", &error); }
+                }
+                out.finish()
             }
         }
 
@@ -3282,6 +3450,16 @@ pub mod provide {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Provide");
+            out.field("questionId", &self.get_question_id());
+            if self.has_target() { out.field("target", _capnp::traits::debug_result(&self.get_target())); }
+            if self.has_recipient() { out.field("recipient", &self.get_recipient()); }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -3350,6 +3528,10 @@ pub mod provide {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         /// Open until the capability was picked up. A Finish takes the offer back.
@@ -3514,6 +3696,16 @@ pub mod accept {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Accept");
+            out.field("questionId", &self.get_question_id());
+            if self.has_provision() { out.field("provision", &self.get_provision()); }
+            if self.has_embargo() { out.field("embargo", _capnp::traits::debug_result(&self.get_embargo())); }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -3582,6 +3774,10 @@ pub mod accept {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         /// The Return to this question holds the capability.
@@ -3746,6 +3942,15 @@ pub mod third_party_answer {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("ThirdPartyAnswer");
+            if self.has_completion() { out.field("completion", &self.get_completion()); }
+            out.field("answerId", &self.get_answer_id());
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -3803,6 +4008,10 @@ pub mod third_party_answer {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         /// Which call.
@@ -3940,6 +4149,16 @@ pub mod join {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Join");
+            out.field("questionId", &self.get_question_id());
+            if self.has_target() { out.field("target", _capnp::traits::debug_result(&self.get_target())); }
+            if self.has_key_part() { out.field("keyPart", &self.get_key_part()); }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -4008,6 +4227,10 @@ pub mod join {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         /// The Return to this question holds a JoinResult.
@@ -4172,6 +4395,18 @@ pub mod message_target {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("MessageTarget");
+            match self.which() {
+                ::core::result::Result::Ok(Which::ImportedCap(value)) => { out.field("importedCap", &value); }
+                ::core::result::Result::Ok(Which::PromisedAnswer(value)) => { if self.has_promised_answer() { out.field("promisedAnswer", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Err(error) => { out.field("which", &error); }
+            }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -4240,6 +4475,10 @@ pub mod message_target {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         /// A capability that the receiver exported.
@@ -4402,6 +4641,15 @@ pub mod payload {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Payload");
+            if self.has_content() { out.field("content", &self.get_content()); }
+            if self.has_cap_table() { out.field("capTable", _capnp::traits::debug_result(&self.get_cap_table())); }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -4463,6 +4711,10 @@ pub mod payload {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         /// A capability pointer in here is an index into `capTable`.
@@ -4615,6 +4867,23 @@ pub mod cap_descriptor {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("CapDescriptor");
+            out.field("attachedFd", &self.get_attached_fd());
+            match self.which() {
+                ::core::result::Result::Ok(Which::None(value)) => { out.field("none", &value); }
+                ::core::result::Result::Ok(Which::SenderHosted(value)) => { out.field("senderHosted", &value); }
+                ::core::result::Result::Ok(Which::SenderPromise(value)) => { out.field("senderPromise", &value); }
+                ::core::result::Result::Ok(Which::ReceiverHosted(value)) => { out.field("receiverHosted", &value); }
+                ::core::result::Result::Ok(Which::ReceiverAnswer(value)) => { if self.has_receiver_answer() { out.field("receiverAnswer", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::ThirdPartyHosted(value)) => { if self.has_third_party_hosted() { out.field("thirdPartyHosted", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Err(error) => { out.field("which", &error); }
+            }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -4730,6 +4999,10 @@ pub mod cap_descriptor {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         /// Nothing: an entry that was taken out again.
@@ -4988,6 +5261,15 @@ pub mod promised_answer {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("PromisedAnswer");
+            out.field("questionId", &self.get_question_id());
+            if self.has_transform() { out.field("transform", _capnp::traits::debug_result(&self.get_transform())); }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -5044,6 +5326,10 @@ pub mod promised_answer {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         /// The call.
@@ -5174,6 +5460,18 @@ pub mod promised_answer {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("Op");
+                match self.which() {
+                    ::core::result::Result::Ok(Which::Noop(value)) => { out.field("noop", &value); }
+                    ::core::result::Result::Ok(Which::GetPointerField(value)) => { out.field("getPointerField", &value); }
+                    ::core::result::Result::Err(error) => { out.field("which", &error); }
+                }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -5234,6 +5532,10 @@ pub mod promised_answer {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             /// Stay.
@@ -5371,6 +5673,15 @@ pub mod third_party_cap_descriptor {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("ThirdPartyCapDescriptor");
+            if self.has_id() { out.field("id", &self.get_id()); }
+            out.field("vineId", &self.get_vine_id());
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -5427,6 +5738,10 @@ pub mod third_party_cap_descriptor {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         /// How to get at it.
@@ -5562,6 +5877,19 @@ pub mod exception {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Exception");
+            if self.has_reason() { out.field("reason", _capnp::traits::debug_result(&self.get_reason())); }
+            out.field("obsoleteIsCallersFault", &self.get_obsolete_is_callers_fault());
+            out.field("obsoleteDurability", &self.get_obsolete_durability());
+            out.field("type", _capnp::traits::debug_result(&self.get_type()));
+            if self.has_trace() { out.field("trace", _capnp::traits::debug_result(&self.get_trace())); }
+            if self.has_details() { out.field("details", _capnp::traits::debug_result(&self.get_details())); }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -5656,6 +5984,10 @@ pub mod exception {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         /// For humans.
@@ -5918,6 +6250,15 @@ pub mod exception {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("Detail");
+                out.field("detailId", &self.get_detail_id());
+                if self.has_data() { out.field("data", _capnp::traits::debug_result(&self.get_data())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -5973,6 +6314,10 @@ pub mod exception {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             /// Says what the data is: a type id or another random number.

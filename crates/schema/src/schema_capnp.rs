@@ -88,6 +88,30 @@ pub mod node {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Node");
+            out.field("id", &self.get_id());
+            if self.has_display_name() { out.field("displayName", _capnp::traits::debug_result(&self.get_display_name())); }
+            out.field("displayNamePrefixLength", &self.get_display_name_prefix_length());
+            out.field("scopeId", &self.get_scope_id());
+            if self.has_nested_nodes() { out.field("nestedNodes", _capnp::traits::debug_result(&self.get_nested_nodes())); }
+            if self.has_annotations() { out.field("annotations", _capnp::traits::debug_result(&self.get_annotations())); }
+            if self.has_parameters() { out.field("parameters", _capnp::traits::debug_result(&self.get_parameters())); }
+            out.field("isGeneric", &self.get_is_generic());
+            match self.which() {
+                ::core::result::Result::Ok(Which::File(value)) => { out.field("file", &value); }
+                ::core::result::Result::Ok(Which::Struct(value)) => { out.field("struct", &value); }
+                ::core::result::Result::Ok(Which::Enum(value)) => { out.field("enum", &value); }
+                ::core::result::Result::Ok(Which::Interface(value)) => { out.field("interface", &value); }
+                ::core::result::Result::Ok(Which::Const(value)) => { out.field("const", &value); }
+                ::core::result::Result::Ok(Which::Annotation(value)) => { out.field("annotation", &value); }
+                ::core::result::Result::Err(error) => { out.field("which", &error); }
+            }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -248,6 +272,10 @@ pub mod node {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -548,6 +576,20 @@ pub mod node {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("struct");
+                out.field("dataWordCount", &self.get_data_word_count());
+                out.field("pointerCount", &self.get_pointer_count());
+                out.field("preferredListEncoding", _capnp::traits::debug_result(&self.get_preferred_list_encoding()));
+                out.field("isGroup", &self.get_is_group());
+                out.field("discriminantCount", &self.get_discriminant_count());
+                out.field("discriminantOffset", &self.get_discriminant_offset());
+                if self.has_fields() { out.field("fields", _capnp::traits::debug_result(&self.get_fields())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Reader<'_> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -760,6 +802,14 @@ pub mod node {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("enum");
+                if self.has_enumerants() { out.field("enumerants", _capnp::traits::debug_result(&self.get_enumerants())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Reader<'_> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -861,6 +911,15 @@ pub mod node {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("interface");
+                if self.has_methods() { out.field("methods", _capnp::traits::debug_result(&self.get_methods())); }
+                if self.has_superclasses() { out.field("superclasses", _capnp::traits::debug_result(&self.get_superclasses())); }
+                out.finish()
             }
         }
 
@@ -1005,6 +1064,15 @@ pub mod node {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("const");
+                if self.has_type() { out.field("type", _capnp::traits::debug_result(&self.get_type())); }
+                if self.has_value() { out.field("value", _capnp::traits::debug_result(&self.get_value())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Reader<'_> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -1139,6 +1207,26 @@ pub mod node {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("annotation");
+                if self.has_type() { out.field("type", _capnp::traits::debug_result(&self.get_type())); }
+                out.field("targetsFile", &self.get_targets_file());
+                out.field("targetsConst", &self.get_targets_const());
+                out.field("targetsEnum", &self.get_targets_enum());
+                out.field("targetsEnumerant", &self.get_targets_enumerant());
+                out.field("targetsStruct", &self.get_targets_struct());
+                out.field("targetsField", &self.get_targets_field());
+                out.field("targetsUnion", &self.get_targets_union());
+                out.field("targetsGroup", &self.get_targets_group());
+                out.field("targetsInterface", &self.get_targets_interface());
+                out.field("targetsMethod", &self.get_targets_method());
+                out.field("targetsParam", &self.get_targets_param());
+                out.field("targetsAnnotation", &self.get_targets_annotation());
+                out.finish()
             }
         }
 
@@ -1494,6 +1582,14 @@ pub mod node {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("Parameter");
+                if self.has_name() { out.field("name", _capnp::traits::debug_result(&self.get_name())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -1542,6 +1638,10 @@ pub mod node {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -1658,6 +1758,15 @@ pub mod node {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("NestedNode");
+                if self.has_name() { out.field("name", _capnp::traits::debug_result(&self.get_name())); }
+                out.field("id", &self.get_id());
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -1712,6 +1821,10 @@ pub mod node {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -1839,6 +1952,16 @@ pub mod node {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("SourceInfo");
+                out.field("id", &self.get_id());
+                if self.has_doc_comment() { out.field("docComment", _capnp::traits::debug_result(&self.get_doc_comment())); }
+                if self.has_members() { out.field("members", _capnp::traits::debug_result(&self.get_members())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -1907,6 +2030,10 @@ pub mod node {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             /// The node.
@@ -2066,6 +2193,14 @@ pub mod node {
                 }
             }
 
+            impl<'a> ::core::fmt::Debug for Reader<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("Member");
+                    if self.has_doc_comment() { out.field("docComment", _capnp::traits::debug_result(&self.get_doc_comment())); }
+                    out.finish()
+                }
+            }
+
             impl _capnp::introspect::Introspect for Owned {
                 fn node() -> &'static _capnp::introspect::Node {
                     use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -2114,6 +2249,10 @@ pub mod node {
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_> {
                     self.builder.as_reader().into()
+                }
+
+                pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                    self.builder.as_reader().total_size()
                 }
 
                 #[inline]
@@ -2234,6 +2373,23 @@ pub mod field {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Field");
+            if self.has_name() { out.field("name", _capnp::traits::debug_result(&self.get_name())); }
+            out.field("codeOrder", &self.get_code_order());
+            if self.has_annotations() { out.field("annotations", _capnp::traits::debug_result(&self.get_annotations())); }
+            out.field("discriminantValue", &self.get_discriminant_value());
+            out.field("ordinal", &self.get_ordinal());
+            match self.which() {
+                ::core::result::Result::Ok(Which::Slot(value)) => { out.field("slot", &value); }
+                ::core::result::Result::Ok(Which::Group(value)) => { out.field("group", &value); }
+                ::core::result::Result::Err(error) => { out.field("which", &error); }
+            }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -2336,6 +2492,10 @@ pub mod field {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -2498,6 +2658,17 @@ pub mod field {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("slot");
+                out.field("offset", &self.get_offset());
+                if self.has_type() { out.field("type", _capnp::traits::debug_result(&self.get_type())); }
+                if self.has_default_value() { out.field("defaultValue", _capnp::traits::debug_result(&self.get_default_value())); }
+                out.field("hadExplicitDefault", &self.get_had_explicit_default());
+                out.finish()
             }
         }
 
@@ -2677,6 +2848,14 @@ pub mod field {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("group");
+                out.field("typeId", &self.get_type_id());
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Reader<'_> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -2756,6 +2935,18 @@ pub mod field {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("ordinal");
+                match self.which() {
+                    ::core::result::Result::Ok(Which::Implicit(value)) => { out.field("implicit", &value); }
+                    ::core::result::Result::Ok(Which::Explicit(value)) => { out.field("explicit", &value); }
+                    ::core::result::Result::Err(error) => { out.field("which", &error); }
+                }
+                out.finish()
             }
         }
 
@@ -2950,6 +3141,16 @@ pub mod enumerant {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Enumerant");
+            if self.has_name() { out.field("name", _capnp::traits::debug_result(&self.get_name())); }
+            out.field("codeOrder", &self.get_code_order());
+            if self.has_annotations() { out.field("annotations", _capnp::traits::debug_result(&self.get_annotations())); }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -3016,6 +3217,10 @@ pub mod enumerant {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -3171,6 +3376,15 @@ pub mod superclass {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Superclass");
+            out.field("id", &self.get_id());
+            if self.has_brand() { out.field("brand", _capnp::traits::debug_result(&self.get_brand())); }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -3225,6 +3439,10 @@ pub mod superclass {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -3352,6 +3570,21 @@ pub mod method {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Method");
+            if self.has_name() { out.field("name", _capnp::traits::debug_result(&self.get_name())); }
+            out.field("codeOrder", &self.get_code_order());
+            out.field("paramStructType", &self.get_param_struct_type());
+            out.field("resultStructType", &self.get_result_struct_type());
+            if self.has_annotations() { out.field("annotations", _capnp::traits::debug_result(&self.get_annotations())); }
+            if self.has_param_brand() { out.field("paramBrand", _capnp::traits::debug_result(&self.get_param_brand())); }
+            if self.has_result_brand() { out.field("resultBrand", _capnp::traits::debug_result(&self.get_result_brand())); }
+            if self.has_implicit_parameters() { out.field("implicitParameters", _capnp::traits::debug_result(&self.get_implicit_parameters())); }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -3466,6 +3699,10 @@ pub mod method {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -3727,6 +3964,35 @@ pub mod type_ {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Type");
+            match self.which() {
+                ::core::result::Result::Ok(Which::Void(value)) => { out.field("void", &value); }
+                ::core::result::Result::Ok(Which::Bool(value)) => { out.field("bool", &value); }
+                ::core::result::Result::Ok(Which::Int8(value)) => { out.field("int8", &value); }
+                ::core::result::Result::Ok(Which::Int16(value)) => { out.field("int16", &value); }
+                ::core::result::Result::Ok(Which::Int32(value)) => { out.field("int32", &value); }
+                ::core::result::Result::Ok(Which::Int64(value)) => { out.field("int64", &value); }
+                ::core::result::Result::Ok(Which::Uint8(value)) => { out.field("uint8", &value); }
+                ::core::result::Result::Ok(Which::Uint16(value)) => { out.field("uint16", &value); }
+                ::core::result::Result::Ok(Which::Uint32(value)) => { out.field("uint32", &value); }
+                ::core::result::Result::Ok(Which::Uint64(value)) => { out.field("uint64", &value); }
+                ::core::result::Result::Ok(Which::Float32(value)) => { out.field("float32", &value); }
+                ::core::result::Result::Ok(Which::Float64(value)) => { out.field("float64", &value); }
+                ::core::result::Result::Ok(Which::Text(value)) => { out.field("text", &value); }
+                ::core::result::Result::Ok(Which::Data(value)) => { out.field("data", &value); }
+                ::core::result::Result::Ok(Which::List(value)) => { out.field("list", &value); }
+                ::core::result::Result::Ok(Which::Enum(value)) => { out.field("enum", &value); }
+                ::core::result::Result::Ok(Which::Struct(value)) => { out.field("struct", &value); }
+                ::core::result::Result::Ok(Which::Interface(value)) => { out.field("interface", &value); }
+                ::core::result::Result::Ok(Which::AnyPointer(value)) => { out.field("anyPointer", &value); }
+                ::core::result::Result::Err(error) => { out.field("which", &error); }
+            }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -3904,6 +4170,10 @@ pub mod type_ {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -4186,6 +4456,14 @@ pub mod type_ {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("list");
+                if self.has_element_type() { out.field("elementType", _capnp::traits::debug_result(&self.get_element_type())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Reader<'_> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -4283,6 +4561,15 @@ pub mod type_ {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("enum");
+                out.field("typeId", &self.get_type_id());
+                if self.has_brand() { out.field("brand", _capnp::traits::debug_result(&self.get_brand())); }
+                out.finish()
             }
         }
 
@@ -4402,6 +4689,15 @@ pub mod type_ {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("struct");
+                out.field("typeId", &self.get_type_id());
+                if self.has_brand() { out.field("brand", _capnp::traits::debug_result(&self.get_brand())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Reader<'_> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -4518,6 +4814,15 @@ pub mod type_ {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("interface");
+                out.field("typeId", &self.get_type_id());
+                if self.has_brand() { out.field("brand", _capnp::traits::debug_result(&self.get_brand())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Reader<'_> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -4631,6 +4936,19 @@ pub mod type_ {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("anyPointer");
+                match self.which() {
+                    ::core::result::Result::Ok(Which::Unconstrained(value)) => { out.field("unconstrained", &value); }
+                    ::core::result::Result::Ok(Which::Parameter(value)) => { out.field("parameter", &value); }
+                    ::core::result::Result::Ok(Which::ImplicitMethodParameter(value)) => { out.field("implicitMethodParameter", &value); }
+                    ::core::result::Result::Err(error) => { out.field("which", &error); }
+                }
+                out.finish()
             }
         }
 
@@ -4782,6 +5100,20 @@ pub mod type_ {
                 #[inline]
                 fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                     Self { builder }
+                }
+            }
+
+            impl<'a> ::core::fmt::Debug for Reader<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("unconstrained");
+                    match self.which() {
+                        ::core::result::Result::Ok(Which::AnyKind(value)) => { out.field("anyKind", &value); }
+                        ::core::result::Result::Ok(Which::Struct(value)) => { out.field("struct", &value); }
+                        ::core::result::Result::Ok(Which::List(value)) => { out.field("list", &value); }
+                        ::core::result::Result::Ok(Which::Capability(value)) => { out.field("capability", &value); }
+                        ::core::result::Result::Err(error) => { out.field("which", &error); }
+                    }
+                    out.finish()
                 }
             }
 
@@ -4947,6 +5279,15 @@ pub mod type_ {
                 }
             }
 
+            impl<'a> ::core::fmt::Debug for Reader<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("parameter");
+                    out.field("scopeId", &self.get_scope_id());
+                    out.field("parameterIndex", &self.get_parameter_index());
+                    out.finish()
+                }
+            }
+
             impl _capnp::introspect::Introspect for Reader<'_> {
                 fn node() -> &'static _capnp::introspect::Node {
                     use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -5040,6 +5381,14 @@ pub mod type_ {
                 #[inline]
                 fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                     Self { builder }
+                }
+            }
+
+            impl<'a> ::core::fmt::Debug for Reader<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("implicitMethodParameter");
+                    out.field("parameterIndex", &self.get_parameter_index());
+                    out.finish()
                 }
             }
 
@@ -5186,6 +5535,14 @@ pub mod brand {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Brand");
+            if self.has_scopes() { out.field("scopes", _capnp::traits::debug_result(&self.get_scopes())); }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -5235,6 +5592,10 @@ pub mod brand {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         /// At most one for each generic node on the way to the file. Missing means AnyPointer throughout.
@@ -5353,6 +5714,19 @@ pub mod brand {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("Scope");
+                out.field("scopeId", &self.get_scope_id());
+                match self.which() {
+                    ::core::result::Result::Ok(Which::Bind(value)) => { if self.has_bind() { out.field("bind", _capnp::traits::debug_result(&value)); } }
+                    ::core::result::Result::Ok(Which::Inherit(value)) => { out.field("inherit", &value); }
+                    ::core::result::Result::Err(error) => { out.field("which", &error); }
+                }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -5427,6 +5801,10 @@ pub mod brand {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -5596,6 +5974,18 @@ pub mod brand {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("Binding");
+                match self.which() {
+                    ::core::result::Result::Ok(Which::Unbound(value)) => { out.field("unbound", &value); }
+                    ::core::result::Result::Ok(Which::Type(value)) => { if self.has_type() { out.field("type", _capnp::traits::debug_result(&value)); } }
+                    ::core::result::Result::Err(error) => { out.field("which", &error); }
+                }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -5664,6 +6054,10 @@ pub mod brand {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             /// AnyPointer.
@@ -5824,6 +6218,35 @@ pub mod value {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Value");
+            match self.which() {
+                ::core::result::Result::Ok(Which::Void(value)) => { out.field("void", &value); }
+                ::core::result::Result::Ok(Which::Bool(value)) => { out.field("bool", &value); }
+                ::core::result::Result::Ok(Which::Int8(value)) => { out.field("int8", &value); }
+                ::core::result::Result::Ok(Which::Int16(value)) => { out.field("int16", &value); }
+                ::core::result::Result::Ok(Which::Int32(value)) => { out.field("int32", &value); }
+                ::core::result::Result::Ok(Which::Int64(value)) => { out.field("int64", &value); }
+                ::core::result::Result::Ok(Which::Uint8(value)) => { out.field("uint8", &value); }
+                ::core::result::Result::Ok(Which::Uint16(value)) => { out.field("uint16", &value); }
+                ::core::result::Result::Ok(Which::Uint32(value)) => { out.field("uint32", &value); }
+                ::core::result::Result::Ok(Which::Uint64(value)) => { out.field("uint64", &value); }
+                ::core::result::Result::Ok(Which::Float32(value)) => { out.field("float32", &value); }
+                ::core::result::Result::Ok(Which::Float64(value)) => { out.field("float64", &value); }
+                ::core::result::Result::Ok(Which::Text(value)) => { if self.has_text() { out.field("text", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::Data(value)) => { if self.has_data() { out.field("data", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::List(value)) => { if self.has_list() { out.field("list", &value); } }
+                ::core::result::Result::Ok(Which::Enum(value)) => { out.field("enum", &value); }
+                ::core::result::Result::Ok(Which::Struct(value)) => { if self.has_struct() { out.field("struct", &value); } }
+                ::core::result::Result::Ok(Which::Interface(value)) => { out.field("interface", &value); }
+                ::core::result::Result::Ok(Which::AnyPointer(value)) => { if self.has_any_pointer() { out.field("anyPointer", &value); } }
+                ::core::result::Result::Err(error) => { out.field("which", &error); }
+            }
+            out.finish()
         }
     }
 
@@ -6045,6 +6468,10 @@ pub mod value {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -6525,6 +6952,16 @@ pub mod annotation {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Annotation");
+            out.field("id", &self.get_id());
+            if self.has_value() { out.field("value", _capnp::traits::debug_result(&self.get_value())); }
+            if self.has_brand() { out.field("brand", _capnp::traits::debug_result(&self.get_brand())); }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -6591,6 +7028,10 @@ pub mod annotation {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         /// The node of the annotation's declaration.
@@ -6806,6 +7247,16 @@ pub mod capnp_version {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("CapnpVersion");
+            out.field("major", &self.get_major());
+            out.field("minor", &self.get_minor());
+            out.field("micro", &self.get_micro());
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -6861,6 +7312,10 @@ pub mod capnp_version {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -6983,6 +7438,17 @@ pub mod code_generator_request {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("CodeGeneratorRequest");
+            if self.has_nodes() { out.field("nodes", _capnp::traits::debug_result(&self.get_nodes())); }
+            if self.has_requested_files() { out.field("requestedFiles", _capnp::traits::debug_result(&self.get_requested_files())); }
+            if self.has_capnp_version() { out.field("capnpVersion", _capnp::traits::debug_result(&self.get_capnp_version())); }
+            if self.has_source_info() { out.field("sourceInfo", _capnp::traits::debug_result(&self.get_source_info())); }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -7067,6 +7533,10 @@ pub mod code_generator_request {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         /// Everything needed to generate code for the requested files, in no particular order.
@@ -7269,6 +7739,16 @@ pub mod code_generator_request {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("RequestedFile");
+                out.field("id", &self.get_id());
+                if self.has_filename() { out.field("filename", _capnp::traits::debug_result(&self.get_filename())); }
+                if self.has_imports() { out.field("imports", _capnp::traits::debug_result(&self.get_imports())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -7336,6 +7816,10 @@ pub mod code_generator_request {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -7493,6 +7977,15 @@ pub mod code_generator_request {
                 }
             }
 
+            impl<'a> ::core::fmt::Debug for Reader<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("Import");
+                    out.field("id", &self.get_id());
+                    if self.has_name() { out.field("name", _capnp::traits::debug_result(&self.get_name())); }
+                    out.finish()
+                }
+            }
+
             impl _capnp::introspect::Introspect for Owned {
                 fn node() -> &'static _capnp::introspect::Node {
                     use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -7548,6 +8041,10 @@ pub mod code_generator_request {
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_> {
                     self.builder.as_reader().into()
+                }
+
+                pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                    self.builder.as_reader().total_size()
                 }
 
                 #[inline]

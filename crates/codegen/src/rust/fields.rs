@@ -560,14 +560,14 @@ fn write_discriminant(w: &mut Writer, structure: &StructNode, field: &Field) {
 }
 
 /// Whether the pointer may lead to anything, so that getting the field does not follow it.
-fn is_untyped(kind: &AnyPointer) -> bool {
+pub(super) fn is_untyped(kind: &AnyPointer) -> bool {
     matches!(
         kind,
         AnyPointer::Any | AnyPointer::ImplicitMethodParameter { .. }
     )
 }
 
-fn is_pointer(ty: &Type) -> bool {
+pub(super) fn is_pointer(ty: &Type) -> bool {
     matches!(
         ty,
         Type::Text

@@ -7,7 +7,7 @@ use super::generics::{Generics, angle_brackets};
 use super::scope::groups;
 use super::types::Context;
 use super::writer::{Template, Writer, line, open};
-use super::{Error, introspection, write_nested};
+use super::{Error, debug, introspection, write_nested};
 use crate::names::snake_case;
 
 pub(super) fn write_struct(
@@ -29,6 +29,7 @@ pub(super) fn write_struct(
     if !generics.is_empty() {
         w.template(GENERIC_READER, &template);
     }
+    debug::write_debug(w, cx, node, structure)?;
     introspection::write_introspect(w, cx, node)?;
     write_reader(w, cx, structure, &template)?;
     write_builder(w, cx, structure, &template)?;
@@ -193,6 +194,12 @@ pub fn reborrow_as_reader(&self) -> Reader$args_elided {
 }
 ";
 
+const STRUCT_BUILDER_METHODS: &str = r"
+pub fn total_size(&self) -> $message::Result<$message::MessageSize> {
+    self.builder.as_reader().total_size()
+}
+";
+
 const PIPELINE: &str = r"
 $derive_pipeline
 pub struct Pipeline$args {
@@ -312,6 +319,9 @@ fn write_builder(
         cx.generics.arguments(Some("'a"))
     );
     w.template(BUILDER_METHODS, template);
+    if !structure.is_group {
+        w.template(STRUCT_BUILDER_METHODS, template);
+    }
     for field in &structure.fields {
         fields::write_builder_methods(w, cx, structure, field)?;
     }

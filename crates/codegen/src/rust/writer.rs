@@ -71,10 +71,13 @@ impl Writer {
     pub(super) fn doc(&mut self, comment: Option<&str>) {
         let mut in_block = false;
         // Rust refuses a carriage return in a comment unless it ends a line.
-        let comment = comment
+        let comment: String = comment
             .unwrap_or_default()
             .replace("\r\n", "\n")
-            .replace('\r', "\n");
+            .replace('\r', "\n")
+            .chars()
+            .map(|c| if c == '\n' { c } else { harmless(c) })
+            .collect();
         for line in comment.lines() {
             let line = line.trim();
             if line.starts_with("```") {
@@ -96,6 +99,17 @@ impl Writer {
 
     pub(super) fn finish(self) -> String {
         self.out
+    }
+}
+
+/// The character, if a comment in Rust may hold it: controls make no sense there, and Rust refuses
+/// those that turn the direction of text around, which can make code look like what it is not.
+pub(super) fn harmless(c: char) -> char {
+    match c {
+        '\t' => ' ',
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c => c,
     }
 }
 
@@ -147,6 +161,13 @@ mod tests {
             w.finish(),
             "mod a {\n    const B: u8 = 0;\n\n    const C: u8 = 1;\n}\n"
         );
+    }
+
+    #[test]
+    fn comments_turn_no_text_around() {
+        let mut w = Writer::default();
+        w.doc(Some("\u{202e}über\u{0}\tit"));
+        assert_eq!(w.finish(), "/// \u{fffd}über\u{fffd} it\n");
     }
 
     #[test]

@@ -198,6 +198,21 @@ pub mod prelude {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Prelude");
+            match self.which() {
+                ::core::result::Result::Ok(Which::Ok(value)) => { if self.has_ok() { out.field("ok", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::Err(value)) => { if self.has_err() { out.field("err", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::Some(value)) => { out.field("some", &value); }
+                ::core::result::Result::Ok(Which::None(value)) => { out.field("none", &value); }
+                ::core::result::Result::Ok(Which::Result(value)) => { out.field("result", &value); }
+                ::core::result::Result::Err(error) => { out.field("which", &error); }
+            }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -227,7 +242,7 @@ pub mod prelude {
             self.reader.total_size()
         }
 
-        /// Ünïcödé.
+        /// Ünïcödé, �turned around�.
         #[inline]
         pub fn get_ok(self) -> _capnp::Result<_capnp::text::Reader<'a>> {
             _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
@@ -296,19 +311,23 @@ pub mod prelude {
             self.builder.as_reader().into()
         }
 
-        /// Ünïcödé.
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
+        }
+
+        /// Ünïcödé, �turned around�.
         #[inline]
         pub fn get_ok(self) -> _capnp::Result<_capnp::text::Builder<'a>> {
             _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
         }
 
-        /// Ünïcödé.
+        /// Ünïcödé, �turned around�.
         pub fn init_ok(mut self, size: u32) -> _capnp::text::Builder<'a> {
             self.builder.set_data_field::<u16>(0, 0);
             _capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), size)
         }
 
-        /// Ünïcödé.
+        /// Ünïcödé, �turned around�.
         pub fn set_ok(&mut self, value: impl _capnp::traits::SetterInput<_capnp::text::Owned>) {
             self.builder.set_data_field::<u16>(0, 0);
             _capnp::traits::set_or_fail::<_capnp::text::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
@@ -472,6 +491,17 @@ pub mod prelude {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("result");
+                out.field("option", _capnp::traits::debug_result(&self.get_option()));
+                if self.has_vec() { out.field("vec", _capnp::traits::debug_result(&self.get_vec())); }
+                out.field("default", _capnp::traits::debug_result(&self.get_default()));
+                out.field("unnamed", &self.get_unnamed());
+                out.finish()
             }
         }
 
@@ -641,6 +671,20 @@ pub mod prelude {
                 #[inline]
                 fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                     Self { builder }
+                }
+            }
+
+            impl<'a> ::core::fmt::Debug for Reader<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("unnamed");
+                    out.field("copy", &self.get_copy());
+                    if self.has_clone() { out.field("clone", _capnp::traits::debug_result(&self.get_clone())); }
+                    match self.which() {
+                        ::core::result::Result::Ok(Which::Send(value)) => { out.field("send", &value); }
+                        ::core::result::Result::Ok(Which::Sync(value)) => { if self.has_sync() { out.field("sync", _capnp::traits::debug_result(&value)); } }
+                        ::core::result::Result::Err(error) => { out.field("which", &error); }
+                    }
+                    out.finish()
                 }
             }
 
@@ -1093,6 +1137,13 @@ pub mod prelude {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("Vec");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -1130,6 +1181,10 @@ pub mod prelude {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -1236,6 +1291,17 @@ pub mod prelude {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("Box");
+                if self.has_box() { out.field("box", _capnp::traits::debug_result(&self.get_box())); }
+                out.field("result", _capnp::traits::debug_result(&self.get_result()));
+                out.field("which", _capnp::traits::debug_result(&self.get_which()));
+                out.field("string", _capnp::traits::debug_result(&self.get_string()));
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -1302,6 +1368,10 @@ pub mod prelude {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -1615,6 +1685,14 @@ pub mod prelude {
                 }
             }
 
+            impl<'a> ::core::fmt::Debug for Reader<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("clone$Params");
+                    out.field("ok", _capnp::traits::debug_result(&self.get_ok()));
+                    out.finish()
+                }
+            }
+
             impl _capnp::introspect::Introspect for Owned {
                 fn node() -> &'static _capnp::introspect::Node {
                     use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -1658,6 +1736,10 @@ pub mod prelude {
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_> {
                     self.builder.as_reader().into()
+                }
+
+                pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                    self.builder.as_reader().total_size()
                 }
 
                 #[inline]
@@ -1774,6 +1856,14 @@ pub mod prelude {
                 }
             }
 
+            impl<'a> ::core::fmt::Debug for Reader<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("clone$Results");
+                    out.field("err", _capnp::traits::debug_result(&self.get_err()));
+                    out.finish()
+                }
+            }
+
             impl _capnp::introspect::Introspect for Owned {
                 fn node() -> &'static _capnp::introspect::Node {
                     use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -1817,6 +1907,10 @@ pub mod prelude {
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_> {
                     self.builder.as_reader().into()
+                }
+
+                pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                    self.builder.as_reader().total_size()
                 }
 
                 #[inline]
@@ -1937,6 +2031,25 @@ pub mod keywords {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Keywords");
+            out.field("abstract", &self.get_abstract());
+            out.field("as", &self.get_as());
+            if self.has_async() { out.field("async", _capnp::traits::debug_result(&self.get_async())); }
+            if self.has_await() { out.field("await", _capnp::traits::debug_result(&self.get_await())); }
+            if self.has_become() { out.field("become", _capnp::traits::debug_result(&self.get_become())); }
+            if self.has_box() { out.field("box", _capnp::traits::debug_result(&self.get_box())); }
+            if self.has_break() { out.field("break", &self.get_break()); }
+            out.field("const", &self.get_const());
+            out.field("continue", _capnp::traits::debug_result(&self.get_continue()));
+            if self.has_crate() { out.field("crate", _capnp::traits::debug_result(&self.get_crate())); }
+            out.field("dyn", &self.get_dyn());
+            out.field("extern", &self.get_extern());
+            out.finish()
         }
     }
 
@@ -2079,6 +2192,10 @@ pub mod keywords {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -2370,6 +2487,15 @@ pub mod keywords {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("dyn");
+                out.field("else", &self.get_else());
+                out.field("fn", &self.get_fn());
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Reader<'_> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -2474,6 +2600,30 @@ pub mod keywords {
             #[inline]
             fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                 Self { builder }
+            }
+        }
+
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("extern");
+                match self.which() {
+                    ::core::result::Result::Ok(Which::False(value)) => { out.field("false", &value); }
+                    ::core::result::Result::Ok(Which::True(value)) => { out.field("true", &value); }
+                    ::core::result::Result::Ok(Which::Self_(value)) => { if self.has_self() { out.field("self", _capnp::traits::debug_result(&value)); } }
+                    ::core::result::Result::Ok(Which::Super(value)) => { out.field("super", _capnp::traits::debug_result(&value)); }
+                    ::core::result::Result::Ok(Which::Which(value)) => { out.field("which", _capnp::traits::debug_result(&value)); }
+                    ::core::result::Result::Ok(Which::Match(value)) => { out.field("match", &value); }
+                    ::core::result::Result::Ok(Which::Static(value)) => { if self.has_static() { out.field("static", _capnp::traits::debug_result(&value)); } }
+                    ::core::result::Result::Ok(Which::Struct(value)) => { if self.has_struct() { out.field("struct", _capnp::traits::debug_result(&value)); } }
+                    ::core::result::Result::Ok(Which::Type(value)) => { if self.has_type() { out.field("type", &value); } }
+                    ::core::result::Result::Ok(Which::Use(value)) => { if self.has_use() { out.field("use", _capnp::traits::debug_result(&value)); } }
+                    ::core::result::Result::Ok(Which::Where(value)) => { if self.has_where() { out.field("where", _capnp::traits::debug_result(&value)); } }
+                    ::core::result::Result::Ok(Which::While(value)) => { if self.has_while() { out.field("while", _capnp::traits::debug_result(&value)); } }
+                    ::core::result::Result::Ok(Which::Yield(value)) => { if self.has_yield() { out.field("yield", _capnp::traits::debug_result(&value)); } }
+                    ::core::result::Result::Ok(Which::Try(value)) => { out.field("try", &value); }
+                    ::core::result::Result::Err(error) => { out.field("which", &error); }
+                }
+                out.finish()
             }
         }
 
@@ -3104,6 +3254,15 @@ pub mod keywords {
                 }
             }
 
+            impl<'a> ::core::fmt::Debug for Reader<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("match");
+                    out.field("mod", &self.get_mod());
+                    out.field("move", &self.get_move());
+                    out.finish()
+                }
+            }
+
             impl _capnp::introspect::Introspect for Reader<'_> {
                 fn node() -> &'static _capnp::introspect::Node {
                     use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -3272,6 +3431,14 @@ pub mod keywords {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("Crate");
+                out.field("in", &self.get_in());
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -3315,6 +3482,10 @@ pub mod keywords {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -3431,6 +3602,15 @@ pub mod keywords {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("Self");
+                out.field("super", _capnp::traits::debug_result(&self.get_super()));
+                if self.has_self() { out.field("self", _capnp::traits::debug_result(&self.get_self())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -3485,6 +3665,10 @@ pub mod keywords {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -3835,6 +4019,15 @@ pub mod keywords {
                 }
             }
 
+            impl<'a> ::core::fmt::Debug for Reader<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("fn$Params");
+                    if self.has_impl() { out.field("impl", _capnp::traits::debug_result(&self.get_impl())); }
+                    if self.has_mut() { out.field("mut", _capnp::traits::debug_result(&self.get_mut())); }
+                    out.finish()
+                }
+            }
+
             impl _capnp::introspect::Introspect for Owned {
                 fn node() -> &'static _capnp::introspect::Node {
                     use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -3894,6 +4087,10 @@ pub mod keywords {
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_> {
                     self.builder.as_reader().into()
+                }
+
+                pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                    self.builder.as_reader().total_size()
                 }
 
                 #[inline]
@@ -4058,6 +4255,14 @@ pub mod keywords {
                 }
             }
 
+            impl<'a> ::core::fmt::Debug for Reader<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("fn$Results");
+                    if self.has_return() { out.field("return", _capnp::traits::debug_result(&self.get_return())); }
+                    out.finish()
+                }
+            }
+
             impl _capnp::introspect::Introspect for Owned {
                 fn node() -> &'static _capnp::introspect::Node {
                     use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -4106,6 +4311,10 @@ pub mod keywords {
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_> {
                     self.builder.as_reader().into()
+                }
+
+                pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                    self.builder.as_reader().total_size()
                 }
 
                 #[inline]
@@ -4240,6 +4449,13 @@ pub mod keywords {
                 }
             }
 
+            impl<'a> ::core::fmt::Debug for Reader<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("move$Params");
+                    out.finish()
+                }
+            }
+
             impl _capnp::introspect::Introspect for Owned {
                 fn node() -> &'static _capnp::introspect::Node {
                     use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -4277,6 +4493,10 @@ pub mod keywords {
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_> {
                     self.builder.as_reader().into()
+                }
+
+                pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                    self.builder.as_reader().total_size()
                 }
             }
 
@@ -4383,6 +4603,14 @@ pub mod keywords {
                 }
             }
 
+            impl<'a> ::core::fmt::Debug for Reader<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("move$Results");
+                    if self.has_self() { out.field("self", _capnp::traits::debug_result(&self.get_self())); }
+                    out.finish()
+                }
+            }
+
             impl _capnp::introspect::Introspect for Owned {
                 fn node() -> &'static _capnp::introspect::Node {
                     use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -4431,6 +4659,10 @@ pub mod keywords {
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_> {
                     self.builder.as_reader().into()
+                }
+
+                pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                    self.builder.as_reader().total_size()
                 }
 
                 #[inline]
@@ -4570,6 +4802,28 @@ pub mod clashes {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Clashes");
+            out.field("owned", _capnp::traits::debug_result(&self.get_owned()));
+            out.field("reader", _capnp::traits::debug_result(&self.get_reader()));
+            out.field("builder", _capnp::traits::debug_result(&self.get_builder()));
+            out.field("pipeline", _capnp::traits::debug_result(&self.get_pipeline()));
+            if self.has_get_self() { out.field("getSelf", _capnp::traits::debug_result(&self.get_get_self())); }
+            if self.has_has_self() { out.field("hasSelf", _capnp::traits::debug_result(&self.get_has_self())); }
+            if self.has_self() { out.field("self", _capnp::traits::debug_result(&self.get_self())); }
+            if self.has_init_self() { out.field("initSelf", _capnp::traits::debug_result(&self.get_init_self())); }
+            if self.has_n_self() { out.field("nSelf", _capnp::traits::debug_result(&self.get_n_self())); }
+            match self.which() {
+                ::core::result::Result::Ok(Which::Which(value)) => { out.field("which", _capnp::traits::debug_result(&value)); }
+                ::core::result::Result::Ok(Which::WhichReader(value)) => { out.field("whichReader", _capnp::traits::debug_result(&value)); }
+                ::core::result::Result::Ok(Which::A0(value)) => { if self.has_a0() { out.field("a0", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Err(error) => { out.field("which", &error); }
+            }
+            out.finish()
         }
     }
 
@@ -4725,6 +4979,10 @@ pub mod clashes {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -5358,6 +5616,14 @@ pub mod clashes {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("Core");
+                if self.has_std() { out.field("std", _capnp::traits::debug_result(&self.get_std())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -5406,6 +5672,10 @@ pub mod clashes {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -5544,6 +5814,14 @@ pub mod clashes {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("Std");
+                if self.has_core() { out.field("core", _capnp::traits::debug_result(&self.get_core())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -5592,6 +5870,10 @@ pub mod clashes {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -5730,6 +6012,13 @@ pub mod clashes {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("Alloc");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -5767,6 +6056,10 @@ pub mod clashes {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -5873,6 +6166,14 @@ pub mod clashes {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("U8");
+                out.field("u8", &self.get_u8());
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -5916,6 +6217,10 @@ pub mod clashes {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -6036,6 +6341,50 @@ pub mod everything {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Everything");
+            out.field("bool", &self.get_bool());
+            out.field("int8", &self.get_int8());
+            out.field("int16", &self.get_int16());
+            out.field("int32", &self.get_int32());
+            out.field("int64", &self.get_int64());
+            out.field("uInt8", &self.get_u_int8());
+            out.field("uInt16", &self.get_u_int16());
+            out.field("uInt32", &self.get_u_int32());
+            out.field("uInt64", &self.get_u_int64());
+            out.field("float32", &self.get_float32());
+            out.field("float64", &self.get_float64());
+            if self.has_text() { out.field("text", _capnp::traits::debug_result(&self.get_text())); }
+            if self.has_data() { out.field("data", _capnp::traits::debug_result(&self.get_data())); }
+            out.field("enumeration", _capnp::traits::debug_result(&self.get_enumeration()));
+            if self.has_structure() { out.field("structure", _capnp::traits::debug_result(&self.get_structure())); }
+            if self.has_any_pointer() { out.field("anyPointer", &self.get_any_pointer()); }
+            if self.has_any_struct() { out.field("anyStruct", _capnp::traits::debug_result(&self.get_any_struct())); }
+            if self.has_any_list() { out.field("anyList", _capnp::traits::debug_result(&self.get_any_list())); }
+            if self.has_capability() { out.field("capability", _capnp::traits::debug_result(&self.get_capability())); }
+            if self.has_interface() { out.field("interface", _capnp::traits::debug_result(&self.get_interface())); }
+            if self.has_voids() { out.field("voids", _capnp::traits::debug_result(&self.get_voids())); }
+            if self.has_bools() { out.field("bools", _capnp::traits::debug_result(&self.get_bools())); }
+            if self.has_int64s() { out.field("int64s", _capnp::traits::debug_result(&self.get_int64s())); }
+            if self.has_float32s() { out.field("float32s", _capnp::traits::debug_result(&self.get_float32s())); }
+            if self.has_texts() { out.field("texts", _capnp::traits::debug_result(&self.get_texts())); }
+            if self.has_datas() { out.field("datas", _capnp::traits::debug_result(&self.get_datas())); }
+            if self.has_enums() { out.field("enums", _capnp::traits::debug_result(&self.get_enums())); }
+            if self.has_structs() { out.field("structs", _capnp::traits::debug_result(&self.get_structs())); }
+            if self.has_lists() { out.field("lists", _capnp::traits::debug_result(&self.get_lists())); }
+            if self.has_interfaces() { out.field("interfaces", _capnp::traits::debug_result(&self.get_interfaces())); }
+            if self.has_any_lists() { out.field("anyLists", _capnp::traits::debug_result(&self.get_any_lists())); }
+            if self.has_capabilities() { out.field("capabilities", _capnp::traits::debug_result(&self.get_capabilities())); }
+            if self.has_generic() { out.field("generic", _capnp::traits::debug_result(&self.get_generic())); }
+            if self.has_imported() { out.field("imported", _capnp::traits::debug_result(&self.get_imported())); }
+            if self.has_deep() { out.field("deep", _capnp::traits::debug_result(&self.get_deep())); }
+            if self.has_empty() { out.field("empty", _capnp::traits::debug_result(&self.get_empty())); }
+            if self.has_zero() { out.field("zero", _capnp::traits::debug_result(&self.get_zero())); }
+            out.finish()
         }
     }
 
@@ -6429,6 +6778,10 @@ pub mod everything {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -7361,6 +7714,25 @@ pub mod generic {
         }
     }
 
+    impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, A, B> where for<'x> <A as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <B as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Generic");
+            if self.has_kinds() { out.field("kinds", _capnp::traits::debug_result(&self.get_kinds())); }
+            if self.has_self() { out.field("self", _capnp::traits::debug_result(&self.get_self())); }
+            match self.which() {
+                ::core::result::Result::Ok(Which::A(value)) => { if self.has_a() { out.field("a", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::B(value)) => { if self.has_b() { out.field("b", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::Both(value)) => { out.field("both", &value); }
+                ::core::result::Result::Ok(Which::None(value)) => { out.field("none", &value); }
+                ::core::result::Result::Ok(Which::List(value)) => { if self.has_list() { out.field("list", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::Kind(value)) => { out.field("kind", _capnp::traits::debug_result(&value)); }
+                ::core::result::Result::Ok(Which::Store(value)) => { if self.has_store() { out.field("store", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Err(error) => { out.field("which", &error); }
+            }
+            out.finish()
+        }
+    }
+
     impl<A: _capnp::traits::Owned, B: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<A, B> {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -7508,6 +7880,10 @@ pub mod generic {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_, A, B> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -7842,6 +8218,16 @@ pub mod generic {
             }
         }
 
+        impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, A, B> where for<'x> <A as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <B as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("both");
+                if self.has_left() { out.field("left", _capnp::traits::debug_result(&self.get_left())); }
+                if self.has_right() { out.field("right", _capnp::traits::debug_result(&self.get_right())); }
+                if self.has_inner() { out.field("inner", _capnp::traits::debug_result(&self.get_inner())); }
+                out.finish()
+            }
+        }
+
         impl<A: _capnp::traits::Owned, B: _capnp::traits::Owned> _capnp::introspect::Introspect for Reader<'_, A, B> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -8170,6 +8556,17 @@ pub mod generic {
             }
         }
 
+        impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned, C: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, A, B, C> where for<'x> <A as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <B as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <C as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("Inner");
+                if self.has_a() { out.field("a", _capnp::traits::debug_result(&self.get_a())); }
+                if self.has_c() { out.field("c", _capnp::traits::debug_result(&self.get_c())); }
+                if self.has_more() { out.field("more", _capnp::traits::debug_result(&self.get_more())); }
+                if self.has_outer() { out.field("outer", _capnp::traits::debug_result(&self.get_outer())); }
+                out.finish()
+            }
+        }
+
         impl<A: _capnp::traits::Owned, B: _capnp::traits::Owned, C: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<A, B, C> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -8251,6 +8648,10 @@ pub mod generic {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_, A, B, C> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -8509,6 +8910,16 @@ pub mod generic {
                 }
             }
 
+            impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned, C: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, A, B, C> where for<'x> <A as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <B as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <C as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("More");
+                    if self.has_a() { out.field("a", _capnp::traits::debug_result(&self.get_a())); }
+                    if self.has_b() { out.field("b", _capnp::traits::debug_result(&self.get_b())); }
+                    if self.has_c() { out.field("c", _capnp::traits::debug_result(&self.get_c())); }
+                    out.finish()
+                }
+            }
+
             impl<A: _capnp::traits::Owned, B: _capnp::traits::Owned, C: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<A, B, C> {
                 fn node() -> &'static _capnp::introspect::Node {
                     use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -8579,6 +8990,10 @@ pub mod generic {
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_, A, B, C> {
                     self.builder.as_reader().into()
+                }
+
+                pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                    self.builder.as_reader().total_size()
                 }
 
                 #[inline]
@@ -8962,6 +9377,13 @@ pub mod generic {
                     }
                 }
 
+                impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned, C: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, A, B, C> where for<'x> <A as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <B as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <C as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+                    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                        let mut out = f.debug_struct("get$Params");
+                        out.finish()
+                    }
+                }
+
                 impl<A: _capnp::traits::Owned, B: _capnp::traits::Owned, C: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<A, B, C> {
                     fn node() -> &'static _capnp::introspect::Node {
                         use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -8999,6 +9421,10 @@ pub mod generic {
 
                     pub fn reborrow_as_reader(&self) -> Reader<'_, A, B, C> {
                         self.builder.as_reader().into()
+                    }
+
+                    pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                        self.builder.as_reader().total_size()
                     }
                 }
 
@@ -9126,6 +9552,16 @@ pub mod generic {
                     }
                 }
 
+                impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned, C: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, A, B, C> where for<'x> <A as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <B as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <C as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+                    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                        let mut out = f.debug_struct("get$Results");
+                        if self.has_a() { out.field("a", _capnp::traits::debug_result(&self.get_a())); }
+                        if self.has_b() { out.field("b", _capnp::traits::debug_result(&self.get_b())); }
+                        if self.has_c() { out.field("c", _capnp::traits::debug_result(&self.get_c())); }
+                        out.finish()
+                    }
+                }
+
                 impl<A: _capnp::traits::Owned, B: _capnp::traits::Owned, C: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<A, B, C> {
                     fn node() -> &'static _capnp::introspect::Node {
                         use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -9196,6 +9632,10 @@ pub mod generic {
 
                     pub fn reborrow_as_reader(&self) -> Reader<'_, A, B, C> {
                         self.builder.as_reader().into()
+                    }
+
+                    pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                        self.builder.as_reader().total_size()
                     }
 
                     #[inline]
@@ -9627,6 +10067,15 @@ pub mod generic {
                 }
             }
 
+            impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned, S: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, A, B, S> where for<'x> <A as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <B as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <S as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("put$Params");
+                    if self.has_a() { out.field("a", _capnp::traits::debug_result(&self.get_a())); }
+                    if self.has_s() { out.field("s", _capnp::traits::debug_result(&self.get_s())); }
+                    out.finish()
+                }
+            }
+
             impl<A: _capnp::traits::Owned, B: _capnp::traits::Owned, S: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<A, B, S> {
                 fn node() -> &'static _capnp::introspect::Node {
                     use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -9686,6 +10135,10 @@ pub mod generic {
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_, A, B, S> {
                     self.builder.as_reader().into()
+                }
+
+                pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                    self.builder.as_reader().total_size()
                 }
 
                 #[inline]
@@ -9885,6 +10338,15 @@ pub mod generic {
                 }
             }
 
+            impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned, S: _capnp::traits::Owned, X: _capnp::traits::Owned, Y: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, A, B, S, X, Y> where for<'x> <A as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <B as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <S as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <X as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <Y as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("take$Params");
+                    if self.has_x() { out.field("x", _capnp::traits::debug_result(&self.get_x())); }
+                    if self.has_both() { out.field("both", _capnp::traits::debug_result(&self.get_both())); }
+                    out.finish()
+                }
+            }
+
             impl<A: _capnp::traits::Owned, B: _capnp::traits::Owned, S: _capnp::traits::Owned, X: _capnp::traits::Owned, Y: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<A, B, S, X, Y> {
                 fn node() -> &'static _capnp::introspect::Node {
                     use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -9944,6 +10406,10 @@ pub mod generic {
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_, A, B, S, X, Y> {
                     self.builder.as_reader().into()
+                }
+
+                pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                    self.builder.as_reader().total_size()
                 }
 
                 #[inline]
@@ -10138,6 +10604,16 @@ pub mod generic {
                 }
             }
 
+            impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned, S: _capnp::traits::Owned, X: _capnp::traits::Owned, Y: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, A, B, S, X, Y> where for<'x> <A as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <B as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <S as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <X as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <Y as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("take$Results");
+                    if self.has_y() { out.field("y", _capnp::traits::debug_result(&self.get_y())); }
+                    if self.has_s() { out.field("s", _capnp::traits::debug_result(&self.get_s())); }
+                    if self.has_generic() { out.field("generic", _capnp::traits::debug_result(&self.get_generic())); }
+                    out.finish()
+                }
+            }
+
             impl<A: _capnp::traits::Owned, B: _capnp::traits::Owned, S: _capnp::traits::Owned, X: _capnp::traits::Owned, Y: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<A, B, S, X, Y> {
                 fn node() -> &'static _capnp::introspect::Node {
                     use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -10208,6 +10684,10 @@ pub mod generic {
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_, A, B, S, X, Y> {
                     self.builder.as_reader().into()
+                }
+
+                pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                    self.builder.as_reader().total_size()
                 }
 
                 #[inline]
@@ -10443,6 +10923,21 @@ pub mod shadow {
         }
     }
 
+    impl<'a, Reader_: _capnp::traits::Owned, Builder_: _capnp::traits::Owned, Owned_: _capnp::traits::Owned, Which_: _capnp::traits::Owned, S: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, Reader_, Builder_, Owned_, Which_, S> where for<'x> <Reader_ as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <Builder_ as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <Owned_ as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <Which_ as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <S as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Shadow");
+            if self.has_reader() { out.field("reader", _capnp::traits::debug_result(&self.get_reader())); }
+            if self.has_builder() { out.field("builder", _capnp::traits::debug_result(&self.get_builder())); }
+            if self.has_s() { out.field("s", _capnp::traits::debug_result(&self.get_s())); }
+            match self.which() {
+                ::core::result::Result::Ok(Which::Owned(value)) => { if self.has_owned() { out.field("owned", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::Which(value)) => { if self.has_which() { out.field("which", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Err(error) => { out.field("which", &error); }
+            }
+            out.finish()
+        }
+    }
+
     impl<Reader_: _capnp::traits::Owned, Builder_: _capnp::traits::Owned, Owned_: _capnp::traits::Owned, Which_: _capnp::traits::Owned, S: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<Reader_, Builder_, Owned_, Which_, S> {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -10550,6 +11045,10 @@ pub mod shadow {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_, Reader_, Builder_, Owned_, Which_, S> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -11042,6 +11541,15 @@ pub mod shadow {
                 }
             }
 
+            impl<'a, Reader_: _capnp::traits::Owned, Builder_: _capnp::traits::Owned, Owned_: _capnp::traits::Owned, Which_: _capnp::traits::Owned, S: _capnp::traits::Owned, Client_: _capnp::traits::Owned, Server_: _capnp::traits::Owned, T: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, Reader_, Builder_, Owned_, Which_, S, Client_, Server_, T> where for<'x> <Reader_ as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <Builder_ as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <Owned_ as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <Which_ as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <S as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <Client_ as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <Server_ as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <T as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("call$Params");
+                    if self.has_client() { out.field("client", _capnp::traits::debug_result(&self.get_client())); }
+                    if self.has_server() { out.field("server", _capnp::traits::debug_result(&self.get_server())); }
+                    out.finish()
+                }
+            }
+
             impl<Reader_: _capnp::traits::Owned, Builder_: _capnp::traits::Owned, Owned_: _capnp::traits::Owned, Which_: _capnp::traits::Owned, S: _capnp::traits::Owned, Client_: _capnp::traits::Owned, Server_: _capnp::traits::Owned, T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<Reader_, Builder_, Owned_, Which_, S, Client_, Server_, T> {
                 fn node() -> &'static _capnp::introspect::Node {
                     use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -11101,6 +11609,10 @@ pub mod shadow {
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_, Reader_, Builder_, Owned_, Which_, S, Client_, Server_, T> {
                     self.builder.as_reader().into()
+                }
+
+                pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                    self.builder.as_reader().total_size()
                 }
 
                 #[inline]
@@ -11300,6 +11812,15 @@ pub mod shadow {
                 }
             }
 
+            impl<'a, Reader_: _capnp::traits::Owned, Builder_: _capnp::traits::Owned, Owned_: _capnp::traits::Owned, Which_: _capnp::traits::Owned, S: _capnp::traits::Owned, Client_: _capnp::traits::Owned, Server_: _capnp::traits::Owned, T: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, Reader_, Builder_, Owned_, Which_, S, Client_, Server_, T> where for<'x> <Reader_ as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <Builder_ as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <Owned_ as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <Which_ as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <S as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <Client_ as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <Server_ as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <T as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("call$Results");
+                    if self.has_reader() { out.field("reader", _capnp::traits::debug_result(&self.get_reader())); }
+                    if self.has_t() { out.field("t", _capnp::traits::debug_result(&self.get_t())); }
+                    out.finish()
+                }
+            }
+
             impl<Reader_: _capnp::traits::Owned, Builder_: _capnp::traits::Owned, Owned_: _capnp::traits::Owned, Which_: _capnp::traits::Owned, S: _capnp::traits::Owned, Client_: _capnp::traits::Owned, Server_: _capnp::traits::Owned, T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<Reader_, Builder_, Owned_, Which_, S, Client_, Server_, T> {
                 fn node() -> &'static _capnp::introspect::Node {
                     use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -11359,6 +11880,10 @@ pub mod shadow {
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_, Reader_, Builder_, Owned_, Which_, S, Client_, Server_, T> {
                     self.builder.as_reader().into()
+                }
+
+                pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                    self.builder.as_reader().total_size()
                 }
 
                 #[inline]
@@ -11546,6 +12071,18 @@ pub mod outer {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Outer");
+            if self.has_middle() { out.field("middle", _capnp::traits::debug_result(&self.get_middle())); }
+            if self.has_unbound() { out.field("unbound", _capnp::traits::debug_result(&self.get_unbound())); }
+            if self.has_half() { out.field("half", _capnp::traits::debug_result(&self.get_half())); }
+            out.field("enum", _capnp::traits::debug_result(&self.get_enum()));
+            if self.has_alias() { out.field("alias", _capnp::traits::debug_result(&self.get_alias())); }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -11633,6 +12170,10 @@ pub mod outer {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -11885,6 +12426,13 @@ pub mod outer {
             }
         }
 
+        impl<'a, T: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, T> where for<'x> <T as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("Middle");
+                out.finish()
+            }
+        }
+
         impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -11922,6 +12470,10 @@ pub mod outer {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_, T> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -12048,6 +12600,15 @@ pub mod outer {
                 }
             }
 
+            impl<'a, T: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, T> where for<'x> <T as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("Plain");
+                    if self.has_t() { out.field("t", _capnp::traits::debug_result(&self.get_t())); }
+                    if self.has_i() { out.field("i", _capnp::traits::debug_result(&self.get_i())); }
+                    out.finish()
+                }
+            }
+
             impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
                 fn node() -> &'static _capnp::introspect::Node {
                     use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -12107,6 +12668,10 @@ pub mod outer {
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_, T> {
                     self.builder.as_reader().into()
+                }
+
+                pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                    self.builder.as_reader().total_size()
                 }
 
                 #[inline]
@@ -12301,6 +12866,14 @@ pub mod outer {
                 }
             }
 
+            impl<'a, T: _capnp::traits::Owned, T_: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, T, T_> where for<'x> <T as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <T_ as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("Innermost");
+                    if self.has_t() { out.field("t", _capnp::traits::debug_result(&self.get_t())); }
+                    out.finish()
+                }
+            }
+
             impl<T: _capnp::traits::Owned, T_: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T, T_> {
                 fn node() -> &'static _capnp::introspect::Node {
                     use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -12349,6 +12922,10 @@ pub mod outer {
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_, T, T_> {
                     self.builder.as_reader().into()
+                }
+
+                pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                    self.builder.as_reader().total_size()
                 }
 
                 #[inline]
@@ -12858,6 +13435,14 @@ pub mod base {
             }
         }
 
+        impl<'a, T: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, T> where for<'x> <T as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("same$Params");
+                if self.has_t() { out.field("t", _capnp::traits::debug_result(&self.get_t())); }
+                out.finish()
+            }
+        }
+
         impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -12906,6 +13491,10 @@ pub mod base {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_, T> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -13070,6 +13659,14 @@ pub mod base {
             }
         }
 
+        impl<'a, T: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, T> where for<'x> <T as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("same$Results");
+                if self.has_t() { out.field("t", _capnp::traits::debug_result(&self.get_t())); }
+                out.finish()
+            }
+        }
+
         impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -13118,6 +13715,10 @@ pub mod base {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_, T> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -13282,6 +13883,13 @@ pub mod base {
             }
         }
 
+        impl<'a, T: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, T> where for<'x> <T as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("none$Params");
+                out.finish()
+            }
+        }
+
         impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -13319,6 +13927,10 @@ pub mod base {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_, T> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -13446,6 +14058,13 @@ pub mod base {
             }
         }
 
+        impl<'a, T: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, T> where for<'x> <T as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("none$Results");
+                out.finish()
+            }
+        }
+
         impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -13483,6 +14102,10 @@ pub mod base {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_, T> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -13884,6 +14507,13 @@ pub mod methods {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("clone$Params");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -13921,6 +14551,10 @@ pub mod methods {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -14027,6 +14661,13 @@ pub mod methods {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("clone$Results");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -14064,6 +14705,10 @@ pub mod methods {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -14170,6 +14815,16 @@ pub mod methods {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("drop$Params");
+                if self.has_self() { out.field("self", _capnp::traits::debug_result(&self.get_self())); }
+                if self.has_params() { out.field("params", _capnp::traits::debug_result(&self.get_params())); }
+                if self.has_results() { out.field("results", _capnp::traits::debug_result(&self.get_results())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -14240,6 +14895,10 @@ pub mod methods {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -14424,6 +15083,16 @@ pub mod methods {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("drop$Results");
+                if self.has_self() { out.field("self", _capnp::traits::debug_result(&self.get_self())); }
+                if self.has_params() { out.field("params", _capnp::traits::debug_result(&self.get_params())); }
+                if self.has_results() { out.field("results", _capnp::traits::debug_result(&self.get_results())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -14494,6 +15163,10 @@ pub mod methods {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -14678,6 +15351,14 @@ pub mod methods {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("new$Params");
+                out.field("_", _capnp::traits::debug_result(&self.get__()));
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -14721,6 +15402,10 @@ pub mod methods {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -14852,6 +15537,14 @@ pub mod methods {
             }
         }
 
+        impl<'a, T: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, T> where for<'x> <T as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("same$Params");
+                if self.has_t() { out.field("t", _capnp::traits::debug_result(&self.get_t())); }
+                out.finish()
+            }
+        }
+
         impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -14900,6 +15593,10 @@ pub mod methods {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_, T> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -15064,6 +15761,14 @@ pub mod methods {
             }
         }
 
+        impl<'a, T: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, T> where for<'x> <T as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("same$Results");
+                if self.has_t() { out.field("t", _capnp::traits::debug_result(&self.get_t())); }
+                out.finish()
+            }
+        }
+
         impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -15112,6 +15817,10 @@ pub mod methods {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_, T> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -15276,6 +15985,14 @@ pub mod methods {
             }
         }
 
+        impl<'a, T: _capnp::traits::Owned, U: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, T, U> where for<'x> <T as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <U as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("type$Params");
+                if self.has_value() { out.field("value", _capnp::traits::debug_result(&self.get_value())); }
+                out.finish()
+            }
+        }
+
         impl<T: _capnp::traits::Owned, U: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T, U> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -15324,6 +16041,10 @@ pub mod methods {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_, T, U> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -15468,6 +16189,13 @@ pub mod methods {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("asClient$Params");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -15505,6 +16233,10 @@ pub mod methods {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -15611,6 +16343,15 @@ pub mod methods {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("asClient$Results");
+                if self.has_capability() { out.field("capability", _capnp::traits::debug_result(&self.get_capability())); }
+                if self.has_any() { out.field("any", &self.get_any()); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -15670,6 +16411,10 @@ pub mod methods {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -15836,6 +16581,15 @@ pub mod methods {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("near$Params");
+                if self.has_defaults() { out.field("defaults", _capnp::traits::debug_result(&self.get_defaults())); }
+                if self.has_list() { out.field("list", _capnp::traits::debug_result(&self.get_list())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -15895,6 +16649,10 @@ pub mod methods {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -16053,6 +16811,14 @@ pub mod methods {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("near$Results");
+                out.field("number", &self.get_number());
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -16096,6 +16862,10 @@ pub mod methods {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -16212,6 +16982,13 @@ pub mod methods {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("CloneParams");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -16249,6 +17026,10 @@ pub mod methods {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 

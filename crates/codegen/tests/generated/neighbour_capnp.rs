@@ -88,6 +88,18 @@ pub mod near {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Near");
+            if self.has_far() { out.field("far", _capnp::traits::debug_result(&self.get_far())); }
+            if self.has_generic() { out.field("generic", _capnp::traits::debug_result(&self.get_generic())); }
+            out.field("enum", _capnp::traits::debug_result(&self.get_enum()));
+            if self.has_client() { out.field("client", _capnp::traits::debug_result(&self.get_client())); }
+            if self.has_keywords() { out.field("keywords", _capnp::traits::debug_result(&self.get_keywords())); }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -175,6 +187,10 @@ pub mod near {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]

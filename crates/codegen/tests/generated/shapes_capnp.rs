@@ -138,6 +138,25 @@ pub mod scalars {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Scalars");
+            out.field("bool", &self.get_bool());
+            out.field("int8", &self.get_int8());
+            out.field("int16", &self.get_int16());
+            out.field("int32", &self.get_int32());
+            out.field("int64", &self.get_int64());
+            out.field("uInt8", &self.get_u_int8());
+            out.field("uInt16", &self.get_u_int16());
+            out.field("uInt32", &self.get_u_int32());
+            out.field("uInt64", &self.get_u_int64());
+            out.field("float32", &self.get_float32());
+            out.field("float64", &self.get_float64());
+            out.field("colour", _capnp::traits::debug_result(&self.get_colour()));
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -253,6 +272,10 @@ pub mod scalars {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -472,6 +495,25 @@ pub mod defaults {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Defaults");
+            out.field("bool", &self.get_bool());
+            out.field("int8", &self.get_int8());
+            out.field("int16", &self.get_int16());
+            out.field("int32", &self.get_int32());
+            out.field("int64", &self.get_int64());
+            out.field("uInt8", &self.get_u_int8());
+            out.field("uInt64", &self.get_u_int64());
+            out.field("float32", &self.get_float32());
+            out.field("float64", &self.get_float64());
+            out.field("colour", _capnp::traits::debug_result(&self.get_colour()));
+            if self.has_text() { out.field("text", _capnp::traits::debug_result(&self.get_text())); }
+            if self.has_data() { out.field("data", _capnp::traits::debug_result(&self.get_data())); }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -591,6 +633,10 @@ pub mod defaults {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -834,6 +880,18 @@ pub mod pointers {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Pointers");
+            if self.has_text() { out.field("text", _capnp::traits::debug_result(&self.get_text())); }
+            if self.has_data() { out.field("data", _capnp::traits::debug_result(&self.get_data())); }
+            if self.has_inner() { out.field("inner", _capnp::traits::debug_result(&self.get_inner())); }
+            if self.has_any() { out.field("any", &self.get_any()); }
+            if self.has_self() { out.field("self", _capnp::traits::debug_result(&self.get_self())); }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -926,6 +984,10 @@ pub mod pointers {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -1063,6 +1125,574 @@ pub mod pointers {
 }
 
 #[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, missing_debug_implementations, missing_docs, unreachable_pub, unused, unused_qualifications)]
+pub mod anys {
+    use ::capstan_message as _capnp;
+
+    #[derive(Clone, Copy, Debug)]
+    pub struct Owned(());
+
+    impl _capnp::traits::Owned for Owned {
+        type Reader<'a> = Reader<'a>;
+        type Builder<'a> = Builder<'a>;
+    }
+
+    impl _capnp::traits::OwnedStruct for Owned {
+        type Reader<'a> = Reader<'a>;
+        type Builder<'a> = Builder<'a>;
+    }
+
+    impl _capnp::traits::HasTypeId for Owned {
+        const TYPE_ID: u64 = 0xfcfce86ac62a1e6e;
+    }
+
+    impl<'a> _capnp::traits::HasTypeId for Reader<'a> {
+        const TYPE_ID: u64 = 0xfcfce86ac62a1e6e;
+    }
+
+    impl<'a> _capnp::traits::HasTypeId for Builder<'a> {
+        const TYPE_ID: u64 = 0xfcfce86ac62a1e6e;
+    }
+
+    impl<'a> _capnp::traits::HasStructSize for Builder<'a> {
+        const STRUCT_SIZE: _capnp::layout::StructSize = _capnp::layout::StructSize { data: 0, pointers: 5 };
+    }
+
+    impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
+        fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
+            ::core::result::Result::Ok(reader.get_struct(default)?.into())
+        }
+    }
+
+    impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
+        fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
+            self.reader
+        }
+    }
+
+    impl<'a> _capnp::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: _capnp::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> _capnp::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
+        fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        #[inline]
+        fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: _capnp::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
+        fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: _capnp::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
+        fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Anys");
+            if self.has_structure() { out.field("structure", _capnp::traits::debug_result(&self.get_structure())); }
+            if self.has_list() { out.field("list", _capnp::traits::debug_result(&self.get_list())); }
+            if self.has_capability() { out.field("capability", _capnp::traits::debug_result(&self.get_capability())); }
+            if self.has_capabilities() { out.field("capabilities", _capnp::traits::debug_result(&self.get_capabilities())); }
+            if self.has_either() { out.field("either", _capnp::traits::debug_result(&self.get_either())); }
+            out.finish()
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xfcfce86ac62a1e6e,
+                display_name: "shapes.capnp:Anys",
+                prefix_bytes: 13,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "structure", discriminant: ::core::option::Option::None, ty: Type::AnyStruct },
+                    Field { name: "list", discriminant: ::core::option::Option::None, ty: Type::AnyList },
+                    Field { name: "capability", discriminant: ::core::option::Option::None, ty: Type::Capability },
+                    Field { name: "capabilities", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Capability) },
+                    Field { name: "either", discriminant: ::core::option::Option::None, ty: Type::Struct(<self::either::Owned<_capnp::any_pointer::Owned, _capnp::any_pointer::Owned> as Introspect>::node, &[Type::Capability, Type::AnyList]) },
+                ] },
+                packed: b"\x10VP\x04\x04\xffn\x1e*\xc6j\xe8\xfc\xfc\0\x11\x0d\x01\xff\xf5\xe4\xd3\xc2\xa1\xf8\xb9\xb5\0\x05\x05\x07\x11\x0d\x92\x11\x15\x17\0\0\x11\x1d\xf7\xffshapes.c\x01apnp:Any\x01sQ\x04\x01\x01\xff\x1a\x05\x06f\xc2\xf1\x85\xe8\0\x11\x01:?EitherQ\x14\x02\x04\0\0\x04\x01\x11mR\0\0\x11l\x02\x11p\x01\x11\x01\x01\x14\x01\x01\x11i*\0\0\x11d\x02\x11h\x01\x11\x02\x02\x14\x01\x02\x11aZ\0\0\x11`\x02\x11d\x01\x11\x03\x03\x14\x01\x03\x11]j\0\0Q\\\x01\x01\x11h\x01\x11\x04\x04\x14\x01\x04\x11a:\0\0Q\\\x02\x01\x11\x98\x01\xffstructur\0\x01e\x01\x12\x04\x01\x01\x12\x0flist\x01\x12\x04\x02\x01\x12\xffcapabili\0\x03ty\x01\x12\x04\x03\x01\x12\xffcapabili\0\x0fties\x01\x0e\x10\x02\x01\x12\x04\x03\x01\x0e?either\x01\x10\xff\x1a\x05\x06f\xc2\xf1\x85\xe8\0@\x01\x11\x01\x17Q\x04\x01\x01\xff\x1a\x05\x06f\xc2\xf1\x85\xe8\0\x11\x01'Q\x08\x01\x01\x01\x01\x11\x08\x02\x01\x01\x11\x08\x02\x01\x12\x04\x03\x01\x12\x04\x02\x01\x10",
+            };
+            &NODE
+        }
+    }
+
+    impl<'a> Reader<'a> {
+        pub fn reborrow(&self) -> Reader<'_> {
+            *self
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.reader.total_size()
+        }
+
+        #[inline]
+        pub fn get_structure(self) -> _capnp::Result<_capnp::any_struct::Reader<'a>> {
+            _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+        }
+
+        #[inline]
+        pub fn has_structure(&self) -> bool {
+            !self.reader.is_pointer_field_null(0)
+        }
+
+        #[inline]
+        pub fn get_list(self) -> _capnp::Result<_capnp::any_list::Reader<'a>> {
+            _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
+        }
+
+        #[inline]
+        pub fn has_list(&self) -> bool {
+            !self.reader.is_pointer_field_null(1)
+        }
+
+        #[inline]
+        pub fn get_capability(self) -> _capnp::Result<::core::option::Option<_capnp::capability::CapHandle>> {
+            _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(2), ::core::option::Option::None)
+        }
+
+        #[inline]
+        pub fn has_capability(&self) -> bool {
+            !self.reader.is_pointer_field_null(2)
+        }
+
+        #[inline]
+        pub fn get_capabilities(self) -> _capnp::Result<_capnp::capability_list::Reader<'a, ::core::option::Option<_capnp::capability::CapHandle>>> {
+            _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(3), ::core::option::Option::None)
+        }
+
+        #[inline]
+        pub fn has_capabilities(&self) -> bool {
+            !self.reader.is_pointer_field_null(3)
+        }
+
+        #[inline]
+        pub fn get_either(self) -> _capnp::Result<self::either::Reader<'a, ::core::option::Option<_capnp::capability::CapHandle>, _capnp::any_list::Owned>> {
+            _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(4), ::core::option::Option::None)
+        }
+
+        #[inline]
+        pub fn has_either(&self) -> bool {
+            !self.reader.is_pointer_field_null(4)
+        }
+    }
+
+    impl<'a> Builder<'a> {
+        pub fn into_reader(self) -> Reader<'a> {
+            self.builder.into_reader().into()
+        }
+
+        #[inline]
+        pub fn reborrow(&mut self) -> Builder<'_> {
+            self.builder.reborrow().into()
+        }
+
+        pub fn reborrow_as_reader(&self) -> Reader<'_> {
+            self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
+        }
+
+        #[inline]
+        pub fn get_structure(self) -> _capnp::Result<_capnp::any_struct::Builder<'a>> {
+            _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+        }
+
+        pub fn init_structure(self) -> _capnp::any_pointer::Builder<'a> {
+            let mut pointer = _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(0));
+            pointer.clear();
+            pointer
+        }
+
+        pub fn set_structure<'v>(&mut self, value: impl _capnp::traits::IntoInternalStructReader<'v>) -> _capnp::Result<()> {
+            self.builder.reborrow().get_pointer_field(0).set_struct(&_capnp::traits::IntoInternalStructReader::into_internal_struct_reader(value), false)
+        }
+
+        pub fn disown_structure(&mut self) -> _capnp::orphan::Orphan<_capnp::any_struct::Owned> {
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_structure(&mut self, value: _capnp::orphan::Orphan<_capnp::any_struct::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
+        pub fn has_structure(&self) -> bool {
+            !self.builder.is_pointer_field_null(0)
+        }
+
+        #[inline]
+        pub fn get_list(self) -> _capnp::Result<_capnp::any_list::Builder<'a>> {
+            _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
+        }
+
+        pub fn init_list(self) -> _capnp::any_pointer::Builder<'a> {
+            let mut pointer = _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(1));
+            pointer.clear();
+            pointer
+        }
+
+        pub fn set_list<'v>(&mut self, value: impl _capnp::traits::IntoInternalListReader<'v>) -> _capnp::Result<()> {
+            self.builder.reborrow().get_pointer_field(1).set_list(&_capnp::traits::IntoInternalListReader::into_internal_list_reader(value), false)
+        }
+
+        pub fn disown_list(&mut self) -> _capnp::orphan::Orphan<_capnp::any_list::Owned> {
+            self.builder.get_pointer_field_mut(1).disown()
+        }
+
+        pub fn adopt_list(&mut self, value: _capnp::orphan::Orphan<_capnp::any_list::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(1).adopt(value)
+        }
+
+        #[inline]
+        pub fn has_list(&self) -> bool {
+            !self.builder.is_pointer_field_null(1)
+        }
+
+        #[inline]
+        pub fn get_capability(self) -> _capnp::Result<::core::option::Option<_capnp::capability::CapHandle>> {
+            _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(2), ::core::option::Option::None)
+        }
+
+        pub fn set_capability(&mut self, value: ::core::option::Option<_capnp::capability::CapHandle>) {
+            _capnp::traits::set_or_fail::<::core::option::Option<_capnp::capability::CapHandle>, _>(self.builder.reborrow().get_pointer_field(2), value);
+        }
+
+        pub fn disown_capability(&mut self) -> _capnp::orphan::Orphan<::core::option::Option<_capnp::capability::CapHandle>> {
+            self.builder.get_pointer_field_mut(2).disown()
+        }
+
+        pub fn adopt_capability(&mut self, value: _capnp::orphan::Orphan<::core::option::Option<_capnp::capability::CapHandle>>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(2).adopt(value)
+        }
+
+        #[inline]
+        pub fn has_capability(&self) -> bool {
+            !self.builder.is_pointer_field_null(2)
+        }
+
+        #[inline]
+        pub fn get_capabilities(self) -> _capnp::Result<_capnp::capability_list::Builder<'a, ::core::option::Option<_capnp::capability::CapHandle>>> {
+            _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(3), ::core::option::Option::None)
+        }
+
+        pub fn init_capabilities(self, size: u32) -> _capnp::capability_list::Builder<'a, ::core::option::Option<_capnp::capability::CapHandle>> {
+            _capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(3), size)
+        }
+
+        pub fn set_capabilities(&mut self, value: impl _capnp::traits::SetterInput<_capnp::capability_list::Owned<::core::option::Option<_capnp::capability::CapHandle>>>) -> _capnp::Result<()> {
+            _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(3), value, false)
+        }
+
+        pub fn disown_capabilities(&mut self) -> _capnp::orphan::Orphan<_capnp::capability_list::Owned<::core::option::Option<_capnp::capability::CapHandle>>> {
+            self.builder.get_pointer_field_mut(3).disown()
+        }
+
+        pub fn adopt_capabilities(&mut self, value: _capnp::orphan::Orphan<_capnp::capability_list::Owned<::core::option::Option<_capnp::capability::CapHandle>>>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(3).adopt(value)
+        }
+
+        #[inline]
+        pub fn has_capabilities(&self) -> bool {
+            !self.builder.is_pointer_field_null(3)
+        }
+
+        #[inline]
+        pub fn get_either(self) -> _capnp::Result<self::either::Builder<'a, ::core::option::Option<_capnp::capability::CapHandle>, _capnp::any_list::Owned>> {
+            _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(4), ::core::option::Option::None)
+        }
+
+        pub fn init_either(self) -> self::either::Builder<'a, ::core::option::Option<_capnp::capability::CapHandle>, _capnp::any_list::Owned> {
+            _capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(4), 0)
+        }
+
+        pub fn set_either(&mut self, value: self::either::Reader<'_, ::core::option::Option<_capnp::capability::CapHandle>, _capnp::any_list::Owned>) -> _capnp::Result<()> {
+            <_ as _capnp::traits::SetterInput<self::either::Owned<::core::option::Option<_capnp::capability::CapHandle>, _capnp::any_list::Owned>>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(4), value, false)
+        }
+
+        pub fn disown_either(&mut self) -> _capnp::orphan::Orphan<self::either::Owned<::core::option::Option<_capnp::capability::CapHandle>, _capnp::any_list::Owned>> {
+            self.builder.get_pointer_field_mut(4).disown()
+        }
+
+        pub fn adopt_either(&mut self, value: _capnp::orphan::Orphan<self::either::Owned<::core::option::Option<_capnp::capability::CapHandle>, _capnp::any_list::Owned>>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(4).adopt(value)
+        }
+
+        #[inline]
+        pub fn has_either(&self) -> bool {
+            !self.builder.is_pointer_field_null(4)
+        }
+    }
+
+    pub mod either {
+        use ::capstan_message as _capnp;
+
+        #[derive(Clone, Copy, Debug)]
+        pub struct Owned<A, B>(::core::marker::PhantomData<fn() -> (A, B,)>);
+
+        impl<A: _capnp::traits::Owned, B: _capnp::traits::Owned> _capnp::traits::Owned for Owned<A, B> {
+            type Reader<'a> = Reader<'a, A, B>;
+            type Builder<'a> = Builder<'a, A, B>;
+        }
+
+        impl<A: _capnp::traits::Owned, B: _capnp::traits::Owned> _capnp::traits::OwnedStruct for Owned<A, B> {
+            type Reader<'a> = Reader<'a, A, B>;
+            type Builder<'a> = Builder<'a, A, B>;
+        }
+
+        impl<A: _capnp::traits::Owned, B: _capnp::traits::Owned> _capnp::traits::HasTypeId for Owned<A, B> {
+            const TYPE_ID: u64 = 0xe885f1c26606051a;
+        }
+
+        impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned> _capnp::traits::HasTypeId for Reader<'a, A, B> {
+            const TYPE_ID: u64 = 0xe885f1c26606051a;
+        }
+
+        impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned> _capnp::traits::HasTypeId for Builder<'a, A, B> {
+            const TYPE_ID: u64 = 0xe885f1c26606051a;
+        }
+
+        impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned> _capnp::traits::HasStructSize for Builder<'a, A, B> {
+            const STRUCT_SIZE: _capnp::layout::StructSize = _capnp::layout::StructSize { data: 0, pointers: 2 };
+        }
+
+        impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned> _capnp::traits::FromPointerReader<'a> for Reader<'a, A, B> {
+            #[inline]
+            fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
+                ::core::result::Result::Ok(reader.get_struct(default)?.into())
+            }
+        }
+
+        impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a, A, B> {
+            #[inline]
+            fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
+                self.reader
+            }
+        }
+
+        impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned> _capnp::traits::SetterInput<Owned<A, B>> for Reader<'a, A, B> {
+            fn set_pointer_builder(builder: _capnp::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> _capnp::Result<()> {
+                builder.set_struct(&input.reader, canonicalize)
+            }
+        }
+
+        impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned> _capnp::traits::FromPointerBuilder<'a> for Builder<'a, A, B> {
+            #[inline]
+            fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
+            }
+            #[inline]
+            fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
+                ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+            }
+        }
+
+        pub struct Reader<'a, A, B> {
+            reader: _capnp::layout::StructReader<'a>,
+            phantom: ::core::marker::PhantomData<fn() -> (A, B,)>,
+        }
+
+        impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a, A, B> {
+            #[inline]
+            fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
+                Self { reader, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        pub struct Builder<'a, A, B> {
+            builder: _capnp::layout::StructBuilder<'a>,
+            phantom: ::core::marker::PhantomData<fn() -> (A, B,)>,
+        }
+
+        impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a, A, B> {
+            #[inline]
+            fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
+                Self { builder, phantom: ::core::marker::PhantomData }
+            }
+        }
+
+        impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned> ::core::clone::Clone for Reader<'a, A, B> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned> ::core::marker::Copy for Reader<'a, A, B> {}
+
+        impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned> ::core::default::Default for Reader<'a, A, B> {
+            fn default() -> Self {
+                Self::from(_capnp::layout::StructReader::default())
+            }
+        }
+
+        impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, A, B> where for<'x> <A as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <B as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("Either");
+                if self.has_a() { out.field("a", _capnp::traits::debug_result(&self.get_a())); }
+                if self.has_b() { out.field("b", _capnp::traits::debug_result(&self.get_b())); }
+                out.finish()
+            }
+        }
+
+        impl<A: _capnp::traits::Owned, B: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<A, B> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xe885f1c26606051a,
+                    display_name: "shapes.capnp:Anys.Either",
+                    prefix_bytes: 18,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "a", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xe885f1c26606051a, index: 0 } },
+                        Field { name: "b", discriminant: ::core::option::Option::None, ty: Type::Parameter { scope_id: 0xe885f1c26606051a, index: 1 } },
+                    ] },
+                    packed: b"\x10-P\x05\x06\xff\x1a\x05\x06f\xc2\xf1\x85\xe8\0\x11\x12\x01\xffn\x1e*\xc6j\xe8\xfc\xfc\0\x05\x02\x07\x10\x01\x11\x15\xca\x11!\x07\0\0\x11\x1dg\0\0\x11q\x17\xffshapes.c\x02apnp:Anys.Either\0\x01Q\x08\x02\x04\0\0\x04\x01\x11%\x12\0\0\x11 \x03\x11(\x01\x11\x01\x01\x14\x01\x01\x11!\x12\0\0\x11\x1c\x03\x11$\x01\x01a\x01\x12\x01\x01\xff\x1a\x05\x06f\xc2\xf1\x85\xe8\0\x01\x12\x01b\x01\x12\x05\x01\x01\xff\x1a\x05\x06f\xc2\xf1\x85\xe8\0\x01\x12A\x08\x01\x11\x05\x12\x11\x05\x12\x01A\x01B",
+                };
+                &NODE
+            }
+        }
+
+        impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned> Reader<'a, A, B> {
+            pub fn reborrow(&self) -> Reader<'_, A, B> {
+                *self
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.reader.total_size()
+            }
+
+            #[inline]
+            pub fn get_a(self) -> _capnp::Result<<A as _capnp::traits::Owned>::Reader<'a>> {
+                _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+            }
+
+            #[inline]
+            pub fn has_a(&self) -> bool {
+                !self.reader.is_pointer_field_null(0)
+            }
+
+            #[inline]
+            pub fn get_b(self) -> _capnp::Result<<B as _capnp::traits::Owned>::Reader<'a>> {
+                _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
+            }
+
+            #[inline]
+            pub fn has_b(&self) -> bool {
+                !self.reader.is_pointer_field_null(1)
+            }
+        }
+
+        impl<'a, A: _capnp::traits::Owned, B: _capnp::traits::Owned> Builder<'a, A, B> {
+            pub fn into_reader(self) -> Reader<'a, A, B> {
+                self.builder.into_reader().into()
+            }
+
+            #[inline]
+            pub fn reborrow(&mut self) -> Builder<'_, A, B> {
+                self.builder.reborrow().into()
+            }
+
+            pub fn reborrow_as_reader(&self) -> Reader<'_, A, B> {
+                self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
+            }
+
+            #[inline]
+            pub fn get_a(self) -> _capnp::Result<<A as _capnp::traits::Owned>::Builder<'a>> {
+                _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+            }
+
+            pub fn init_a(self) -> <A as _capnp::traits::Owned>::Builder<'a> {
+                _capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), 0)
+            }
+
+            /// For a type with a length: elements of a list, bytes of text or data.
+            pub fn initn_a(self, length: u32) -> <A as _capnp::traits::Owned>::Builder<'a> {
+                _capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), length)
+            }
+
+            pub fn set_a(&mut self, value: impl _capnp::traits::SetterInput<A>) -> _capnp::Result<()> {
+                _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
+            }
+
+            pub fn disown_a(&mut self) -> _capnp::orphan::Orphan<A> {
+                self.builder.get_pointer_field_mut(0).disown()
+            }
+
+            pub fn adopt_a(&mut self, value: _capnp::orphan::Orphan<A>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(0).adopt(value)
+            }
+
+            #[inline]
+            pub fn has_a(&self) -> bool {
+                !self.builder.is_pointer_field_null(0)
+            }
+
+            #[inline]
+            pub fn get_b(self) -> _capnp::Result<<B as _capnp::traits::Owned>::Builder<'a>> {
+                _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
+            }
+
+            pub fn init_b(self) -> <B as _capnp::traits::Owned>::Builder<'a> {
+                _capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(1), 0)
+            }
+
+            /// For a type with a length: elements of a list, bytes of text or data.
+            pub fn initn_b(self, length: u32) -> <B as _capnp::traits::Owned>::Builder<'a> {
+                _capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(1), length)
+            }
+
+            pub fn set_b(&mut self, value: impl _capnp::traits::SetterInput<B>) -> _capnp::Result<()> {
+                _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(1), value, false)
+            }
+
+            pub fn disown_b(&mut self) -> _capnp::orphan::Orphan<B> {
+                self.builder.get_pointer_field_mut(1).disown()
+            }
+
+            pub fn adopt_b(&mut self, value: _capnp::orphan::Orphan<B>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(1).adopt(value)
+            }
+
+            #[inline]
+            pub fn has_b(&self) -> bool {
+                !self.builder.is_pointer_field_null(1)
+            }
+        }
+    }
+}
+
+#[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, missing_debug_implementations, missing_docs, unreachable_pub, unused, unused_qualifications)]
 pub mod lists {
     use ::capstan_message as _capnp;
 
@@ -1146,6 +1776,23 @@ pub mod lists {
         #[inline]
         fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
             Self { builder }
+        }
+    }
+
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Lists");
+            if self.has_voids() { out.field("voids", _capnp::traits::debug_result(&self.get_voids())); }
+            if self.has_bools() { out.field("bools", _capnp::traits::debug_result(&self.get_bools())); }
+            if self.has_int32s() { out.field("int32s", _capnp::traits::debug_result(&self.get_int32s())); }
+            if self.has_float64s() { out.field("float64s", _capnp::traits::debug_result(&self.get_float64s())); }
+            if self.has_colours() { out.field("colours", _capnp::traits::debug_result(&self.get_colours())); }
+            if self.has_texts() { out.field("texts", _capnp::traits::debug_result(&self.get_texts())); }
+            if self.has_datas() { out.field("datas", _capnp::traits::debug_result(&self.get_datas())); }
+            if self.has_structs() { out.field("structs", _capnp::traits::debug_result(&self.get_structs())); }
+            if self.has_lists() { out.field("lists", _capnp::traits::debug_result(&self.get_lists())); }
+            if self.has_deep() { out.field("deep", _capnp::traits::debug_result(&self.get_deep())); }
+            out.finish()
         }
     }
 
@@ -1296,6 +1943,10 @@ pub mod lists {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -1648,6 +2299,25 @@ pub mod return_ {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Return");
+            out.field("always", &self.get_always());
+            match self.which() {
+                ::core::result::Result::Ok(Which::None(value)) => { out.field("none", &value); }
+                ::core::result::Result::Ok(Which::Some(value)) => { if self.has_some() { out.field("some", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::Ok(value)) => { out.field("ok", &value); }
+                ::core::result::Result::Ok(Which::Err(value)) => { if self.has_err() { out.field("err", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::Type(value)) => { out.field("type", &value); }
+                ::core::result::Result::Ok(Which::Colour(value)) => { out.field("colour", _capnp::traits::debug_result(&value)); }
+                ::core::result::Result::Ok(Which::Nested(value)) => { if self.has_nested() { out.field("nested", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::Any(value)) => { if self.has_any() { out.field("any", &value); } }
+                ::core::result::Result::Err(error) => { out.field("which", &error); }
+            }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -1786,6 +2456,10 @@ pub mod return_ {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -2045,6 +2719,16 @@ pub mod return_ {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("type");
+                out.field("fn", &self.get_fn());
+                if self.has_impl() { out.field("impl", _capnp::traits::debug_result(&self.get_impl())); }
+                out.field("which", &self.get_which());
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Reader<'_> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -2175,6 +2859,18 @@ pub mod return_ {
                 #[inline]
                 fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
                     Self { builder }
+                }
+            }
+
+            impl<'a> ::core::fmt::Debug for Reader<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("which");
+                    match self.which() {
+                        ::core::result::Result::Ok(Which::Left(value)) => { out.field("left", &value); }
+                        ::core::result::Result::Ok(Which::Right(value)) => { if self.has_right() { out.field("right", _capnp::traits::debug_result(&value)); } }
+                        ::core::result::Result::Err(error) => { out.field("which", &error); }
+                    }
+                    out.finish()
                 }
             }
 
@@ -2396,6 +3092,15 @@ pub mod return_ {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("Nested");
+                out.field("value", &self.get_value());
+                out.field("kind", _capnp::traits::debug_result(&self.get_kind()));
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -2445,6 +3150,10 @@ pub mod return_ {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -2601,6 +3310,13 @@ pub mod empty {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Empty");
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -2638,6 +3354,10 @@ pub mod empty {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
     }
 }
@@ -2729,6 +3449,18 @@ pub mod all_void {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("AllVoid");
+            match self.which() {
+                ::core::result::Result::Ok(Which::A(value)) => { out.field("a", &value); }
+                ::core::result::Result::Ok(Which::B(value)) => { out.field("b", &value); }
+                ::core::result::Result::Err(error) => { out.field("which", &error); }
+            }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -2787,6 +3519,10 @@ pub mod all_void {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -2944,6 +3680,14 @@ pub mod map {
         }
     }
 
+    impl<'a, Key: _capnp::traits::Owned, Value: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, Key, Value> where for<'x> <Key as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <Value as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Map");
+            if self.has_entries() { out.field("entries", _capnp::traits::debug_result(&self.get_entries())); }
+            out.finish()
+        }
+    }
+
     impl<Key: _capnp::traits::Owned, Value: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<Key, Value> {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -2992,6 +3736,10 @@ pub mod map {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_, Key, Value> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -3122,6 +3870,15 @@ pub mod map {
             }
         }
 
+        impl<'a, Key: _capnp::traits::Owned, Value: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, Key, Value> where for<'x> <Key as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <Value as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("Entry");
+                if self.has_key() { out.field("key", _capnp::traits::debug_result(&self.get_key())); }
+                if self.has_value() { out.field("value", _capnp::traits::debug_result(&self.get_value())); }
+                out.finish()
+            }
+        }
+
         impl<Key: _capnp::traits::Owned, Value: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<Key, Value> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -3181,6 +3938,10 @@ pub mod map {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_, Key, Value> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -3351,6 +4112,23 @@ pub mod box_ {
         }
     }
 
+    impl<'a, T: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, T> where for<'x> <T as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Box");
+            if self.has_inner() { out.field("inner", _capnp::traits::debug_result(&self.get_inner())); }
+            if self.has_next() { out.field("next", _capnp::traits::debug_result(&self.get_next())); }
+            out.field("kind", _capnp::traits::debug_result(&self.get_kind()));
+            match self.which() {
+                ::core::result::Result::Ok(Which::Empty(value)) => { out.field("empty", &value); }
+                ::core::result::Result::Ok(Which::Value(value)) => { if self.has_value() { out.field("value", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::Pair(value)) => { out.field("pair", &value); }
+                ::core::result::Result::Ok(Which::Text(value)) => { if self.has_text() { out.field("text", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Err(error) => { out.field("which", &error); }
+            }
+            out.finish()
+        }
+    }
+
     impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -3467,6 +4245,10 @@ pub mod box_ {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_, T> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -3692,6 +4474,16 @@ pub mod box_ {
         impl<'a, T: _capnp::traits::Owned> ::core::default::Default for Reader<'a, T> {
             fn default() -> Self {
                 Self::from(_capnp::layout::StructReader::default())
+            }
+        }
+
+        impl<'a, T: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, T> where for<'x> <T as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("pair");
+                if self.has_left() { out.field("left", _capnp::traits::debug_result(&self.get_left())); }
+                if self.has_right() { out.field("right", _capnp::traits::debug_result(&self.get_right())); }
+                out.field("count", &self.get_count());
+                out.finish()
             }
         }
 
@@ -3976,6 +4768,15 @@ pub mod box_ {
             }
         }
 
+        impl<'a, T: _capnp::traits::Owned, T_: _capnp::traits::Owned, U: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, T, T_, U> where for<'x> <T as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <T_ as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <U as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("Inner");
+                if self.has_t() { out.field("t", _capnp::traits::debug_result(&self.get_t())); }
+                if self.has_u() { out.field("u", _capnp::traits::debug_result(&self.get_u())); }
+                out.finish()
+            }
+        }
+
         impl<T: _capnp::traits::Owned, T_: _capnp::traits::Owned, U: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T, T_, U> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -4035,6 +4836,10 @@ pub mod box_ {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_, T, T_, U> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -4189,6 +4994,18 @@ pub mod bound {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Bound");
+            if self.has_ages() { out.field("ages", _capnp::traits::debug_result(&self.get_ages())); }
+            if self.has_bytes() { out.field("bytes", _capnp::traits::debug_result(&self.get_bytes())); }
+            if self.has_unbound() { out.field("unbound", _capnp::traits::debug_result(&self.get_unbound())); }
+            if self.has_deep() { out.field("deep", _capnp::traits::debug_result(&self.get_deep())); }
+            if self.has_inner() { out.field("inner", _capnp::traits::debug_result(&self.get_inner())); }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -4281,6 +5098,10 @@ pub mod bound {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]

@@ -33,7 +33,7 @@ struct Prelude {
 
   union {
     ok @0 :Text;
-    # Ünïcödé.
+    # Ünïcödé, ‮turned around‬.
 
     err @1 :Text;
     some @2 :Void;

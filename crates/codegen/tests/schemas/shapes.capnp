@@ -51,6 +51,15 @@ struct Pointers {
   self @4 :Pointers;
 }
 
+struct Anys {
+  structure @0 :AnyStruct;
+  list @1 :AnyList;
+  capability @2 :Capability;
+  capabilities @3 :List(Capability);
+  either @4 :Either(Capability, AnyList);
+  struct Either(A, B) { a @0 :A; b @1 :B; }
+}
+
 struct Lists {
   voids @0 :List(Void);
   bools @1 :List(Bool);

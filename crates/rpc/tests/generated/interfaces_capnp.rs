@@ -233,6 +233,13 @@ pub mod named {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("name$Params");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -270,6 +277,10 @@ pub mod named {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -376,6 +387,14 @@ pub mod named {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("name$Results");
+                if self.has_name() { out.field("name", _capnp::traits::debug_result(&self.get_name())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -424,6 +443,10 @@ pub mod named {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -718,6 +741,14 @@ pub mod echo {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("echo$Params");
+                out.field("number", &self.get_number());
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -761,6 +792,10 @@ pub mod echo {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -877,6 +912,14 @@ pub mod echo {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("echo$Results");
+                out.field("number", &self.get_number());
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -920,6 +963,10 @@ pub mod echo {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -1036,6 +1083,14 @@ pub mod echo {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("push$Params");
+                if self.has_data() { out.field("data", _capnp::traits::debug_result(&self.get_data())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -1084,6 +1139,10 @@ pub mod echo {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -1410,6 +1469,14 @@ pub mod both {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("return$Params");
+                if self.has_named() { out.field("named", _capnp::traits::debug_result(&self.get_named())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -1458,6 +1525,10 @@ pub mod both {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -1590,6 +1661,14 @@ pub mod both {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("return$Results");
+                if self.has_names() { out.field("names", _capnp::traits::debug_result(&self.get_names())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -1638,6 +1717,10 @@ pub mod both {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -1770,6 +1853,13 @@ pub mod both {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("done$Params");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -1807,6 +1897,10 @@ pub mod both {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -1913,6 +2007,13 @@ pub mod both {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("done$Results");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -1950,6 +2051,10 @@ pub mod both {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -2057,6 +2162,14 @@ pub mod both {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("ReturnParams");
+                out.field("taken", &self.get_taken());
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -2100,6 +2213,10 @@ pub mod both {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -2368,6 +2485,15 @@ pub mod question {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Question");
+            if self.has_named() { out.field("named", _capnp::traits::debug_result(&self.get_named())); }
+            if self.has_text() { out.field("text", _capnp::traits::debug_result(&self.get_text())); }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -2427,6 +2553,10 @@ pub mod question {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -2588,6 +2718,21 @@ pub mod answer {
         }
     }
 
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Answer");
+            out.field("holder", &self.get_holder());
+            if self.has_inner() { out.field("inner", _capnp::traits::debug_result(&self.get_inner())); }
+            if self.has_any() { out.field("any", &self.get_any()); }
+            match self.which() {
+                ::core::result::Result::Ok(Which::None(value)) => { out.field("none", &value); }
+                ::core::result::Result::Ok(Which::Maybe(value)) => { if self.has_maybe() { out.field("maybe", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Err(error) => { out.field("which", &error); }
+            }
+            out.finish()
+        }
+    }
+
     impl _capnp::introspect::Introspect for Owned {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -2682,6 +2827,10 @@ pub mod answer {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -2864,6 +3013,14 @@ pub mod answer {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("holder");
+                if self.has_named() { out.field("named", _capnp::traits::debug_result(&self.get_named())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Reader<'_> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -3038,6 +3195,15 @@ pub mod answer {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("Inner");
+                if self.has_both() { out.field("both", _capnp::traits::debug_result(&self.get_both())); }
+                if self.has_echoes() { out.field("echoes", _capnp::traits::debug_result(&self.get_echoes())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -3097,6 +3263,10 @@ pub mod answer {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -3484,6 +3654,13 @@ pub mod store {
             }
         }
 
+        impl<'a, T: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, T> where for<'x> <T as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("get$Params");
+                out.finish()
+            }
+        }
+
         impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -3521,6 +3698,10 @@ pub mod store {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_, T> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -3648,6 +3829,14 @@ pub mod store {
             }
         }
 
+        impl<'a, T: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, T> where for<'x> <T as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("get$Results");
+                if self.has_value() { out.field("value", _capnp::traits::debug_result(&self.get_value())); }
+                out.finish()
+            }
+        }
+
         impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -3696,6 +3885,10 @@ pub mod store {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_, T> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -3860,6 +4053,14 @@ pub mod store {
             }
         }
 
+        impl<'a, T: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, T> where for<'x> <T as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("put$Params");
+                if self.has_value() { out.field("value", _capnp::traits::debug_result(&self.get_value())); }
+                out.finish()
+            }
+        }
+
         impl<T: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -3908,6 +4109,10 @@ pub mod store {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_, T> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -4072,6 +4277,14 @@ pub mod store {
             }
         }
 
+        impl<'a, T: _capnp::traits::Owned, U: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, T, U> where for<'x> <T as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <U as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("convert$Params");
+                if self.has_example() { out.field("example", _capnp::traits::debug_result(&self.get_example())); }
+                out.finish()
+            }
+        }
+
         impl<T: _capnp::traits::Owned, U: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T, U> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -4120,6 +4333,10 @@ pub mod store {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_, T, U> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -4284,6 +4501,14 @@ pub mod store {
             }
         }
 
+        impl<'a, T: _capnp::traits::Owned, U: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, T, U> where for<'x> <T as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug, for<'x> <U as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("convert$Results");
+                if self.has_store() { out.field("store", _capnp::traits::debug_result(&self.get_store())); }
+                out.finish()
+            }
+        }
+
         impl<T: _capnp::traits::Owned, U: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<T, U> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -4332,6 +4557,10 @@ pub mod store {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_, T, U> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -4489,6 +4718,15 @@ pub mod pair {
         }
     }
 
+    impl<'a, S: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, S> where for<'x> <S as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Pair");
+            if self.has_first() { out.field("first", _capnp::traits::debug_result(&self.get_first())); }
+            if self.has_store() { out.field("store", _capnp::traits::debug_result(&self.get_store())); }
+            out.finish()
+        }
+    }
+
     impl<S: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<S> {
         fn node() -> &'static _capnp::introspect::Node {
             use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -4548,6 +4786,10 @@ pub mod pair {
 
         pub fn reborrow_as_reader(&self) -> Reader<'_, S> {
             self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
         }
 
         #[inline]
@@ -4883,6 +5125,13 @@ pub mod text_store {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("length$Params");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -4920,6 +5169,10 @@ pub mod text_store {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -5026,6 +5279,14 @@ pub mod text_store {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("length$Results");
+                out.field("length", &self.get_length());
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -5069,6 +5330,10 @@ pub mod text_store {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -5374,6 +5639,14 @@ pub mod journal {
             }
         }
 
+        impl<'a, S: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, S> where for<'x> <S as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("replay$Params");
+                if self.has_into() { out.field("into", _capnp::traits::debug_result(&self.get_into())); }
+                out.finish()
+            }
+        }
+
         impl<S: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<S> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -5422,6 +5695,10 @@ pub mod journal {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_, S> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -5577,6 +5854,13 @@ pub mod journal {
             }
         }
 
+        impl<'a, S: _capnp::traits::Owned> ::core::fmt::Debug for Reader<'a, S> where for<'x> <S as _capnp::traits::Owned>::Reader<'x>: ::core::fmt::Debug {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("replay$Results");
+                out.finish()
+            }
+        }
+
         impl<S: _capnp::traits::Owned> _capnp::introspect::Introspect for Owned<S> {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -5614,6 +5898,10 @@ pub mod journal {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_, S> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 

@@ -382,6 +382,14 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("echo$Params");
+                if self.has_text() { out.field("text", _capnp::traits::debug_result(&self.get_text())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -430,6 +438,10 @@ pub mod trial {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -562,6 +574,14 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("echo$Results");
+                if self.has_text() { out.field("text", _capnp::traits::debug_result(&self.get_text())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -610,6 +630,10 @@ pub mod trial {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -742,6 +766,14 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("fail$Params");
+                if self.has_reason() { out.field("reason", _capnp::traits::debug_result(&self.get_reason())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -790,6 +822,10 @@ pub mod trial {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -922,6 +958,13 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("fail$Results");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -959,6 +1002,10 @@ pub mod trial {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -1065,6 +1112,13 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("panic$Params");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -1102,6 +1156,10 @@ pub mod trial {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -1208,6 +1266,13 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("panic$Results");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -1245,6 +1310,10 @@ pub mod trial {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -1351,6 +1420,13 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("hang$Params");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -1388,6 +1464,10 @@ pub mod trial {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -1494,6 +1574,13 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("hang$Results");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -1531,6 +1618,10 @@ pub mod trial {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -1637,6 +1728,13 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("next$Params");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -1674,6 +1772,10 @@ pub mod trial {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -1780,6 +1882,15 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("next$Results");
+                if self.has_trial() { out.field("trial", _capnp::traits::debug_result(&self.get_trial())); }
+                if self.has_deep() { out.field("deep", _capnp::traits::debug_result(&self.get_deep())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -1839,6 +1950,10 @@ pub mod trial {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -2003,6 +2118,15 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("notify$Params");
+                if self.has_listener() { out.field("listener", _capnp::traits::debug_result(&self.get_listener())); }
+                if self.has_text() { out.field("text", _capnp::traits::debug_result(&self.get_text())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -2062,6 +2186,10 @@ pub mod trial {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -2222,6 +2350,14 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("notify$Results");
+                if self.has_answer() { out.field("answer", _capnp::traits::debug_result(&self.get_answer())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -2270,6 +2406,10 @@ pub mod trial {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -2402,6 +2542,13 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("open$Params");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -2439,6 +2586,10 @@ pub mod trial {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -2545,6 +2696,14 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("open$Results");
+                if self.has_sink() { out.field("sink", _capnp::traits::debug_result(&self.get_sink())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -2593,6 +2752,10 @@ pub mod trial {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -2727,6 +2890,13 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("nothing$Params");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -2764,6 +2934,10 @@ pub mod trial {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -2870,6 +3044,14 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("nothing$Results");
+                if self.has_trial() { out.field("trial", _capnp::traits::debug_result(&self.get_trial())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -2918,6 +3100,10 @@ pub mod trial {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -3052,6 +3238,14 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("numbered$Params");
+                out.field("number", &self.get_number());
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -3095,6 +3289,10 @@ pub mod trial {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -3211,6 +3409,13 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("numbered$Results");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -3248,6 +3453,10 @@ pub mod trial {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -3354,6 +3563,13 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("unwritten$Params");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -3391,6 +3607,10 @@ pub mod trial {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -3497,6 +3717,13 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("unwritten$Results");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -3534,6 +3761,10 @@ pub mod trial {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -3640,6 +3871,14 @@ pub mod trial {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("Deep");
+                if self.has_inside() { out.field("inside", _capnp::traits::debug_result(&self.get_inside())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -3688,6 +3927,10 @@ pub mod trial {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -3825,6 +4068,14 @@ pub mod trial {
                 }
             }
 
+            impl<'a> ::core::fmt::Debug for Reader<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("Inside");
+                    if self.has_trial() { out.field("trial", _capnp::traits::debug_result(&self.get_trial())); }
+                    out.finish()
+                }
+            }
+
             impl _capnp::introspect::Introspect for Owned {
                 fn node() -> &'static _capnp::introspect::Node {
                     use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -3873,6 +4124,10 @@ pub mod trial {
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_> {
                     self.builder.as_reader().into()
+                }
+
+                pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                    self.builder.as_reader().total_size()
                 }
 
                 #[inline]
@@ -4153,6 +4408,14 @@ pub mod trial {
                 }
             }
 
+            impl<'a> ::core::fmt::Debug for Reader<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("hear$Params");
+                    if self.has_text() { out.field("text", _capnp::traits::debug_result(&self.get_text())); }
+                    out.finish()
+                }
+            }
+
             impl _capnp::introspect::Introspect for Owned {
                 fn node() -> &'static _capnp::introspect::Node {
                     use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -4201,6 +4464,10 @@ pub mod trial {
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_> {
                     self.builder.as_reader().into()
+                }
+
+                pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                    self.builder.as_reader().total_size()
                 }
 
                 #[inline]
@@ -4333,6 +4600,14 @@ pub mod trial {
                 }
             }
 
+            impl<'a> ::core::fmt::Debug for Reader<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("hear$Results");
+                    if self.has_answer() { out.field("answer", _capnp::traits::debug_result(&self.get_answer())); }
+                    out.finish()
+                }
+            }
+
             impl _capnp::introspect::Introspect for Owned {
                 fn node() -> &'static _capnp::introspect::Node {
                     use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -4381,6 +4656,10 @@ pub mod trial {
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_> {
                     self.builder.as_reader().into()
+                }
+
+                pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                    self.builder.as_reader().total_size()
                 }
 
                 #[inline]
@@ -4666,6 +4945,14 @@ pub mod trial {
                 }
             }
 
+            impl<'a> ::core::fmt::Debug for Reader<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("shout$Params");
+                    if self.has_text() { out.field("text", _capnp::traits::debug_result(&self.get_text())); }
+                    out.finish()
+                }
+            }
+
             impl _capnp::introspect::Introspect for Owned {
                 fn node() -> &'static _capnp::introspect::Node {
                     use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -4714,6 +5001,10 @@ pub mod trial {
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_> {
                     self.builder.as_reader().into()
+                }
+
+                pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                    self.builder.as_reader().total_size()
                 }
 
                 #[inline]
@@ -4846,6 +5137,14 @@ pub mod trial {
                 }
             }
 
+            impl<'a> ::core::fmt::Debug for Reader<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("shout$Results");
+                    if self.has_answer() { out.field("answer", _capnp::traits::debug_result(&self.get_answer())); }
+                    out.finish()
+                }
+            }
+
             impl _capnp::introspect::Introspect for Owned {
                 fn node() -> &'static _capnp::introspect::Node {
                     use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -4894,6 +5193,10 @@ pub mod trial {
 
                 pub fn reborrow_as_reader(&self) -> Reader<'_> {
                     self.builder.as_reader().into()
+                }
+
+                pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                    self.builder.as_reader().total_size()
                 }
 
                 #[inline]
@@ -5190,6 +5493,14 @@ pub mod byte_sink {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("write$Params");
+                if self.has_chunk() { out.field("chunk", _capnp::traits::debug_result(&self.get_chunk())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -5238,6 +5549,10 @@ pub mod byte_sink {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -5370,6 +5685,13 @@ pub mod byte_sink {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("write$Results");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -5407,6 +5729,10 @@ pub mod byte_sink {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -5513,6 +5839,13 @@ pub mod byte_sink {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("end$Params");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -5550,6 +5883,10 @@ pub mod byte_sink {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -5656,6 +5993,13 @@ pub mod byte_sink {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("end$Results");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -5693,6 +6037,10 @@ pub mod byte_sink {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -5961,6 +6309,14 @@ pub mod streaming_byte_sink {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("write$Params");
+                if self.has_chunk() { out.field("chunk", _capnp::traits::debug_result(&self.get_chunk())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -6009,6 +6365,10 @@ pub mod streaming_byte_sink {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -6141,6 +6501,13 @@ pub mod streaming_byte_sink {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("end$Params");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -6178,6 +6545,10 @@ pub mod streaming_byte_sink {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -6284,6 +6655,14 @@ pub mod streaming_byte_sink {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("end$Results");
+                out.field("total", &self.get_total());
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -6327,6 +6706,10 @@ pub mod streaming_byte_sink {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -6734,6 +7117,14 @@ pub mod blob_writer {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("write$Params");
+                if self.has_chunk() { out.field("chunk", _capnp::traits::debug_result(&self.get_chunk())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -6782,6 +7173,10 @@ pub mod blob_writer {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -6914,6 +7309,13 @@ pub mod blob_writer {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("done$Params");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -6951,6 +7353,10 @@ pub mod blob_writer {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -7057,6 +7463,14 @@ pub mod blob_writer {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("done$Results");
+                if self.has_handle() { out.field("handle", _capnp::traits::debug_result(&self.get_handle())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -7105,6 +7519,10 @@ pub mod blob_writer {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -7401,6 +7819,13 @@ pub mod web_site_publisher {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("createBlob$Params");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -7438,6 +7863,10 @@ pub mod web_site_publisher {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
@@ -7544,6 +7973,14 @@ pub mod web_site_publisher {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("createBlob$Results");
+                if self.has_writer() { out.field("writer", _capnp::traits::debug_result(&self.get_writer())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -7592,6 +8029,10 @@ pub mod web_site_publisher {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -7726,6 +8167,15 @@ pub mod web_site_publisher {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("set$Params");
+                if self.has_path() { out.field("path", _capnp::traits::debug_result(&self.get_path())); }
+                if self.has_blob() { out.field("blob", _capnp::traits::debug_result(&self.get_blob())); }
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -7785,6 +8235,10 @@ pub mod web_site_publisher {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
 
             #[inline]
@@ -7945,6 +8399,13 @@ pub mod web_site_publisher {
             }
         }
 
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("set$Results");
+                out.finish()
+            }
+        }
+
         impl _capnp::introspect::Introspect for Owned {
             fn node() -> &'static _capnp::introspect::Node {
                 use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
@@ -7982,6 +8443,10 @@ pub mod web_site_publisher {
 
             pub fn reborrow_as_reader(&self) -> Reader<'_> {
                 self.builder.as_reader().into()
+            }
+
+            pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                self.builder.as_reader().total_size()
             }
         }
 
