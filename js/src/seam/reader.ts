@@ -26,7 +26,6 @@ export class Reader {
   #entry = 0;
   /** All text of the message in one string, decoded at once; slices of it are nearly free. */
   #pool = "";
-  #poolAt = 0;
 
   begin(view: DataView, bytes: Uint8Array, table: Uint32Array, entry: number, pool: string): void {
     this.view = view;
@@ -34,7 +33,6 @@ export class Reader {
     this.table = table;
     this.#entry = entry;
     this.#pool = pool;
-    this.#poolAt = 0;
   }
 
   end(): void {
@@ -48,18 +46,15 @@ export class Reader {
   }
 
   text(): string {
-    const start = this.#poolAt;
-    const end = (this.#poolAt = this.next());
-    return this.#pool.substring(start, end);
+    const start = this.next();
+    return this.#pool.substring(start, this.next());
   }
 
   /** Text of a field that has a default. */
   textOr(byDefault: string): string {
+    const start = this.next();
     const end = this.next();
-    if (end === ABSENT) return byDefault;
-    const start = this.#poolAt;
-    this.#poolAt = end;
-    return this.#pool.substring(start, end);
+    return start === ABSENT ? byDefault : this.#pool.substring(start, end);
   }
 
   /** A copy: the message is gone when the caller looks at it. */

@@ -79,6 +79,11 @@ impl ReadLimiter {
         }
     }
 
+    /// `usize::MAX` means unlimited.
+    pub(crate) fn remaining(&self) -> usize {
+        self.remaining_words.load(Relaxed)
+    }
+
     /// Counts `words` against the limit; `false` when it is exceeded.
     #[inline]
     pub(crate) fn charge(&self, words: usize) -> bool {

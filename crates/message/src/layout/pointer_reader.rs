@@ -82,6 +82,35 @@ impl<'a> PointerReader<'a> {
         }
     }
 
+    /// The segment the pointer stands in.
+    #[must_use]
+    pub fn segment_bytes(&self) -> &'a [u8] {
+        self.segment.bytes
+    }
+
+    /// Structs and lists that may still be entered on this path.
+    #[must_use]
+    pub fn nesting_limit(&self) -> i32 {
+        self.segment.nesting_limit
+    }
+
+    /// Words that may still be visited in the message, `usize::MAX` for any number.
+    #[must_use]
+    pub fn remaining_words(&self) -> usize {
+        self.segment.arena.limiter.remaining()
+    }
+
+    /// Counts words visited by other means than readers.
+    ///
+    /// # Errors
+    /// When the traversal limit is exceeded.
+    pub fn charge_words(&self, words: usize) -> Result<()> {
+        u32::try_from(words).map_or_else(
+            |_| Err(self.traversal_exceeded()),
+            |words| self.charge(words),
+        )
+    }
+
     /// The pointer's own eight bytes as a little-endian number.
     #[must_use]
     pub fn raw(&self) -> u64 {

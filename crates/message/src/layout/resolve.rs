@@ -217,7 +217,7 @@ impl<'a> PointerReader<'a> {
     }
 
     #[cold]
-    fn traversal_exceeded(&self) -> Error {
+    pub(super) fn traversal_exceeded(&self) -> Error {
         Error::at(
             ErrorKind::TraversalLimitExceeded,
             self.position(),

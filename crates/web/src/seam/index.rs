@@ -1,12 +1,15 @@
 //! Checks a message against a layout program and writes down where everything is.
 //!
+//! The walk here knows everything that a message may be. [`near`](super::near) comes before it, which
+//! knows what nearly every message is, and is several times as fast.
+//!
 //! The table holds, in the order of the program, per thing behind a pointer:
 //!
 //! | thing | entries |
 //! |---|---|
 //! | struct | address of its data section, 0 for null; then what the struct's own program asks for |
-//! | text | UTF-16 units of the pool up to its end (it starts where the text before ended) |
-//! | text with a default | the same, `0xffff_ffff` for null |
+//! | text | where in the pool it starts and where it ends, in UTF-16 units |
+//! | text with a default | the same, `0xffff_ffff` twice for null |
 //! | data | address, bytes; address 0 for null |
 //! | capability | index in the capability table + 1, 0 for null |
 //! | anything | address of a framed copy, bytes; address 0 for null |
@@ -23,20 +26,25 @@ use std::fmt;
 use capstan_message::layout::{ElementSize, ListReader, PointerReader, StructReader};
 use capstan_message::{FrameBuilder, any_pointer};
 
+use super::near;
 use super::program::{Element, ListElement, Op, Programs, StructProgram};
 
 /// Table entries and words of copies that one message may cost. A message within the default
 /// traversal limit stays below it unless it is built to grow when it is read.
-const WORK_LIMIT: u64 = 8 << 20;
-const ABSENT: u32 = u32::MAX;
+pub(super) const WORK_LIMIT: u64 = 8 << 20;
+pub(super) const ABSENT: u32 = u32::MAX;
 
 /// The table of the message indexed last, and what it points to besides the message itself.
 #[derive(Default)]
 pub(super) struct Index {
-    table: Vec<u32>,
+    pub(super) table: Vec<u32>,
     /// All text, checked to be UTF-8. One decode and many slices is what JavaScript does best.
-    pool: Vec<u8>,
-    pool_utf16_units: u32,
+    pub(super) pool: Vec<u8>,
+    /// Address and bytes of the pool where it is a piece of the message.
+    pub(super) pool_elsewhere: Option<(u32, u32)>,
+    pub(super) pool_utf16_units: u32,
+    /// The message before had text that is not ASCII.
+    pub(super) expects_unicode: bool,
     /// Structs extended with zeros, and copies of untyped content.
     copies: Vec<u8>,
     /// Table entries that hold offsets in `copies`, which moves while it grows.
@@ -69,8 +77,10 @@ impl Index {
         &self.table
     }
 
-    pub(super) fn pool(&self) -> &[u8] {
-        &self.pool
+    /// Address and bytes of all text.
+    pub(super) fn pool(&self) -> (u32, u32) {
+        self.pool_elsewhere
+            .unwrap_or((super::address_of(&self.pool), self.pool.len() as u32))
     }
 
     pub(super) fn pool_utf16_units(&self) -> u32 {
@@ -85,12 +95,22 @@ impl Index {
         content: any_pointer::Reader<'_>,
         caps: usize,
     ) -> Result<(), IndexError> {
-        self.table.clear();
-        self.pool.clear();
-        self.copies.clear();
-        self.in_copies.clear();
-        self.pool_utf16_units = 0;
+        self.clear();
         let program = programs.get(program).ok_or(IndexError::UnknownProgram)?;
+        if near::run(self, programs, program, content.reader, caps) {
+            return Ok(());
+        }
+        self.clear();
+        self.walk(programs, program, content, caps)
+    }
+
+    pub(super) fn walk(
+        &mut self,
+        programs: &Programs,
+        program: &StructProgram,
+        content: any_pointer::Reader<'_>,
+        caps: usize,
+    ) -> Result<(), IndexError> {
         let root = content.reader.get_struct(None)?;
         let mut walk = Walk {
             programs,
@@ -103,13 +123,25 @@ impl Index {
         Ok(())
     }
 
-    pub(super) fn shrink(&mut self, kept_bytes: usize) {
+    pub(super) fn clear(&mut self) {
         self.table.clear();
+        self.pool.clear();
+        self.copies.clear();
+        self.in_copies.clear();
+        self.pool_elsewhere = None;
+        self.pool_utf16_units = 0;
+    }
+
+    pub(super) fn shrink(&mut self, kept_bytes: usize) {
+        self.clear();
         self.table.shrink_to(kept_bytes / 4);
-        for bytes in [&mut self.pool, &mut self.copies] {
-            bytes.clear();
-            bytes.shrink_to(kept_bytes);
-        }
+        self.pool.shrink_to(kept_bytes);
+        self.copies.shrink_to(kept_bytes);
+    }
+
+    #[inline]
+    pub(super) fn put(&mut self, entry: u32) {
+        self.table.push(entry);
     }
 
     /// Offsets become addresses, now that nothing moves any more.
@@ -157,7 +189,10 @@ impl Walk<'_> {
                 Op::Optional { index, element } => {
                     let pointer = found.get_pointer_field(*index);
                     if pointer.is_null() {
-                        self.put(ABSENT)?
+                        self.put(ABSENT)?;
+                        if let Element::Text = element {
+                            self.put(ABSENT)?;
+                        }
                     } else {
                         self.put_element(pointer, element)?
                     }
@@ -225,6 +260,7 @@ impl Walk<'_> {
             })?;
             utf16_units(bytes)
         };
+        self.put(self.index.pool_utf16_units)?;
         self.index.pool.extend_from_slice(bytes);
         self.index.pool_utf16_units += units as u32;
         self.put(self.index.pool_utf16_units)
@@ -363,7 +399,7 @@ impl Walk<'_> {
     #[inline]
     fn put(&mut self, entry: u32) -> Result<(), IndexError> {
         self.charge(1)?;
-        self.index.table.push(entry);
+        self.index.put(entry);
         Ok(())
     }
 
@@ -379,7 +415,7 @@ impl Walk<'_> {
 }
 
 /// Of bytes known to be UTF-8: one unit per character, two for those beyond the basic plane.
-fn utf16_units(bytes: &[u8]) -> usize {
+pub(super) fn utf16_units(bytes: &[u8]) -> usize {
     bytes
         .iter()
         .map(|byte| usize::from(byte & 0xc0 != 0x80) + usize::from(*byte >= 0xf0))

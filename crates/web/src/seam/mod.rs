@@ -12,6 +12,7 @@
 
 mod canonical;
 mod index;
+mod near;
 mod program;
 
 use std::cell::{Cell, RefCell};
@@ -202,8 +203,9 @@ fn index_content(content: any_pointer::Reader<'_>, program: u32, caps: usize) ->
             SEAM.with_borrow(|seam| {
                 set_header(TABLE_ADDRESS, seam.index.table().as_ptr() as usize as u32);
                 set_header(TABLE_ENTRIES, seam.index.table().len() as u32);
-                set_header(POOL_ADDRESS, address_of(seam.index.pool()));
-                set_header(POOL_BYTES, seam.index.pool().len() as u32);
+                let (pool_address, pool_bytes) = seam.index.pool();
+                set_header(POOL_ADDRESS, pool_address);
+                set_header(POOL_BYTES, pool_bytes);
                 set_header(POOL_UTF16_UNITS, seam.index.pool_utf16_units());
             });
             0
