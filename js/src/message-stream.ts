@@ -91,7 +91,7 @@ export class EncodeStream<In> {
     ({ readable: this.readable, writable: this.writable } = new TransformStream<In, Uint8Array<ArrayBuffer>>({
       transform: async (value, controller) => {
         if (packed) await init();
-        controller.enqueue(toBytes(type, value) as Uint8Array<ArrayBuffer>);
+        controller.enqueue(toBytes(type, value));
       },
     }));
   }

@@ -27,25 +27,25 @@ const writer = new Writer();
  *
  * @throws TypeError naming the field when the value does not fit the type.
  */
-export function encode<In>(type: StructDescriptor<unknown, In>, value: In): Uint8Array;
+export function encode<In>(type: StructDescriptor<unknown, In>, value: In): Uint8Array<ArrayBuffer>;
 /**
  * Encodes what a builder has built, or a copy of what a view or a part of a builder shows.
  *
  * @throws CapnpError when a part of a view is damaged, or beyond its limits.
  */
-export function encode(viewOrBuilder: object): Uint8Array;
-export function encode<In>(type: StructDescriptor<unknown, In> | object, value?: In): Uint8Array {
+export function encode(viewOrBuilder: object): Uint8Array<ArrayBuffer>;
+export function encode<In>(type: StructDescriptor<unknown, In> | object, value?: In): Uint8Array<ArrayBuffer> {
   if (arguments.length === 1) return encodeOpen(type);
   return encodeValue(type as StructDescriptor<unknown, In>, value as In);
 }
 
-function encodeOpen(value: object): Uint8Array {
-  const open = value as { readonly [frame]?: () => Uint8Array };
+function encodeOpen(value: object): Uint8Array<ArrayBuffer> {
+  const open = value as { readonly [frame]?: () => Uint8Array<ArrayBuffer> };
   if (open?.[frame] !== undefined) return open[frame]();
   throw new TypeError("encode() with one argument wants a view or a builder; a plain value needs its type in front: encode(type, value)");
 }
 
-function encodeValue<In>(type: StructDescriptor<unknown, In>, value: In): Uint8Array {
+function encodeValue<In>(type: StructDescriptor<unknown, In>, value: In): Uint8Array<ArrayBuffer> {
   // A getter of the value may encode something itself.
   if (busy) return withScratch(type, value, new Writer(), new Uint8Array(4096));
   busy = true;
@@ -78,7 +78,7 @@ export function decode<Out>(type: StructDescriptor<Out>, bytes: Uint8Array, opti
   return decodeMessage(type, options?.packed ? unpackFrame(bytes, options) : bytes, options);
 }
 
-function withScratch<In>(type: StructDescriptor<unknown, In>, value: In, writer: Writer, room: Uint8Array): Uint8Array {
+function withScratch<In>(type: StructDescriptor<unknown, In>, value: In, writer: Writer, room: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const { dataWords, pointers } = type.$;
   let roomView = room === scratch ? view : new DataView(room.buffer);
   let wantedBytes = (sizeHint(type) + 2) * 8;
