@@ -1,5 +1,25 @@
 //! Source code from compiled Cap'n Proto schemas. No I/O: text comes out, the caller puts it where
 //! it belongs.
+//!
+//! ```
+//! use capstan_codegen::rust;
+//! use capstan_schema::{NoFiles, SourceFile};
+//!
+//! let text = "@0xd4c9a1b7e6f20853; struct Person { name @0 :Text; age @1 :UInt8; }";
+//! let source = SourceFile::new("person.capnp", text);
+//! let schema = capstan_schema::compile(&NoFiles, &[source])
+//!     .map_err(|errors| errors.iter().map(|error| error.render()).collect::<String>())?;
+//! let [module] = rust::generate_modules(&schema, &rust::Options::rpc())?
+//!     .try_into()
+//!     .map_err(|_| "one file makes one module")?;
+//! assert_eq!(module.name, "person_capnp");
+//! assert!(module.code.contains("pub fn set_age(&mut self, value: u8)"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Whoever writes Rust wants `capstan-build` for their build script, or the command
+//! `capstan compile -o rust`; both call [`rust::generate_modules`]. [`typescript`] has the other
+//! language.
 #![forbid(unsafe_code)]
 
 pub mod names;

@@ -19,6 +19,17 @@ fn the_rpc_protocol() {
 }
 
 #[test]
+fn the_example_of_the_message_crate() {
+    let text =
+        fs::read_to_string(repository().join("crates/message/doc/address_book.capnp")).unwrap();
+    check(
+        SourceFile::new("address_book.capnp", text),
+        &Options::messages_only(),
+        "crates/message/doc/address_book_capnp.rs",
+    );
+}
+
+#[test]
 fn compiled_schemas() {
     let source = standard_file("/capnp/schema.capnp").expect("the schema crate embeds it");
     check(

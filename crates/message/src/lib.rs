@@ -1,12 +1,84 @@
 //! Cap'n Proto messages: zero-copy readers, builders in place, framing, and limits on what a
 //! hostile message can cost.
 //!
-//! A message is one or more *segments* of 8-byte words. [`message::Reader`] reads one without
-//! copying or aligning it; [`message::Builder`] makes one. Both hand out typed views, usually
-//! generated from a schema, over the untyped ones in [`layout`].
+//! Types come from a schema, such as
 //!
-//! Nothing in a message is trusted: every pointer is checked when it is followed, and a bad one
-//! is an [`Error`] that names the segment and the word where it was found.
+//! ```capnp
+//! struct Person {
+//!   name @0 :Text;
+//!   phones @1 :List(Phone);
+//!   employment :union {
+//!     unemployed @2 :Void;
+//!     employer @3 :Text;
+//!   }
+//!
+//!   struct Phone {
+//!     number @0 :Text;
+//!     kind @1 :Kind = mobile;
+//!     enum Kind { mobile @0; home @1; work @2; }
+//!   }
+//! }
+//! ```
+//!
+//! from which `capstan-build` (in a build script) or `capstan compile -o rust` make a module
+//! `address_book_capnp`. A message is then built in place, written, and read without copying:
+//!
+//! ```
+//! # mod address_book_capnp {
+//! #     include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/address_book_capnp.rs"));
+//! # }
+//! use address_book_capnp::person;
+//! use capstan_message::message::{Builder, ReaderOptions};
+//! use capstan_message::serialize;
+//!
+//! let mut message = Builder::new_default();
+//! let mut ada = message.init_root::<person::Builder<'_>>();
+//! ada.set_name("Ada");
+//! ada.reborrow().get_employment().set_employer("Analytical Engines");
+//! let mut phones = ada.init_phones(2);
+//! phones.reborrow().get(0).set_number("555-0100");
+//! phones.reborrow().get(1).set_kind(person::phone::Kind::Work);
+//! let bytes = serialize::write_message_to_vec(&message)?;
+//!
+//! let message = serialize::read_message_from_flat_slice(&mut &bytes[..], ReaderOptions::new())?;
+//! let ada: person::Reader<'_> = message.get_root()?;
+//! assert_eq!(ada.get_name()?, "Ada");
+//! for phone in ada.get_phones()? {
+//!     println!("{:?}: {}", phone.get_kind()?, phone.get_number()?.to_str()?);
+//! }
+//! match ada.get_employment().which()? {
+//!     person::employment::Unemployed(()) => println!("looking for work"),
+//!     person::employment::Employer(name) => println!("works for {}", name?.to_str()?),
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What a program meets
+//!
+//! - [`message`]: [`message::Reader`] and [`message::Builder`], the latter over the allocator of
+//!   one's choice, and [`message::ReaderOptions`], the limits on hostile input.
+//! - [`serialize`] and [`serialize_packed`]: messages as bytes, in slices and streams; `futures`
+//!   has the same for asynchronous streams (feature `async`, on by default).
+//! - [`text`], [`data`] and the modules named after lists: what fields of those types are. Scalars
+//!   are Rust's; enums are generated.
+//! - [`any_pointer`], [`any_struct`], [`any_list`]: values whose type is found out.
+//! - [`traits::Owned`]: code over any type of any schema.
+//! - [`orphan`]: values taken out of a message, to be put back elsewhere without copying.
+//! - [`introspect`]: what a generated type's schema says.
+//! - [`layout`]: the untyped views below all of these, for generated code.
+//!
+//! # Bad input
+//!
+//! Nothing in a message is trusted: every pointer is checked when it is followed, and a bad one is
+//! an [`Error`] that names the segment and the word where it was found. How much a reader follows,
+//! and how deep, is limited by [`message::ReaderOptions`]. Getters of scalars cannot fail: what a
+//! message lacks reads as the default. Getters of pointers return a [`Result`]; getters of enums
+//! and unions return a `Result` with [`NotInSchema`], since newer programs may know more values.
+//!
+//! # Features
+//!
+//! `std` (default): `std::io`. Without it, the crate needs only `alloc`. `async` (default): the
+//! module `futures`.
 #![forbid(unsafe_code)]
 #![cfg_attr(not(feature = "std"), no_std)]
 

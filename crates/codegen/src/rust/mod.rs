@@ -1,8 +1,25 @@
-//! Rust source from compiled schemas, in the shape that users of `capnpc` know: a module per file,
-//! struct and interface, with `Reader`, `Builder`, `Owned`, `Client` and `Server` in it.
+//! Rust source from compiled schemas, in the shape that users of `capnpc` know.
 //!
-//! A file's code refers to itself by relative paths only, so it works wherever a `mod` or an
-//! `include!` puts it.
+//! | The schema's                  | becomes in the module `file_capnp`                               |
+//! |-------------------------------|------------------------------------------------------------------|
+//! | `struct Person`               | `person::{Reader, Builder, Owned}`                               |
+//! | field `name`                  | `get_name`, `set_name`, `init_name`, `has_name`                  |
+//! | and for pointers              | `disown_name`, `adopt_name`                                      |
+//! | union                         | `which()`, `Which`, `WhichReader`, `WhichBuilder`; the variants stand in `person` too |
+//! | group `address`               | `person::address::{Reader, Builder}`                             |
+//! | `enum Colour`                 | `Colour`, with `TryFrom<u16>`                                    |
+//! | `const maxSize`               | `MAX_SIZE`; for structs and lists a `static` with `get()`        |
+//! | `interface Files`             | `files::{Client, Server, Owned}`, `From<Client>` to what it extends |
+//! | method `open`                 | `Client::open_request()`, `async fn open` of `Server`, `files::{OpenParams, OpenResults, open_params, open_results}` |
+//! | `struct Map(Key, Value)`      | `map::Owned<Key, Value>` and the others, for any `Key: Owned`    |
+//!
+//! Names that Rust or the generated module itself have taken get an underscore: `return_`.
+//! `AnyPointer`, `AnyStruct` and `AnyList` are the modules of the same names in `capstan-message`;
+//! a `Capability` is an untyped client.
+//!
+//! Every type implements `Introspect` (see `capstan_message::introspect`), and every reader
+//! `Debug`. A file's code refers to itself by relative paths only, so it works wherever a `mod` or
+//! an `include!` puts it; other files' modules it finds by [`Options`].
 
 mod debug;
 mod enums;

@@ -7,8 +7,8 @@
 //! has two zero bytes or more, which is where packing pays again.
 //!
 //! [`Packer`] and [`Unpacker`] work on any pieces of input with any room for output, allocate
-//! nothing, and give the same result however the bytes were cut. [`crate::serialize_packed`] and
-//! [`crate::serialize_async`] read and write whole messages with them.
+//! nothing, and give the same result however the bytes were cut. [`crate::serialize_packed`] and,
+//! asynchronously, `futures::serialize_packed` read and write whole messages with them.
 
 mod pack;
 mod unpack;
