@@ -13,6 +13,9 @@ mod request;
 #[path = "schema/random.rs"]
 mod random;
 
+#[path = "schema/random_types.rs"]
+mod random_types;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -327,6 +330,18 @@ fn random_layouts_agree() {
             random.write_struct(index, &mut text);
         }
         std::fs::write(scratch.join("random.capnp"), text).unwrap();
+        compare(&scratch, &["random.capnp"]);
+    }
+}
+
+/// Files that nobody would write, the same ones in every run.
+#[test]
+fn random_types_and_values_agree() {
+    let scratch = with_standard_files("random-types");
+    for seed in 1..=12 {
+        let text = random_types::Files::new(seed).write(24);
+        std::fs::write(scratch.join("random.capnp"), text).unwrap();
+        println!("seed {seed}: {}", scratch.display());
         compare(&scratch, &["random.capnp"]);
     }
 }
