@@ -1,0 +1,75 @@
+import { cp } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, test } from "vitest";
+import { Project, repository } from "./support.js";
+
+const USE = `
+import { build, CapnpError, decode, encode, List, type PointerType, read, Text } from "capstan";
+import { Shape } from "./generated/everything.capnp.js";
+import { Box, Map as SchemaMap, Person, people, somebody, Store } from "./generated/generics.capnp.js";
+import * as js from "./generated/js/generics.capnp.js";
+
+export const person: Person | undefined = decode(Box(Person), encode(Box(Person), { value: { name: "x" } })).value;
+export const names: string[] = decode(Box(List(Text)), new Uint8Array()).value;
+export const entry: js.Map.Entry<typeof Text, typeof js.Person> = decode(js.Map(Text, js.Person).Entry, new Uint8Array());
+export const constants: readonly (string | undefined)[] = [somebody, ...people].map(({ name }) => name);
+export function first<T extends PointerType>(store: Store<T>): Promise<Store.get$Results<T>> {
+  return store.get({ key: "first" });
+}
+const view = read(Shape, new Uint8Array());
+export const radius: number = view.which === "circle" ? view.circle : 0;
+const box = build(Box(Person));
+box.initValue().name = "y";
+box.value = somebody;
+const map = build(SchemaMap(Text, Person));
+map.entries = [{ key: "k", value: somebody }];
+const at: number | undefined = map.initEntries(2).at(0).value?.age;
+export const failed: CapnpError | undefined = at === 3 ? new CapnpError("failed", "no") : undefined;
+// @ts-expect-error: a scalar cannot be behind a pointer
+box.value = 5;
+`;
+
+const TSCONFIG = JSON.stringify({
+  compilerOptions: {
+    target: "ES2022",
+    lib: ["ES2022", "DOM", "DOM.Iterable"],
+    module: "ESNext",
+    moduleResolution: "bundler",
+    types: [],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noFallthroughCasesInSwitch: true,
+    noImplicitOverride: true,
+    noImplicitReturns: true,
+    noPropertyAccessFromIndexSignature: true,
+    noUncheckedIndexedAccess: true,
+    noUnusedLocals: true,
+    noUnusedParameters: true,
+    isolatedModules: true,
+    verbatimModuleSyntax: true,
+    skipLibCheck: false,
+    noEmit: true,
+  },
+  include: ["use.ts", "generated"],
+});
+
+describe("the package and generated modules satisfy every strict check", () => {
+  let project: Project;
+
+  beforeAll(async () => {
+    project = await Project.create({ "use.ts": USE, "tsconfig.json": TSCONFIG });
+    const generated = join(repository, "js/test/generated");
+    await cp(generated, join(project.dir, "generated"), { recursive: true, filter: (path) => !path.includes("capnp-es") });
+  });
+
+  afterAll(async () => {
+    await project?.remove();
+  });
+
+  test.each([
+    ["the oldest supported TypeScript", "typescript-oldest"],
+    ["the newest", "typescript"],
+  ])("of %s", async (_, compiler) => {
+    await project.run("node", join(repository, "node_modules", compiler, "bin/tsc"), "-p", ".");
+  });
+});
