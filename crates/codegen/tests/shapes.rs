@@ -16,7 +16,8 @@ use capstan_message::capability::{CapHandle, Capability};
 use capstan_message::message::{Builder, HeapAllocator, Reader, ReaderOptions};
 use capstan_message::{NotInSchema, Result, serialize, text};
 use shapes_capnp::{
-    Colour, all_void, anys, bound, box_, defaults, empty, lists, map, pointers, return_, scalars,
+    Colour, all_void, anys, bound, box_, defaults, empty, lists, map, pointers, renamed, return_,
+    scalars,
 };
 
 /// Builds a message and reads it back from its bytes.
@@ -455,4 +456,43 @@ fn generic_groups_and_nested_types_share_the_parameters() {
     assert_eq!(root.get_inner().unwrap().get_t().unwrap(), [7]);
     assert_eq!(root.get_inner().unwrap().get_u().unwrap(), "own");
     assert_eq!(left_of(root).unwrap(), "left");
+}
+
+#[test]
+fn annotations_rename_and_make_options() {
+    let mut message = Builder::new_default();
+    let mut root = message.init_root::<renamed::Builder<'_>>();
+    assert_eq!(root.reborrow().get_new_name().unwrap().map(|_| ()), None);
+    assert!(matches!(
+        root.reborrow().which(),
+        Ok(renamed::First(Ok(None)))
+    ));
+    let group = root.reborrow_as_reader().get_new();
+    assert!(group.get_list().unwrap().is_none() && group.get_any().is_none());
+    root.set_new_name("set");
+    root.reborrow().init_first().set_int8(4);
+    let mut group = root.reborrow().init_new();
+    group.reborrow().init_list(1).set(0, "item");
+    group.init_any().set_as::<text::Owned>("any").unwrap();
+    let reader = root.reborrow_as_reader();
+    assert_eq!(reader.get_new_name().unwrap().unwrap(), "set");
+    match reader.which() {
+        Ok(renamed::First(Ok(Some(first)))) => assert_eq!(first.get_int8(), 4),
+        _ => panic!("the struct is there"),
+    }
+    let group = reader.get_new();
+    assert_eq!(group.get_list().unwrap().unwrap().len(), 1);
+    assert!(group.get_any().is_some());
+    root.set_second(renamed::New::Eins);
+    assert!(matches!(
+        root.reborrow_as_reader().which(),
+        Ok(renamed::Second(Ok(renamed::New::Eins)))
+    ));
+    let shown = format!("{:?}", root.into_reader());
+    assert!(
+        shown.starts_with(
+            r#"Awkward { oldName: Some("set"), old: old { list: Some([Ok("item")]), any: Some("#
+        ) && shown.ends_with(" }, b: Eins }"),
+        "{shown}"
+    );
 }

@@ -3,10 +3,10 @@
 use capstan_schema::node::{Field, FieldKind, Node, StructNode, Type};
 
 use super::Error;
+use super::annotations::accessor;
 use super::fields::{is_pointer, variant};
 use super::types::Context;
 use super::writer::{Writer, line, open};
-use crate::names::snake_case;
 
 pub(super) fn write_debug(
     w: &mut Writer,
@@ -40,7 +40,7 @@ pub(super) fn write_debug(
     line!(w, "let mut out = f.debug_struct({:?});", node.name());
     for field in &structure.fields {
         if field.discriminant.is_none() && !is_void(field) {
-            let value = format!("self.get_{}()", snake_case(&field.name));
+            let value = format!("self.get_{}()", accessor(field));
             line!(w, "{}", show(cx, field, &value));
         }
     }
@@ -86,7 +86,7 @@ fn show(cx: Context<'_>, field: &Field, value: &str) -> String {
         ty if is_pointer(ty) => result,
         _ => return plain,
     };
-    format!("if self.has_{}() {{ {shown} }}", snake_case(name))
+    format!("if self.has_{}() {{ {shown} }}", accessor(field))
 }
 
 fn is_void(field: &Field) -> bool {

@@ -4,8 +4,7 @@ use capstan_schema::node::{Enumerant, Node, NodeKind};
 
 use super::types::Context;
 use super::writer::{Writer, line, open};
-use super::{Error, escape_keyword, introspection, write_allow};
-use crate::names::pascal_case;
+use super::{Error, annotations, escape_keyword, introspection, write_allow};
 
 pub(super) fn write_enum(
     w: &mut Writer,
@@ -72,7 +71,10 @@ pub(super) fn write_enum(
 }
 
 fn variant(enumerant: &Enumerant) -> String {
-    escape_keyword(pascal_case(&enumerant.name))
+    escape_keyword(annotations::variant(
+        &enumerant.annotations,
+        &enumerant.name,
+    ))
 }
 
 /// The variant with this value.

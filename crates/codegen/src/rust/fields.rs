@@ -1,16 +1,16 @@
 //! The accessors of one field.
 
-use capstan_schema::node::{AnyPointer, Field, FieldKind, NodeKind, StructNode, Type, Value};
+use capstan_schema::node::{AnyPointer, Field, FieldKind, StructNode, Type, Value};
 
+use super::annotations::{self, accessor};
 use super::types::Context;
 use super::values::{default_bits, default_pointer};
 use super::writer::{Writer, line, open};
-use super::{Error, escape_keyword};
-use crate::names::{pascal_case, snake_case};
+use super::{Error, escape_keyword, groups, options};
 
 /// The name of a union member in `Which`.
 pub(super) fn variant(field: &Field) -> String {
-    escape_keyword(pascal_case(&field.name))
+    escape_keyword(annotations::variant(&field.annotations, &field.name))
 }
 
 /// What the field's getter returns in the `Reader` or `Builder`.
@@ -29,10 +29,8 @@ pub(super) fn getter_type(cx: Context<'_>, field: &Field, side: &str) -> Result<
     };
     Ok(match ty {
         Type::Enum { .. } => format!("::core::result::Result<{view}, {message}::NotInSchema>"),
-        Type::Text | Type::Data | Type::List(_) | Type::Struct { .. } | Type::Interface { .. } => {
-            format!("{message}::Result<{view}>")
-        }
-        Type::AnyPointer(kind) if !is_untyped(kind) => format!("{message}::Result<{view}>"),
+        Type::AnyPointer(kind) if is_untyped(kind) => options::type_of(field, view),
+        ty if is_pointer(ty) => format!("{message}::Result<{}>", options::type_of(field, view)),
         _ => view,
     })
 }
@@ -43,7 +41,7 @@ pub(super) fn write_reader_methods(
     structure: &StructNode,
     field: &Field,
 ) -> Result<(), Error> {
-    let name = snake_case(&field.name);
+    let name = accessor(field);
     let return_type = getter_type(cx, field, "Reader")?;
     w.blank();
     w.doc(field.doc_comment.as_deref());
@@ -56,7 +54,11 @@ pub(super) fn write_reader_methods(
             ty,
             default,
             ..
-        } => write_get(w, cx, "reader", *offset, ty, default)?,
+        } => {
+            options::open(w, field, "reader", *offset);
+            write_get(w, cx, "reader", *offset, ty, default)?;
+            options::close(w, field);
+        }
     }
     w.close("}");
     if let FieldKind::Slot { offset, ty, .. } = &field.kind
@@ -74,7 +76,7 @@ pub(super) fn write_builder_methods(
     structure: &StructNode,
     field: &Field,
 ) -> Result<(), Error> {
-    let name = snake_case(&field.name);
+    let name = accessor(field);
     let return_type = getter_type(cx, field, "Builder")?;
     w.blank();
     w.doc(field.doc_comment.as_deref());
@@ -87,11 +89,15 @@ pub(super) fn write_builder_methods(
             ty,
             default,
             ..
-        } => write_get(w, cx, "builder", *offset, ty, default)?,
+        } => {
+            options::open(w, field, "builder", *offset);
+            write_get(w, cx, "builder", *offset, ty, default)?;
+            options::close(w, field);
+        }
     }
     w.close("}");
     match &field.kind {
-        FieldKind::Group { id } => write_group_init(w, cx, structure, field, *id)?,
+        FieldKind::Group { id } => groups::write_group_init(w, cx, structure, field, *id)?,
         FieldKind::Slot {
             offset,
             ty,
@@ -190,11 +196,7 @@ fn write_get(
 
 fn write_has(w: &mut Writer, structure: &StructNode, field: &Field, inner: &str, offset: u32) {
     line!(w, "#[inline]");
-    open!(
-        w,
-        "pub fn has_{}(&self) -> bool {{",
-        snake_case(&field.name)
-    );
+    open!(w, "pub fn has_{}(&self) -> bool {{", accessor(field));
     if let Some(value) = field.discriminant {
         open!(
             w,
@@ -217,7 +219,7 @@ fn write_scalar_setter(
     ty: &Type,
     default: &Value,
 ) -> Result<(), Error> {
-    let name = snake_case(&field.name);
+    let name = accessor(field);
     let scalar = cx.scalar(ty)?;
     w.blank();
     w.doc(field.doc_comment.as_deref());
@@ -266,7 +268,7 @@ fn write_orphans(
     offset: u32,
     ty: &Type,
 ) -> Result<(), Error> {
-    let name = snake_case(&field.name);
+    let name = accessor(field);
     let orphan = format!("{}::orphan::Orphan", cx.message());
     let owned = cx.owned(ty)?;
     w.blank();
@@ -306,7 +308,7 @@ fn write_pointer_setters(
     ty: &Type,
 ) -> Result<(), Error> {
     let message = cx.message();
-    let name = snake_case(&field.name);
+    let name = accessor(field);
     let doc = field.doc_comment.as_deref();
     let builder = match ty {
         Type::AnyPointer(AnyPointer::Struct | AnyPointer::List) => {
@@ -456,100 +458,7 @@ fn write_pointer_setters(
     Ok(())
 }
 
-/// `init_group()` makes every field of the group default, and the group the union's active member.
-fn write_group_init(
-    w: &mut Writer,
-    cx: Context<'_>,
-    structure: &StructNode,
-    field: &Field,
-    id: u64,
-) -> Result<(), Error> {
-    let builder = cx.inherited(id, "Builder", Some("'a"))?;
-    let mut clears = Vec::new();
-    collect_clears(cx, id, &mut clears, 0)?;
-    clears.sort();
-    clears.dedup();
-    w.blank();
-    w.doc(field.doc_comment.as_deref());
-    let mutability = if field.discriminant.is_some() || !clears.is_empty() {
-        "mut "
-    } else {
-        ""
-    };
-    open!(
-        w,
-        "pub fn init_{}({mutability}self) -> {builder} {{",
-        snake_case(&field.name)
-    );
-    write_discriminant(w, structure, field);
-    for clear in clears {
-        line!(w, "{clear}");
-    }
-    line!(w, "self.builder.into()");
-    w.close("}");
-    Ok(())
-}
-
-fn collect_clears(
-    cx: Context<'_>,
-    group: u64,
-    clears: &mut Vec<String>,
-    depth: usize,
-) -> Result<(), Error> {
-    let node = cx.scopes.node(group)?;
-    let NodeKind::Struct(structure) = &node.kind else {
-        return Err(Error::new(format!(
-            "{} is a group but no struct",
-            node.display_name
-        )));
-    };
-    if depth > 64 {
-        return Err(Error::new(format!(
-            "{} is a group inside itself",
-            node.display_name
-        )));
-    }
-    if structure.discriminant_count > 0 {
-        clears.push(format!(
-            "self.builder.set_data_field::<u16>({}, 0);",
-            structure.discriminant_offset
-        ));
-    }
-    for field in &structure.fields {
-        match &field.kind {
-            FieldKind::Group { id } => collect_clears(cx, *id, clears, depth + 1)?,
-            FieldKind::Slot { ty: Type::Void, .. } => {}
-            FieldKind::Slot {
-                offset,
-                ty: Type::Bool,
-                ..
-            } => clears.push(format!("self.builder.set_bool_field({offset}, false);")),
-            FieldKind::Slot { offset, ty, .. } if is_pointer(ty) => {
-                clears.push(format!(
-                    "self.builder.reborrow().get_pointer_field({offset}).clear();"
-                ));
-            }
-            FieldKind::Slot { offset, ty, .. } => {
-                let scalar = if matches!(ty, Type::Enum { .. }) {
-                    "u16".to_string()
-                } else {
-                    cx.scalar(ty)?
-                };
-                let zero = if matches!(ty, Type::Float32 | Type::Float64) {
-                    "0.0"
-                } else {
-                    "0"
-                };
-                clears.push(format!(
-                    "self.builder.set_data_field::<{scalar}>({offset}, {zero});"
-                ));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn write_discriminant(w: &mut Writer, structure: &StructNode, field: &Field) {
+pub(super) fn write_discriminant(w: &mut Writer, structure: &StructNode, field: &Field) {
     if let Some(value) = field.discriminant {
         line!(
             w,

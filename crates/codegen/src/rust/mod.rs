@@ -17,16 +17,22 @@
 //! `AnyPointer`, `AnyStruct` and `AnyList` are the modules of the same names in `capstan-message`;
 //! a `Capability` is an untyped client.
 //!
+//! The annotations of `capnpc`'s `rust.capnp` (`name`, `parentModule`, `option`) mean here what they
+//! mean there.
+//!
 //! Every type implements `Introspect` (see `capstan_message::introspect`), and every reader
 //! `Debug`. A file's code refers to itself by relative paths only, so it works wherever a `mod` or
 //! an `include!` puts it; other files' modules it finds by [`Options`].
 
+mod annotations;
 mod debug;
 mod enums;
 mod fields;
 mod generics;
+mod groups;
 mod interfaces;
 mod introspection;
+mod options;
 mod scope;
 mod structs;
 #[cfg(test)]
@@ -117,6 +123,7 @@ pub fn module_name(filename: &str) -> String {
 /// # Errors
 /// When the schema is inconsistent, or declares interfaces and the options have no RPC crate.
 pub fn generate(schema: &CompiledSchema, file_id: u64, options: &Options) -> Result<String, Error> {
+    annotations::check(schema)?;
     generate_file(&Scopes::new(schema, options), file_id)
 }
 
@@ -139,6 +146,7 @@ pub struct Module {
 /// # Errors
 /// As [`generate`], for any of the files.
 pub fn generate_modules(schema: &CompiledSchema, options: &Options) -> Result<Vec<Module>, Error> {
+    annotations::check(schema)?;
     let mut wanted: Vec<u64> = schema.requested_files.iter().map(|file| file.id).collect();
     let mut modules: Vec<Module> = Vec::new();
     let mut next = 0;

@@ -7,7 +7,7 @@ use capstan_schema::node::{CompiledSchema, FieldKind, Node, NodeKind};
 
 use super::generics::TypeParameter;
 use super::introspection::packed_nodes;
-use super::{Error, Options, escape_keyword};
+use super::{Error, Options, annotations, escape_keyword};
 use crate::names::{file_stem_identifier, pascal_case, screaming_snake_case, snake_case};
 
 pub(super) struct Scopes<'a> {
@@ -192,7 +192,13 @@ impl<'a> Scopes<'a> {
         self.other_files.borrow_mut().insert(id);
         Ok(match self.options.file_modules.get(&id) {
             Some(module) => module.clone(),
-            None => format!("{}::{}", self.options.root_module, self.name(id)?),
+            None => {
+                let mut module = self.options.root_module.clone();
+                if let Some(parent) = annotations::parent_module(self.node(id)?) {
+                    module = format!("{module}::{parent}");
+                }
+                format!("{module}::{}", self.name(id)?)
+            }
         })
     }
 
@@ -211,7 +217,7 @@ pub(super) fn groups(node: &Node) -> impl Iterator<Item = (&str, u64)> {
         _ => &[],
     };
     fields.iter().filter_map(|field| match field.kind {
-        FieldKind::Group { id } => Some((field.name.as_str(), id)),
+        FieldKind::Group { id } => Some((annotations::name(&field.annotations, &field.name), id)),
         FieldKind::Slot { .. } => None,
     })
 }
@@ -272,10 +278,15 @@ fn name_children(node: &Node, nodes: &HashMap<u64, &Node>, places: &mut HashMap<
         );
     };
     for nested in &node.nested_nodes {
-        let name = match nodes.get(&nested.id).map(|node| &node.kind) {
-            Some(NodeKind::Enum { .. }) => pascal_case(&nested.name),
-            Some(NodeKind::Const { .. }) => screaming_snake_case(&nested.name),
-            _ => snake_case(&nested.name),
+        let node = nodes.get(&nested.id);
+        let wish = match node {
+            Some(node) => annotations::name(&node.annotations, &nested.name),
+            None => &nested.name,
+        };
+        let name = match node.map(|node| &node.kind) {
+            Some(NodeKind::Enum { .. }) => pascal_case(wish),
+            Some(NodeKind::Const { .. }) => screaming_snake_case(wish),
+            _ => snake_case(wish),
         };
         add(nested.id, name);
     }

@@ -2,13 +2,13 @@
 
 use capstan_schema::node::{AnyPointer, Field, FieldKind, Node, NodeKind, StructNode, Type};
 
+use super::annotations::accessor;
 use super::fields::{self, variant};
 use super::generics::{Generics, angle_brackets};
 use super::scope::groups;
 use super::types::Context;
 use super::writer::{Template, Writer, line, open};
 use super::{Error, debug, introspection, write_nested};
-use crate::names::snake_case;
 
 pub(super) fn write_struct(
     w: &mut Writer,
@@ -392,7 +392,7 @@ fn write_pipeline(
         open!(
             w,
             "pub fn get_{}(&self) -> {return_type} {{",
-            snake_case(&field.name)
+            accessor(field)
         );
         line!(w, "{value}");
         w.close("}");
@@ -445,7 +445,7 @@ fn write_which(
             w,
             "{value} => ::core::result::Result::Ok(Which::{}(self.get_{}())),",
             variant(field),
-            snake_case(&field.name)
+            accessor(field)
         );
     }
     line!(

@@ -199,3 +199,54 @@ fn references_within_a_file_are_relative_and_between_files_go_by_the_options() {
     let code = generate(&schema, FILE, &options).unwrap();
     assert!(code.contains("::elsewhere::other::Reader<'a>"), "{code}");
 }
+
+/// What becomes of a field or file with this annotation of `rust.capnp`.
+fn annotated(text: &str) -> Result<String, Error> {
+    let text = format!(
+        "@0xb1b2b3b4b5b6b7b8;
+        annotation name @0xc2fe4c6d100166d0 (*) :Text;
+        annotation parentModule @0xabee386cd1450364 (*) :Text;
+        annotation option @0xabfef22c4ee1964e (*) :Void;
+        {text}"
+    );
+    let mut files = capstan_schema::MemoryFiles::new();
+    files.insert("a.capnp", text);
+    let text = "@0xc1c2c3c4c5c6c7c8; struct B { a @0 :import \"a.capnp\".A; }";
+    let source = capstan_schema::SourceFile::new("b.capnp", text);
+    let schema = capstan_schema::compile(&files, &[source]).unwrap();
+    generate(&schema, 0xc1c2_c3c4_c5c6_c7c8, &Options::messages_only())
+}
+
+#[test]
+fn files_may_say_which_module_they_are_in() {
+    let code = annotated("$parentModule(\"outer::inner\"); struct A {}").unwrap();
+    assert!(
+        code.contains("crate::outer::inner::a_capnp::a::Reader<'a>"),
+        "{code}"
+    );
+}
+
+#[test]
+fn annotations_that_rust_cannot_heed_are_errors() {
+    for (text, expected) in [
+        (
+            "$parentModule(\"outer/inner\"); struct A {}",
+            "the parent module \"outer/inner\" is no path",
+        ),
+        (
+            "struct A { x @0 :Text $name(\"a-b\"); }",
+            "a.capnp:A: \"a-b\" cannot be a name",
+        ),
+        (
+            "struct A { x @0 :Bool $option; }",
+            "the field 'x' is annotated as an option, but only pointers",
+        ),
+        (
+            "struct A $name(\"_capnp\") {}",
+            "\"_capnp\" cannot be a name",
+        ),
+    ] {
+        let error = annotated(text).unwrap_err();
+        assert!(error.message.contains(expected), "{error}");
+    }
+}

@@ -5235,3 +5235,535 @@ pub mod bound {
         }
     }
 }
+
+#[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, missing_debug_implementations, missing_docs, unreachable_pub, unused, unused_qualifications)]
+pub mod renamed {
+    use ::capstan_message as _capnp;
+
+    #[derive(Clone, Copy, Debug)]
+    pub struct Owned(());
+
+    impl _capnp::traits::Owned for Owned {
+        type Reader<'a> = Reader<'a>;
+        type Builder<'a> = Builder<'a>;
+    }
+
+    impl _capnp::traits::OwnedStruct for Owned {
+        type Reader<'a> = Reader<'a>;
+        type Builder<'a> = Builder<'a>;
+    }
+
+    impl _capnp::traits::HasTypeId for Owned {
+        const TYPE_ID: u64 = 0x908e407e73d6fdbf;
+    }
+
+    impl<'a> _capnp::traits::HasTypeId for Reader<'a> {
+        const TYPE_ID: u64 = 0x908e407e73d6fdbf;
+    }
+
+    impl<'a> _capnp::traits::HasTypeId for Builder<'a> {
+        const TYPE_ID: u64 = 0x908e407e73d6fdbf;
+    }
+
+    impl<'a> _capnp::traits::HasStructSize for Builder<'a> {
+        const STRUCT_SIZE: _capnp::layout::StructSize = _capnp::layout::StructSize { data: 1, pointers: 4 };
+    }
+
+    impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+        #[inline]
+        fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
+            ::core::result::Result::Ok(reader.get_struct(default)?.into())
+        }
+    }
+
+    impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+        #[inline]
+        fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
+            self.reader
+        }
+    }
+
+    impl<'a> _capnp::traits::SetterInput<Owned> for Reader<'a> {
+        fn set_pointer_builder(builder: _capnp::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> _capnp::Result<()> {
+            builder.set_struct(&input.reader, canonicalize)
+        }
+    }
+
+    impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+        #[inline]
+        fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
+            builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
+        }
+        #[inline]
+        fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
+            ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+        }
+    }
+
+    #[derive(Clone, Copy, Default)]
+    pub struct Reader<'a> {
+        reader: _capnp::layout::StructReader<'a>,
+    }
+
+    impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+        #[inline]
+        fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
+            Self { reader }
+        }
+    }
+
+    pub struct Builder<'a> {
+        builder: _capnp::layout::StructBuilder<'a>,
+    }
+
+    impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+        #[inline]
+        fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
+            Self { builder }
+        }
+    }
+
+    impl<'a> ::core::fmt::Debug for Reader<'a> {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            let mut out = f.debug_struct("Awkward");
+            if self.has_new_name() { out.field("oldName", _capnp::traits::debug_result(&self.get_new_name())); }
+            out.field("old", &self.get_new());
+            match self.which() {
+                ::core::result::Result::Ok(Which::First(value)) => { if self.has_first() { out.field("a", _capnp::traits::debug_result(&value)); } }
+                ::core::result::Result::Ok(Which::Second(value)) => { out.field("b", _capnp::traits::debug_result(&value)); }
+                ::core::result::Result::Err(error) => { out.field("which", &error); }
+            }
+            out.finish()
+        }
+    }
+
+    impl _capnp::introspect::Introspect for Owned {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0x908e407e73d6fdbf,
+                display_name: "shapes.capnp:Awkward",
+                prefix_bytes: 13,
+                kind: Kind::Struct { fields: &[
+                    Field { name: "oldName", discriminant: ::core::option::Option::None, ty: Type::Text },
+                    Field { name: "a", discriminant: ::core::option::Option::Some(0), ty: Type::Struct(<super::scalars::Owned as Introspect>::node, &[]) },
+                    Field { name: "b", discriminant: ::core::option::Option::Some(1), ty: Type::Enum(<self::New as Introspect>::node) },
+                    Field { name: "old", discriminant: ::core::option::Option::None, ty: Type::Group(<self::new::Reader<'static> as Introspect>::node) },
+                ] },
+                packed: b"\x10dP\x04\x04\xff\xbf\xfd\xd6s~@\x8e\x90\0Q\x0d\x01\x01\xff\xf5\xe4\xd3\xc2\xa1\xf8\xb9\xb5\0E\x04\x07\x02\x11\x0d\xaa\x11\x15\x17\x11!\x1f\x119\xe7\xffshapes.c\x01apnp:Awk\x0fwardQ\x04\x01\x01\xff\xb0\xd8\xbf\xa1F!\xf0\xf3\0\x11\x01\"\x07OldQ\x04\x01\x02\xff\xd0f\x01\x10mL\xfe\xc2\0Q\x04\x01\x01\x0f\xfc\xff\xff\xff\x01\x0c\x11\x01B\x7fRenamedQ\x10\x03\x04\0\0\x04\x01\0\0\x11aB\x11a7\x11\x84\x01Q\x84\x01\x01\x1d\x01\xff\xff\x01\x14\x01\x01\0\0\x11\x81\x12\x11\x817\x11\xa4\x02\x11\xa8\x01\x1d\x02\xfe\xff\x01\x14\x01\x02\0\0\x11\x9d\x12\x11\x9d\x1f\x11\xb4\x02\x11\xb8\x01\x01\x03\x01\x01\xff\xea\xd3\xa09W\xa7\xa7\xc7\0\x11\xad\"\x11\xad\x1f\0\x01\x7foldNameQ\x08\x01\x02\xff\xd0f\x01\x10mL\xfe\xc2\0Q\x10\x01\x01\x0f\xfc\xff\xff\xff\xffN\x96\xe1N,\xf2\xfe\xab\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x01\x0c\x11\x01B\x7fnewName\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x01aQ\x08\x01\x02\xff\xd0f\x01\x10mL\xfe\xc2\0Q\x10\x01\x01\x0f\xfc\xff\xff\xff\xffN\x96\xe1N,\xf2\xfe\xab\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x01\x0c\x11\x012\x1ffirst\x01\x10\xff<(\x7f\xd3UM>\x93\0\x01\x10\x01bQ\x04\x01\x02\xff\xd0f\x01\x10mL\xfe\xc2\0Q\x04\x01\x01\x0f\xfc\xff\xff\xff\x01\x0c\x11\x01:?second\x01\x0f\xff\xb0\xd8\xbf\xa1F!\xf0\xf3\0\x01\x0f\x07oldQ\x04\x01\x02\xff\xd0f\x01\x10mL\xfe\xc2\0Q\x04\x01\x01\x0f\xfc\xff\xff\xff\x01\x0c\x11\x01\"\x07new",
+            };
+            &NODE
+        }
+    }
+
+    impl<'a> Reader<'a> {
+        pub fn reborrow(&self) -> Reader<'_> {
+            *self
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.reader.total_size()
+        }
+
+        #[inline]
+        pub fn get_new_name(self) -> _capnp::Result<::core::option::Option<_capnp::text::Reader<'a>>> {
+            if self.reader.is_pointer_field_null(0) {
+                return ::core::result::Result::Ok(::core::option::Option::None);
+            }
+            let value = {
+                _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+            };
+            value.map(::core::option::Option::Some)
+        }
+
+        #[inline]
+        pub fn has_new_name(&self) -> bool {
+            !self.reader.is_pointer_field_null(0)
+        }
+
+        #[inline]
+        pub fn get_first(self) -> _capnp::Result<::core::option::Option<super::scalars::Reader<'a>>> {
+            if self.reader.is_pointer_field_null(1) {
+                return ::core::result::Result::Ok(::core::option::Option::None);
+            }
+            let value = {
+                _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(1), ::core::option::Option::None)
+            };
+            value.map(::core::option::Option::Some)
+        }
+
+        #[inline]
+        pub fn has_first(&self) -> bool {
+            if self.reader.get_data_field::<u16>(0) != 0 {
+                return false;
+            }
+            !self.reader.is_pointer_field_null(1)
+        }
+
+        #[inline]
+        pub fn get_second(self) -> ::core::result::Result<self::New, _capnp::NotInSchema> {
+            ::core::convert::TryFrom::try_from(self.reader.get_data_field::<u16>(1))
+        }
+
+        #[inline]
+        pub fn get_new(self) -> self::new::Reader<'a> {
+            self.reader.into()
+        }
+
+        #[inline]
+        pub fn which(self) -> ::core::result::Result<WhichReader<'a>, _capnp::NotInSchema> {
+            match self.reader.get_data_field::<u16>(0) {
+                0 => ::core::result::Result::Ok(Which::First(self.get_first())),
+                1 => ::core::result::Result::Ok(Which::Second(self.get_second())),
+                other => ::core::result::Result::Err(_capnp::NotInSchema(other)),
+            }
+        }
+    }
+
+    impl<'a> Builder<'a> {
+        pub fn into_reader(self) -> Reader<'a> {
+            self.builder.into_reader().into()
+        }
+
+        #[inline]
+        pub fn reborrow(&mut self) -> Builder<'_> {
+            self.builder.reborrow().into()
+        }
+
+        pub fn reborrow_as_reader(&self) -> Reader<'_> {
+            self.builder.as_reader().into()
+        }
+
+        pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+            self.builder.as_reader().total_size()
+        }
+
+        #[inline]
+        pub fn get_new_name(self) -> _capnp::Result<::core::option::Option<_capnp::text::Builder<'a>>> {
+            if self.builder.is_pointer_field_null(0) {
+                return ::core::result::Result::Ok(::core::option::Option::None);
+            }
+            let value = {
+                _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+            };
+            value.map(::core::option::Option::Some)
+        }
+
+        pub fn init_new_name(self, size: u32) -> _capnp::text::Builder<'a> {
+            _capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), size)
+        }
+
+        pub fn set_new_name(&mut self, value: impl _capnp::traits::SetterInput<_capnp::text::Owned>) {
+            _capnp::traits::set_or_fail::<_capnp::text::Owned, _>(self.builder.reborrow().get_pointer_field(0), value);
+        }
+
+        pub fn disown_new_name(&mut self) -> _capnp::orphan::Orphan<_capnp::text::Owned> {
+            self.builder.get_pointer_field_mut(0).disown()
+        }
+
+        pub fn adopt_new_name(&mut self, value: _capnp::orphan::Orphan<_capnp::text::Owned>) -> _capnp::Result<()> {
+            self.builder.get_pointer_field_mut(0).adopt(value)
+        }
+
+        #[inline]
+        pub fn has_new_name(&self) -> bool {
+            !self.builder.is_pointer_field_null(0)
+        }
+
+        #[inline]
+        pub fn get_first(self) -> _capnp::Result<::core::option::Option<super::scalars::Builder<'a>>> {
+            if self.builder.is_pointer_field_null(1) {
+                return ::core::result::Result::Ok(::core::option::Option::None);
+            }
+            let value = {
+                _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(1), ::core::option::Option::None)
+            };
+            value.map(::core::option::Option::Some)
+        }
+
+        pub fn init_first(mut self) -> super::scalars::Builder<'a> {
+            self.builder.set_data_field::<u16>(0, 0);
+            _capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(1), 0)
+        }
+
+        pub fn set_first(&mut self, value: super::scalars::Reader<'_>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 0);
+            <_ as _capnp::traits::SetterInput<super::scalars::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(1), value, false)
+        }
+
+        pub fn disown_first(&mut self) -> _capnp::orphan::Orphan<super::scalars::Owned> {
+            if self.builder.get_data_field::<u16>(0) != 0 {
+                return _capnp::orphan::Orphan::null();
+            }
+            self.builder.get_pointer_field_mut(1).disown()
+        }
+
+        pub fn adopt_first(&mut self, value: _capnp::orphan::Orphan<super::scalars::Owned>) -> _capnp::Result<()> {
+            self.builder.set_data_field::<u16>(0, 0);
+            self.builder.get_pointer_field_mut(1).adopt(value)
+        }
+
+        #[inline]
+        pub fn has_first(&self) -> bool {
+            if self.builder.get_data_field::<u16>(0) != 0 {
+                return false;
+            }
+            !self.builder.is_pointer_field_null(1)
+        }
+
+        #[inline]
+        pub fn get_second(self) -> ::core::result::Result<self::New, _capnp::NotInSchema> {
+            ::core::convert::TryFrom::try_from(self.builder.get_data_field::<u16>(1))
+        }
+
+        #[inline]
+        pub fn set_second(&mut self, value: self::New) {
+            self.builder.set_data_field::<u16>(0, 1);
+            self.builder.set_data_field::<u16>(1, u16::from(value));
+        }
+
+        #[inline]
+        pub fn get_new(self) -> self::new::Builder<'a> {
+            self.builder.into()
+        }
+
+        pub fn init_new(mut self) -> self::new::Builder<'a> {
+            self.builder.reborrow().get_pointer_field(2).clear();
+            self.builder.reborrow().get_pointer_field(3).clear();
+            self.builder.into()
+        }
+
+        #[inline]
+        pub fn which(mut self) -> ::core::result::Result<WhichBuilder<'a>, _capnp::NotInSchema> {
+            match self.builder.get_data_field::<u16>(0) {
+                0 => ::core::result::Result::Ok(Which::First(self.get_first())),
+                1 => ::core::result::Result::Ok(Which::Second(self.get_second())),
+                other => ::core::result::Result::Err(_capnp::NotInSchema(other)),
+            }
+        }
+    }
+
+    pub use self::Which::*;
+
+    pub enum Which<A0> {
+        First(A0),
+        Second(::core::result::Result<self::New, _capnp::NotInSchema>),
+    }
+
+    pub type WhichReader<'a> = Which<_capnp::Result<::core::option::Option<super::scalars::Reader<'a>>>>;
+    pub type WhichBuilder<'a> = Which<_capnp::Result<::core::option::Option<super::scalars::Builder<'a>>>>;
+
+    pub mod new {
+        use ::capstan_message as _capnp;
+
+        #[derive(Clone, Copy, Default)]
+        pub struct Reader<'a> {
+            reader: _capnp::layout::StructReader<'a>,
+        }
+
+        impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+            #[inline]
+            fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
+                Self { reader }
+            }
+        }
+
+        pub struct Builder<'a> {
+            builder: _capnp::layout::StructBuilder<'a>,
+        }
+
+        impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+            #[inline]
+            fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
+                Self { builder }
+            }
+        }
+
+        impl<'a> ::core::fmt::Debug for Reader<'a> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                let mut out = f.debug_struct("old");
+                if self.has_list() { out.field("list", _capnp::traits::debug_result(&self.get_list())); }
+                if self.has_any() { out.field("any", &self.get_any()); }
+                out.finish()
+            }
+        }
+
+        impl _capnp::introspect::Introspect for Reader<'_> {
+            fn node() -> &'static _capnp::introspect::Node {
+                use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                static NODE: Node = Node {
+                    id: 0xc7a7a75739a0d3ea,
+                    display_name: "shapes.capnp:Awkward.old",
+                    prefix_bytes: 21,
+                    kind: Kind::Struct { fields: &[
+                        Field { name: "list", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Text) },
+                        Field { name: "any", discriminant: ::core::option::Option::None, ty: Type::AnyPointer },
+                    ] },
+                    packed: b"\x10+P\x04\x04\xff\xea\xd3\xa09W\xa7\xa7\xc7\0Q\x15\x01\x01\xff\xbf\xfd\xd6s~@\x8e\x90\0\x15\x04\x07\x01\x11\x0d\xca\x11\x19\x07\0\0\x11\x15g\xffshapes.c\x02apnp:Awkward.old\0\x01Q\x08\x02\x04\x10\x02\x14\x01\x03\x11%*\x11%\x1fQ0\x01\x01\x118\x01\x11\x01\x03\x14\x01\x04\x111\"\x111\x1f\x11<\x01\x11<\x01\x0flistQ\x04\x01\x02\xffN\x96\xe1N,\xf2\xfe\xab\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x01\x0e\x10\x01\x01\x0c\x01\x0e\x07anyQ\x04\x01\x02\xffN\x96\xe1N,\xf2\xfe\xab\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x01\x12\x01\x12",
+                };
+                &NODE
+            }
+        }
+
+        impl<'a> Reader<'a> {
+            pub fn reborrow(&self) -> Reader<'_> {
+                *self
+            }
+
+            #[inline]
+            pub fn get_list(self) -> _capnp::Result<::core::option::Option<_capnp::text_list::Reader<'a>>> {
+                if self.reader.is_pointer_field_null(2) {
+                    return ::core::result::Result::Ok(::core::option::Option::None);
+                }
+                let value = {
+                    _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(2), ::core::option::Option::None)
+                };
+                value.map(::core::option::Option::Some)
+            }
+
+            #[inline]
+            pub fn has_list(&self) -> bool {
+                !self.reader.is_pointer_field_null(2)
+            }
+
+            #[inline]
+            pub fn get_any(self) -> ::core::option::Option<_capnp::any_pointer::Reader<'a>> {
+                if self.reader.is_pointer_field_null(3) {
+                    return ::core::option::Option::None;
+                }
+                let value = {
+                    _capnp::any_pointer::Reader::new(self.reader.get_pointer_field(3))
+                };
+                ::core::option::Option::Some(value)
+            }
+
+            #[inline]
+            pub fn has_any(&self) -> bool {
+                !self.reader.is_pointer_field_null(3)
+            }
+        }
+
+        impl<'a> Builder<'a> {
+            pub fn into_reader(self) -> Reader<'a> {
+                self.builder.into_reader().into()
+            }
+
+            #[inline]
+            pub fn reborrow(&mut self) -> Builder<'_> {
+                self.builder.reborrow().into()
+            }
+
+            pub fn reborrow_as_reader(&self) -> Reader<'_> {
+                self.builder.as_reader().into()
+            }
+
+            #[inline]
+            pub fn get_list(self) -> _capnp::Result<::core::option::Option<_capnp::text_list::Builder<'a>>> {
+                if self.builder.is_pointer_field_null(2) {
+                    return ::core::result::Result::Ok(::core::option::Option::None);
+                }
+                let value = {
+                    _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(2), ::core::option::Option::None)
+                };
+                value.map(::core::option::Option::Some)
+            }
+
+            pub fn init_list(self, size: u32) -> _capnp::text_list::Builder<'a> {
+                _capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(2), size)
+            }
+
+            pub fn set_list(&mut self, value: impl _capnp::traits::SetterInput<_capnp::text_list::Owned>) -> _capnp::Result<()> {
+                _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(2), value, false)
+            }
+
+            pub fn disown_list(&mut self) -> _capnp::orphan::Orphan<_capnp::text_list::Owned> {
+                self.builder.get_pointer_field_mut(2).disown()
+            }
+
+            pub fn adopt_list(&mut self, value: _capnp::orphan::Orphan<_capnp::text_list::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(2).adopt(value)
+            }
+
+            #[inline]
+            pub fn has_list(&self) -> bool {
+                !self.builder.is_pointer_field_null(2)
+            }
+
+            #[inline]
+            pub fn get_any(self) -> ::core::option::Option<_capnp::any_pointer::Builder<'a>> {
+                if self.builder.is_pointer_field_null(3) {
+                    return ::core::option::Option::None;
+                }
+                let value = {
+                    _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(3))
+                };
+                ::core::option::Option::Some(value)
+            }
+
+            pub fn init_any(self) -> _capnp::any_pointer::Builder<'a> {
+                let mut pointer = _capnp::any_pointer::Builder::new(self.builder.get_pointer_field(3));
+                pointer.clear();
+                pointer
+            }
+
+            pub fn set_any(&mut self, value: _capnp::any_pointer::Reader<'_>) -> _capnp::Result<()> {
+                _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(3), value, false)
+            }
+
+            pub fn disown_any(&mut self) -> _capnp::orphan::Orphan<_capnp::any_pointer::Owned> {
+                self.builder.get_pointer_field_mut(3).disown()
+            }
+
+            pub fn adopt_any(&mut self, value: _capnp::orphan::Orphan<_capnp::any_pointer::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(3).adopt(value)
+            }
+
+            #[inline]
+            pub fn has_any(&self) -> bool {
+                !self.builder.is_pointer_field_null(3)
+            }
+        }
+    }
+
+    #[repr(u16)]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    pub enum New {
+        Eins = 0,
+        Two = 1,
+    }
+
+    impl ::core::convert::TryFrom<u16> for New {
+        type Error = _capnp::NotInSchema;
+        fn try_from(value: u16) -> ::core::result::Result<Self, _capnp::NotInSchema> {
+            match value {
+                0 => ::core::result::Result::Ok(Self::Eins),
+                1 => ::core::result::Result::Ok(Self::Two),
+                other => ::core::result::Result::Err(_capnp::NotInSchema(other)),
+            }
+        }
+    }
+
+    impl ::core::convert::From<New> for u16 {
+        fn from(value: New) -> u16 {
+            value as u16
+        }
+    }
+
+    impl _capnp::traits::HasTypeId for New {
+        const TYPE_ID: u64 = 0xf3f02146a1bfd8b0;
+    }
+
+    impl _capnp::introspect::Introspect for New {
+        fn node() -> &'static _capnp::introspect::Node {
+            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+            static NODE: Node = Node {
+                id: 0xf3f02146a1bfd8b0,
+                display_name: "shapes.capnp:Awkward.Old",
+                prefix_bytes: 21,
+                kind: Kind::Enum { enumerants: &["one", "two"] },
+                packed: b"\x10$P\x03\x04\xff\xb0\xd8\xbf\xa1F!\xf0\xf3\0\x11\x15\x02\xff\xbf\xfd\xd6s~@\x8e\x90\0\x11\x0d\xca\x11\x19\x07\x11\x19\x1f\x1117\xffshapes.c\x02apnp:Awkward.Old\0\x01Q\x04\x01\x02\xff\xd0f\x01\x10mL\xfe\xc2\0Q\x04\x01\x01\x0f\xfc\xff\xff\xff\x01\x0c\x11\x01\"\x07NewQ\x08\x01\x02\0\0\x11\x11\"\x11\x11\x1f\x01\x01\x11%\"\0\0\x07oneQ\x04\x01\x02\xff\xd0f\x01\x10mL\xfe\xc2\0Q\x04\x01\x01\x0f\xfc\xff\xff\xff\x01\x0c\x11\x01*\x0feins\x07two",
+            };
+            &NODE
+        }
+    }
+}

@@ -155,3 +155,17 @@ struct Bound {
   deep @3 :Box(Box(Text));
   inner @4 :Box(Text).Inner(Data, Scalars);
 }
+
+annotation rustName @0xc2fe4c6d100166d0 (field, struct, enum, enumerant, union, group) :Text;
+annotation rustOption @0xabfef22c4ee1964e (field) :Void;
+# As every project's copy of rust.capnp declares them.
+
+struct Awkward $rustName("Renamed") {
+  oldName @0 :Text $rustName("newName") $rustOption;
+  union {
+    a @1 :Scalars $rustName("first") $rustOption;
+    b @2 :Old $rustName("second");
+  }
+  old :group $rustName("new") { list @3 :List(Text) $rustOption; any @4 :AnyPointer $rustOption; }
+  enum Old $rustName("New") { one @0 $rustName("eins"); two @1; }
+}
