@@ -9,7 +9,19 @@ export { fromJSON, type Json, type JsonObject, toJSON } from "./json.js";
 export { decode, type DecodeOptions, encode, encodePacked, type Limits } from "./message.js";
 export { type ByteSource, EncodeStream, type EncodeStreamOptions, readStream, type ReadStreamOptions } from "./message-stream.js";
 export { build } from "./messages/builders.js";
+export { equals, totalSize, type TotalSize } from "./messages/measure.js";
 export { adopt, disown, type Orphan } from "./messages/orphans.js";
+export { MessageBuilder, MessageReader } from "./messages/untyped.js";
+export type {
+  ElementSize,
+  PointerKind,
+  UntypedList,
+  UntypedListBuilder,
+  UntypedPointer,
+  UntypedPointerBuilder,
+  UntypedStruct,
+  UntypedStructBuilder,
+} from "./messages/untyped-types.js";
 export { read } from "./messages/views.js";
 export type { AnyPointerBuilder, AnyPointerView, ListBuilder, ListView } from "./messages/types.js";
 export { PackStream, UnpackStream } from "./packed/pack-stream.js";

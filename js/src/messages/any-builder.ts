@@ -1,7 +1,8 @@
 import type { AnyPointerInput } from "../seam/any.js";
 import { ANY } from "../seam/fields.js";
 import type { BuilderOf, PointerType } from "../seam/types.js";
-import { AnyPointerView, pointerOf } from "./any.js";
+import { AnyPointerView } from "./any.js";
+import { part } from "./place.js";
 import { setPointer } from "./set.js";
 import type * as declared from "./types.js";
 
@@ -12,7 +13,7 @@ export class AnyPointerBuilder extends AnyPointerView implements declared.AnyPoi
   }
 
   set(value: AnyPointerInput): void {
-    const { message, pointer } = pointerOf(this);
-    setPointer(message, pointer, { type: ANY }, value, "AnyPointer");
+    const { message, address } = this[part]();
+    setPointer(message, address, { type: ANY }, value, "AnyPointer");
   }
 }

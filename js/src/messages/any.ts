@@ -1,14 +1,11 @@
 import { elementOf, type PointerType, type ViewOf } from "../seam/types.js";
 import { follower, type Mode } from "./behind.js";
 import { flatten } from "./output.js";
-import { BEHIND_POINTER, live, type OpenMessage } from "./place.js";
+import { behind, live, type OpenMessage, type Part, part, type Place } from "./place.js";
 import type * as types from "./types.js";
 
-/** The inside of an AnyPointer, for functions over them. */
-export let pointerOf: (any: AnyPointerView) => { message: OpenMessage; pointer: number; nesting: number };
-
 /** What is behind an AnyPointer, in a view or a builder. It is not null. */
-export class AnyPointerView implements types.AnyPointerView {
+export class AnyPointerView implements types.AnyPointerView, Part {
   readonly #message: OpenMessage;
   readonly #pointer: number;
   readonly #nesting: number;
@@ -23,8 +20,13 @@ export class AnyPointerView implements types.AnyPointerView {
     this.#name = name;
   }
 
-  get message(): Uint8Array {
-    return flatten(this.#message, this.#pointer, this.#nesting, BEHIND_POINTER, 0, this.#name);
+  get message(): Uint8Array<ArrayBuffer> {
+    return flatten(this[part](), this.#name);
+  }
+
+  [part](): Place {
+    live(this.#message);
+    return behind(this.#message, this.#pointer, this.#nesting);
   }
 
   as<T extends PointerType>(type: T): ViewOf<T> {
@@ -34,13 +36,5 @@ export class AnyPointerView implements types.AnyPointerView {
 
   get [Symbol.toStringTag](): string {
     return "AnyPointer";
-  }
-
-  static is(value: unknown): value is AnyPointerView {
-    return typeof value === "object" && value !== null && #message in value;
-  }
-
-  static {
-    pointerOf = (any) => ({ message: any.#message, pointer: any.#pointer, nesting: any.#nesting });
   }
 }

@@ -6,6 +6,7 @@ import {
   A_DATA,
   A_STRUCT,
   A_TEXT,
+  ANY_LIST,
   follow,
   foundAddress,
   foundCount,
@@ -14,6 +15,7 @@ import {
   foundStepBits,
   foundStruct,
   live,
+  NO_LIMIT,
   type OpenMessage,
   openTrusted,
   Place,
@@ -191,6 +193,16 @@ export function kindOf(element: types.Element, mode: Mode, name: string): Kind {
   }
   const read = READS[type - types.I8] as (memory: DataView, at: number) => unknown;
   return kind(wanted, ({ message, address, stepBits }, index) => read(live(message), address + index * (stepBits >>> 3)));
+}
+
+/** A list is copied through its pointer, which may lead elsewhere by now. */
+export function checkCurrent(list: ListPlace): void {
+  const { message, pointer, address, kind } = list;
+  const memory = live(message);
+  if (!message.isBuilt || pointer === 0) return;
+  const isNull = (memory.getInt32(pointer, true) | memory.getInt32(pointer + 4, true)) === 0;
+  if (!isNull) follow(message, pointer, NO_LIMIT, ANY_LIST, 0, kind.name);
+  if (isNull || foundAddress() !== address) throw new TypeError(`${kind.name}: the list was replaced or disowned since it was got`);
 }
 
 /** Whether two are the same type. */

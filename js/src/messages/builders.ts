@@ -6,6 +6,7 @@ import { follower, kindOf, type Kind, type Mode, sizeOf } from "./behind.js";
 import { ListBuilder, makeList } from "./list-builder.js";
 import {
   A_STRUCT,
+  behind,
   buildMessage,
   foundStruct,
   live,
@@ -19,7 +20,7 @@ import {
   slotAt,
 } from "./place.js";
 import { type Getter, scalarGetter, writeBool, writeScalar, zeroScalar } from "./scalars.js";
-import { copyPointer, setPointer } from "./set.js";
+import { copyPart, setPointer } from "./set.js";
 import {
   makeClass,
   ofMember,
@@ -27,7 +28,7 @@ import {
   type Shape,
   shapeOfGroup,
   shapeOfType,
-  Struct,
+  type Struct,
   type StructClass,
 } from "./struct.js";
 import { pointerGetter } from "./views.js";
@@ -137,7 +138,7 @@ function withDefault(get: Getter, { at, or }: types.Field, name: string): Getter
     const place = placeOf(this);
     if (pointerAt(place, at) === 0) {
       holder ??= openTrusted(or as Uint8Array, name);
-      copyPointer(place.message, slotAt(place, at), holder, holder.root, NO_LIMIT, name);
+      copyPart(place.message, slotAt(place, at), behind(holder, holder.root, NO_LIMIT), name);
     }
     return get.call(this);
   };

@@ -1,12 +1,12 @@
-import { type ListPlace } from "./behind.js";
-import { live } from "./place.js";
+import { checkCurrent, type ListPlace } from "./behind.js";
+import { behind, live, type Part, part, type Place } from "./place.js";
 import type * as types from "./types.js";
 
 /** The inside of a list, for functions over lists. */
 export let listOf: (list: ListView) => ListPlace;
 
 /** A list in a message, read where it lies. */
-export class ListView<T = unknown> implements types.ListView<T> {
+export class ListView<T = unknown> implements types.ListView<T>, Part {
   readonly [index: number]: T;
   readonly #list: ListPlace;
 
@@ -38,6 +38,12 @@ export class ListView<T = unknown> implements types.ListView<T> {
 
   get [Symbol.toStringTag](): string {
     return "ListView";
+  }
+
+  [part](): Place {
+    const list = this.#list;
+    checkCurrent(list);
+    return behind(list.message, list.pointer, list.nesting);
   }
 
   static is(value: unknown): value is ListView {

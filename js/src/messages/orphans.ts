@@ -5,6 +5,7 @@ import { elementSlot, nameOf, sameType } from "./behind.js";
 import { listOf, ListView } from "./lists.js";
 import { live, type OpenMessage, refused, slotAt } from "./place.js";
 import { placeOf, shapeOf, Struct } from "./struct.js";
+import type { ListBuilder } from "./types.js";
 
 const USED = -1;
 
@@ -30,13 +31,27 @@ export class Orphan<T = unknown> {
     wasm.message_discard(this.#message.id, id);
   }
 
-  static take(orphan: Orphan, message: OpenMessage, element: types.Element, name: string): number {
+  static of(message: OpenMessage, slot: number, element: types.Element, name: string): Orphan<never> {
+    const id = wasm.message_disown(message.id, slot) >>> 0;
+    if (id === 0xffffffff) throw refused(name);
+    live(message);
+    return new Orphan(message, element, id);
+  }
+
+  static into(message: OpenMessage, slot: number, element: types.Element, orphan: Orphan, name: string): void {
+    if (wasm.message_adopt(message.id, slot, Orphan.#take(orphan, message, element, name)) !== 0) throw refused(name);
+    live(message);
+  }
+
+  /** An AnyPointer takes, and gives, everything. */
+  static #take(orphan: Orphan, message: OpenMessage, element: types.Element, name: string): number {
     if (typeof orphan !== "object" || orphan === null || !(#id in orphan)) throw new TypeError(`${name}: expected an orphan, as disown() returns`);
     if (orphan.#id === USED) throw new TypeError(`${name}: the orphan was adopted or discarded before`);
     if (orphan.#message !== message) {
       throw new TypeError(`${name}: an orphan can be adopted only by the message it came from; set the field to a copy instead`);
     }
-    if (!sameType(orphan.#element, element)) {
+    const isAny = orphan.#element.type === types.ANY || element.type === types.ANY;
+    if (!isAny && !sameType(orphan.#element, element)) {
       throw new TypeError(`${name}: expected an orphan of ${nameOf(element)}, got one of ${nameOf(orphan.#element)}`);
     }
     const id = orphan.#id;
@@ -49,19 +64,19 @@ export class Orphan<T = unknown> {
  * Takes what is in a builder's field, or in an element of a list, out of its place, which is empty then. Nothing is
  * copied: `adopt` puts it elsewhere in the same message.
  */
+export function disown<T>(list: ListBuilder<T>, index: number): Orphan<NonNullable<T>>;
+export function disown<B extends object, K extends string & keyof B>(builder: B, field: K): Orphan<NonNullable<B[K]>>;
 export function disown(owner: object, field: string | number): Orphan {
   const { message, slot, element, name } = slotOf(owner, field);
-  const id = wasm.message_disown(message.id, slot) >>> 0;
-  if (id === 0xffffffff) throw refused(name);
-  live(message);
-  return new Orphan(message, element, id);
+  return Orphan.of(message, slot, element, name);
 }
 
 /** Puts an orphan into a field, or an element of a list, of the message it came from, in place of what was there. */
+export function adopt<T>(list: ListBuilder<T>, index: number, orphan: Orphan<NonNullable<T>>): void;
+export function adopt<B extends object, K extends string & keyof B>(builder: B, field: K, orphan: Orphan<NonNullable<B[K]>>): void;
 export function adopt(owner: object, field: string | number, orphan: Orphan): void {
   const { message, slot, element, name, select } = slotOf(owner, field);
-  if (wasm.message_adopt(message.id, slot, Orphan.take(orphan, message, element, name)) !== 0) throw refused(name);
-  live(message);
+  Orphan.into(message, slot, element, orphan, name);
   select();
 }
 

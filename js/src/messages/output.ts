@@ -1,8 +1,8 @@
 import { u32, u8, wasm } from "../seam/memory.js";
-import { foundAddress, foundCount, live, type OpenMessage, refused } from "./place.js";
+import { foundAddress, foundCount, live, type OpenMessage, type Place, refused } from "./place.js";
 
 /** The framed message as it was built. */
-export function frameOf(message: OpenMessage): Uint8Array {
+export function frameOf(message: OpenMessage): Uint8Array<ArrayBuffer> {
   live(message);
   if (wasm.message_segments(message.id) !== 0) throw refused(message.name);
   live(message);
@@ -25,7 +25,7 @@ export function frameOf(message: OpenMessage): Uint8Array {
 }
 
 /** A copy of a part of a message, as a message of one segment. */
-export function flatten(message: OpenMessage, address: number, nesting: number, dataBytes: number, pointers: number, name: string): Uint8Array {
+export function flatten({ message, address, nesting, dataBytes, pointers }: Place, name: string): Uint8Array<ArrayBuffer> {
   live(message);
   if (wasm.message_flatten(message.id, address, nesting, dataBytes, pointers) !== 0) throw refused(name);
   live(message);

@@ -83,6 +83,8 @@ export const foundCount = (): number => headerWord(FOUND_COUNT);
 export const foundStepBits = (): number => headerWord(FOUND_STEP_BITS);
 export const foundDataBytes = (): number => headerWord(FOUND_DATA_BYTES);
 export const foundPointers = (): number => headerWord(FOUND_POINTERS) & 0xffff;
+/** In what was measured. */
+export const foundCapabilities = (): number => headerWord(FOUND_POINTERS);
 /** Of a list, on the wire. */
 export const foundElementSize = (): number => headerWord(FOUND_POINTERS) >>> 16;
 
@@ -125,6 +127,22 @@ export class Place {
     this.pointers = pointers;
     this.nesting = nesting;
   }
+}
+
+/** What views, builders and their parts have for functions over them: where they are. Address 0 is a null pointer. */
+export const part: unique symbol = Symbol("capstan.part");
+
+export interface Part {
+  [part](): Place;
+}
+
+export function isPart(value: unknown): value is Part {
+  return typeof value === "object" && value !== null && part in value;
+}
+
+/** What is behind a pointer, as a place. */
+export function behind(message: OpenMessage, pointer: number, nesting: number): Place {
+  return new Place(message, pointer, BEHIND_POINTER, 0, nesting);
 }
 
 /** The view over memory, to read a message that must be open. */

@@ -1,30 +1,28 @@
 import { isBytes, isDetached } from "../buffers.js";
 import { encode } from "../message.js";
-import { AnyPointer, type AnyPointerInput, encodeAny } from "../seam/any.js";
+import { type AnyPointerInput, encodeAny } from "../seam/any.js";
 import { type EnumDescriptor, type InterfaceDescriptor, struct, type StructDescriptor } from "../seam/descriptor.js";
 import * as types from "../seam/fields.js";
 import { refresh, wasm } from "../seam/memory.js";
 import { elementOf } from "../seam/types.js";
 import { Writer, wrong } from "../seam/writer.js";
-import { AnyPointerView, pointerOf } from "./any.js";
 import { elementPlace, elementSlot, type ListPlace, nameOf, sameType } from "./behind.js";
 import { listOf, ListView } from "./lists.js";
 import {
-  ANY_LIST,
-  BEHIND_POINTER,
-  follow,
-  foundAddress,
+  behind,
+  isPart,
   live,
   make,
   NO_LIMIT,
   NOTHING,
   type OpenMessage,
   openTrusted,
+  part,
   type Place,
   refused,
 } from "./place.js";
 import { writeBool, writeScalar } from "./scalars.js";
-import { placeOf, shapeOf, Struct } from "./struct.js";
+import { shapeOf, Struct } from "./struct.js";
 import { setData, setText } from "./text.js";
 
 /*
@@ -42,13 +40,10 @@ export function setPointer(message: OpenMessage, slot: number, element: types.El
     case types.DATA:
       return setData(message, slot, bytesOf(value, name), name);
     case types.STRUCT:
-      if (Struct.is(value)) return copyStruct(message, slot, ownPlace(value, element, name), name);
+      if (Struct.is(value)) return copyPart(message, slot, ownPlace(value, element, name), name);
       break;
     case types.LIST:
-      if (ListView.is(value)) {
-        const list = ownList(value, element, name);
-        return copyPointer(message, slot, list.message, list.pointer, list.nesting, name);
-      }
+      if (ListView.is(value)) return copyPart(message, slot, ownList(value, element, name), name);
       break;
     case types.ANY:
       return setAny(message, slot, value as AnyPointerInput, name);
@@ -65,10 +60,7 @@ export function setElement(list: ListPlace, index: number, value: unknown): void
   if (element.type !== types.STRUCT) return setPointer(message, elementSlot(list, index), element, value, name);
   const to = elementPlace(list, index);
   if (Struct.is(value)) return fillStruct(to, ownPlace(value, element, name), name);
-  withEncoded(element, value, name, (encoded) => {
-    follow(encoded, encoded.root + 8, NO_LIMIT, 9, 0, name);
-    fillFrom(to, encoded, foundAddress(), name, (element.of as StructDescriptor).$);
-  });
+  withEncoded(element, value, name, (encoded) => fillStruct(to, behind(encoded, encoded.root + 8, NO_LIMIT), name));
 }
 
 function bytesOf(value: unknown, name: string): Uint8Array {
@@ -83,97 +75,52 @@ function ownPlace(value: Struct, element: types.Element, name: string): Place {
   const shape = shapeOf(value);
   const wanted = (element.of as StructDescriptor).$;
   if (shape.type !== wanted) throw new TypeError(`${name}: expected ${wanted.name}, got a ${shape.name}`);
-  const place = placeOf(value);
-  live(place.message);
-  return place;
+  return value[part]();
 }
 
-function ownList(value: ListView, element: types.Element, name: string): ListPlace {
-  const list = listOf(value);
-  if (!sameType(list.kind.element, element.of as types.Element)) {
-    throw new TypeError(`${name}: expected ${nameOf(element)}, got a List(${nameOf(list.kind.element)})`);
-  }
-  checkCurrent(list);
-  return list;
+function ownList(value: ListView, element: types.Element, name: string): Place {
+  const found = listOf(value).kind.element;
+  if (sameType(found, element.of as types.Element)) return value[part]();
+  throw new TypeError(`${name}: expected ${nameOf(element)}, got a List(${nameOf(found)})`);
 }
 
-/** A list is copied through its pointer, which may lead elsewhere by now. */
-export function checkCurrent(list: ListPlace): void {
-  const { message, pointer, address, kind } = list;
-  const memory = live(message);
-  if (!message.isBuilt || pointer === 0) return;
-  const isNull = (memory.getInt32(pointer, true) | memory.getInt32(pointer + 4, true)) === 0;
-  if (!isNull) follow(message, pointer, NO_LIMIT, ANY_LIST, 0, kind.name);
-  if (isNull || foundAddress() !== address) throw new TypeError(`${kind.name}: the list was replaced or disowned since it was got`);
-}
-
-export function copyStruct(message: OpenMessage, slot: number, from: Place, name: string): void {
-  copy(message, slot, from.message, from.address, from.nesting, from.dataBytes, from.pointers, name);
-}
-
-/** Copies what is behind a pointer; 0 is a null pointer. */
-export function copyPointer(message: OpenMessage, slot: number, from: OpenMessage, pointer: number, nesting: number, name: string): void {
-  if (pointer === 0) return make(message, slot, NOTHING, 0, 0, name);
-  copy(message, slot, from, pointer, nesting, BEHIND_POINTER, 0, name);
-}
-
-function copy(
-  message: OpenMessage,
-  slot: number,
-  from: OpenMessage,
-  address: number,
-  nesting: number,
-  dataBytes: number,
-  pointers: number,
-  name: string,
-): void {
+/** Copies a part of a message. */
+export function copyPart(message: OpenMessage, slot: number, from: Place, name: string): void {
   live(message);
-  live(from);
-  if (wasm.message_copy(message.id, slot, from.id, address, nesting, dataBytes, pointers) !== 0) throw refused(name);
+  live(from.message);
+  const { address, nesting, dataBytes, pointers } = from;
+  if (address === 0) return make(message, slot, NOTHING, 0, 0, name);
+  if (wasm.message_copy(message.id, slot, from.message.id, address, nesting, dataBytes, pointers) !== 0) throw refused(name);
   refresh();
 }
 
+/** Copies a struct's content into one that is there. */
 function fillStruct(to: Place, from: Place, name: string): void {
-  const { message } = from;
   live(to.message);
+  live(from.message);
   const size = (to.dataBytes >>> 3) | (to.pointers << 16);
-  const status = wasm.message_fill(
-    to.message.id,
-    to.address,
-    size,
-    message.id,
-    from.address,
-    from.nesting,
-    from.dataBytes,
-    from.pointers,
-  );
-  if (status !== 0) throw refused(name);
+  const { address, nesting, dataBytes, pointers } = from;
+  if (wasm.message_fill(to.message.id, to.address, size, from.message.id, address, nesting, dataBytes, pointers) !== 0) throw refused(name);
   refresh();
-}
-
-function fillFrom(to: Place, message: OpenMessage, address: number, name: string, type: StructDescriptor["$"]): void {
-  const { dataWords, pointers } = type;
-  fillStruct(to, { message, address, dataBytes: dataWords * 8, pointers, nesting: NO_LIMIT }, name);
 }
 
 // ---- any pointers ----
 
-function setAny(message: OpenMessage, slot: number, value: AnyPointerInput | AnyPointerView, name: string): void {
-  if (AnyPointerView.is(value)) {
-    const { message: from, pointer, nesting } = pointerOf(value);
-    return copyPointer(message, slot, from, pointer, nesting, name);
+function setAny(message: OpenMessage, slot: number, value: AnyPointerInput, name: string): void {
+  if (isPart(value)) return copyPart(message, slot, value[part](), name);
+  if (typeof value === "object" && value !== null && "type" in value) {
+    return setPointer(message, slot, elementOf(value.type), value.value, name);
   }
-  if (value instanceof AnyPointer || typeof value !== "object" || value === null || !("type" in value)) {
-    return setPlain(message, slot, { type: types.ANY }, value, name);
-  }
-  setPointer(message, slot, elementOf(value.type), value.value, name);
+  setPlain(message, slot, ANYTHING, value, name);
 }
+
+const ANYTHING: types.Element = { type: types.ANY };
 
 // ---- plain values ----
 
 function setPlain(message: OpenMessage, slot: number, element: types.Element, value: unknown, name: string): void {
   withEncoded(element, value, name, (encoded) => {
-    copyPointer(message, slot, encoded, encoded.root + 8, NO_LIMIT, name);
+    copyPart(message, slot, behind(encoded, encoded.root + 8, NO_LIMIT), name);
   });
 }
 

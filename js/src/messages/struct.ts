@@ -2,7 +2,7 @@ import type { StructInfo } from "../seam/descriptor.js";
 import * as types from "../seam/fields.js";
 import { dispose, frame } from "../symbols.js";
 import { flatten, frameOf } from "./output.js";
-import { A_STRUCT, closeMessage, follow, foundAddress, live, type Place } from "./place.js";
+import { A_STRUCT, closeMessage, follow, foundAddress, live, type Part, part, type Place } from "./place.js";
 import type { Getter } from "./scalars.js";
 
 /*
@@ -13,7 +13,7 @@ import type { Getter } from "./scalars.js";
 /** The inside of a view or builder, for functions over them. */
 export let placeOf: (struct: Struct) => Place;
 
-export class Struct {
+export class Struct implements Part {
   readonly #place: Place;
 
   constructor(place: Place) {
@@ -26,15 +26,20 @@ export class Struct {
   }
 
   /** The struct as a message of its own. */
-  [frame](): Uint8Array {
-    const { message, address, nesting, dataBytes, pointers } = this.#place;
+  [frame](): Uint8Array<ArrayBuffer> {
+    const { message, address, nesting } = this.#place;
     const { name } = shapeOf(this);
     live(message);
     if (message.isBuilt) {
       follow(message, message.root, nesting, A_STRUCT, 0, name);
       if (foundAddress() === address) return frameOf(message);
     }
-    return flatten(message, address, nesting, dataBytes, pointers, name);
+    return flatten(this.#place, name);
+  }
+
+  [part](): Place {
+    live(this.#place.message);
+    return this.#place;
   }
 
   static is(value: unknown): value is Struct {

@@ -30,7 +30,7 @@ export function foundText(): string {
 }
 
 /** A copy of the bytes that were found last. */
-export function foundData(): Uint8Array {
+export function foundData(): Uint8Array<ArrayBuffer> {
   const start = foundAddress();
   return u8.slice(start, start + foundCount());
 }

@@ -1,3 +1,4 @@
+import { isBytes } from "../buffers.js";
 import type { AnyPointerBuilder, AnyPointerView } from "../messages/types.js";
 import type { Types } from "./descriptor.js";
 import { ANY } from "./fields.js";
@@ -6,7 +7,7 @@ import { type PointerDescriptor, type PointerType, put } from "./types.js";
 import { type Writer, wrong } from "./writer.js";
 
 /** What an AnyPointer field takes: what one held, or a value with its type. */
-export type AnyPointerInput = AnyPointer | TypedValue;
+export type AnyPointerInput = AnyPointer | AnyPointerView | TypedValue;
 
 /** A value for an AnyPointer field, such as `{ type: Point, value: { x: 1 } }` or `{ type: Text, value: "…" }`. */
 export interface TypedValue {
@@ -38,14 +39,16 @@ export class AnyPointer {
 }
 
 export function encodeAny(writer: Writer, pointer: number, value: AnyPointerInput, field: string): void {
-  if (value instanceof AnyPointer) return writer.embed(pointer, onlySegment(value.message, field));
-  if (typeof value !== "object" || value === null || !("type" in value)) {
+  if (typeof value !== "object" || value === null || !("type" in value || "message" in value)) {
     throw wrong(field, "an AnyPointer or an object with `type` and `value`", value);
   }
+  // Of views and builders it is a copy, made when it is asked for.
+  if ("message" in value) return writer.embed(pointer, onlySegment(value.message, field));
   put(writer, pointer, value.value, value.type, field);
 }
 
 function onlySegment(message: Uint8Array, field: string): Uint8Array {
+  if (!isBytes(message)) throw wrong(`${field}.message`, "a Uint8Array", message);
   const table = new DataView(message.buffer, message.byteOffset, message.byteLength);
   if (message.length < 16 || table.getUint32(0, true) !== 0 || table.getUint32(4, true) * 8 + 8 !== message.length) {
     throw new TypeError(`${field}: the message of an AnyPointer must have exactly one segment, its table in front`);

@@ -1,0 +1,55 @@
+import { wasm } from "../seam/memory.js";
+import { foundCapabilities, foundCount, isPart, live, part, type Place, refused } from "./place.js";
+
+/** The size of a value and of everything behind its pointers. */
+export interface TotalSize {
+  /** Words of eight bytes. */
+  readonly words: number;
+  /** Pointers to capabilities. */
+  readonly capabilities: number;
+}
+
+/**
+ * Measures a view or builder, or a list or AnyPointer of one. Counts against the message's traversal limit.
+ *
+ * @throws CapnpError when a pointer on the way is damaged, or a limit is exceeded.
+ */
+export function totalSize(value: object): TotalSize {
+  const { message, address, nesting, dataBytes, pointers } = placeOf(value, "totalSize");
+  if (address === 0) return { words: 0, capabilities: 0 };
+  if (wasm.message_measure(message.id, address, nesting, dataBytes, pointers) !== 0) throw refused(message.name);
+  live(message);
+  return { words: foundCount(), capabilities: foundCapabilities() };
+}
+
+/**
+ * Whether two views or builders, or lists or AnyPointers of such, hold the same, whatever way it is stored, with all
+ * that newer schemas have put in. Undefined when that depends on capabilities, which a message by itself cannot tell
+ * apart. Counts against the traversal limits of both.
+ *
+ * @throws CapnpError when a pointer on the way is damaged, or a limit is exceeded.
+ */
+export function equals(one: object, other: object): boolean | undefined {
+  const a = placeOf(one, "equals");
+  const b = placeOf(other, "equals");
+  if (a.address === 0 || b.address === 0) return a.address === b.address;
+  const compared = wasm.message_equals(
+    a.message.id,
+    a.address,
+    a.nesting,
+    a.dataBytes,
+    a.pointers,
+    b.message.id,
+    b.address,
+    b.nesting,
+    b.dataBytes,
+    b.pointers,
+  );
+  if (compared > 2) throw refused(a.message.name);
+  return compared === 2 ? undefined : compared === 1;
+}
+
+function placeOf(value: unknown, caller: string): Place {
+  if (isPart(value)) return value[part]();
+  throw new TypeError(`${caller}() wants a view or a builder, or a part of one`);
+}
