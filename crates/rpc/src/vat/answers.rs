@@ -1,9 +1,8 @@
 //! Calls that this vat has to answer, a peer's or its own.
 
-use std::collections::BTreeMap;
-
 use super::calls::{NO_CAPABILITY, Purpose};
 use super::caps::{CapKind, protocol_error};
+use super::ordered::Ordered;
 use super::promises::{Place, Queued, SourceOf};
 use super::wire::{self, Descriptor};
 use super::{
@@ -15,7 +14,7 @@ pub(super) struct Answer {
     pub(super) origin: Origin,
     pub(super) state: State,
     /// What peers want from the results before there are any. Not counted: they say when they go.
-    pub(super) promised: BTreeMap<Box<[PipelineOp]>, CapId>,
+    pub(super) promised: Ordered<Box<[PipelineOp]>, CapId>,
     /// Given up before it was at its object, by a peer that expects it to get there all the same.
     pub(super) deliver_first: bool,
     /// What the frame of the call counts for among its connection's, until it is answered.
@@ -156,7 +155,7 @@ impl Vat {
                 place: None,
                 invocation: None,
             },
-            promised: BTreeMap::new(),
+            promised: Ordered::new(),
             deliver_first: false,
             held_bytes: 0,
             redirected: false,

@@ -1,9 +1,8 @@
 //! Calls that this vat makes, for its driver or for its peers: sent, pipelined on, given up.
 
-use std::collections::BTreeMap;
-
 use super::answers::Invocation;
 use super::caps::{CapKind, wire_index};
+use super::ordered::Ordered;
 use super::promises::{Place, Queued, SourceOf};
 use super::tasks::Task;
 use super::wire::{self, Descriptor, Target};
@@ -19,7 +18,7 @@ pub(super) struct Call {
     /// What it says, while it waits in a promise.
     parked: Option<Box<Parked>>,
     /// Capabilities that stand for parts of the results. Not counted: they say when they go.
-    pub(super) pipelined: BTreeMap<Box<[PipelineOp]>, CapId>,
+    pub(super) pipelined: Ordered<Box<[PipelineOp]>, CapId>,
     /// Held until the call returns, so that dropping a client does not cut off its calls.
     pub(super) target: Option<CapId>,
     /// The stream whose failure is this call's failure too.
@@ -234,7 +233,7 @@ impl Vat {
             purpose,
             route: Route::Queued,
             parked: None,
-            pipelined: BTreeMap::new(),
+            pipelined: Ordered::new(),
             target: Some(target),
             stream,
             bytes: 0,
@@ -574,7 +573,7 @@ impl Vat {
             purpose: Purpose::Abandoned,
             route: Route::Queued,
             parked: None,
-            pipelined: BTreeMap::new(),
+            pipelined: Ordered::new(),
             target: None,
             stream: None,
             bytes: 0,

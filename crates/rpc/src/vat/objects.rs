@@ -1,9 +1,9 @@
 //! Objects that this vat hosts, and the order in which their calls are delivered.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::caps::CapKind;
+use super::ordered::Ordered;
 use super::promises::Place;
 use super::{AnswerId, CapId, Event, Exception, IncomingCall, ObjectId, Vat};
 
@@ -23,7 +23,7 @@ pub(super) struct Object {
     /// The streamed call that is running; later calls wait for it.
     streaming: Option<AnswerId>,
     /// By turn.
-    queue: BTreeMap<u64, AnswerId>,
+    queue: Ordered<u64, AnswerId>,
     /// The failure of a streamed call: the failure of every later call too.
     broken: Option<Exception>,
 }
@@ -33,7 +33,7 @@ impl Object {
         Self {
             options,
             streaming: None,
-            queue: BTreeMap::new(),
+            queue: Ordered::new(),
             broken: None,
         }
     }

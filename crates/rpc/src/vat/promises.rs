@@ -1,8 +1,7 @@
 //! Promises: what waits in them, how they come true, and what keeps calls in order when they do.
 
-use std::collections::BTreeMap;
-
 use super::caps::{Cap, CapKind, wire_index};
+use super::ordered::Ordered;
 use super::tasks::Task;
 use super::wire::{self, Target};
 use super::{AnswerId, CallId, CapId, ConnectionId, EmbargoId, Exception, PipelineOp, Vat};
@@ -11,7 +10,7 @@ use super::{AnswerId, CallId, CapId, ConnectionId, EmbargoId, Exception, Pipelin
 #[derive(Debug, Default)]
 pub(super) struct Promise {
     /// By turn.
-    pub(super) queue: BTreeMap<u64, Queued>,
+    pub(super) queue: Ordered<u64, Queued>,
     /// Under embargo: what the promise is, once the peer has sent back what went before.
     held: Option<CapId>,
     /// Of whose results it is a part, and wants to know when nobody needs it.

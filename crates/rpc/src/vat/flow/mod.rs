@@ -1,7 +1,8 @@
 //! How much a stream may have in flight, and who waits for room. No clock, no I/O.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
+use super::ordered::Ordered;
 use super::{CallId, Exception};
 
 /// How much a stream may have in flight.
@@ -41,7 +42,7 @@ pub(super) struct Stream {
     in_flight_bytes: u64,
     delivered_bytes: u64,
     /// Sizes of the calls in flight, each with its count.
-    sizes: BTreeMap<u64, u32>,
+    sizes: Ordered<u64, u32>,
     /// Calls that were sent and whose promise waits for room behind them.
     waiting: VecDeque<CallId>,
     /// The first failure; it is every later call's failure too.
@@ -54,7 +55,7 @@ impl Stream {
             control,
             in_flight_bytes: 0,
             delivered_bytes: 0,
-            sizes: BTreeMap::new(),
+            sizes: Ordered::new(),
             waiting: VecDeque::new(),
             error: None,
         }
@@ -76,7 +77,10 @@ impl Stream {
 
     pub(super) fn on_sent(&mut self, bytes: u64) {
         self.in_flight_bytes += bytes;
-        *self.sizes.entry(bytes).or_insert(0) += 1;
+        match self.sizes.get_mut(&bytes) {
+            Some(count) => *count += 1,
+            None => self.sizes.insert(bytes, 1),
+        }
     }
 
     pub(super) fn on_returned(&mut self, bytes: u64, result: Result<(), Exception>) {
@@ -124,7 +128,7 @@ impl Stream {
     }
 
     fn largest_bytes(&self) -> u64 {
-        self.sizes.last_key_value().map_or(0, |(bytes, _)| *bytes)
+        self.sizes.last_key().copied().unwrap_or(0)
     }
 }
 
