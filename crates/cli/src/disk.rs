@@ -68,6 +68,13 @@ impl Sources {
     }
 }
 
+impl Sources {
+    /// The text of a schema file, by the name that errors give it.
+    pub(crate) fn read(&self, host: &dyn Host, path: &str) -> Result<SourceFile, String> {
+        Disk::new(host, self).requested(path)
+    }
+}
+
 /// The reports one below the other, each ending its line.
 fn joined(reports: &[String]) -> String {
     let lines = reports

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod check;
 mod compile;
 mod disk;
 mod fmt;
@@ -28,6 +29,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, host: &dyn Host) -> u8
     };
     let result = match command {
         Command::Compile(arguments) => compile::run(&arguments, host),
+        Command::Check(arguments) => check::run(&arguments, host),
         Command::Plugin(arguments) => compile::run_as_plugin(&arguments, host),
         Command::Fmt(arguments) => fmt::run(&arguments, host),
         Command::Convert(arguments) => convert::run(&arguments, host),
@@ -72,6 +74,8 @@ struct Cli {
 enum Command {
     /// Write Rust, TypeScript or JavaScript for schema files, or run other languages' plugins.
     Compile(compile::Arguments),
+    /// Say what is wrong with schema files, and which changes peers with an older version would notice.
+    Check(check::Arguments),
     /// Write code for the CodeGeneratorRequest on the standard input.
     ///
     /// Other compilers run this through the programs capnpc-capstan-ts, -js and -rust.

@@ -254,6 +254,56 @@ fn plugins_say_what_is_wrong_with_their_input() {
 }
 
 #[test]
+fn checks_files_and_their_changes() {
+    let old = format!("{ID}\nstruct Person {{\n  name @0 :Text;\n  age @1 :UInt8;\n}}\n");
+    let good = old
+        .replace("age", "years")
+        .replace("}", "  mail @2 :Text;\n}");
+    let bad = old.replace("UInt8", "UInt16");
+    let broken = old.replace("@1", "@2");
+    let files = [
+        ("old.capnp", old.as_str()),
+        ("good.capnp", &good),
+        ("bad.capnp", &bad),
+        ("broken.capnp", &broken),
+    ];
+    let dir = directory("check", &files);
+    assert_success(&capstan(&dir, &["check", "old.capnp"]));
+    let output = capstan(&dir, &["check", "broken.capnp"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("broken.capnp:4:7-9: error: the number @1 is missing"));
+
+    let output = capstan(&dir, &["check", "--against", "old.capnp", "good.capnp"]);
+    assert_success(&output);
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "good.capnp keeps wire compatibility with old.capnp.\n"
+    );
+    let output = capstan(&dir, &["check", "--against=old.capnp", "bad.capnp"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        stderr(&output),
+        "bad.capnp:4:3-6: error: 'Person.age' breaks wire compatibility: its type was UInt8 and is \
+         UInt16\n  age @1 :UInt16;\n  ^~~\n\
+         bad.capnp: 1 change breaks wire compatibility with old.capnp.\n"
+    );
+    for (arguments, expected) in [
+        (
+            ["--against=nowhere.capnp", "bad.capnp"],
+            "cannot read nowhere.capnp",
+        ),
+        (
+            ["--against=broken.capnp", "bad.capnp"],
+            "broken.capnp:4:7-9: error",
+        ),
+    ] {
+        let output = capstan(&dir, &[&["check"], &arguments[..]].concat());
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    }
+}
+
+#[test]
 fn makes_ids() {
     let output = capstan(Path::new("."), &["id"]);
     assert_success(&output);

@@ -9,6 +9,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod compat;
 mod compile;
 mod diagnostic;
 pub mod dynamic;
