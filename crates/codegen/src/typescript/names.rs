@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use capstan_schema::node::{CompiledSchema, FieldKind, Node, NodeKind, StructNode, Type};
+use capstan_schema::standard_file;
 
 use super::generics::{Parameter, with_capabilities, with_own_parameters};
 use super::{Error, Options};
@@ -519,7 +520,12 @@ impl<'s> Names<'s> {
                 .get(id)
                 .map(|node| node.display_name.as_str())
                 .unwrap_or_default();
-            let path = written.map_or(display_name, |import| import.name.as_str());
+            let standard = format!("/{display_name}");
+            let path = match written {
+                _ if standard_file(&standard).is_some() => &standard,
+                Some(import) => import.name.as_str(),
+                None => display_name,
+            };
             let module = options
                 .file_modules
                 .get(id)
@@ -596,8 +602,13 @@ fn group_name(name: &str) -> String {
     }
 }
 
-/// `../other.capnp` becomes `../other.capnp.js`, and `other.capnp` `./other.capnp.js`.
+/// `../other.capnp` becomes `../other.capnp.js`, `other.capnp` `./other.capnp.js`, and
+/// `/capnp/schema.capnp` `capstan/capnp/schema.capnp.js`.
 fn module_path(import: &str, options: &Options) -> String {
+    // The package has modules of the standard files.
+    if standard_file(import).is_some() {
+        return format!("capstan{import}.js");
+    }
     let stem = import.trim_start_matches('/');
     let stem = stem.strip_suffix(".capnp").unwrap_or(stem);
     let dot = if stem.starts_with("./") || stem.starts_with("../") {
@@ -631,7 +642,8 @@ mod tests {
         assert_eq!(module_path("../x/a.capnp", &options), "../x/a.capnp.js");
         assert_eq!(
             module_path("/capnp/rpc.capnp", &options),
-            "./capnp/rpc.capnp.js"
+            "capstan/capnp/rpc.capnp.js"
         );
+        assert_eq!(module_path("/own/a.capnp", &options), "./own/a.capnp.js");
     }
 }
