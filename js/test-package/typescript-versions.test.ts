@@ -1,7 +1,10 @@
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, test } from "vitest";
-import { Project, repository } from "./support.js";
+import { pinned, Project, repository } from "./support.js";
+
+/** The first with the `Uint8Array<ArrayBuffer>` that the platform's own types ask for by now. */
+const OLDEST = "5.7.3";
 
 const USE = `
 import { build, CapnpError, decode, encode, List, type PointerType, read, Text } from "capstan";
@@ -67,9 +70,11 @@ describe("the package and generated modules satisfy every strict check", () => {
   });
 
   test.each([
-    ["the oldest supported TypeScript", "typescript-oldest"],
-    ["the newest", "typescript"],
-  ])("of %s", async (_, compiler) => {
-    await project.run("node", join(repository, "node_modules", compiler, "bin/tsc"), "-p", ".");
+    ["the oldest supported TypeScript", `typescript@${OLDEST}`],
+    ["the newest", undefined],
+  ])("of %s", async (_, known) => {
+    const compiler = known ?? (await pinned("typescript"));
+    await project.run("npm", "install", "--prefer-offline", "--no-audit", "--no-fund", compiler);
+    await project.run("node", "node_modules/typescript/bin/tsc", "-p", ".");
   });
 });

@@ -1,5 +1,3 @@
-import { fileURLToPath } from "node:url";
-import { build } from "vite";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { decode, encode, init } from "../src/node.js";
 import type { AnyPointer, CallPromise } from "../src/codegen/v1.js";
@@ -8,6 +6,7 @@ import * as ts from "./generated/everything.capnp.js";
 import { DATA } from "../src/seam/fields.js";
 import { pipelineOf } from "../src/seam/pipeline.js";
 import { ByteSink, Files } from "./generated/files.capnp.js";
+import { bundled } from "./support.js";
 
 await init();
 
@@ -92,26 +91,3 @@ describe("a generated module", () => {
     expect(one).not.toContain("everything.capnp:Lists");
   });
 });
-
-/** What a bundler makes of a module next to this one. */
-async function bundled(source: string): Promise<string> {
-  const entry = "\0entry";
-  const result = await build({
-    root: fileURLToPath(new URL(".", import.meta.url)),
-    configFile: false,
-    logLevel: "error",
-    resolve: { alias: { "capstan/codegen/v1": fileURLToPath(new URL("../src/codegen/v1.ts", import.meta.url)) } },
-    plugins: [
-      {
-        name: "entry",
-        resolveId: (id) => (id.endsWith("entry") ? entry : id.startsWith("./generated") ? fileURLToPath(new URL(id.replace(/js$/, "ts"), import.meta.url)) : null),
-        load: (id) => (id === entry ? source : null),
-      },
-    ],
-    build: { write: false, minify: false, lib: { entry: "entry", formats: ["es"] } },
-  });
-  const [output] = Array.isArray(result) ? result : [];
-  const [chunk] = output?.output ?? [];
-  if (chunk?.type !== "chunk") throw new Error("nothing was bundled");
-  return chunk.code;
-}

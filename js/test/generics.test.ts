@@ -1,6 +1,7 @@
 import { describe, expect, expectTypeOf, test } from "vitest";
 import {
   AnyPointer,
+  build,
   Capability,
   Data,
   decode,
@@ -9,6 +10,7 @@ import {
   Int8,
   List,
   type PointerType,
+  read,
   serve,
   type StructDescriptor,
   Text,
@@ -44,6 +46,7 @@ import {
   Store,
   User,
 } from "./generated/generics.capnp.js";
+import { bundled } from "./support.js";
 import golden from "./golden-generics.json" with { type: "json" };
 
 await init();
@@ -166,6 +169,38 @@ describe("a generic struct", () => {
     expect(decode(js.User, again)).toEqual(user);
     expect(encode(js.User, decode(User, bytesOf(golden.user)))).toEqual(again);
     expect(decode(User, bytesOf(golden.noUser))).toEqual(decode(User, encode(User, {})));
+  });
+});
+
+describe("views and builders", () => {
+  test("of generic types", () => {
+    using builder = build(Box(Person));
+    builder.initValue().name = "built";
+    builder.size.label = somebody;
+    builder.initNext().value = { age: 5 };
+    using view = read(Box(Person), encode(builder));
+    expectTypeOf(view.value).toEqualTypeOf<Person.View | undefined>();
+    expect(view.value?.name).toBe("built");
+    expect(view.size.label?.age).toBe(42);
+    expect(view.next?.value?.age).toBe(5);
+    using map = build(SchemaMap(Text, List(Int8)));
+    map.entries = [{ key: "k", value: [1, -1] }];
+    map.entries.at(0).initTag().extra = "e";
+    const entries = decode(SchemaMap(Text, List(Int8)), encode(map)).entries;
+    expect(entries).toEqual([{ key: "k", value: [1, -1], tag: { extra: "e", key: "", swapped: undefined } }]);
+    using user = read(User, bytesOf(golden.user));
+    expect(user.tag?.swapped?.value?.name).toBe("sw");
+    expect(user.grid.at(0).at(0).value).toBe("g");
+    expect(user.nested?.value?.value.toArray()).toEqual(["red", "blue"]);
+  });
+
+  test("see defaults behind pointers", () => {
+    using view = read(Fallbacks, encode(Fallbacks, {}));
+    expect(view.person.age).toBe(99);
+    expect(view.numbers.toArray()).toEqual([1, -2, 3]);
+    expect(view.people.at(1).name).toBe("b");
+    expect(view.box.next?.size.label).toBe("deep");
+    expect(view.which === "a" && view.a.name).toBe("a");
   });
 });
 
@@ -303,6 +338,15 @@ describe("defaults behind pointers", () => {
 });
 
 describe("constants", () => {
+  test("and generics are dropped from a bundle but for what is used", async () => {
+    const bundle = await bundled(`export { ratio } from "./generated/generics.capnp.js";`);
+    expect(bundle).toContain(".10000000149");
+    expect(bundle).not.toMatch(/decode|encode\$|freeze|generics\.capnp:|AnyPointer/);
+    const one = await bundled(`export { Person, people } from "./generated/generics.capnp.js";`);
+    expect(one).toContain("generics.capnp:Person");
+    expect(one).not.toMatch(/generics\.capnp:Box|make\$|everything\.capnp/);
+  });
+
   test("are plain values of every kind", () => {
     expect(somebody).toEqual({ name: 'Some "one"', age: 42 });
     expect(people).toEqual([{ name: "a", age: 1 }, somebody]);

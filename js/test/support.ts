@@ -1,3 +1,5 @@
+import { fileURLToPath } from "node:url";
+import { build } from "vite";
 import { afterEach } from "vitest";
 import { accept, CapnpError, type Connection, type ConnectionOptions, init, serve } from "../src/node.js";
 import { type PairSocket, socketPair } from "./sockets.js";
@@ -101,4 +103,27 @@ export class TestServer implements Tester.Server {
   same({ sink }: { sink: ByteSink | undefined }): { sink: ByteSink | undefined } {
     return { sink };
   }
+}
+
+/** What a bundler makes of a module next to this one. */
+export async function bundled(source: string): Promise<string> {
+  const entry = "\0entry";
+  const result = await build({
+    root: fileURLToPath(new URL(".", import.meta.url)),
+    configFile: false,
+    logLevel: "error",
+    resolve: { alias: { "capstan/codegen/v1": fileURLToPath(new URL("../src/codegen/v1.ts", import.meta.url)) } },
+    plugins: [
+      {
+        name: "entry",
+        resolveId: (id) => (id.endsWith("entry") ? entry : id.startsWith("./generated") ? fileURLToPath(new URL(id.replace(/js$/, "ts"), import.meta.url)) : null),
+        load: (id) => (id === entry ? source : null),
+      },
+    ],
+    build: { write: false, minify: false, lib: { entry: "entry", formats: ["es"] } },
+  });
+  const [output] = Array.isArray(result) ? result : [];
+  const [chunk] = output?.output ?? [];
+  if (chunk?.type !== "chunk") throw new Error("nothing was bundled");
+  return chunk.code;
 }

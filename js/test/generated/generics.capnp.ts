@@ -727,6 +727,7 @@ export const Fallbacks: $.StructDescriptor<Fallbacks, Fallbacks.Input, Fallbacks
   tagAt: 0,
 });
 
+/** The first two. */
 export const somebody: $.Frozen<Person> = /* @__PURE__ */ $.freeze({ name: "Some \"one\"", age: 42 });
 
 export const people: $.Frozen<Person[]> = /* @__PURE__ */ $.freeze([{ name: "a", age: 1 }, { name: "Some \"one\"", age: 42 }]);

@@ -73,6 +73,7 @@ struct Fallbacks {
 }
 
 const somebody :Person = (name = "Some \"one\"", age = 42);
+# The first two.
 const people :List(Person) = [(name = "a", age = 1), .somebody];
 const matrix :List(List(Int32)) = [[1, 2], [], [-3]];
 const boxed :Box(List(Text)) = (value = ["p", "q"], mark = marked);

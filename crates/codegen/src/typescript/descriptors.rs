@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use capstan_schema::node::{Brand, Enumerant, Method, Node, NodeKind, StructNode, Superclass};
 
 use super::Error;
-use super::doc::indented;
+use super::doc::{doc, indented};
 use super::generics::Parameter;
 use super::names::{Names, Site, member};
 use super::table;
@@ -59,6 +59,10 @@ fn each(
     }
     let name = names.flat(node.id)?;
     if let Some((ty, value)) = descriptor(names, node)? {
+        // Of types, the comment is with the type.
+        if let NodeKind::Const { .. } = node.kind {
+            out.push_str(&doc(node.doc_comment.as_deref(), ""));
+        }
         out.push_str(&render(&name, &ty, &value, exported));
     }
     Ok(out)

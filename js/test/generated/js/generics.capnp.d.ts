@@ -630,6 +630,7 @@ export declare const People: $.InterfaceDescriptor<People, People.Server>;
 export declare const User: $.StructDescriptor<User, User.Input, User.View, User.Builder>;
 export declare const Kinds: $.StructDescriptor<Kinds, Kinds.Input, Kinds.View, Kinds.Builder>;
 export declare const Fallbacks: $.StructDescriptor<Fallbacks, Fallbacks.Input, Fallbacks.View, Fallbacks.Builder>;
+/** The first two. */
 export declare const somebody: $.Frozen<Person>;
 export declare const people: $.Frozen<Person[]>;
 export declare const matrix: $.Frozen<number[][]>;

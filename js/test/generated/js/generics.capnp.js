@@ -124,6 +124,7 @@ export const Fallbacks = /* @__PURE__ */ $.struct({
   tagAt: 0,
 });
 
+/** The first two. */
 export const somebody = /* @__PURE__ */ $.freeze({ name: "Some \"one\"", age: 42 });
 
 export const people = /* @__PURE__ */ $.freeze([{ name: "a", age: 1 }, { name: "Some \"one\"", age: 42 }]);
