@@ -69,7 +69,7 @@ export class Candidates {
     const layout = LAYOUTS[name] as Layout;
     writer.begin(this.#roomView, this.#room, 0, this.#room.length / 8);
     interpret(writer, writer.struct(writer.root(), layout.dataWords, layout.pointers, value, "value"), value, layout);
-    const words = writer.words();
+    const words = writer.end();
     this.#room.fill(0, 0, words * 8);
     return words;
   }

@@ -97,7 +97,7 @@ function withScratch<In>(type: StructDescriptor<unknown, In>, value: In, writer:
     try {
       const root = writer.struct(writer.root(), dataWords, pointers, value, "value");
       type.$.encode(writer, root, value);
-      const words = writer.words();
+      const words = writer.end();
       learnSize(type, words);
       roomView.setUint32(4, words, true);
       dirtyBytes = TABLE_BYTES + words * 8;

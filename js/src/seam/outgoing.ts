@@ -33,6 +33,7 @@ export function encodeContent(type: StructDescriptor, value: unknown, clients: o
   if (checkClient) writer.checkClient = checkClient;
   const { dataWords, pointers } = type.$;
   try {
+    let words = 0;
     for (;;) {
       refresh();
       const room = headerWord(ROOM_ADDRESS);
@@ -44,6 +45,7 @@ export function encodeContent(type: StructDescriptor, value: unknown, clients: o
       try {
         const root = writer.struct(slot, dataWords, pointers, value, "value");
         type.$.encode(writer, root, value);
+        words = writer.end();
       } catch (error) {
         if (error === OUT_OF_ROOM) needed = Math.max(roomWords * 2, Math.ceil(writer.wantedBytes / 8));
         // A getter of the value may have made memory grow under the writer: not the value's fault.
@@ -58,7 +60,6 @@ export function encodeContent(type: StructDescriptor, value: unknown, clients: o
         throw new CapnpError("overloaded", `${type.$.name}: no memory for a message of ${needed} words`);
       }
     }
-    const words = writer.words();
     learnSize(type, words);
     if (wasm.seam_commit(words) !== 0) throw new CapnpError("failed", `${type.$.name}: ${seam_failure()}`);
     clients.length = 0;
