@@ -8,7 +8,7 @@ import type * as declared from "./types.js";
 
 /** A list in a message under construction. */
 export class ListBuilder<T = unknown, In = T> extends ListView<T> implements declared.ListBuilder<T, In> {
-  set(index: number, value: In): void {
+  set(index: number, value: In | T): void {
     setElement(inside(this, index), index, value);
   }
 

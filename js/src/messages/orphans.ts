@@ -64,7 +64,7 @@ export class Orphan<T = unknown> {
  * Takes what is in a builder's field, or in an element of a list, out of its place, which is empty then. Nothing is
  * copied: `adopt` puts it elsewhere in the same message.
  */
-export function disown<T>(list: ListBuilder<T>, index: number): Orphan<NonNullable<T>>;
+export function disown<T>(list: ListBuilder<T, never>, index: number): Orphan<NonNullable<T>>;
 export function disown<B extends object, K extends string & keyof B>(builder: B, field: K): Orphan<NonNullable<B[K]>>;
 export function disown(owner: object, field: string | number): Orphan {
   const { message, slot, element, name } = slotOf(owner, field);
@@ -72,7 +72,7 @@ export function disown(owner: object, field: string | number): Orphan {
 }
 
 /** Puts an orphan into a field, or an element of a list, of the message it came from, in place of what was there. */
-export function adopt<T>(list: ListBuilder<T>, index: number, orphan: Orphan<NonNullable<T>>): void;
+export function adopt<T>(list: ListBuilder<T, never>, index: number, orphan: Orphan<NonNullable<T>>): void;
 export function adopt<B extends object, K extends string & keyof B>(builder: B, field: K, orphan: Orphan<NonNullable<B[K]>>): void;
 export function adopt(owner: object, field: string | number, orphan: Orphan): void {
   const { message, slot, element, name, select } = slotOf(owner, field);

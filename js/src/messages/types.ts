@@ -12,7 +12,7 @@ export interface ListView<T> extends Iterable<T> {
 
 /** A list in a message under construction. `In` is what its elements are set to. */
 export interface ListBuilder<T, In = T> extends ListView<T> {
-  set(index: number, value: In): void;
+  set(index: number, value: In | T): void;
   /** Makes the list, text or bytes at this place, of `count` elements; what was there is gone. */
   init(index: number, count: number): T;
 }
