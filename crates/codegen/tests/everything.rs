@@ -198,6 +198,11 @@ fn constants_of_every_kind() {
     assert_eq!(lists.get(0).unwrap().get(0).unwrap(), "x");
     assert!(file::EMPTY_STRUCT.get().unwrap().get_bool());
     assert!(file::EMPTY_LIST.get().unwrap().is_empty());
+    let any = file::ANY_POINTER.get().unwrap();
+    assert_eq!(any.get_as::<any_list::Reader<'_>>().unwrap().len(), 2);
+    let any: everything::Reader<'_> = file::ANY_STRUCT.get().unwrap().get_as();
+    assert_eq!(any.get_text().unwrap(), "constant");
+    assert_eq!(file::ANY_LIST.get().unwrap().len(), 2);
     assert_eq!(neighbour_capnp::TEXT, file::TEXT);
     assert_eq!(generic::UNIT, generic::Kind::B);
     assert_eq!(

@@ -115,7 +115,12 @@ impl std::error::Error for Error {}
 
 /// The module a file's code expects to be in, such as `files_capnp` for `files.capnp`.
 pub fn module_name(filename: &str) -> String {
-    format!("{}_capnp", crate::names::file_stem_identifier(filename))
+    let mut name = format!("{}_capnp", crate::names::file_stem_identifier(filename));
+    // `c++.capnp`: Rust wants single underscores in names.
+    while name.contains("__") {
+        name = name.replace("__", "_");
+    }
+    name
 }
 
 /// The contents of the module for the file with this id.
@@ -203,7 +208,7 @@ fn generate_file(scopes: &Scopes<'_>, file_id: u64) -> Result<String, Error> {
 }
 
 /// Lints that code written by a machine for every schema cannot heed.
-const ALLOW: &str = "#[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all, dead_code, mismatched_lifetime_syntaxes, \
+const ALLOW: &str = "#[allow(clippy::all, clippy::nursery, clippy::pedantic, rustdoc::all, dead_code, hidden_glob_reexports, mismatched_lifetime_syntaxes, \
     missing_debug_implementations, missing_docs, unreachable_pub, unused, unused_qualifications)]";
 
 /// Before an item at the top of a file: the lints that it and what is inside are exempt from.

@@ -7,8 +7,8 @@ use capstan_schema::node::{CompiledSchema, FieldKind, Node, NodeKind};
 
 use super::generics::TypeParameter;
 use super::introspection::packed_nodes;
-use super::{Error, Options, annotations, escape_keyword};
-use crate::names::{file_stem_identifier, pascal_case, screaming_snake_case, snake_case};
+use super::{Error, Options, annotations, escape_keyword, module_name};
+use crate::names::{pascal_case, screaming_snake_case, snake_case};
 
 pub(super) struct Scopes<'a> {
     schema: &'a CompiledSchema,
@@ -49,12 +49,11 @@ impl<'a> Scopes<'a> {
         let mut places = HashMap::new();
         for node in &schema.nodes {
             if matches!(node.kind, NodeKind::File) {
-                let module = format!("{}_capnp", file_stem_identifier(&node.display_name));
                 places.insert(
                     node.id,
                     Place {
                         parent: 0,
-                        name: escape_keyword(module),
+                        name: module_name(&node.display_name),
                     },
                 );
             }

@@ -200,6 +200,16 @@ fn references_within_a_file_are_relative_and_between_files_go_by_the_options() {
     assert!(code.contains("::elsewhere::other::Reader<'a>"), "{code}");
 }
 
+#[test]
+fn modules_are_named_after_files() {
+    assert_eq!(module_name("dir/files.capnp"), "files_capnp");
+    assert_eq!(module_name("/capnp/c++.capnp"), "c_capnp");
+    assert_eq!(
+        module_name("http-over-capnp.capnp"),
+        "http_over_capnp_capnp"
+    );
+}
+
 /// What becomes of a field or file with this annotation of `rust.capnp`.
 fn annotated(text: &str) -> Result<String, Error> {
     let text = format!(

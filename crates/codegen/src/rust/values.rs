@@ -89,7 +89,7 @@ pub(super) fn write_const(
             let variant = super::enums::variant_of(cx.scopes.node(*id)?, *value)?;
             (path.clone(), format!("{path}::{variant}"))
         }
-        (Type::List(_) | Type::Struct { .. }, _) => {
+        (Type::List(_) | Type::Struct { .. } | Type::AnyPointer(_), _) => {
             let message = cx.message();
             let words = default_pointer(value)?.unwrap_or_else(|| "&[]".to_string());
             w.doc(node.doc_comment.as_deref());

@@ -297,3 +297,6 @@ const emptyStruct :Everything = ();
 const emptyList :List(Text) = [];
 const self :Text = "keyword";
 const fromAfar :Near = Import.near;
+const anyPointer :AnyPointer = .listOfStructs;
+const anyStruct :AnyStruct = .structure;
+const anyList :AnyList = .listOfInt16;
