@@ -1,8 +1,12 @@
 import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "vitest";
-import { CapnpError, decode, encode, init, pack, readStream } from "../src/node.js";
+import { canonicalize, CapnpError, decode, encode, init, isCanonical, pack, read, readStream, release, unpack } from "../src/node.js";
+import type { DecodeOptions } from "../src/message.js";
 import type { StructDescriptor } from "../src/seam/descriptor.js";
 import { wasm } from "../src/seam/memory.js";
+import { loadStructs, type Struct } from "./conformance/model.js";
+import { readView } from "./conformance/open.js";
+import { randomFrom } from "./conformance/values.js";
 import { Defaults, Holder, Lists, NewHolder, OldHolder, Point, Scalars, Shape } from "./generated/everything.capnp.js";
 import { Node } from "./generated/hostile.capnp.js";
 import { CodeGeneratorRequest } from "./generated/capnp/schema.capnp.js";
@@ -33,6 +37,19 @@ function parse(line: string): Case {
     }
   }
   return { name, packed: packed === "packed", outcome, bytes: Buffer.from(words.join(""), "hex") };
+}
+
+const schemas = new URL("schemas/", import.meta.url);
+const node = loadStructs(schemas, "hostile.capnp")("Node");
+
+/** Everything in a message, field by field. */
+function view(type: StructDescriptor, struct: Struct, bytes: Uint8Array, options: DecodeOptions): unknown {
+  const view = read(type, bytes, options) as object;
+  try {
+    return readView(struct, view);
+  } finally {
+    release(view);
+  }
 }
 
 const goodMessage = encode(Point, { x: 1, y: 2, label: "good" });
@@ -67,7 +84,21 @@ describe("hostile messages", () => {
     const result = attempt(name, () => decode(Node, bytes, { packed }));
     if (outcome === "good") expect(result).toHaveProperty("value");
     else expect(result).toMatchObject({ error: { kind: "failed", reason: expect.stringMatching(PLACE[outcome]) as string } });
+    // The same through views, whose error comes with the field that is asked for.
+    // Everything is asked for, so that the limit is what bounds it: a lower one ends it sooner.
+    const limits = outcome === "good" ? {} : { traversalLimitWords: 1 << 18 };
+    const viewed = attempt(name, () => view(Node, node, bytes, { packed, ...limits }));
+    // What a field of eight bytes shows of an element of less is nobody's rule: no schema grows into that.
+    if (outcome === "good" && !/UInt(8|16|32)\) as List\((Node|Wide)/.test(name)) expect(viewed).toEqual(result);
+    else if (outcome === "good") expect(viewed).toHaveProperty("value");
+    else expect(viewed).toMatchObject({ error: { kind: "failed", reason: expect.stringMatching(PLACE[outcome]) as string } });
+    attempt(name, () => {
+      const frame = packed ? unpack(bytes) : bytes;
+      isCanonical(frame);
+      canonicalize(frame);
+    });
     // Less is allowed to cost less.
+    attempt(name, () => view(Node, node, bytes, { packed, traversalLimitWords: 1000, nestingLimit: 10 }));
     attempt(name, () => decode(Node, bytes, { packed, traversalLimitWords: 1000, nestingLimit: 10 }));
   });
 
@@ -111,6 +142,12 @@ describe("damaged messages", () => {
       const bytes = mutate(seed.bytes, all, random);
       const what = `round ${round}, ${type.$.name}`;
       const result = attempt(what, () => decode(type, bytes));
+      attempt(what, () => canonicalize(bytes));
+      if (type === Node) {
+        const viewed = attempt(what, () => view(Node, node, bytes, {}));
+        if ("value" in result) expect(viewed, what).toEqual(result);
+        else expect(viewed, what).toHaveProperty("error");
+      }
       if ("error" in result) {
         refused++;
         continue;
@@ -134,17 +171,6 @@ describe("damaged messages", () => {
 });
 
 type Random = (below: number) => number;
-
-/** Numbers that only depend on the seed (mulberry32). */
-function randomFrom(seed: number): Random {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
 
 function pick<T>(from: readonly T[], random: Random): T {
   return from[random(from.length)] as T;

@@ -29,6 +29,7 @@ export function readView(struct: Struct, view: object): Input {
 function readValue(shape: Shape, value: unknown): unknown {
   if (value === undefined) return undefined;
   if (shape.kind === "struct") return readView(shape.struct, value as object);
+  if (shape.kind.startsWith("any")) return { message: (value as { message: Uint8Array }).message };
   if (shape.kind !== "list") return value;
   const list = value as ListView<unknown>;
   const { of } = shape;
