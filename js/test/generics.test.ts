@@ -29,6 +29,7 @@ import {
   colours,
   Either,
   Fallbacks,
+  Grow,
   holder,
   infinite,
   Kinds,
@@ -112,6 +113,13 @@ describe("a generic struct", () => {
     const entries = [{ key: "k", value: { name: "v", age: 1 }, tag: { extra: "e", key: "kk", swapped: undefined } }];
     const map = SchemaMap(Text, Person);
     expect(decode(map, encode(map, { entries }))).toEqual({ entries });
+  });
+
+  test("that contains itself of ever larger types is refused where all of them would be needed", () => {
+    const bytes = encode(Grow(Text), { value: "a", next: { value: { value: "b" } } });
+    expect(() => decode(Grow(Text), bytes)).toThrow(/Grow leads to ever new types/);
+    using view = read(Grow(Text), bytes);
+    expect(view.next?.value?.value).toBe("b");
   });
 
   test("has types that follow what it is applied to", () => {

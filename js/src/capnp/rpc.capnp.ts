@@ -4,57 +4,57 @@ import * as $ from "../codegen/v1.js";
 
 /** Everything on the wire is one of these. */
 export type Message =
-  | { which: "unimplemented"; unimplemented: Message | undefined }
-  | { which: "abort"; abort: Exception | undefined }
-  | { which: "bootstrap"; bootstrap: Bootstrap | undefined }
-  | { which: "call"; call: Call | undefined }
-  | { which: "return"; return: Return | undefined }
-  | { which: "finish"; finish: Finish | undefined }
-  | { which: "resolve"; resolve: Resolve | undefined }
-  | { which: "release"; release: Release | undefined }
-  | { which: "disembargo"; disembargo: Disembargo | undefined }
-  | { which: "obsoleteSave"; obsoleteSave: $.AnyPointer | undefined }
-  | { which: "obsoleteDelete"; obsoleteDelete: $.AnyPointer | undefined }
-  | { which: "provide"; provide: Provide | undefined }
-  | { which: "accept"; accept: Accept | undefined }
-  | { which: "thirdPartyAnswer"; thirdPartyAnswer: ThirdPartyAnswer | undefined }
-  | { which: "join"; join: Join | undefined }
+  | { which: "unimplemented"; /** The message that the sender received but does not understand, returned as it came. Whatever it held must be released, and if it asked a question, the question has failed. */ unimplemented: Message | undefined }
+  | { which: "abort"; /** The connection is broken beyond repair; nothing follows. */ abort: Exception | undefined }
+  | { which: "bootstrap"; /** Asks for the receiver's main object. */ bootstrap: Bootstrap | undefined }
+  | { which: "call"; /** Calls a method. */ call: Call | undefined }
+  | { which: "return"; /** Answers a question. */ return: Return | undefined }
+  | { which: "finish"; /** Lets go of an answer, or of the wish to get one. */ finish: Finish | undefined }
+  | { which: "resolve"; /** Says what became of a promise. */ resolve: Resolve | undefined }
+  | { which: "release"; /** Drops references to a capability. */ release: Release | undefined }
+  | { which: "disembargo"; /** Follows earlier calls along their path to tell when all of them have arrived. */ disembargo: Disembargo | undefined }
+  | { which: "obsoleteSave"; /** Never implemented. */ obsoleteSave: $.AnyPointer | undefined }
+  | { which: "obsoleteDelete"; /** Never implemented. */ obsoleteDelete: $.AnyPointer | undefined }
+  | { which: "provide"; /** Offers a capability to a third vat. */ provide: Provide | undefined }
+  | { which: "accept"; /** Picks up a capability that was provided. */ accept: Accept | undefined }
+  | { which: "thirdPartyAnswer"; /** Delivers the result of a call that another vat made. */ thirdPartyAnswer: ThirdPartyAnswer | undefined }
+  | { which: "join"; /** Checks that several capabilities are the same object. */ join: Join | undefined }
   | { which: number };
 export declare namespace Message {
   type Input =
     | { which?: undefined }
-    | { which: "unimplemented"; unimplemented?: Message.Input | undefined }
-    | { which: "abort"; abort?: Exception.Input | undefined }
-    | { which: "bootstrap"; bootstrap?: Bootstrap.Input | undefined }
-    | { which: "call"; call?: Call.Input | undefined }
-    | { which: "return"; return?: Return.Input | undefined }
-    | { which: "finish"; finish?: Finish.Input | undefined }
-    | { which: "resolve"; resolve?: Resolve.Input | undefined }
-    | { which: "release"; release?: Release.Input | undefined }
-    | { which: "disembargo"; disembargo?: Disembargo.Input | undefined }
-    | { which: "obsoleteSave"; obsoleteSave?: $.AnyPointerInput | undefined }
-    | { which: "obsoleteDelete"; obsoleteDelete?: $.AnyPointerInput | undefined }
-    | { which: "provide"; provide?: Provide.Input | undefined }
-    | { which: "accept"; accept?: Accept.Input | undefined }
-    | { which: "thirdPartyAnswer"; thirdPartyAnswer?: ThirdPartyAnswer.Input | undefined }
-    | { which: "join"; join?: Join.Input | undefined }
+    | { which: "unimplemented"; /** The message that the sender received but does not understand, returned as it came. Whatever it held must be released, and if it asked a question, the question has failed. */ unimplemented?: Message.Input | undefined }
+    | { which: "abort"; /** The connection is broken beyond repair; nothing follows. */ abort?: Exception.Input | undefined }
+    | { which: "bootstrap"; /** Asks for the receiver's main object. */ bootstrap?: Bootstrap.Input | undefined }
+    | { which: "call"; /** Calls a method. */ call?: Call.Input | undefined }
+    | { which: "return"; /** Answers a question. */ return?: Return.Input | undefined }
+    | { which: "finish"; /** Lets go of an answer, or of the wish to get one. */ finish?: Finish.Input | undefined }
+    | { which: "resolve"; /** Says what became of a promise. */ resolve?: Resolve.Input | undefined }
+    | { which: "release"; /** Drops references to a capability. */ release?: Release.Input | undefined }
+    | { which: "disembargo"; /** Follows earlier calls along their path to tell when all of them have arrived. */ disembargo?: Disembargo.Input | undefined }
+    | { which: "obsoleteSave"; /** Never implemented. */ obsoleteSave?: $.AnyPointerInput | undefined }
+    | { which: "obsoleteDelete"; /** Never implemented. */ obsoleteDelete?: $.AnyPointerInput | undefined }
+    | { which: "provide"; /** Offers a capability to a third vat. */ provide?: Provide.Input | undefined }
+    | { which: "accept"; /** Picks up a capability that was provided. */ accept?: Accept.Input | undefined }
+    | { which: "thirdPartyAnswer"; /** Delivers the result of a call that another vat made. */ thirdPartyAnswer?: ThirdPartyAnswer.Input | undefined }
+    | { which: "join"; /** Checks that several capabilities are the same object. */ join?: Join.Input | undefined }
     | { which: number };
   type View =
-    | { readonly which: "unimplemented"; readonly unimplemented: Message.View | undefined }
-    | { readonly which: "abort"; readonly abort: Exception.View | undefined }
-    | { readonly which: "bootstrap"; readonly bootstrap: Bootstrap.View | undefined }
-    | { readonly which: "call"; readonly call: Call.View | undefined }
-    | { readonly which: "return"; readonly return: Return.View | undefined }
-    | { readonly which: "finish"; readonly finish: Finish.View | undefined }
-    | { readonly which: "resolve"; readonly resolve: Resolve.View | undefined }
-    | { readonly which: "release"; readonly release: Release.View | undefined }
-    | { readonly which: "disembargo"; readonly disembargo: Disembargo.View | undefined }
-    | { readonly which: "obsoleteSave"; readonly obsoleteSave: $.AnyPointerView | undefined }
-    | { readonly which: "obsoleteDelete"; readonly obsoleteDelete: $.AnyPointerView | undefined }
-    | { readonly which: "provide"; readonly provide: Provide.View | undefined }
-    | { readonly which: "accept"; readonly accept: Accept.View | undefined }
-    | { readonly which: "thirdPartyAnswer"; readonly thirdPartyAnswer: ThirdPartyAnswer.View | undefined }
-    | { readonly which: "join"; readonly join: Join.View | undefined }
+    | { readonly which: "unimplemented"; /** The message that the sender received but does not understand, returned as it came. Whatever it held must be released, and if it asked a question, the question has failed. */ readonly unimplemented: Message.View | undefined }
+    | { readonly which: "abort"; /** The connection is broken beyond repair; nothing follows. */ readonly abort: Exception.View | undefined }
+    | { readonly which: "bootstrap"; /** Asks for the receiver's main object. */ readonly bootstrap: Bootstrap.View | undefined }
+    | { readonly which: "call"; /** Calls a method. */ readonly call: Call.View | undefined }
+    | { readonly which: "return"; /** Answers a question. */ readonly return: Return.View | undefined }
+    | { readonly which: "finish"; /** Lets go of an answer, or of the wish to get one. */ readonly finish: Finish.View | undefined }
+    | { readonly which: "resolve"; /** Says what became of a promise. */ readonly resolve: Resolve.View | undefined }
+    | { readonly which: "release"; /** Drops references to a capability. */ readonly release: Release.View | undefined }
+    | { readonly which: "disembargo"; /** Follows earlier calls along their path to tell when all of them have arrived. */ readonly disembargo: Disembargo.View | undefined }
+    | { readonly which: "obsoleteSave"; /** Never implemented. */ readonly obsoleteSave: $.AnyPointerView | undefined }
+    | { readonly which: "obsoleteDelete"; /** Never implemented. */ readonly obsoleteDelete: $.AnyPointerView | undefined }
+    | { readonly which: "provide"; /** Offers a capability to a third vat. */ readonly provide: Provide.View | undefined }
+    | { readonly which: "accept"; /** Picks up a capability that was provided. */ readonly accept: Accept.View | undefined }
+    | { readonly which: "thirdPartyAnswer"; /** Delivers the result of a call that another vat made. */ readonly thirdPartyAnswer: ThirdPartyAnswer.View | undefined }
+    | { readonly which: "join"; /** Checks that several capabilities are the same object. */ readonly join: Join.View | undefined }
     | { readonly which: number };
   interface Builder {
     readonly which: "unimplemented" | "abort" | "bootstrap" | "call" | "return" | "finish" | "resolve" | "release" | "disembargo" | "obsoleteSave" | "obsoleteDelete" | "provide" | "accept" | "thirdPartyAnswer" | "join" | number;
@@ -241,21 +241,21 @@ export declare namespace Call {
   }
   /** Where the results go. */
   type sendResultsTo =
-    | { which: "caller" }
-    | { which: "yourself" }
-    | { which: "thirdParty"; thirdParty: $.AnyPointer | undefined }
+    | { /** Back to the sender, as usual. */ which: "caller" }
+    | { /** Nowhere: the receiver keeps them, for another Return (`takeFromOtherQuestion`) to refer to. */ which: "yourself" }
+    | { which: "thirdParty"; /** To another vat. */ thirdParty: $.AnyPointer | undefined }
     | { which: number };
   namespace sendResultsTo {
     type Input =
       | { which?: undefined }
-      | { which: "caller" }
-      | { which: "yourself" }
-      | { which: "thirdParty"; thirdParty?: $.AnyPointerInput | undefined }
+      | { /** Back to the sender, as usual. */ which: "caller" }
+      | { /** Nowhere: the receiver keeps them, for another Return (`takeFromOtherQuestion`) to refer to. */ which: "yourself" }
+      | { which: "thirdParty"; /** To another vat. */ thirdParty?: $.AnyPointerInput | undefined }
       | { which: number };
     type View =
-      | { readonly which: "caller" }
-      | { readonly which: "yourself" }
-      | { readonly which: "thirdParty"; readonly thirdParty: $.AnyPointerView | undefined }
+      | { /** Back to the sender, as usual. */ readonly which: "caller" }
+      | { /** Nowhere: the receiver keeps them, for another Return (`takeFromOtherQuestion`) to refer to. */ readonly which: "yourself" }
+      | { readonly which: "thirdParty"; /** To another vat. */ readonly thirdParty: $.AnyPointerView | undefined }
       | { readonly which: number };
     interface Builder {
       readonly which: "caller" | "yourself" | "thirdParty" | number;
@@ -282,12 +282,12 @@ export type Return = {
    */
   noFinishNeeded: boolean;
 } & (
-    | { which: "results"; results: Payload | undefined }
-    | { which: "exception"; exception: Exception | undefined }
-    | { which: "canceled" }
-    | { which: "resultsSentElsewhere" }
-    | { which: "takeFromOtherQuestion"; takeFromOtherQuestion: number }
-    | { which: "awaitFromThirdParty"; awaitFromThirdParty: $.AnyPointer | undefined }
+    | { which: "results"; /** The method's result struct; for Bootstrap and Accept just a capability. */ results: Payload | undefined }
+    | { which: "exception"; /** The call failed. */ exception: Exception | undefined }
+    | { /** The call was stopped after a Finish came. */ which: "canceled" }
+    | { /** The call's `sendResultsTo` was not `caller`. */ which: "resultsSentElsewhere" }
+    | { which: "takeFromOtherQuestion"; /** The results are those of another call, which the sender made to the receiver with `sendResultsTo.yourself`. Each question can be taken from once. */ takeFromOtherQuestion: number }
+    | { which: "awaitFromThirdParty"; /** The results come from another vat in a ThirdPartyAnswer. */ awaitFromThirdParty: $.AnyPointer | undefined }
     | { which: number }
   );
 export declare namespace Return {
@@ -303,12 +303,12 @@ export declare namespace Return {
     noFinishNeeded?: boolean | undefined;
   } & (
       | { which?: undefined }
-      | { which: "results"; results?: Payload.Input | undefined }
-      | { which: "exception"; exception?: Exception.Input | undefined }
-      | { which: "canceled" }
-      | { which: "resultsSentElsewhere" }
-      | { which: "takeFromOtherQuestion"; takeFromOtherQuestion?: number | undefined }
-      | { which: "awaitFromThirdParty"; awaitFromThirdParty?: $.AnyPointerInput | undefined }
+      | { which: "results"; /** The method's result struct; for Bootstrap and Accept just a capability. */ results?: Payload.Input | undefined }
+      | { which: "exception"; /** The call failed. */ exception?: Exception.Input | undefined }
+      | { /** The call was stopped after a Finish came. */ which: "canceled" }
+      | { /** The call's `sendResultsTo` was not `caller`. */ which: "resultsSentElsewhere" }
+      | { which: "takeFromOtherQuestion"; /** The results are those of another call, which the sender made to the receiver with `sendResultsTo.yourself`. Each question can be taken from once. */ takeFromOtherQuestion?: number | undefined }
+      | { which: "awaitFromThirdParty"; /** The results come from another vat in a ThirdPartyAnswer. */ awaitFromThirdParty?: $.AnyPointerInput | undefined }
       | { which: number }
     );
   type View = {
@@ -322,12 +322,12 @@ export declare namespace Return {
      */
     readonly noFinishNeeded: boolean;
   } & (
-      | { readonly which: "results"; readonly results: Payload.View | undefined }
-      | { readonly which: "exception"; readonly exception: Exception.View | undefined }
-      | { readonly which: "canceled" }
-      | { readonly which: "resultsSentElsewhere" }
-      | { readonly which: "takeFromOtherQuestion"; readonly takeFromOtherQuestion: number }
-      | { readonly which: "awaitFromThirdParty"; readonly awaitFromThirdParty: $.AnyPointerView | undefined }
+      | { readonly which: "results"; /** The method's result struct; for Bootstrap and Accept just a capability. */ readonly results: Payload.View | undefined }
+      | { readonly which: "exception"; /** The call failed. */ readonly exception: Exception.View | undefined }
+      | { /** The call was stopped after a Finish came. */ readonly which: "canceled" }
+      | { /** The call's `sendResultsTo` was not `caller`. */ readonly which: "resultsSentElsewhere" }
+      | { readonly which: "takeFromOtherQuestion"; /** The results are those of another call, which the sender made to the receiver with `sendResultsTo.yourself`. Each question can be taken from once. */ readonly takeFromOtherQuestion: number }
+      | { readonly which: "awaitFromThirdParty"; /** The results come from another vat in a ThirdPartyAnswer. */ readonly awaitFromThirdParty: $.AnyPointerView | undefined }
       | { readonly which: number }
     );
   interface Builder {
@@ -421,8 +421,8 @@ export type Resolve = {
   /** The promise. This does not count as a new reference to it. */
   promiseId: number;
 } & (
-    | { which: "cap"; cap: CapDescriptor | undefined }
-    | { which: "exception"; exception: Exception | undefined }
+    | { which: "cap"; /** What it became. Messages sent to the promise are forwarded there from now on. */ cap: CapDescriptor | undefined }
+    | { which: "exception"; /** It was broken. */ exception: Exception | undefined }
     | { which: number }
   );
 export declare namespace Resolve {
@@ -431,16 +431,16 @@ export declare namespace Resolve {
     promiseId?: number | undefined;
   } & (
       | { which?: undefined }
-      | { which: "cap"; cap?: CapDescriptor.Input | undefined }
-      | { which: "exception"; exception?: Exception.Input | undefined }
+      | { which: "cap"; /** What it became. Messages sent to the promise are forwarded there from now on. */ cap?: CapDescriptor.Input | undefined }
+      | { which: "exception"; /** It was broken. */ exception?: Exception.Input | undefined }
       | { which: number }
     );
   type View = {
     /** The promise. This does not count as a new reference to it. */
     readonly promiseId: number;
   } & (
-      | { readonly which: "cap"; readonly cap: CapDescriptor.View | undefined }
-      | { readonly which: "exception"; readonly exception: Exception.View | undefined }
+      | { readonly which: "cap"; /** What it became. Messages sent to the promise are forwarded there from now on. */ readonly cap: CapDescriptor.View | undefined }
+      | { readonly which: "exception"; /** It was broken. */ readonly exception: Exception.View | undefined }
       | { readonly which: number }
     );
   interface Builder {
@@ -516,21 +516,21 @@ export declare namespace Disembargo {
     set context(value: Disembargo.context.Input | Disembargo.context.View | Disembargo.context.Builder);
   }
   type context =
-    | { which: "senderLoopback"; senderLoopback: number }
-    | { which: "receiverLoopback"; receiverLoopback: number }
-    | { which: "accept"; accept: Uint8Array }
+    | { which: "senderLoopback"; /** The promise resolved to an object of the sender's. To be sent back as `receiverLoopback`. */ senderLoopback: number }
+    | { which: "receiverLoopback"; /** A `senderLoopback` that has made its way. */ receiverLoopback: number }
+    | { which: "accept"; /** The promise resolved to an object in a third vat, which the sender is picking up with an Accept that has the same `embargo`. */ accept: Uint8Array }
     | { which: number };
   namespace context {
     type Input =
       | { which?: undefined }
-      | { which: "senderLoopback"; senderLoopback?: number | undefined }
-      | { which: "receiverLoopback"; receiverLoopback?: number | undefined }
-      | { which: "accept"; accept?: Uint8Array | undefined }
+      | { which: "senderLoopback"; /** The promise resolved to an object of the sender's. To be sent back as `receiverLoopback`. */ senderLoopback?: number | undefined }
+      | { which: "receiverLoopback"; /** A `senderLoopback` that has made its way. */ receiverLoopback?: number | undefined }
+      | { which: "accept"; /** The promise resolved to an object in a third vat, which the sender is picking up with an Accept that has the same `embargo`. */ accept?: Uint8Array | undefined }
       | { which: number };
     type View =
-      | { readonly which: "senderLoopback"; readonly senderLoopback: number }
-      | { readonly which: "receiverLoopback"; readonly receiverLoopback: number }
-      | { readonly which: "accept"; readonly accept: Uint8Array }
+      | { readonly which: "senderLoopback"; /** The promise resolved to an object of the sender's. To be sent back as `receiverLoopback`. */ readonly senderLoopback: number }
+      | { readonly which: "receiverLoopback"; /** A `senderLoopback` that has made its way. */ readonly receiverLoopback: number }
+      | { readonly which: "accept"; /** The promise resolved to an object in a third vat, which the sender is picking up with an Accept that has the same `embargo`. */ readonly accept: Uint8Array }
       | { readonly which: number };
     interface Builder {
       readonly which: "senderLoopback" | "receiverLoopback" | "accept" | number;
@@ -708,18 +708,18 @@ export declare namespace Join {
 
 /** What a message is addressed to. */
 export type MessageTarget =
-  | { which: "importedCap"; importedCap: number }
-  | { which: "promisedAnswer"; promisedAnswer: PromisedAnswer | undefined }
+  | { which: "importedCap"; /** A capability that the receiver exported. */ importedCap: number }
+  | { which: "promisedAnswer"; /** A capability in the results of a call, which may not have returned yet. */ promisedAnswer: PromisedAnswer | undefined }
   | { which: number };
 export declare namespace MessageTarget {
   type Input =
     | { which?: undefined }
-    | { which: "importedCap"; importedCap?: number | undefined }
-    | { which: "promisedAnswer"; promisedAnswer?: PromisedAnswer.Input | undefined }
+    | { which: "importedCap"; /** A capability that the receiver exported. */ importedCap?: number | undefined }
+    | { which: "promisedAnswer"; /** A capability in the results of a call, which may not have returned yet. */ promisedAnswer?: PromisedAnswer.Input | undefined }
     | { which: number };
   type View =
-    | { readonly which: "importedCap"; readonly importedCap: number }
-    | { readonly which: "promisedAnswer"; readonly promisedAnswer: PromisedAnswer.View | undefined }
+    | { readonly which: "importedCap"; /** A capability that the receiver exported. */ readonly importedCap: number }
+    | { readonly which: "promisedAnswer"; /** A capability in the results of a call, which may not have returned yet. */ readonly promisedAnswer: PromisedAnswer.View | undefined }
     | { readonly which: number };
   interface Builder {
     readonly which: "importedCap" | "promisedAnswer" | number;
@@ -769,12 +769,12 @@ export type CapDescriptor = {
   /** Index of a file descriptor sent along with the message, where the transport can do that. */
   attachedFd: number;
 } & (
-    | { which: "none" }
-    | { which: "senderHosted"; senderHosted: number }
-    | { which: "senderPromise"; senderPromise: number }
-    | { which: "receiverHosted"; receiverHosted: number }
-    | { which: "receiverAnswer"; receiverAnswer: PromisedAnswer | undefined }
-    | { which: "thirdPartyHosted"; thirdPartyHosted: ThirdPartyCapDescriptor | undefined }
+    | { /** Nothing: an entry that was taken out again. */ which: "none" }
+    | { which: "senderHosted"; /** An object of the sender's. */ senderHosted: number }
+    | { which: "senderPromise"; /** A promise of the sender's: one Resolve will follow. */ senderPromise: number }
+    | { which: "receiverHosted"; /** An object or promise of the receiver's own. */ receiverHosted: number }
+    | { which: "receiverAnswer"; /** Something in the results of a call that the sender made to the receiver. */ receiverAnswer: PromisedAnswer | undefined }
+    | { which: "thirdPartyHosted"; /** An object in a third vat. */ thirdPartyHosted: ThirdPartyCapDescriptor | undefined }
     | { which: number }
   );
 export declare namespace CapDescriptor {
@@ -783,24 +783,24 @@ export declare namespace CapDescriptor {
     attachedFd?: number | undefined;
   } & (
       | { which?: undefined }
-      | { which: "none" }
-      | { which: "senderHosted"; senderHosted?: number | undefined }
-      | { which: "senderPromise"; senderPromise?: number | undefined }
-      | { which: "receiverHosted"; receiverHosted?: number | undefined }
-      | { which: "receiverAnswer"; receiverAnswer?: PromisedAnswer.Input | undefined }
-      | { which: "thirdPartyHosted"; thirdPartyHosted?: ThirdPartyCapDescriptor.Input | undefined }
+      | { /** Nothing: an entry that was taken out again. */ which: "none" }
+      | { which: "senderHosted"; /** An object of the sender's. */ senderHosted?: number | undefined }
+      | { which: "senderPromise"; /** A promise of the sender's: one Resolve will follow. */ senderPromise?: number | undefined }
+      | { which: "receiverHosted"; /** An object or promise of the receiver's own. */ receiverHosted?: number | undefined }
+      | { which: "receiverAnswer"; /** Something in the results of a call that the sender made to the receiver. */ receiverAnswer?: PromisedAnswer.Input | undefined }
+      | { which: "thirdPartyHosted"; /** An object in a third vat. */ thirdPartyHosted?: ThirdPartyCapDescriptor.Input | undefined }
       | { which: number }
     );
   type View = {
     /** Index of a file descriptor sent along with the message, where the transport can do that. */
     readonly attachedFd: number;
   } & (
-      | { readonly which: "none" }
-      | { readonly which: "senderHosted"; readonly senderHosted: number }
-      | { readonly which: "senderPromise"; readonly senderPromise: number }
-      | { readonly which: "receiverHosted"; readonly receiverHosted: number }
-      | { readonly which: "receiverAnswer"; readonly receiverAnswer: PromisedAnswer.View | undefined }
-      | { readonly which: "thirdPartyHosted"; readonly thirdPartyHosted: ThirdPartyCapDescriptor.View | undefined }
+      | { /** Nothing: an entry that was taken out again. */ readonly which: "none" }
+      | { readonly which: "senderHosted"; /** An object of the sender's. */ readonly senderHosted: number }
+      | { readonly which: "senderPromise"; /** A promise of the sender's: one Resolve will follow. */ readonly senderPromise: number }
+      | { readonly which: "receiverHosted"; /** An object or promise of the receiver's own. */ readonly receiverHosted: number }
+      | { readonly which: "receiverAnswer"; /** Something in the results of a call that the sender made to the receiver. */ readonly receiverAnswer: PromisedAnswer.View | undefined }
+      | { readonly which: "thirdPartyHosted"; /** An object in a third vat. */ readonly thirdPartyHosted: ThirdPartyCapDescriptor.View | undefined }
       | { readonly which: number }
     );
   interface Builder {
@@ -858,18 +858,18 @@ export declare namespace PromisedAnswer {
     initTransform(count: number): $.ListBuilder<PromisedAnswer.Op.Builder, PromisedAnswer.Op.Input>;
   }
   type Op =
-    | { which: "noop" }
-    | { which: "getPointerField"; getPointerField: number }
+    | { /** Stay. */ which: "noop" }
+    | { which: "getPointerField"; /** Follow this pointer of a struct: an index into its pointer section. */ getPointerField: number }
     | { which: number };
   namespace Op {
     type Input =
       | { which?: undefined }
-      | { which: "noop" }
-      | { which: "getPointerField"; getPointerField?: number | undefined }
+      | { /** Stay. */ which: "noop" }
+      | { which: "getPointerField"; /** Follow this pointer of a struct: an index into its pointer section. */ getPointerField?: number | undefined }
       | { which: number };
     type View =
-      | { readonly which: "noop" }
-      | { readonly which: "getPointerField"; readonly getPointerField: number }
+      | { /** Stay. */ readonly which: "noop" }
+      | { readonly which: "getPointerField"; /** Follow this pointer of a struct: an index into its pointer section. */ readonly getPointerField: number }
       | { readonly which: number };
     interface Builder {
       readonly which: "noop" | "getPointerField" | number;
@@ -971,6 +971,12 @@ export declare namespace Exception {
     set details(value: readonly Exception.Detail.Input[] | $.ListView<Exception.Detail.View | Exception.Detail.Builder>);
     initDetails(count: number): $.ListBuilder<Exception.Detail.Builder, Exception.Detail.Input>;
   }
+  /**
+   * - `failed`: Trying again will not help.
+   * - `overloaded`: Something ran short; trying again later may help.
+   * - `disconnected`: A connection that the call depended on was lost; connecting again may help.
+   * - `unimplemented`: The object has no such method.
+   */
   type Type = "failed" | "overloaded" | "disconnected" | "unimplemented" | number;
   interface Detail {
     /** Says what the data is: a type id or another random number. */

@@ -25,9 +25,9 @@ function routes(fields: readonly Field[]): PipelineField[] {
   return found;
 }
 
-/** `seen` ends the way through structs that contain themselves. */
+/** `seen` ends the way through structs that contain themselves, and its size that through ever new generic ones. */
 function leadsToClients(info: StructInfo, seen: Set<StructInfo>): boolean {
-  if (seen.has(info)) return false;
+  if (seen.has(info) || seen.size > 4096) return false;
   seen.add(info);
   const leads = ({ type, of, fields }: Field): boolean =>
     type === CAP || (type === STRUCT ? leadsToClients((of as StructDescriptor).$, seen) : (fields?.().some(leads) ?? false));

@@ -28,6 +28,9 @@ const BEHIND_POINTERS = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, TEXT, DATA, STRU
 /** Elements of lists by type: Void, bits, and 1, 2, 4 or 8 bytes; 0 for what is behind a pointer. */
 const IN_LISTS = [10, 11, 12, 12, 13, 13, 14, 14, 15, 15, 14, 15, 13];
 
+/** No schema has as many; but a generic struct may contain itself of ever larger types. */
+const MAX_TYPES = 4096;
+
 /** Programs that wasm knows. They are numbered from 1 in the order in which they are sent. */
 let registered = 0;
 
@@ -54,6 +57,7 @@ function register(root: StructInfo): void {
     numberOf(root);
     // The batch grows while it is gone through.
     for (const info of batch) {
+      if (batch.length > MAX_TYPES) throw new TypeError(`${root.name} leads to ever new types: it is generic, and contains itself of other types`);
       const layout = layoutOf(info.fields(), info.tagAt, numberOf);
       items.push(info.dataWords, layout.length, ...layout);
     }

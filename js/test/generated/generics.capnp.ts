@@ -236,6 +236,35 @@ export declare namespace Either {
   }
 }
 
+export interface Grow<T extends $.PointerType = $.Any> {
+  value: $.Out<T>;
+  next: Grow<Box.Type<T>> | undefined;
+}
+export declare namespace Grow {
+  interface Input<T extends $.PointerType = $.Any> {
+    value?: $.In<T> | undefined;
+    next?: Grow.Input<Box.Type<T>> | undefined;
+  }
+  interface View<T extends $.PointerType = $.Any> {
+    readonly value: $.ViewOf<T>;
+    readonly next: Grow.View<Box.Type<T>> | undefined;
+  }
+  interface Builder<T extends $.PointerType = $.Any> {
+    get value(): $.BuilderOf<T>;
+    set value(value: $.Settable<T>);
+    initValue(...size: $.InitOf<T>): $.InitializedOf<T>;
+    get next(): Grow.Builder<Box.Type<T>> | undefined;
+    set next(value: Grow.Input<Box.Type<T>> | Grow.View<Box.Type<T>> | Grow.Builder<Box.Type<T>> | undefined);
+    initNext(): Grow.Builder<Box.Type<T>>;
+  }
+  interface Pipeline<T extends $.PointerType = $.Any> {
+    readonly value: $.PipelineOf<T>;
+    readonly next: Grow.Pipeline<Box.Type<T>>;
+  }
+  type Type<T extends $.PointerType = $.Any> = $.StructDescriptor<Grow<T>, Grow.Input<T>, Grow.View<T>, Grow.Builder<T>>;
+  interface Generic { <T extends $.PointerType = $.Any>(T?: T): Grow.Type<T>; readonly $: Grow.Type["$"] }
+}
+
 export interface Person {
   name: string;
   age: number;
@@ -622,6 +651,8 @@ export const Map: Map.Generic = /* @__PURE__ */ $.generic(make$Map, { Entry: Map
 
 export const Either: Either.Generic = /* @__PURE__ */ $.generic(make$Either);
 
+export const Grow: Grow.Generic = /* @__PURE__ */ $.generic(make$Grow);
+
 export const Person: $.StructDescriptor<Person, Person.Input, Person.View, Person.Builder> = /* @__PURE__ */ $.struct({
   id: 0xcfdc88da8d6afdd2n,
   name: "generics.capnp:Person",
@@ -727,7 +758,7 @@ export const Fallbacks: $.StructDescriptor<Fallbacks, Fallbacks.Input, Fallbacks
   tagAt: 0,
 });
 
-/** The first two. */
+/** Stands in other constants too. */
 export const somebody: $.Frozen<Person> = /* @__PURE__ */ $.freeze({ name: "Some \"one\"", age: 42 });
 
 export const people: $.Frozen<Person[]> = /* @__PURE__ */ $.freeze([{ name: "a", age: 1 }, { name: "Some \"one\"", age: 42 }]);
@@ -1003,6 +1034,37 @@ function make$Either<A extends $.PointerType, B extends $.PointerType>(A: A, B: 
       { name: "neither", type: $.VOID, at: 0, tag: 3 },
     ],
     tagAt: 0,
+  });
+}
+
+function make$Grow<T extends $.PointerType>(T: T): Grow.Type<T> {
+  const $t0 = /* @__PURE__ */ $.lazy(() => Grow(Box(T)));
+
+  function encode$Grow(w: $.Writer, p: number, o: Grow.Input<T>): void {
+    let x;
+    if ((x = o.value) != null) $.put(w, p, x, T, "value");
+    if ((x = o.next) != null) $.put(w, p + 8, x, $t0(), "next");
+  }
+
+  function decode$Grow(r: $.Reader, _p: number): Grow<T> {
+    return {
+      value: $.take(r, T),
+      next: $.take(r, $t0()),
+    };
+  }
+
+  return $.struct({
+    id: 0x8a4248ebf7050198n,
+    name: "generics.capnp:Grow",
+    dataWords: 0,
+    pointers: 2,
+    encode: encode$Grow,
+    decode: decode$Grow,
+    applied: [T],
+    fields: () => [
+      { name: "value", ...$.elementOf(T), at: 0 },
+      { name: "next", type: $.STRUCT, at: 1, of: Grow(Box(T)) },
+    ],
   });
 }
 

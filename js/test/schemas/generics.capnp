@@ -28,6 +28,8 @@ struct Either(A, B) {
   union { left @0 :A; right @1 :B; both :group { a @2 :A; b @3 :B; } neither @4 :Void; }
 }
 
+struct Grow(T) { value @0 :T; next @1 :Grow(Box(T)); }
+
 struct Person { name @0 :Text; age @1 :UInt8; }
 
 interface Store(T) {
@@ -73,7 +75,7 @@ struct Fallbacks {
 }
 
 const somebody :Person = (name = "Some \"one\"", age = 42);
-# The first two.
+# Stands in other constants too.
 const people :List(Person) = [(name = "a", age = 1), .somebody];
 const matrix :List(List(Int32)) = [[1, 2], [], [-3]];
 const boxed :Box(List(Text)) = (value = ["p", "q"], mark = marked);

@@ -27,6 +27,16 @@ pub(super) fn doc(comment: Option<&str>, indent: &str) -> String {
     }
 }
 
+/// A doc comment to stand within a line, with a blank behind it.
+pub(super) fn inline_doc(comment: Option<&str>) -> String {
+    let words: Vec<&str> = comment.unwrap_or("").split_whitespace().collect();
+    if words.is_empty() {
+        String::new()
+    } else {
+        format!("/** {} */ ", words.join(" ").replace("*/", "*\\/"))
+    }
+}
+
 /// Every line of `text` two spaces further right.
 pub(super) fn indented(text: &str) -> String {
     text.lines()
@@ -52,5 +62,7 @@ mod tests {
             "  /**\n   * a\n   *\n   * b\n   */\n"
         );
         assert_eq!(doc(None, ""), "");
+        assert_eq!(inline_doc(Some("a\n  */ b\n")), "/** a *\\/ b */ ");
+        assert_eq!(inline_doc(None), "");
     }
 }

@@ -183,7 +183,28 @@ impl<'s> Names<'s> {
                 }
             }
         }
+        names.tell_parameters_apart();
         Ok(names)
+    }
+
+    /// A parameter that has the name of something at the top level of the module would hide it.
+    fn tell_parameters_apart(&mut self) {
+        let top: BTreeSet<String> = self
+            .places
+            .values()
+            .filter(|place| place.file == self.file)
+            .filter_map(|place| match place.path.as_slice() {
+                [name] => Some(name.clone()),
+                _ => None,
+            })
+            .collect();
+        for place in self.places.values_mut() {
+            for parameter in &mut place.parameters {
+                if top.contains(&parameter.name) {
+                    parameter.name.push('$');
+                }
+            }
+        }
     }
 
     pub(super) fn node(&self, id: u64) -> Result<&'s Node, Error> {
@@ -421,11 +442,6 @@ impl<'s> Names<'s> {
 
     /// Whether a scope on the way to the site has a member or a parameter of this name.
     fn is_shadowed(&self, name: &str, site: Site) -> Result<bool, Error> {
-        if let Some(id) = site.parameters
-            && self.parameters(id).iter().any(|own| own.name == name)
-        {
-            return Ok(true);
-        }
         let Some(from) = site.node else {
             return Ok(false);
         };

@@ -139,13 +139,22 @@ fn type_parameters_become_functions_and_types() {
     }
     // A parameter may have the name of a type of the platform's or of the module's.
     let shadowed = generated(
-        "struct A(Uint8Array, B) { d @0 :Data; b @1 :B; c @2 :C; } struct B {} struct C { b @0 :B; a @1 :A(B, Text); }",
+        "struct A(Uint8Array, B) { d @0 :Data; b @1 :B; c @2 :C; e @3 :.B; f @4 :A(B, .B); } struct B {} struct C { b @0 :B; a @1 :A(B, Text); }",
     );
-    assert!(
-        shadowed.ts.contains("d: globalThis.Uint8Array;") && shadowed.ts.contains("b: $.Out<B>;"),
-        "{}",
-        shadowed.ts
-    );
+    for part in [
+        "d: globalThis.Uint8Array;",
+        "b: $.Out<B$>;",
+        "e: B | undefined;",
+        "f: A<B$, typeof B> | undefined;",
+        "{ name: \"e\", type: $.STRUCT, at: 3, of: B },",
+        "{ name: \"f\", type: $.STRUCT, at: 4, of: A(B$, B) },",
+    ] {
+        assert!(
+            shadowed.ts.contains(part),
+            "no `{part}` in\n{}",
+            shadowed.ts
+        );
+    }
 }
 
 #[test]
@@ -192,6 +201,32 @@ fn views_and_builders_have_types() {
         assert!(made.ts.contains(part), "no `{part}` in\n{}", made.ts);
         assert!(made.dts.contains(part), "no `{part}` in\n{}", made.dts);
     }
+}
+
+#[test]
+fn comments_are_carried_over() {
+    let made = generated(
+        "enum E { # An enum.\n  a @0; # The first.\n  b @1; }\n
+         struct S { # A struct.\n  x @0 :Int8; # A field.\n union { m @1 :Void; # Nothing.\n n @2 :Text; # A\n # member.\n } }
+         const c :Int8 = 1; # A constant.\n interface I { # An interface.\n f @0 (p :Int8); # A method.\n }",
+    );
+    for part in [
+        "/**\n * An enum.\n *\n * - `a`: The first.\n */\nexport type E",
+        "/** A struct. */\nexport type S",
+        "  /** A field. */\n  x: number;",
+        "| { /** Nothing. */ which: \"m\" }",
+        "| { which: \"n\"; /** A member. */ n: string }",
+        "/** An interface. */\nexport interface I",
+        "  /** A method. */\n  f(",
+    ] {
+        assert!(made.ts.contains(part), "no `{part}` in\n{}", made.ts);
+        assert!(made.dts.contains(part), "no `{part}` in\n{}", made.dts);
+    }
+    assert!(
+        made.js.contains("/** A constant. */\nexport const c = 1;"),
+        "{}",
+        made.js
+    );
 }
 
 #[test]

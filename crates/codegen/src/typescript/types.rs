@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 
 use capstan_schema::node::{
-    AnyPointer, Brand, Field, FieldKind, Method, Node, NodeKind, StructNode, Superclass, Type,
+    AnyPointer, Brand, Enumerant, Field, FieldKind, Method, Node, NodeKind, StructNode, Superclass,
+    Type,
 };
 
 use super::Error;
 use super::builders::builder_type;
 use super::descriptors::{descriptor_type, generic_type, has_views};
-use super::doc::{doc, indented};
+use super::doc::{doc, indented, inline_doc};
 use super::names::{Names, Site, field_name, in_code_order, member};
 
 /// Which way values go, and whether they are copies or parts of messages.
@@ -73,7 +74,7 @@ fn declarations(
             }
         }
         NodeKind::Enum { enumerants } => {
-            out.push_str(&comment);
+            out.push_str(&enum_comment(node, enumerants));
             let literals: Vec<String> = enumerants
                 .iter()
                 .map(|each| format!("{:?}", each.name))
@@ -127,6 +128,24 @@ fn declarations(
     Ok(out)
 }
 
+/// An enumerant is only a string in TypeScript, so what is said of it is said of the enum.
+fn enum_comment(node: &Node, enumerants: &[Enumerant]) -> String {
+    let mut text = node.doc_comment.clone().unwrap_or_default();
+    let mut is_first = true;
+    for enumerant in enumerants {
+        let Some(comment) = enumerant.doc_comment.as_deref() else {
+            continue;
+        };
+        if is_first && !text.is_empty() {
+            text.push('\n');
+        }
+        is_first = false;
+        let words: Vec<&str> = comment.split_whitespace().collect();
+        let _ = writeln!(text, "- `{}`: {}", enumerant.name, words.join(" "));
+    }
+    doc((!text.is_empty()).then_some(text.as_str()), "")
+}
+
 /// `head` is what stands before the body, with `%` where `interface` or `type` goes.
 fn struct_type(
     names: &Names<'_>,
@@ -160,18 +179,12 @@ fn struct_type(
     }
     for field in members {
         let which = format!("{which}: {:?}", field_name(&field.name, structure));
+        let comment = inline_doc(field.doc_comment.as_deref());
         let value = property(names, node, structure, field, direction)?;
-        let value = value
-            .lines()
-            .last()
-            .unwrap_or_default()
-            .trim()
-            .trim_end_matches(';')
-            .to_owned();
-        variants.push(if value.is_empty() {
-            format!("{{ {which} }}")
-        } else {
-            format!("{{ {which}; {value} }}")
+        let value = value.lines().last().unwrap_or_default().trim();
+        variants.push(match value.trim_end_matches(';') {
+            "" => format!("{{ {comment}{which} }}"),
+            value => format!("{{ {which}; {comment}{value} }}"),
         });
     }
     // A number is a member that this version of the schema does not know.

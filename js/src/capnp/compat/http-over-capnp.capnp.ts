@@ -317,18 +317,18 @@ export declare namespace HttpRequest {
     set bodySize(value: HttpRequest.bodySize.Input | HttpRequest.bodySize.View | HttpRequest.bodySize.Builder);
   }
   type bodySize =
-    | { which: "unknown" }
-    | { which: "fixed"; fixed: bigint }
+    | { /** Such as with chunks. */ which: "unknown" }
+    | { which: "fixed"; /** The Content-Length. */ fixed: bigint }
     | { which: number };
   namespace bodySize {
     type Input =
       | { which?: undefined }
-      | { which: "unknown" }
-      | { which: "fixed"; fixed?: number | bigint | undefined }
+      | { /** Such as with chunks. */ which: "unknown" }
+      | { which: "fixed"; /** The Content-Length. */ fixed?: number | bigint | undefined }
       | { which: number };
     type View =
-      | { readonly which: "unknown" }
-      | { readonly which: "fixed"; readonly fixed: bigint }
+      | { /** Such as with chunks. */ readonly which: "unknown" }
+      | { readonly which: "fixed"; /** The Content-Length. */ readonly fixed: bigint }
       | { readonly which: number };
     interface Builder {
       readonly which: "unknown" | "fixed" | number;
@@ -398,7 +398,11 @@ export declare namespace HttpResponse {
 
 export type HttpMethod = "get" | "head" | "post" | "put" | "delete" | "patch" | "purge" | "options" | "trace" | "copy" | "lock" | "mkcol" | "move" | "propfind" | "proppatch" | "search" | "unlock" | "acl" | "report" | "mkactivity" | "checkout" | "merge" | "msearch" | "notify" | "subscribe" | "unsubscribe" | number;
 
-/** Names that are sent as numbers. */
+/**
+ * Names that are sent as numbers.
+ *
+ * - `invalid`: So that an unset name is none of the others.
+ */
 export type CommonHeaderName = "invalid" | "acceptCharset" | "acceptEncoding" | "acceptLanguage" | "acceptRanges" | "accept" | "accessControlAllowOrigin" | "age" | "allow" | "authorization" | "cacheControl" | "contentDisposition" | "contentEncoding" | "contentLanguage" | "contentLength" | "contentLocation" | "contentRange" | "contentType" | "cookie" | "date" | "etag" | "expect" | "expires" | "from" | "host" | "ifMatch" | "ifModifiedSince" | "ifNoneMatch" | "ifRange" | "ifUnmodifiedSince" | "lastModified" | "link" | "location" | "maxForwards" | "proxyAuthenticate" | "proxyAuthorization" | "range" | "referer" | "refresh" | "retryAfter" | "server" | "setCookie" | "strictTransportSecurity" | "transferEncoding" | "userAgent" | "vary" | "via" | "wwwAuthenticate" | number;
 
 /** Values that are sent as numbers. */

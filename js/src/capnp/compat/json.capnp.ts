@@ -9,9 +9,9 @@ export type Value =
   | { which: "number"; number: number }
   | { which: "string"; string: string }
   | { which: "array"; array: Value[] }
-  | { which: "object"; object: Value.Field[] }
-  | { which: "call"; call: Value.Call | undefined }
-  | { which: "raw"; raw: string }
+  | { which: "object"; /** Order and repeated names are kept. */ object: Value.Field[] }
+  | { which: "call"; /** No JSON: what some databases print for dates and bytes, such as `Date("2015-04-15")`. */ call: Value.Call | undefined }
+  | { which: "raw"; /** JSON text, to be written as it stands. */ raw: string }
   | { which: number };
 export declare namespace Value {
   type Input =
@@ -21,9 +21,9 @@ export declare namespace Value {
     | { which: "number"; number?: number | undefined }
     | { which: "string"; string?: string | undefined }
     | { which: "array"; array?: readonly Value.Input[] | undefined }
-    | { which: "object"; object?: readonly Value.Field.Input[] | undefined }
-    | { which: "call"; call?: Value.Call.Input | undefined }
-    | { which: "raw"; raw?: string | undefined }
+    | { which: "object"; /** Order and repeated names are kept. */ object?: readonly Value.Field.Input[] | undefined }
+    | { which: "call"; /** No JSON: what some databases print for dates and bytes, such as `Date("2015-04-15")`. */ call?: Value.Call.Input | undefined }
+    | { which: "raw"; /** JSON text, to be written as it stands. */ raw?: string | undefined }
     | { which: number };
   type View =
     | { readonly which: "null" }
@@ -31,9 +31,9 @@ export declare namespace Value {
     | { readonly which: "number"; readonly number: number }
     | { readonly which: "string"; readonly string: string }
     | { readonly which: "array"; readonly array: $.ListView<Value.View> }
-    | { readonly which: "object"; readonly object: $.ListView<Value.Field.View> }
-    | { readonly which: "call"; readonly call: Value.Call.View | undefined }
-    | { readonly which: "raw"; readonly raw: string }
+    | { readonly which: "object"; /** Order and repeated names are kept. */ readonly object: $.ListView<Value.Field.View> }
+    | { readonly which: "call"; /** No JSON: what some databases print for dates and bytes, such as `Date("2015-04-15")`. */ readonly call: Value.Call.View | undefined }
+    | { readonly which: "raw"; /** JSON text, to be written as it stands. */ readonly raw: string }
     | { readonly which: number };
   interface Builder {
     readonly which: "null" | "boolean" | "number" | "string" | "array" | "object" | "call" | "raw" | number;

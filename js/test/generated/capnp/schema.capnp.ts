@@ -407,8 +407,8 @@ export type Field = {
   discriminantValue: number;
   ordinal: Field.ordinal;
 } & (
-    | { which: "slot"; slot: Field.slot }
-    | { which: "group"; group: Field.group }
+    | { which: "slot"; /** An ordinary field. */ slot: Field.slot }
+    | { which: "group"; /** A group or a named union. */ group: Field.group }
     | { which: number }
   );
 export declare namespace Field {
@@ -422,8 +422,8 @@ export declare namespace Field {
     ordinal?: Field.ordinal.Input | undefined;
   } & (
       | { which?: undefined }
-      | { which: "slot"; slot?: Field.slot.Input | undefined }
-      | { which: "group"; group?: Field.group.Input | undefined }
+      | { which: "slot"; /** An ordinary field. */ slot?: Field.slot.Input | undefined }
+      | { which: "group"; /** A group or a named union. */ group?: Field.group.Input | undefined }
       | { which: number }
     );
   type View = {
@@ -435,8 +435,8 @@ export declare namespace Field {
     readonly discriminantValue: number;
     readonly ordinal: Field.ordinal.View;
   } & (
-      | { readonly which: "slot"; readonly slot: Field.slot.View }
-      | { readonly which: "group"; readonly group: Field.group.View }
+      | { readonly which: "slot"; /** An ordinary field. */ readonly slot: Field.slot.View }
+      | { readonly which: "group"; /** A group or a named union. */ readonly group: Field.group.View }
       | { readonly which: number }
     );
   interface Builder {
@@ -521,17 +521,17 @@ export declare namespace Field {
   }
   type ordinal =
     | { which: "implicit" }
-    | { which: "explicit"; explicit: number }
+    | { which: "explicit"; /** The number written after @. Groups have none. */ explicit: number }
     | { which: number };
   namespace ordinal {
     type Input =
       | { which?: undefined }
       | { which: "implicit" }
-      | { which: "explicit"; explicit?: number | undefined }
+      | { which: "explicit"; /** The number written after @. Groups have none. */ explicit?: number | undefined }
       | { which: number };
     type View =
       | { readonly which: "implicit" }
-      | { readonly which: "explicit"; readonly explicit: number }
+      | { readonly which: "explicit"; /** The number written after @. Groups have none. */ readonly explicit: number }
       | { readonly which: number };
     interface Builder {
       readonly which: "implicit" | "explicit" | number;
@@ -842,20 +842,20 @@ export declare namespace Type {
   }
   type anyPointer =
     | { which: "unconstrained"; unconstrained: Type$anyPointer$unconstrained$ }
-    | { which: "parameter"; parameter: Type$anyPointer$parameter$ }
-    | { which: "implicitMethodParameter"; implicitMethodParameter: Type$anyPointer$implicitMethodParameter$ }
+    | { which: "parameter"; /** A type parameter of an enclosing node. */ parameter: Type$anyPointer$parameter$ }
+    | { which: "implicitMethodParameter"; /** A type parameter of the method. */ implicitMethodParameter: Type$anyPointer$implicitMethodParameter$ }
     | { which: number };
   namespace anyPointer {
     type Input =
       | { which?: undefined }
       | { which: "unconstrained"; unconstrained?: Type$anyPointer$unconstrained$Input$ | undefined }
-      | { which: "parameter"; parameter?: Type$anyPointer$parameter$Input$ | undefined }
-      | { which: "implicitMethodParameter"; implicitMethodParameter?: Type$anyPointer$implicitMethodParameter$Input$ | undefined }
+      | { which: "parameter"; /** A type parameter of an enclosing node. */ parameter?: Type$anyPointer$parameter$Input$ | undefined }
+      | { which: "implicitMethodParameter"; /** A type parameter of the method. */ implicitMethodParameter?: Type$anyPointer$implicitMethodParameter$Input$ | undefined }
       | { which: number };
     type View =
       | { readonly which: "unconstrained"; readonly unconstrained: Type$anyPointer$unconstrained$View$ }
-      | { readonly which: "parameter"; readonly parameter: Type$anyPointer$parameter$View$ }
-      | { readonly which: "implicitMethodParameter"; readonly implicitMethodParameter: Type$anyPointer$implicitMethodParameter$View$ }
+      | { readonly which: "parameter"; /** A type parameter of an enclosing node. */ readonly parameter: Type$anyPointer$parameter$View$ }
+      | { readonly which: "implicitMethodParameter"; /** A type parameter of the method. */ readonly implicitMethodParameter: Type$anyPointer$implicitMethodParameter$View$ }
       | { readonly which: number };
     interface Builder {
       readonly which: "unconstrained" | "parameter" | "implicitMethodParameter" | number;
@@ -960,8 +960,8 @@ export declare namespace Brand {
   type Scope = {
     scopeId: bigint;
   } & (
-      | { which: "bind"; bind: Brand.Binding[] }
-      | { which: "inherit" }
+      | { which: "bind"; /** One for each parameter. */ bind: Brand.Binding[] }
+      | { /** The parameters are those in force where the type is used. */ which: "inherit" }
       | { which: number }
     );
   namespace Scope {
@@ -969,15 +969,15 @@ export declare namespace Brand {
       scopeId?: number | bigint | undefined;
     } & (
         | { which?: undefined }
-        | { which: "bind"; bind?: readonly Brand.Binding.Input[] | undefined }
-        | { which: "inherit" }
+        | { which: "bind"; /** One for each parameter. */ bind?: readonly Brand.Binding.Input[] | undefined }
+        | { /** The parameters are those in force where the type is used. */ which: "inherit" }
         | { which: number }
       );
     type View = {
       readonly scopeId: bigint;
     } & (
-        | { readonly which: "bind"; readonly bind: $.ListView<Brand.Binding.View> }
-        | { readonly which: "inherit" }
+        | { readonly which: "bind"; /** One for each parameter. */ readonly bind: $.ListView<Brand.Binding.View> }
+        | { /** The parameters are those in force where the type is used. */ readonly which: "inherit" }
         | { readonly which: number }
       );
     interface Builder {
@@ -993,18 +993,18 @@ export declare namespace Brand {
     }
   }
   type Binding =
-    | { which: "unbound" }
-    | { which: "type"; type: Type$ | undefined }
+    | { /** AnyPointer. */ which: "unbound" }
+    | { which: "type"; /** Always a pointer type. */ type: Type$ | undefined }
     | { which: number };
   namespace Binding {
     type Input =
       | { which?: undefined }
-      | { which: "unbound" }
-      | { which: "type"; type?: Type$Input$ | undefined }
+      | { /** AnyPointer. */ which: "unbound" }
+      | { which: "type"; /** Always a pointer type. */ type?: Type$Input$ | undefined }
       | { which: number };
     type View =
-      | { readonly which: "unbound" }
-      | { readonly which: "type"; readonly type: Type$View$ | undefined }
+      | { /** AnyPointer. */ readonly which: "unbound" }
+      | { readonly which: "type"; /** Always a pointer type. */ readonly type: Type$View$ | undefined }
       | { readonly which: number };
     interface Builder {
       readonly which: "unbound" | "type" | number;
@@ -1040,7 +1040,7 @@ export type Value =
   | { which: "list"; list: $.AnyPointer | undefined }
   | { which: "enum"; enum: number }
   | { which: "struct"; struct: $.AnyPointer | undefined }
-  | { which: "interface" }
+  | { /** Only null is possible. */ which: "interface" }
   | { which: "anyPointer"; anyPointer: $.AnyPointer | undefined }
   | { which: number };
 export declare namespace Value {
@@ -1063,7 +1063,7 @@ export declare namespace Value {
     | { which: "list"; list?: $.AnyPointerInput | undefined }
     | { which: "enum"; enum?: number | undefined }
     | { which: "struct"; struct?: $.AnyPointerInput | undefined }
-    | { which: "interface" }
+    | { /** Only null is possible. */ which: "interface" }
     | { which: "anyPointer"; anyPointer?: $.AnyPointerInput | undefined }
     | { which: number };
   type View =
@@ -1084,7 +1084,7 @@ export declare namespace Value {
     | { readonly which: "list"; readonly list: $.AnyPointerView | undefined }
     | { readonly which: "enum"; readonly enum: number }
     | { readonly which: "struct"; readonly struct: $.AnyPointerView | undefined }
-    | { readonly which: "interface" }
+    | { /** Only null is possible. */ readonly which: "interface" }
     | { readonly which: "anyPointer"; readonly anyPointer: $.AnyPointerView | undefined }
     | { readonly which: number };
   interface Builder {

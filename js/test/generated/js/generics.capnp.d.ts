@@ -236,6 +236,35 @@ export declare namespace Either {
   }
 }
 
+export interface Grow<T extends $.PointerType = $.Any> {
+  value: $.Out<T>;
+  next: Grow<Box.Type<T>> | undefined;
+}
+export declare namespace Grow {
+  interface Input<T extends $.PointerType = $.Any> {
+    value?: $.In<T> | undefined;
+    next?: Grow.Input<Box.Type<T>> | undefined;
+  }
+  interface View<T extends $.PointerType = $.Any> {
+    readonly value: $.ViewOf<T>;
+    readonly next: Grow.View<Box.Type<T>> | undefined;
+  }
+  interface Builder<T extends $.PointerType = $.Any> {
+    get value(): $.BuilderOf<T>;
+    set value(value: $.Settable<T>);
+    initValue(...size: $.InitOf<T>): $.InitializedOf<T>;
+    get next(): Grow.Builder<Box.Type<T>> | undefined;
+    set next(value: Grow.Input<Box.Type<T>> | Grow.View<Box.Type<T>> | Grow.Builder<Box.Type<T>> | undefined);
+    initNext(): Grow.Builder<Box.Type<T>>;
+  }
+  interface Pipeline<T extends $.PointerType = $.Any> {
+    readonly value: $.PipelineOf<T>;
+    readonly next: Grow.Pipeline<Box.Type<T>>;
+  }
+  type Type<T extends $.PointerType = $.Any> = $.StructDescriptor<Grow<T>, Grow.Input<T>, Grow.View<T>, Grow.Builder<T>>;
+  interface Generic { <T extends $.PointerType = $.Any>(T?: T): Grow.Type<T>; readonly $: Grow.Type["$"] }
+}
+
 export interface Person {
   name: string;
   age: number;
@@ -614,6 +643,7 @@ declare const Map$Entry$Tag: Map.Entry.Tag.Generic;
 declare const Map$Entry: Map.Entry.Generic;
 export declare const Map: Map.Generic;
 export declare const Either: Either.Generic;
+export declare const Grow: Grow.Generic;
 export declare const Person: $.StructDescriptor<Person, Person.Input, Person.View, Person.Builder>;
 declare const Store$get$Params: Store.get$Params.Generic;
 declare const Store$get$Results: Store.get$Results.Generic;
@@ -630,7 +660,7 @@ export declare const People: $.InterfaceDescriptor<People, People.Server>;
 export declare const User: $.StructDescriptor<User, User.Input, User.View, User.Builder>;
 export declare const Kinds: $.StructDescriptor<Kinds, Kinds.Input, Kinds.View, Kinds.Builder>;
 export declare const Fallbacks: $.StructDescriptor<Fallbacks, Fallbacks.Input, Fallbacks.View, Fallbacks.Builder>;
-/** The first two. */
+/** Stands in other constants too. */
 export declare const somebody: $.Frozen<Person>;
 export declare const people: $.Frozen<Person[]>;
 export declare const matrix: $.Frozen<number[][]>;

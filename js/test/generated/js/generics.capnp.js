@@ -19,6 +19,8 @@ export const Map = /* @__PURE__ */ $.generic(make$Map, { Entry: Map$Entry });
 
 export const Either = /* @__PURE__ */ $.generic(make$Either);
 
+export const Grow = /* @__PURE__ */ $.generic(make$Grow);
+
 export const Person = /* @__PURE__ */ $.struct({
   id: 0xcfdc88da8d6afdd2n,
   name: "generics.capnp:Person",
@@ -124,7 +126,7 @@ export const Fallbacks = /* @__PURE__ */ $.struct({
   tagAt: 0,
 });
 
-/** The first two. */
+/** Stands in other constants too. */
 export const somebody = /* @__PURE__ */ $.freeze({ name: "Some \"one\"", age: 42 });
 
 export const people = /* @__PURE__ */ $.freeze([{ name: "a", age: 1 }, { name: "Some \"one\"", age: 42 }]);
@@ -400,6 +402,37 @@ function make$Either(A, B) {
       { name: "neither", type: $.VOID, at: 0, tag: 3 },
     ],
     tagAt: 0,
+  });
+}
+
+function make$Grow(T) {
+  const $t0 = /* @__PURE__ */ $.lazy(() => Grow(Box(T)));
+
+  function encode$Grow(w, p, o) {
+    let x;
+    if ((x = o.value) != null) $.put(w, p, x, T, "value");
+    if ((x = o.next) != null) $.put(w, p + 8, x, $t0(), "next");
+  }
+
+  function decode$Grow(r, p) {
+    return {
+      value: $.take(r, T),
+      next: $.take(r, $t0()),
+    };
+  }
+
+  return $.struct({
+    id: 0x8a4248ebf7050198n,
+    name: "generics.capnp:Grow",
+    dataWords: 0,
+    pointers: 2,
+    encode: encode$Grow,
+    decode: decode$Grow,
+    applied: [T],
+    fields: () => [
+      { name: "value", ...$.elementOf(T), at: 0 },
+      { name: "next", type: $.STRUCT, at: 1, of: Grow(Box(T)) },
+    ],
   });
 }
 
