@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
-import { decode, encode, fromJSON, init, type Json, type JsonObject, toJSON } from "../src/node.js";
+import { decode, encode, fromJSON, init, type Json, type JsonObject, read, release, toJSON } from "../src/node.js";
 import type { StructDescriptor } from "../src/seam/descriptor.js";
 import { Clash, Defaults, Holder, Lists, NewHolder, OldHolder, Point, Scalars, Shape } from "./generated/everything.capnp.js";
 import { bytesOf } from "./bytes.js";
@@ -60,6 +60,14 @@ describe.each(cases)("%s", (name, type) => {
     expect(decode(type, encode(type, fromJSON(type, theirs)))).toEqual(value);
     expect(decode(type, encode(type, fromJSON(type, JSON.parse(JSON.stringify(toJSON(type, value))))))).toEqual(value);
   });
+});
+
+test.each(cases)("a view of %s becomes the same", (name, type) => {
+  const bytes = bytesOf(golden[name]);
+  const view = read(type, bytes);
+  const expected = toJSON(type, decode(type, bytes));
+  expect(toJSON(type, view)).toEqual(expected);
+  release(view);
 });
 
 test("what is left out of an object is left out of its JSON, but for scalars and what is in place", () => {

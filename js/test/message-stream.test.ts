@@ -173,6 +173,27 @@ describe.each(forms)("%s messages", (form, bytes, options) => {
   });
 });
 
+test("damaged streams end in an error that says where, or are read, and leave nothing behind", async () => {
+  const random = randomFrom(23);
+  const before = wasm.codec_count();
+  let failed = 0;
+  for (let round = 0; round < 600; round++) {
+    const [, bytes, options] = forms[round % 2] as (typeof forms)[0];
+    const damaged = bytes.slice(0, random(bytes.length));
+    for (let i = random(4); i >= 0; i--) damaged[random(Math.min(damaged.length, 300))] = random(3) ? random(256) : 255 * random(2);
+    const chunks = piecesOf(damaged, () => 1 + random(200));
+    try {
+      for await (const point of readStream(Point, readerOf(chunks), { ...options, traversalLimitWords: 1 << 16 })) expect(typeof point.label).toBe("string");
+    } catch (error) {
+      expect(error).toBeInstanceOf(CapnpError);
+      expect((error as Error).message).toMatch(/message \d+, which begins at byte \d+|after \d+ packed bytes/);
+      failed++;
+    }
+  }
+  expect(failed).toBeGreaterThan(400);
+  expect(wasm.codec_count()).toBe(before);
+});
+
 describe("a loop that is left early", () => {
   test("cancels a ReadableStream and unlocks it", async () => {
     let reason: unknown = "not told";

@@ -59,7 +59,8 @@ function pair(name: string, unpacks: boolean, limitBytes: number): Pair {
     start: (controller) => {
       passage.writable = controller;
       // `abort` itself is called only when the chunk that is being written is done with.
-      controller.signal.addEventListener("abort", () => passage.abort(controller.signal.reason));
+      const { signal } = controller;
+      signal.addEventListener("abort", () => passage.abort(signal.reason));
     },
     write: (chunk) => passage.write(chunk),
     close: () => passage.close(),

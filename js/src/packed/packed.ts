@@ -50,7 +50,7 @@ export function unpack(bytes: Uint8Array, options: UnpackOptions = {}): Uint8Arr
   return unpackShared(bytes, options.limitBytes ?? DEFAULT_LIMIT_BYTES, true);
 }
 
-/** The frame of a packed message, to be read or copied before anything else happens here. */
+/** The frame of a packed message, good until something else is packed or unpacked. */
 export function unpackFrame(bytes: Uint8Array, limits: Limits | undefined): Uint8Array {
   const words = limits?.traversalLimitWords;
   return unpackShared(bytes, words === undefined ? DEFAULT_LIMIT_BYTES + MAX_TABLE_BYTES : words * 8 + MAX_TABLE_BYTES, false);
@@ -86,7 +86,10 @@ function renounced(codec: Codec): undefined {
   codec.close();
 }
 
-/** Unless it is to keep, the result stays in wasm or in the pool, which are used again. */
+/**
+ * Unless it is to keep, the result stays in the pool, which is used again. Not in wasm: making room for it there may make
+ * memory grow, and what is in the old memory is gone then.
+ */
 function convert(codec: Codec, bytes: Uint8Array, limitBytes: number, isToKeep: boolean): Uint8Array<ArrayBuffer> {
   let readBytes = 0;
   let usedBytes = 0;
@@ -95,7 +98,7 @@ function convert(codec: Codec, bytes: Uint8Array, limitBytes: number, isToKeep: 
     readBytes += codec.read;
     const endBytes = usedBytes + codec.written;
     if (endBytes > limitBytes) throw tooLarge(limitBytes, readBytes);
-    if (!hasMore && usedBytes === 0) return isToKeep ? codec.take() : codec.output();
+    if (isToKeep && !hasMore && usedBytes === 0) return codec.take();
     if (endBytes > pool.length) grow(usedBytes, endBytes);
     pool.set(codec.output(), usedBytes);
     usedBytes = endBytes;
