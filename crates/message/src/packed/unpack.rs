@@ -231,7 +231,7 @@ impl Unpacker {
             let window = match input.first_chunk::<TAGGED_BYTES>() {
                 Some(window) => window,
                 None => {
-                    end = padded(input);
+                    end = last_window(source, input.len());
                     &end
                 }
             };
@@ -298,12 +298,22 @@ impl Unpacker {
 }
 
 /// The last few bytes of the input, and zeros behind them.
-#[cold]
-fn padded(input: &[u8]) -> [u8; TAGGED_BYTES] {
-    let mut window = [0; TAGGED_BYTES];
-    for (place, byte) in window.iter_mut().zip(input) {
-        *place = *byte;
+///
+/// How many bytes are left is different each time, so this takes the same steps for any number.
+#[inline(never)]
+fn last_window(input: &[u8], bytes_left: usize) -> [u8; TAGGED_BYTES] {
+    let mut last = [0; 16];
+    match input.last_chunk::<16>() {
+        Some(bytes) => last = *bytes,
+        None => {
+            for (place, byte) in last.iter_mut().rev().zip(input.iter().rev()) {
+                *place = *byte;
+            }
+        }
     }
+    let unwanted_bits = 8 * last.len().saturating_sub(bytes_left) as u32;
+    let window = u128::from_le_bytes(last).checked_shr(unwanted_bits);
+    let [window @ .., _, _, _, _, _, _] = window.unwrap_or(0).to_le_bytes();
     window
 }
 
