@@ -7,7 +7,7 @@
 )]
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use capstan_message::layout::{ElementSize, StructBuilder, StructSize};
 use capstan_message::message::{FrameBuilder, ReaderOptions};
@@ -16,11 +16,16 @@ use capstan_message::{any_pointer, serialize, serialize_packed};
 fn main() {
     let wanted = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
     let wanted = wanted.unwrap_or_default();
-    println!("{}", machine());
-    println!("GB/s of unpacked bytes, median of {ROUNDS} alternating runs of each\n");
+    println!("machine   {}", machine());
+    println!("command   cargo bench -p capstan-interop --bench packing");
+    println!("ours      capstan-message {}", env!("CARGO_PKG_VERSION"));
+    println!("theirs    the capnp crate 0.27, same messages, same run");
     println!(
-        "{:<26} {:>9} {:>7}  {:<8} {:>9} {:>9} {:>7}",
-        "message", "bytes", "packed", "", "capstan", "capnp", "ratio"
+        "figures   GB/s of unpacked bytes, and how many times theirs ours is: medians of {ROUNDS} rounds that take turns\n"
+    );
+    println!(
+        "{:<26} {:>9} {:>7}  {:<8} {:>9} {:>9} {:>14}",
+        "message", "bytes", "packed", "", "ours", "theirs", "ours / theirs"
     );
     for (name, frame) in cases() {
         if name.contains(&wanted) {
@@ -71,7 +76,7 @@ fn compare(name: &str, frame: &[u8]) {
     // Both pack into memory that is there already.
     let mut our_buffer = Vec::new();
     let mut their_buffer = vec![0; 2 * bytes];
-    let (our_time, their_time) = race(
+    let outcome = race(
         bytes,
         || {
             our_buffer.clear();
@@ -84,8 +89,8 @@ fn compare(name: &str, frame: &[u8]) {
             black_box(&their_buffer);
         },
     );
-    print_row(name, bytes, packed.len(), "pack", our_time, their_time);
-    let (our_time, their_time) = race(
+    print_row(name, bytes, packed.len(), "pack", &outcome);
+    let outcome = race(
         bytes,
         || {
             let message = serialize_packed::read_message(black_box(&packed[..]), limits());
@@ -97,47 +102,67 @@ fn compare(name: &str, frame: &[u8]) {
             black_box(message.unwrap());
         },
     );
-    print_row("", bytes, packed.len(), "unpack", our_time, their_time);
+    print_row("", bytes, packed.len(), "unpack", &outcome);
 }
 
-fn print_row(
-    name: &str,
-    bytes: usize,
-    packed: usize,
-    what: &str,
-    ours: Duration,
-    theirs: Duration,
-) {
-    let speed = |time: Duration| bytes as f64 / time.as_nanos() as f64;
+fn print_row(name: &str, bytes: usize, packed: usize, what: &str, outcome: &Outcome) {
+    let speed = |nanos: f64| bytes as f64 / nanos;
     let percent = 100 * packed / bytes;
     let (bytes, percent) = match name {
         "" => (String::new(), String::new()),
         _ => (bytes.to_string(), format!("{percent} %")),
     };
     println!(
-        "{name:<26} {bytes:>9} {percent:>7}  {what:<8} {:>9.2} {:>9.2} {:>6.2}x",
-        speed(ours),
-        speed(theirs),
-        speed(ours) / speed(theirs)
+        "{name:<26} {bytes:>9} {percent:>7}  {what:<8} {:>9.2} {:>9.2} {:>13.2}x",
+        speed(outcome.our_nanos),
+        speed(outcome.their_nanos),
+        outcome.ratio
     );
 }
 
-/// The median time of one call of each, measured in turns because the machine is not quiet.
-fn race(bytes: usize, mut ours: impl FnMut(), mut theirs: impl FnMut()) -> (Duration, Duration) {
+/// Medians over the rounds: the time of one call of each, and theirs divided by ours.
+struct Outcome {
+    our_nanos: f64,
+    their_nanos: f64,
+    ratio: f64,
+}
+
+/// Both in turns, because the machine is not quiet: what disturbs one round disturbs both, so the
+/// ratio is taken within each.
+fn race(bytes: usize, mut ours: impl FnMut(), mut theirs: impl FnMut()) -> Outcome {
     let repeats = (ROUND_BYTES / bytes).max(1) as u32;
-    let mut times = [Vec::new(), Vec::new()];
-    for round in 0..2 * ROUNDS {
+    let mut time = |mine: bool| {
         let start = Instant::now();
         for _ in 0..repeats {
-            if round % 2 == 0 { ours() } else { theirs() }
+            if mine { ours() } else { theirs() }
         }
-        times[round % 2].push(start.elapsed() / repeats);
+        start.elapsed().as_nanos() as f64 / f64::from(repeats)
+    };
+    let (mut our_times, mut their_times, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..ROUNDS + 2 {
+        let first = time(round % 2 == 0);
+        let second = time(round % 2 == 1);
+        let (mine, other) = match round % 2 {
+            0 => (first, second),
+            _ => (second, first),
+        };
+        // The first two warm up.
+        if round >= 2 {
+            our_times.push(mine);
+            their_times.push(other);
+            ratios.push(other / mine);
+        }
     }
-    let [ours, theirs] = times.map(|mut times| {
-        times.sort();
-        times[times.len() / 2]
-    });
-    (ours, theirs)
+    Outcome {
+        our_nanos: median(&mut our_times),
+        their_nanos: median(&mut their_times),
+        ratio: median(&mut ratios),
+    }
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 /// A parking lot: structs of small numbers and flags, some text, nested structs and lists.
