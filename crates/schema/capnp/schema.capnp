@@ -100,6 +100,10 @@ struct Node {
     }
   }
 
+  startByte @34 :UInt32;
+  endByte @35 :UInt32;
+  # Where the declaration is in its file. Both zero when the compiler does not tell.
+
   struct SourceInfo {
     # What only readers of the source care about.
 
@@ -115,6 +119,10 @@ struct Node {
     struct Member {
       docComment @0 :Text;
     }
+
+    startByte @3 :UInt32;
+    endByte @4 :UInt32;
+    # Where the declaration is in its file.
   }
 }
 
@@ -376,6 +384,31 @@ struct CodeGeneratorRequest {
       id @0 :Id;
       name @1 :Text;
       # As written in the `import`.
+    }
+
+    fileSourceInfo @3 :FileSourceInfo;
+
+    struct FileSourceInfo {
+      # For editors: what the words of the file mean.
+
+      identifiers @0 :List(Identifier);
+
+      struct Identifier {
+        startByte @0 :UInt32;
+        endByte @1 :UInt32;
+
+        union {
+          typeId @2 :UInt64;
+          # The node that is named here.
+
+          member :group {
+            # A field, enumerant or method that is.
+
+            parentTypeId @3 :UInt64;
+            ordinal @4 :UInt16;
+          }
+        }
+      }
     }
   }
 }

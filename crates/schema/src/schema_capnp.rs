@@ -31,7 +31,7 @@ pub mod node {
     }
 
     impl<'a> _capnp::traits::HasStructSize for Builder<'a> {
-        const STRUCT_SIZE: _capnp::layout::StructSize = _capnp::layout::StructSize { data: 5, pointers: 6 };
+        const STRUCT_SIZE: _capnp::layout::StructSize = _capnp::layout::StructSize { data: 6, pointers: 6 };
     }
 
     impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
@@ -99,6 +99,8 @@ pub mod node {
             if self.has_annotations() { out.field("annotations", _capnp::traits::debug_result(&self.get_annotations())); }
             if self.has_parameters() { out.field("parameters", _capnp::traits::debug_result(&self.get_parameters())); }
             out.field("isGeneric", &self.get_is_generic());
+            out.field("startByte", &self.get_start_byte());
+            out.field("endByte", &self.get_end_byte());
             match self.which() {
                 ::core::result::Result::Ok(Which::File(value)) => { out.field("file", &value); }
                 ::core::result::Result::Ok(Which::Struct(value)) => { out.field("struct", &value); }
@@ -134,8 +136,10 @@ pub mod node {
                     Field { name: "annotation", discriminant: ::core::option::Option::Some(5), ty: Type::Group(<self::annotation::Reader<'static> as Introspect>::node) },
                     Field { name: "parameters", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<self::parameter::Owned as Introspect>::node, &[])) },
                     Field { name: "isGeneric", discriminant: ::core::option::Option::None, ty: Type::Bool },
+                    Field { name: "startByte", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                    Field { name: "endByte", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
                 ] },
-                packed: b"\x10\xafP\x05\x04\xff\x17\xa4#\xf9L\xab\x82\xe6\0Q\x13\x01\x05\xff\xd9rLb\x09\xc5?\xa9\0E\x06\x07\x06\x01\x06\x11\x0d\xc2\x11\x157\0\01A\x17\x03\xffcapnp/sc\x02hema.capnp:Node\0Q\x0c\x01\x01\xff\xb1\xa3\x0f\xf1\xcc\x1bR\xb9\0\x11\x11R\xffB\xc2\x0f\xfa\xbbU\xbf\xde\0\x11\x11Z\xff\xaeW\x13\x04\xe3\x1d\x8e\xf3\0\x11\x11Z\xffParamete\0\x01r\xffNestedNo\0\x03de\xffSourceIn\0\x03foQ8\x03\x04\0\0\x04\x01\0\0\x13y\x01\x1a\0\0\x13t\x01\x01\x13t\x01\x01\x01\x01\x14\x01\x01\0\0\x13i\x01b\0\0\x13h\x01\x01Sh\x01\x01\x01\x11\x02\x02\x14\x01\x02\0\0\x13e\x01\xc2\0\0\x13h\x01\x01\x13h\x01\x01\x11\x03\x02\x14\x01\x03\0\0\x13]\x01B\0\0\x13X\x01\x01\x13X\x01\x01\x11\x06\x01\x14\x01\x04\0\0\x13M\x01b\0\0SL\x01\x01\x01\x13X\x01\x01\x11\x07\x02\x14\x01\x05\0\0\x13M\x01b\0\0SL\x01\x01\x01\x13X\x01\x01\x0d\x08\xff\xff\x14\x01\x06\0\0\x13M\x01*\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x09\xfe\xff\x01\x01\xff5D\xfb7\x9b\xb1\xa0\x9e\0\x135\x01:\0\x02\x0d\x0a\xfd\xff\x01\x01\xff\x98\xf53C6\xb3J\xb5\0\x13\x1d\x01*\0\x02\x0d\x0b\xfc\xff\x01\x01\xff\x8f!\xc2\xf0\xcfS'\xe8\0\x13\x05\x01R\0\x02\x0d\x0c\xfb\xff\x01\x01\xff \x94\x0dz\xac\xa5\x8a\xb1\0\x11\xf12\0\x02\x0d\x0d\xfa\xff\x01\x01\xff\x90\x02\x0a@\xd4\x19\x16\xec\0\x11\xd9Z\0\x02\x11\x04\x05\x14\x01 \0\0\x11\xc5Z\0\0Q\xc4\x01\x01\x11\xd0\x011\x05 \x01\x14\x01!\0\0\x11\xc5R\0\0\x11\xc4\x01\x11\xc4\x01\x03id\x01\x09\x01\x09\xffdisplayN\0\x07ame\x01\x0c\x01\x0c\x11\x01\x0a\0\0\xffdisplayN\x02amePrefixLength\0\x01\x08\x01\x08\x7fscopeId\x01\x09\x01\x09\xffnestedNo\0\x07des\x01\x0e\x10\x02\x01\x10\xffB\xc2\x0f\xfa\xbbU\xbf\xde\0\x01\x0e\xffannotati\0\x07ons\x01\x0e\x10\x02\x01\x10\xffBu%\xab\x0d\x95\xc8\xf1\0\x01\x0e\x0ffile?struct\x0fenum\xffinterfac\0\x01e\x1fconst\xffannotati\0\x03on\xffparamete\0\x03rs\x01\x0e\x10\x02\x01\x10\xff\xb1\xa3\x0f\xf1\xcc\x1bR\xb9\0\x01\x0e\xffisGeneri\0\x01c\x01\x01\x01\x01",
+                packed: b"\x10\xc4P\x05\x04\xff\x17\xa4#\xf9L\xab\x82\xe6\0Q\x13\x01\x06\xff\xd9rLb\x09\xc5?\xa9\0E\x06\x07\x06\x01\x06\x11\x0d\xc2\x11\x157\0\01A\x87\x03\xffcapnp/sc\x02hema.capnp:Node\0Q\x0c\x01\x01\xff\xb1\xa3\x0f\xf1\xcc\x1bR\xb9\0\x11\x11R\xffB\xc2\x0f\xfa\xbbU\xbf\xde\0\x11\x11Z\xff\xaeW\x13\x04\xe3\x1d\x8e\xf3\0\x11\x11Z\xffParamete\0\x01r\xffNestedNo\0\x03de\xffSourceIn\0\x03foQ@\x03\x04\0\0\x04\x01\0\0\x13\xb1\x01\x1a\0\0\x13\xac\x01\x01\x13\xac\x01\x01\x01\x01\x14\x01\x01\0\0\x13\xa1\x01b\0\0\x13\xa0\x01\x01S\xa0\x01\x01\x01\x11\x02\x02\x14\x01\x02\0\0\x13\x9d\x01\xc2\0\0\x13\xa0\x01\x01\x13\xa0\x01\x01\x11\x03\x02\x14\x01\x03\0\0\x13\x95\x01B\0\0\x13\x90\x01\x01\x13\x90\x01\x01\x11\x06\x01\x14\x01\x04\0\0\x13\x85\x01b\0\0S\x84\x01\x01\x01\x13\x90\x01\x01\x11\x07\x02\x14\x01\x05\0\0\x13\x85\x01b\0\0S\x84\x01\x01\x01\x13\x90\x01\x01\x0d\x08\xff\xff\x14\x01\x06\0\0\x13\x85\x01*\0\0\x0f\xfc\xff\xff\xff\x0f\xfc\xff\xff\xff\x0d\x09\xfe\xff\x01\x01\xff5D\xfb7\x9b\xb1\xa0\x9e\0\x13m\x01:\0\x02\x0d\x0a\xfd\xff\x01\x01\xff\x98\xf53C6\xb3J\xb5\0\x13U\x01*\0\x02\x0d\x0b\xfc\xff\x01\x01\xff\x8f!\xc2\xf0\xcfS'\xe8\0\x13=\x01R\0\x02\x0d\x0c\xfb\xff\x01\x01\xff \x94\x0dz\xac\xa5\x8a\xb1\0\x13)\x012\0\x02\x0d\x0d\xfa\xff\x01\x01\xff\x90\x02\x0a@\xd4\x19\x16\xec\0\x13\x11\x01Z\0\x02\x11\x04\x05\x14\x01 \0\0\x11\xfdZ\0\0Q\xfc\x01\x01\x13\x08\x01\x011\x05 \x01\x14\x01!\0\0\x11\xfdR\0\0\x11\xfc\x01\x11\xfc\x01\x11\x0e\x0a\x14\x01\"\0\0\x11\xf1R\0\0\x11\xf0\x01\x11\xf0\x01\x11\x0f\x0b\x14\x01#\0\0\x11\xe5B\0\0\x11\xe0\x01\x11\xe0\x01\x03id\x01\x09\x01\x09\xffdisplayN\0\x07ame\x01\x0c\x01\x0c\x11\x01\x0a\0\0\xffdisplayN\x02amePrefixLength\0\x01\x08\x01\x08\x7fscopeId\x01\x09\x01\x09\xffnestedNo\0\x07des\x01\x0e\x10\x02\x01\x10\xffB\xc2\x0f\xfa\xbbU\xbf\xde\0\x01\x0e\xffannotati\0\x07ons\x01\x0e\x10\x02\x01\x10\xffBu%\xab\x0d\x95\xc8\xf1\0\x01\x0e\x0ffile?struct\x0fenum\xffinterfac\0\x01e\x1fconst\xffannotati\0\x03on\xffparamete\0\x03rs\x01\x0e\x10\x02\x01\x10\xff\xb1\xa3\x0f\xf1\xcc\x1bR\xb9\0\x01\x0e\xffisGeneri\0\x01c\x01\x01\x01\x01\xffstartByt\0\x01e\x01\x08\x01\x08\x7fendByte\x01\x08\x01\x08",
             };
             &NODE
         }
@@ -244,6 +248,17 @@ pub mod node {
         #[inline]
         pub fn get_is_generic(self) -> bool {
             self.reader.get_bool_field(288)
+        }
+
+        #[inline]
+        pub fn get_start_byte(self) -> u32 {
+            self.reader.get_data_field::<u32>(10)
+        }
+
+        /// Where the declaration is in its file. Both zero when the compiler does not tell.
+        #[inline]
+        pub fn get_end_byte(self) -> u32 {
+            self.reader.get_data_field::<u32>(11)
         }
 
         #[inline]
@@ -523,6 +538,28 @@ pub mod node {
         }
 
         #[inline]
+        pub fn get_start_byte(self) -> u32 {
+            self.builder.get_data_field::<u32>(10)
+        }
+
+        #[inline]
+        pub fn set_start_byte(&mut self, value: u32) {
+            self.builder.set_data_field::<u32>(10, value);
+        }
+
+        /// Where the declaration is in its file. Both zero when the compiler does not tell.
+        #[inline]
+        pub fn get_end_byte(self) -> u32 {
+            self.builder.get_data_field::<u32>(11)
+        }
+
+        /// Where the declaration is in its file. Both zero when the compiler does not tell.
+        #[inline]
+        pub fn set_end_byte(&mut self, value: u32) {
+            self.builder.set_data_field::<u32>(11, value);
+        }
+
+        #[inline]
         pub fn which(mut self) -> ::core::result::Result<WhichBuilder<'a>, _capnp::NotInSchema> {
             match self.builder.get_data_field::<u16>(6) {
                 0 => ::core::result::Result::Ok(Which::File(self.get_file())),
@@ -606,7 +643,7 @@ pub mod node {
                         Field { name: "discriminantOffset", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
                         Field { name: "fields", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<super::super::field::Owned as Introspect>::node, &[])) },
                     ] },
-                    packed: b"\x10ZP\x04\x04\xff5D\xfb7\x9b\xb1\xa0\x9e\0Q\x18\x01\x05\xff\x17\xa4#\xf9L\xab\x82\xe6\0\x15\x06\x07\x01\x11\x0d\xfa\x11\x19\x07\0\01\x15W\x01\xffcapnp/sc\x02hema.capnp:Node.?struct\0\0Q\x1c\x02\x04\x10\x07\x14\x01\x07\x11\x9dr\0\0\x11\x9c\x01\x11\x9c\x01\x11\x01\x0c\x14\x01\x08\x11\x95j\0\0\x11\x94\x01\x11\x94\x01\x11\x02\x0d\x14\x01\x09\x11\x8d\xb2\0\0\x11\x90\x02\x11\x94\x01\x11\x03\xe0\x14\x01\x0a\x11\x8dB\0\0\x11\x88\x01\x11\x88\x01\x11\x04\x0f\x14\x01\x0b\x11\x81\x92\0\0\x11\x84\x01\x11\x84\x01\x11\x05\x08\x14\x01\x0c\x11}\x9a\0\0\x11\x80\x01\x11\x80\x01\x11\x06\x03\x14\x01\x0d\x11y:\0\0Qt\x01\x01\x11\x80\x01\xffdataWord\0\x1fCount\x01\x07\x01\x07\xffpointerC\0\x0fount\x01\x07\x01\x07\xffpreferre\x01dListEnc\x1foding\x01\x0f\xff&\x19R\xba}\x8f\x95\xd1\0\x01\x0f\x7fisGroup\x01\x01\x01\x01\xffdiscrimi\x01nantCoun\x01t\x01\x07\x01\x07\xffdiscrimi\x01nantOffs\x03et\x01\x08\x01\x08?fields\x01\x0e\x10\x02\x01\x10\xff_\xf4J\x1f\xa4P\xad\x9a\0\x01\x0e",
+                    packed: b"\x10ZP\x04\x04\xff5D\xfb7\x9b\xb1\xa0\x9e\0Q\x18\x01\x06\xff\x17\xa4#\xf9L\xab\x82\xe6\0\x15\x06\x07\x01\x11\x0d\xfa\x11\x19\x07\0\01\x15W\x01\xffcapnp/sc\x02hema.capnp:Node.?struct\0\0Q\x1c\x02\x04\x10\x07\x14\x01\x07\x11\x9dr\0\0\x11\x9c\x01\x11\x9c\x01\x11\x01\x0c\x14\x01\x08\x11\x95j\0\0\x11\x94\x01\x11\x94\x01\x11\x02\x0d\x14\x01\x09\x11\x8d\xb2\0\0\x11\x90\x02\x11\x94\x01\x11\x03\xe0\x14\x01\x0a\x11\x8dB\0\0\x11\x88\x01\x11\x88\x01\x11\x04\x0f\x14\x01\x0b\x11\x81\x92\0\0\x11\x84\x01\x11\x84\x01\x11\x05\x08\x14\x01\x0c\x11}\x9a\0\0\x11\x80\x01\x11\x80\x01\x11\x06\x03\x14\x01\x0d\x11y:\0\0Qt\x01\x01\x11\x80\x01\xffdataWord\0\x1fCount\x01\x07\x01\x07\xffpointerC\0\x0fount\x01\x07\x01\x07\xffpreferre\x01dListEnc\x1foding\x01\x0f\xff&\x19R\xba}\x8f\x95\xd1\0\x01\x0f\x7fisGroup\x01\x01\x01\x01\xffdiscrimi\x01nantCoun\x01t\x01\x07\x01\x07\xffdiscrimi\x01nantOffs\x03et\x01\x08\x01\x08?fields\x01\x0e\x10\x02\x01\x10\xff_\xf4J\x1f\xa4P\xad\x9a\0\x01\x0e",
                 };
                 &NODE
             }
@@ -820,7 +857,7 @@ pub mod node {
                     kind: Kind::Struct { fields: &[
                         Field { name: "enumerants", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<super::super::enumerant::Owned as Introspect>::node, &[])) },
                     ] },
-                    packed: b"\x10\x1cP\x04\x04\xff\x98\xf53C6\xb3J\xb5\0Q\x18\x01\x05\xff\x17\xa4#\xf9L\xab\x82\xe6\0\x15\x06\x07\x01\x11\x0d\xea\x11\x19\x07\0\0\x11\x157\xffcapnp/sc\x02hema.capnp:Node.\x0fenum\0\0Q\x04\x02\x04\x10\x03\x14\x01\x0e\x11\x0dZ\0\0Q\x0c\x01\x01\x11\x18\x01\xffenumeran\0\x03ts\x01\x0e\x10\x02\x01\x10\xffM\x9aT\xdc\xeb|\x8a\x97\0\x01\x0e",
+                    packed: b"\x10\x1cP\x04\x04\xff\x98\xf53C6\xb3J\xb5\0Q\x18\x01\x06\xff\x17\xa4#\xf9L\xab\x82\xe6\0\x15\x06\x07\x01\x11\x0d\xea\x11\x19\x07\0\0\x11\x157\xffcapnp/sc\x02hema.capnp:Node.\x0fenum\0\0Q\x04\x02\x04\x10\x03\x14\x01\x0e\x11\x0dZ\0\0Q\x0c\x01\x01\x11\x18\x01\xffenumeran\0\x03ts\x01\x0e\x10\x02\x01\x10\xffM\x9aT\xdc\xeb|\x8a\x97\0\x01\x0e",
                 };
                 &NODE
             }
@@ -934,7 +971,7 @@ pub mod node {
                         Field { name: "methods", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<super::super::method::Owned as Introspect>::node, &[])) },
                         Field { name: "superclasses", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<super::super::superclass::Owned as Introspect>::node, &[])) },
                     ] },
-                    packed: b"\x10)P\x04\x04\xff\x8f!\xc2\xf0\xcfS'\xe8\0Q\x18\x01\x05\xff\x17\xa4#\xf9L\xab\x82\xe6\0\x15\x06\x07\x011\x0d\x12\x01\x11\x1d\x07\0\0\x11\x19g\xffcapnp/sc\x03hema.capnp:Node.interfac\x01e\0\0Q\x08\x02\x04\x10\x03\x14\x01\x0f\x11%B\0\0Q \x01\x01\x11,\x01\x11\x01\x04\x14\x01\x1f\x11%j\0\0Q$\x01\x01\x110\x01\x7fmethods\x01\x0e\x10\x02\x01\x10\xbf\x80M3;\xe2\xcc\x95\x01\x0e\xffsupercla\0\x0fsses\x01\x0e\x10\x02\x01\x10\xff\xf8\xd7\xa4\xd0\x9e*\x96\xa9\0\x01\x0e",
+                    packed: b"\x10)P\x04\x04\xff\x8f!\xc2\xf0\xcfS'\xe8\0Q\x18\x01\x06\xff\x17\xa4#\xf9L\xab\x82\xe6\0\x15\x06\x07\x011\x0d\x12\x01\x11\x1d\x07\0\0\x11\x19g\xffcapnp/sc\x03hema.capnp:Node.interfac\x01e\0\0Q\x08\x02\x04\x10\x03\x14\x01\x0f\x11%B\0\0Q \x01\x01\x11,\x01\x11\x01\x04\x14\x01\x1f\x11%j\0\0Q$\x01\x01\x110\x01\x7fmethods\x01\x0e\x10\x02\x01\x10\xbf\x80M3;\xe2\xcc\x95\x01\x0e\xffsupercla\0\x0fsses\x01\x0e\x10\x02\x01\x10\xff\xf8\xd7\xa4\xd0\x9e*\x96\xa9\0\x01\x0e",
                 };
                 &NODE
             }
@@ -1084,7 +1121,7 @@ pub mod node {
                         Field { name: "type", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::super::type_::Owned as Introspect>::node, &[]) },
                         Field { name: "value", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::super::value::Owned as Introspect>::node, &[]) },
                     ] },
-                    packed: b"\x10#P\x04\x04\xff \x94\x0dz\xac\xa5\x8a\xb1\0Q\x18\x01\x05\xff\x17\xa4#\xf9L\xab\x82\xe6\0\x15\x06\x07\x01\x11\x0d\xf2\x11\x19\x07\0\0\x11\x15g\xffcapnp/sc\x02hema.capnp:Node.\x1fconst\0\0Q\x08\x02\x04\x10\x03\x14\x01\x10\x11%*\0\0\x11 \x02\x11$\x01\x11\x01\x04\x14\x01\x11\x11\x1d2\0\0\x11\x18\x02\x11\x1c\x01\x0ftype\x01\x10\xff`\xcc\xf9\xe1\xedxs\xd0\0\x01\x10\x1fvalue\x01\x10\xff\x9b\x0c\xb0\xd7\xd2\xdc#\xce\0\x01\x10",
+                    packed: b"\x10#P\x04\x04\xff \x94\x0dz\xac\xa5\x8a\xb1\0Q\x18\x01\x06\xff\x17\xa4#\xf9L\xab\x82\xe6\0\x15\x06\x07\x01\x11\x0d\xf2\x11\x19\x07\0\0\x11\x15g\xffcapnp/sc\x02hema.capnp:Node.\x1fconst\0\0Q\x08\x02\x04\x10\x03\x14\x01\x10\x11%*\0\0\x11 \x02\x11$\x01\x11\x01\x04\x14\x01\x11\x11\x1d2\0\0\x11\x18\x02\x11\x1c\x01\x0ftype\x01\x10\xff`\xcc\xf9\xe1\xedxs\xd0\0\x01\x10\x1fvalue\x01\x10\xff\x9b\x0c\xb0\xd7\xd2\xdc#\xce\0\x01\x10",
                 };
                 &NODE
             }
@@ -1252,7 +1289,7 @@ pub mod node {
                         Field { name: "targetsParam", discriminant: ::core::option::Option::None, ty: Type::Bool },
                         Field { name: "targetsAnnotation", discriminant: ::core::option::Option::None, ty: Type::Bool },
                     ] },
-                    packed: b"\x10\x95P\x04\x04\xff\x90\x02\x0a@\xd4\x19\x16\xec\0Q\x18\x01\x05\xff\x17\xa4#\xf9L\xab\x82\xe6\0\x15\x06\x07\x011\x0d\x1a\x01\x11\x1d\x07\0\01\x19w\x02\xffcapnp/sc\x03hema.capnp:Node.annotati\x03on\0\0Q4\x02\x04\x10\x03\x14\x01\x12\x13-\x01*\0\0\x13(\x01\x02\x13,\x01\x01\x11\x01p\x14\x01\x13\x13%\x01b\0\0\x13$\x01\x01\x13$\x01\x01\x11\x02q\x14\x01\x14\x13\x1d\x01j\0\0\x13\x1c\x01\x01\x13\x1c\x01\x01\x11\x03r\x14\x01\x15\x13\x15\x01b\0\0\x13\x14\x01\x01\x13\x14\x01\x01\x11\x04s\x14\x01\x16\x13\x0d\x01\x8a\0\0\x13\x10\x01\x01\x13\x10\x01\x01\x11\x05t\x14\x01\x17\x13\x09\x01r\0\0\x13\x08\x01\x01\x13\x08\x01\x01\x11\x06u\x14\x01\x18\x13\x01\x01j\0\0\x12\x01\x01\x12\x01\x01\x11\x07v\x14\x01\x19\x11\xf9j\0\0\x11\xf8\x01\x11\xf8\x01\x11\x08w\x14\x01\x1a\x11\xf1j\0\0\x11\xf0\x01\x11\xf0\x01\x11\x09x\x14\x01\x1b\x11\xe9\x8a\0\0\x11\xec\x01\x11\xec\x01\x11\x0ay\x14\x01\x1c\x11\xe5r\0\0\x11\xe4\x01\x11\xe4\x01\x11\x0bz\x14\x01\x1d\x11\xddj\0\0\x11\xdc\x01\x11\xdc\x01\x11\x0c{\x14\x01\x1e\x11\xd5\x92\0\0\x11\xd8\x01\x11\xd8\x01\x0ftype\x01\x10\xff`\xcc\xf9\xe1\xedxs\xd0\0\x01\x10\xfftargetsF\0\x07ile\x01\x01\x01\x01\xfftargetsC\0\x0fonst\x01\x01\x01\x01\xfftargetsE\0\x07num\x01\x01\x01\x01\xfftargetsE\x01numerant\0\0\x01\x01\x01\x01\xfftargetsS\0\x1ftruct\x01\x01\x01\x01\xfftargetsF\0\x0field\x01\x01\x01\x01\xfftargetsU\0\x0fnion\x01\x01\x01\x01\xfftargetsG\0\x0froup\x01\x01\x01\x01\xfftargetsI\x01nterface\0\0\x01\x01\x01\x01\xfftargetsM\0\x1fethod\x01\x01\x01\x01\xfftargetsP\0\x0faram\x01\x01\x01\x01\xfftargetsA\x01nnotatio\x01n\x01\x01\x01\x01",
+                    packed: b"\x10\x95P\x04\x04\xff\x90\x02\x0a@\xd4\x19\x16\xec\0Q\x18\x01\x06\xff\x17\xa4#\xf9L\xab\x82\xe6\0\x15\x06\x07\x011\x0d\x1a\x01\x11\x1d\x07\0\01\x19w\x02\xffcapnp/sc\x03hema.capnp:Node.annotati\x03on\0\0Q4\x02\x04\x10\x03\x14\x01\x12\x13-\x01*\0\0\x13(\x01\x02\x13,\x01\x01\x11\x01p\x14\x01\x13\x13%\x01b\0\0\x13$\x01\x01\x13$\x01\x01\x11\x02q\x14\x01\x14\x13\x1d\x01j\0\0\x13\x1c\x01\x01\x13\x1c\x01\x01\x11\x03r\x14\x01\x15\x13\x15\x01b\0\0\x13\x14\x01\x01\x13\x14\x01\x01\x11\x04s\x14\x01\x16\x13\x0d\x01\x8a\0\0\x13\x10\x01\x01\x13\x10\x01\x01\x11\x05t\x14\x01\x17\x13\x09\x01r\0\0\x13\x08\x01\x01\x13\x08\x01\x01\x11\x06u\x14\x01\x18\x13\x01\x01j\0\0\x12\x01\x01\x12\x01\x01\x11\x07v\x14\x01\x19\x11\xf9j\0\0\x11\xf8\x01\x11\xf8\x01\x11\x08w\x14\x01\x1a\x11\xf1j\0\0\x11\xf0\x01\x11\xf0\x01\x11\x09x\x14\x01\x1b\x11\xe9\x8a\0\0\x11\xec\x01\x11\xec\x01\x11\x0ay\x14\x01\x1c\x11\xe5r\0\0\x11\xe4\x01\x11\xe4\x01\x11\x0bz\x14\x01\x1d\x11\xddj\0\0\x11\xdc\x01\x11\xdc\x01\x11\x0c{\x14\x01\x1e\x11\xd5\x92\0\0\x11\xd8\x01\x11\xd8\x01\x0ftype\x01\x10\xff`\xcc\xf9\xe1\xedxs\xd0\0\x01\x10\xfftargetsF\0\x07ile\x01\x01\x01\x01\xfftargetsC\0\x0fonst\x01\x01\x01\x01\xfftargetsE\0\x07num\x01\x01\x01\x01\xfftargetsE\x01numerant\0\0\x01\x01\x01\x01\xfftargetsS\0\x1ftruct\x01\x01\x01\x01\xfftargetsF\0\x0field\x01\x01\x01\x01\xfftargetsU\0\x0fnion\x01\x01\x01\x01\xfftargetsG\0\x0froup\x01\x01\x01\x01\xfftargetsI\x01nterface\0\0\x01\x01\x01\x01\xfftargetsM\0\x1fethod\x01\x01\x01\x01\xfftargetsP\0\x0faram\x01\x01\x01\x01\xfftargetsA\x01nnotatio\x01n\x01\x01\x01\x01",
                 };
                 &NODE
             }
@@ -1895,7 +1932,7 @@ pub mod node {
         }
 
         impl<'a> _capnp::traits::HasStructSize for Builder<'a> {
-            const STRUCT_SIZE: _capnp::layout::StructSize = _capnp::layout::StructSize { data: 1, pointers: 2 };
+            const STRUCT_SIZE: _capnp::layout::StructSize = _capnp::layout::StructSize { data: 2, pointers: 2 };
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
@@ -1958,6 +1995,8 @@ pub mod node {
                 out.field("id", &self.get_id());
                 if self.has_doc_comment() { out.field("docComment", _capnp::traits::debug_result(&self.get_doc_comment())); }
                 if self.has_members() { out.field("members", _capnp::traits::debug_result(&self.get_members())); }
+                out.field("startByte", &self.get_start_byte());
+                out.field("endByte", &self.get_end_byte());
                 out.finish()
             }
         }
@@ -1973,8 +2012,10 @@ pub mod node {
                         Field { name: "id", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
                         Field { name: "docComment", discriminant: ::core::option::Option::None, ty: Type::Text },
                         Field { name: "members", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<self::member::Owned as Introspect>::node, &[])) },
+                        Field { name: "startByte", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                        Field { name: "endByte", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
                     ] },
-                    packed: b"\x104P\x04\x04\xff\xaeW\x13\x04\xe3\x1d\x8e\xf3\0Q\x18\x01\x01\xff\x17\xa4#\xf9L\xab\x82\xe6\0\x05\x02\x071\x0d\x1a\x01\x11\x1d\x17\0\0\x11%\x97\xffcapnp/sc\x03hema.capnp:Node.SourceIn\x03foQ\x04\x01\x01\xff\xa2\x1f\x8e\x898\x90\xba\xc2\0\x11\x01:?MemberQ\x0c\x02\x04\0\0\x04\x01\x11=\x1a\0\0\x118\x01\x118\x01\x01\x01\x14\x01\x01\x111Z\0\0\x110\x01Q0\x01\x01\x11\x02\x01\x14\x01\x02\x111B\0\0Q,\x01\x01\x118\x01\x03id\x01\x09\x01\x09\xffdocComme\0\x03nt\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x7fmembers\x01\x0e\x10\x02\x01\x10\xff\xa2\x1f\x8e\x898\x90\xba\xc2\0\x01\x0e",
+                    packed: b"\x10GP\x04\x04\xff\xaeW\x13\x04\xe3\x1d\x8e\xf3\0Q\x18\x01\x02\xff\x17\xa4#\xf9L\xab\x82\xe6\0\x05\x02\x071\x0d\x1a\x01\x11\x1d\x17\0\0\x11%\xf7\xffcapnp/sc\x03hema.capnp:Node.SourceIn\x03foQ\x04\x01\x01\xff\xa2\x1f\x8e\x898\x90\xba\xc2\0\x11\x01:?MemberQ\x14\x02\x04\0\0\x04\x01\x11m\x1a\0\0\x11h\x01\x11h\x01\x01\x01\x14\x01\x01\x11aZ\0\0\x11`\x01Q`\x01\x01\x11\x02\x01\x14\x01\x02\x11aB\0\0Q\\\x01\x01\x11h\x01\x11\x03\x02\x14\x01\x03\x11aR\0\0\x11`\x01\x11`\x01\x11\x04\x03\x14\x01\x04\x11YB\0\0\x11T\x01\x11T\x01\x03id\x01\x09\x01\x09\xffdocComme\0\x03nt\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x7fmembers\x01\x0e\x10\x02\x01\x10\xff\xa2\x1f\x8e\x898\x90\xba\xc2\0\x01\x0e\xffstartByt\0\x01e\x01\x08\x01\x08\x7fendByte\x01\x08\x01\x08",
                 };
                 &NODE
             }
@@ -2015,6 +2056,17 @@ pub mod node {
             #[inline]
             pub fn has_members(&self) -> bool {
                 !self.reader.is_pointer_field_null(1)
+            }
+
+            #[inline]
+            pub fn get_start_byte(self) -> u32 {
+                self.reader.get_data_field::<u32>(2)
+            }
+
+            /// Where the declaration is in its file.
+            #[inline]
+            pub fn get_end_byte(self) -> u32 {
+                self.reader.get_data_field::<u32>(3)
             }
         }
 
@@ -2104,6 +2156,28 @@ pub mod node {
             #[inline]
             pub fn has_members(&self) -> bool {
                 !self.builder.is_pointer_field_null(1)
+            }
+
+            #[inline]
+            pub fn get_start_byte(self) -> u32 {
+                self.builder.get_data_field::<u32>(2)
+            }
+
+            #[inline]
+            pub fn set_start_byte(&mut self, value: u32) {
+                self.builder.set_data_field::<u32>(2, value);
+            }
+
+            /// Where the declaration is in its file.
+            #[inline]
+            pub fn get_end_byte(self) -> u32 {
+                self.builder.get_data_field::<u32>(3)
+            }
+
+            /// Where the declaration is in its file.
+            #[inline]
+            pub fn set_end_byte(&mut self, value: u32) {
+                self.builder.set_data_field::<u32>(3, value);
             }
         }
 
@@ -7682,7 +7756,7 @@ pub mod code_generator_request {
         }
 
         impl<'a> _capnp::traits::HasStructSize for Builder<'a> {
-            const STRUCT_SIZE: _capnp::layout::StructSize = _capnp::layout::StructSize { data: 1, pointers: 2 };
+            const STRUCT_SIZE: _capnp::layout::StructSize = _capnp::layout::StructSize { data: 1, pointers: 3 };
         }
 
         impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
@@ -7745,6 +7819,7 @@ pub mod code_generator_request {
                 out.field("id", &self.get_id());
                 if self.has_filename() { out.field("filename", _capnp::traits::debug_result(&self.get_filename())); }
                 if self.has_imports() { out.field("imports", _capnp::traits::debug_result(&self.get_imports())); }
+                if self.has_file_source_info() { out.field("fileSourceInfo", _capnp::traits::debug_result(&self.get_file_source_info())); }
                 out.finish()
             }
         }
@@ -7760,8 +7835,9 @@ pub mod code_generator_request {
                         Field { name: "id", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
                         Field { name: "filename", discriminant: ::core::option::Option::None, ty: Type::Text },
                         Field { name: "imports", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<self::import::Owned as Introspect>::node, &[])) },
+                        Field { name: "fileSourceInfo", discriminant: ::core::option::Option::None, ty: Type::Struct(<self::file_source_info::Owned as Introspect>::node, &[]) },
                     ] },
-                    packed: b"\x106P\x04\x04\xfdb\x81.\xb0\x0e\xea\xcfQ(\x01\x01\xff\xce\xd7\x0a!\xf6F\xc5\xbf\0\x05\x02\x071\x0d\xb2\x01\x11%\x17\0\0\x11-\x97\xffcapnp/sc\x05hema.capnp:CodeGeneratorRequest.Requeste\x1fdFileQ\x04\x01\x01\xff\xe5W#\x12\x93AP\xae\0\x11\x01:?ImportQ\x0c\x02\x04\0\0\x04\x01\x11=\x1a\0\0\x118\x01\x118\x01\x01\x01\x14\x01\x01\x111J\0\0\x110\x01Q0\x01\x01\x11\x02\x01\x14\x01\x02\x111B\0\0Q,\x01\x01\x118\x01\x03id\x01\x09\x01\x09\xfffilename\0\0\0\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x7fimports\x01\x0e\x10\x02\x01\x10\xff\xe5W#\x12\x93AP\xae\0\x01\x0e",
+                    packed: b"\x10EP\x04\x04\xfdb\x81.\xb0\x0e\xea\xcfQ(\x01\x01\xff\xce\xd7\x0a!\xf6F\xc5\xbf\0\x05\x03\x071\x0d\xb2\x01\x11%'\0\0\x11=\xc7\xffcapnp/sc\x05hema.capnp:CodeGeneratorRequest.Requeste\x1fdFileQ\x08\x01\x01\xff\xe5W#\x12\x93AP\xae\0\x11\x09:\xff\xa0]\x92v\xf1+\xea\xf8\0\x11\x05z?Import\xffFileSour\0?ceInfoQ\x10\x02\x04\0\0\x04\x01\x11U\x1a\0\0\x11P\x01\x11P\x01\x01\x01\x14\x01\x01\x11IJ\0\0\x11H\x01QH\x01\x01\x11\x02\x01\x14\x01\x02\x11IB\0\0QD\x01\x01\x11P\x01\x11\x03\x02\x14\x01\x03\x11Iz\0\0\x11H\x02\x11L\x01\x03id\x01\x09\x01\x09\xfffilename\0\0\0\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x7fimports\x01\x0e\x10\x02\x01\x10\xff\xe5W#\x12\x93AP\xae\0\x01\x0e\xfffileSour\0?ceInfo\x01\x10\xff\xa0]\x92v\xf1+\xea\xf8\0\x01\x10",
                 };
                 &NODE
             }
@@ -7801,6 +7877,16 @@ pub mod code_generator_request {
             #[inline]
             pub fn has_imports(&self) -> bool {
                 !self.reader.is_pointer_field_null(1)
+            }
+
+            #[inline]
+            pub fn get_file_source_info(self) -> _capnp::Result<self::file_source_info::Reader<'a>> {
+                _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(2), ::core::option::Option::None)
+            }
+
+            #[inline]
+            pub fn has_file_source_info(&self) -> bool {
+                !self.reader.is_pointer_field_null(2)
             }
         }
 
@@ -7888,6 +7974,32 @@ pub mod code_generator_request {
             #[inline]
             pub fn has_imports(&self) -> bool {
                 !self.builder.is_pointer_field_null(1)
+            }
+
+            #[inline]
+            pub fn get_file_source_info(self) -> _capnp::Result<self::file_source_info::Builder<'a>> {
+                _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(2), ::core::option::Option::None)
+            }
+
+            pub fn init_file_source_info(self) -> self::file_source_info::Builder<'a> {
+                _capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(2), 0)
+            }
+
+            pub fn set_file_source_info(&mut self, value: self::file_source_info::Reader<'_>) -> _capnp::Result<()> {
+                <_ as _capnp::traits::SetterInput<self::file_source_info::Owned>>::set_pointer_builder(self.builder.reborrow().get_pointer_field(2), value, false)
+            }
+
+            pub fn disown_file_source_info(&mut self) -> _capnp::orphan::Orphan<self::file_source_info::Owned> {
+                self.builder.get_pointer_field_mut(2).disown()
+            }
+
+            pub fn adopt_file_source_info(&mut self, value: _capnp::orphan::Orphan<self::file_source_info::Owned>) -> _capnp::Result<()> {
+                self.builder.get_pointer_field_mut(2).adopt(value)
+            }
+
+            #[inline]
+            pub fn has_file_source_info(&self) -> bool {
+                !self.builder.is_pointer_field_null(2)
             }
         }
 
@@ -8084,6 +8196,534 @@ pub mod code_generator_request {
                 #[inline]
                 pub fn has_name(&self) -> bool {
                     !self.builder.is_pointer_field_null(0)
+                }
+            }
+        }
+
+        /// For editors: what the words of the file mean.
+        pub mod file_source_info {
+            use ::capstan_message as _capnp;
+
+            #[derive(Clone, Copy, Debug)]
+            pub struct Owned(());
+
+            impl _capnp::traits::Owned for Owned {
+                type Reader<'a> = Reader<'a>;
+                type Builder<'a> = Builder<'a>;
+            }
+
+            impl _capnp::traits::OwnedStruct for Owned {
+                type Reader<'a> = Reader<'a>;
+                type Builder<'a> = Builder<'a>;
+            }
+
+            impl _capnp::traits::HasTypeId for Owned {
+                const TYPE_ID: u64 = 0xf8ea2bf176925da0;
+            }
+
+            impl<'a> _capnp::traits::HasTypeId for Reader<'a> {
+                const TYPE_ID: u64 = 0xf8ea2bf176925da0;
+            }
+
+            impl<'a> _capnp::traits::HasTypeId for Builder<'a> {
+                const TYPE_ID: u64 = 0xf8ea2bf176925da0;
+            }
+
+            impl<'a> _capnp::traits::HasStructSize for Builder<'a> {
+                const STRUCT_SIZE: _capnp::layout::StructSize = _capnp::layout::StructSize { data: 0, pointers: 1 };
+            }
+
+            impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+                #[inline]
+                fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
+                    ::core::result::Result::Ok(reader.get_struct(default)?.into())
+                }
+            }
+
+            impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+                #[inline]
+                fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
+                    self.reader
+                }
+            }
+
+            impl<'a> _capnp::traits::SetterInput<Owned> for Reader<'a> {
+                fn set_pointer_builder(builder: _capnp::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> _capnp::Result<()> {
+                    builder.set_struct(&input.reader, canonicalize)
+                }
+            }
+
+            impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+                #[inline]
+                fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                    builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
+                }
+                #[inline]
+                fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
+                    ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+                }
+            }
+
+            #[derive(Clone, Copy, Default)]
+            pub struct Reader<'a> {
+                reader: _capnp::layout::StructReader<'a>,
+            }
+
+            impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+                #[inline]
+                fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
+                    Self { reader }
+                }
+            }
+
+            pub struct Builder<'a> {
+                builder: _capnp::layout::StructBuilder<'a>,
+            }
+
+            impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+                #[inline]
+                fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
+                    Self { builder }
+                }
+            }
+
+            impl<'a> ::core::fmt::Debug for Reader<'a> {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    let mut out = f.debug_struct("FileSourceInfo");
+                    if self.has_identifiers() { out.field("identifiers", _capnp::traits::debug_result(&self.get_identifiers())); }
+                    out.finish()
+                }
+            }
+
+            impl _capnp::introspect::Introspect for Owned {
+                fn node() -> &'static _capnp::introspect::Node {
+                    use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                    static NODE: Node = Node {
+                        id: 0xf8ea2bf176925da0,
+                        display_name: "capnp/schema.capnp:CodeGeneratorRequest.RequestedFile.FileSourceInfo",
+                        prefix_bytes: 54,
+                        kind: Kind::Struct { fields: &[
+                            Field { name: "identifiers", discriminant: ::core::option::Option::None, ty: Type::List(&Type::Struct(<self::identifier::Owned as Introspect>::node, &[])) },
+                        ] },
+                        packed: b"\x10%P\x04\x04\xff\xa0]\x92v\xf1+\xea\xf8\0\x116\x01\xfdb\x81.\xb0\x0e\xea\xcf\x05\x01\x071\x0d*\x02\x11-\x17\0\0\x1197\xffcapnp/sc\x07hema.capnp:CodeGeneratorRequest.RequestedFile.FileSource\x0fInfoQ\x04\x01\x01\xff\xbb\x99\x04.\x89\x19\xa7\xdd\0\x11\x01Z\xffIdentifi\0\x03erQ\x04\x02\x04\0\0\x04\x01\x11\x0db\0\0Q\x0c\x01\x01\x11\x18\x01\xffidentifi\0\x07ers\x01\x0e\x10\x02\x01\x10\xff\xbb\x99\x04.\x89\x19\xa7\xdd\0\x01\x0e",
+                    };
+                    &NODE
+                }
+            }
+
+            impl<'a> Reader<'a> {
+                pub fn reborrow(&self) -> Reader<'_> {
+                    *self
+                }
+
+                pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                    self.reader.total_size()
+                }
+
+                #[inline]
+                pub fn get_identifiers(self) -> _capnp::Result<_capnp::struct_list::Reader<'a, self::identifier::Owned>> {
+                    _capnp::traits::FromPointerReader::get_from_pointer(&self.reader.get_pointer_field(0), ::core::option::Option::None)
+                }
+
+                #[inline]
+                pub fn has_identifiers(&self) -> bool {
+                    !self.reader.is_pointer_field_null(0)
+                }
+            }
+
+            impl<'a> Builder<'a> {
+                pub fn into_reader(self) -> Reader<'a> {
+                    self.builder.into_reader().into()
+                }
+
+                #[inline]
+                pub fn reborrow(&mut self) -> Builder<'_> {
+                    self.builder.reborrow().into()
+                }
+
+                pub fn reborrow_as_reader(&self) -> Reader<'_> {
+                    self.builder.as_reader().into()
+                }
+
+                pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                    self.builder.as_reader().total_size()
+                }
+
+                #[inline]
+                pub fn get_identifiers(self) -> _capnp::Result<_capnp::struct_list::Builder<'a, self::identifier::Owned>> {
+                    _capnp::traits::FromPointerBuilder::get_from_pointer(self.builder.get_pointer_field(0), ::core::option::Option::None)
+                }
+
+                pub fn init_identifiers(self, size: u32) -> _capnp::struct_list::Builder<'a, self::identifier::Owned> {
+                    _capnp::traits::FromPointerBuilder::init_pointer(self.builder.get_pointer_field(0), size)
+                }
+
+                pub fn set_identifiers(&mut self, value: impl _capnp::traits::SetterInput<_capnp::struct_list::Owned<self::identifier::Owned>>) -> _capnp::Result<()> {
+                    _capnp::traits::SetterInput::set_pointer_builder(self.builder.reborrow().get_pointer_field(0), value, false)
+                }
+
+                pub fn disown_identifiers(&mut self) -> _capnp::orphan::Orphan<_capnp::struct_list::Owned<self::identifier::Owned>> {
+                    self.builder.get_pointer_field_mut(0).disown()
+                }
+
+                pub fn adopt_identifiers(&mut self, value: _capnp::orphan::Orphan<_capnp::struct_list::Owned<self::identifier::Owned>>) -> _capnp::Result<()> {
+                    self.builder.get_pointer_field_mut(0).adopt(value)
+                }
+
+                #[inline]
+                pub fn has_identifiers(&self) -> bool {
+                    !self.builder.is_pointer_field_null(0)
+                }
+            }
+
+            pub mod identifier {
+                use ::capstan_message as _capnp;
+
+                #[derive(Clone, Copy, Debug)]
+                pub struct Owned(());
+
+                impl _capnp::traits::Owned for Owned {
+                    type Reader<'a> = Reader<'a>;
+                    type Builder<'a> = Builder<'a>;
+                }
+
+                impl _capnp::traits::OwnedStruct for Owned {
+                    type Reader<'a> = Reader<'a>;
+                    type Builder<'a> = Builder<'a>;
+                }
+
+                impl _capnp::traits::HasTypeId for Owned {
+                    const TYPE_ID: u64 = 0xdda719892e0499bb;
+                }
+
+                impl<'a> _capnp::traits::HasTypeId for Reader<'a> {
+                    const TYPE_ID: u64 = 0xdda719892e0499bb;
+                }
+
+                impl<'a> _capnp::traits::HasTypeId for Builder<'a> {
+                    const TYPE_ID: u64 = 0xdda719892e0499bb;
+                }
+
+                impl<'a> _capnp::traits::HasStructSize for Builder<'a> {
+                    const STRUCT_SIZE: _capnp::layout::StructSize = _capnp::layout::StructSize { data: 3, pointers: 0 };
+                }
+
+                impl<'a> _capnp::traits::FromPointerReader<'a> for Reader<'a> {
+                    #[inline]
+                    fn get_from_pointer(reader: &_capnp::layout::PointerReader<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
+                        ::core::result::Result::Ok(reader.get_struct(default)?.into())
+                    }
+                }
+
+                impl<'a> _capnp::traits::IntoInternalStructReader<'a> for Reader<'a> {
+                    #[inline]
+                    fn into_internal_struct_reader(self) -> _capnp::layout::StructReader<'a> {
+                        self.reader
+                    }
+                }
+
+                impl<'a> _capnp::traits::SetterInput<Owned> for Reader<'a> {
+                    fn set_pointer_builder(builder: _capnp::layout::PointerBuilder<'_>, input: Self, canonicalize: bool) -> _capnp::Result<()> {
+                        builder.set_struct(&input.reader, canonicalize)
+                    }
+                }
+
+                impl<'a> _capnp::traits::FromPointerBuilder<'a> for Builder<'a> {
+                    #[inline]
+                    fn init_pointer(builder: _capnp::layout::PointerBuilder<'a>, _length: u32) -> Self {
+                        builder.init_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE).into()
+                    }
+                    #[inline]
+                    fn get_from_pointer(builder: _capnp::layout::PointerBuilder<'a>, default: ::core::option::Option<&'a [_capnp::Word]>) -> _capnp::Result<Self> {
+                        ::core::result::Result::Ok(builder.get_struct(<Self as _capnp::traits::HasStructSize>::STRUCT_SIZE, default)?.into())
+                    }
+                }
+
+                #[derive(Clone, Copy, Default)]
+                pub struct Reader<'a> {
+                    reader: _capnp::layout::StructReader<'a>,
+                }
+
+                impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+                    #[inline]
+                    fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
+                        Self { reader }
+                    }
+                }
+
+                pub struct Builder<'a> {
+                    builder: _capnp::layout::StructBuilder<'a>,
+                }
+
+                impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+                    #[inline]
+                    fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
+                        Self { builder }
+                    }
+                }
+
+                impl<'a> ::core::fmt::Debug for Reader<'a> {
+                    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                        let mut out = f.debug_struct("Identifier");
+                        out.field("startByte", &self.get_start_byte());
+                        out.field("endByte", &self.get_end_byte());
+                        match self.which() {
+                            ::core::result::Result::Ok(Which::TypeId(value)) => { out.field("typeId", &value); }
+                            ::core::result::Result::Ok(Which::Member(value)) => { out.field("member", &value); }
+                            ::core::result::Result::Err(error) => { out.field("which", &error); }
+                        }
+                        out.finish()
+                    }
+                }
+
+                impl _capnp::introspect::Introspect for Owned {
+                    fn node() -> &'static _capnp::introspect::Node {
+                        use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                        static NODE: Node = Node {
+                            id: 0xdda719892e0499bb,
+                            display_name: "capnp/schema.capnp:CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier",
+                            prefix_bytes: 69,
+                            kind: Kind::Struct { fields: &[
+                                Field { name: "startByte", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                                Field { name: "endByte", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
+                                Field { name: "typeId", discriminant: ::core::option::Option::Some(0), ty: Type::UInt64 },
+                                Field { name: "member", discriminant: ::core::option::Option::Some(1), ty: Type::Group(<self::member::Reader<'static> as Introspect>::node) },
+                            ] },
+                            packed: b"\x10=P\x05\x04\xff\xbb\x99\x04.\x89\x19\xa7\xdd\0QE\x01\x03\xff\xa0]\x92v\xf1+\xea\xf8\0D\x07\x02\x01\x081\x0d\x82\x02\x111\x07\0\0\x11-\xe7\xffcapnp/sc\x09hema.capnp:CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier\0\0\0Q\x10\x03\x04\0\0\x04\x01\0\0\x11aR\0\0\x11`\x01\x11`\x01\x11\x01\x01\x14\x01\x01\0\0\x11UB\0\0\x11P\x01\x11P\x01\x1d\x02\xff\xff\x01\x14\x01\x02\0\0\x11E:\0\0\x11@\x01\x11@\x01\x0d\x03\xfe\xff\x01\x01\xffQ\xa10\xd6\xe1\xd5i\xfc\0\x115:\0\x02\xffstartByt\0\x01e\x01\x08\x01\x08\x7fendByte\x01\x08\x01\x08?typeId\x01\x09\x01\x09?member",
+                        };
+                        &NODE
+                    }
+                }
+
+                impl<'a> Reader<'a> {
+                    pub fn reborrow(&self) -> Reader<'_> {
+                        *self
+                    }
+
+                    pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                        self.reader.total_size()
+                    }
+
+                    #[inline]
+                    pub fn get_start_byte(self) -> u32 {
+                        self.reader.get_data_field::<u32>(0)
+                    }
+
+                    #[inline]
+                    pub fn get_end_byte(self) -> u32 {
+                        self.reader.get_data_field::<u32>(1)
+                    }
+
+                    /// The node that is named here.
+                    #[inline]
+                    pub fn get_type_id(self) -> u64 {
+                        self.reader.get_data_field::<u64>(1)
+                    }
+
+                    /// A field, enumerant or method that is.
+                    #[inline]
+                    pub fn get_member(self) -> self::member::Reader<'a> {
+                        self.reader.into()
+                    }
+
+                    #[inline]
+                    pub fn which(self) -> ::core::result::Result<WhichReader<'a>, _capnp::NotInSchema> {
+                        match self.reader.get_data_field::<u16>(8) {
+                            0 => ::core::result::Result::Ok(Which::TypeId(self.get_type_id())),
+                            1 => ::core::result::Result::Ok(Which::Member(self.get_member())),
+                            other => ::core::result::Result::Err(_capnp::NotInSchema(other)),
+                        }
+                    }
+                }
+
+                impl<'a> Builder<'a> {
+                    pub fn into_reader(self) -> Reader<'a> {
+                        self.builder.into_reader().into()
+                    }
+
+                    #[inline]
+                    pub fn reborrow(&mut self) -> Builder<'_> {
+                        self.builder.reborrow().into()
+                    }
+
+                    pub fn reborrow_as_reader(&self) -> Reader<'_> {
+                        self.builder.as_reader().into()
+                    }
+
+                    pub fn total_size(&self) -> _capnp::Result<_capnp::MessageSize> {
+                        self.builder.as_reader().total_size()
+                    }
+
+                    #[inline]
+                    pub fn get_start_byte(self) -> u32 {
+                        self.builder.get_data_field::<u32>(0)
+                    }
+
+                    #[inline]
+                    pub fn set_start_byte(&mut self, value: u32) {
+                        self.builder.set_data_field::<u32>(0, value);
+                    }
+
+                    #[inline]
+                    pub fn get_end_byte(self) -> u32 {
+                        self.builder.get_data_field::<u32>(1)
+                    }
+
+                    #[inline]
+                    pub fn set_end_byte(&mut self, value: u32) {
+                        self.builder.set_data_field::<u32>(1, value);
+                    }
+
+                    /// The node that is named here.
+                    #[inline]
+                    pub fn get_type_id(self) -> u64 {
+                        self.builder.get_data_field::<u64>(1)
+                    }
+
+                    /// The node that is named here.
+                    #[inline]
+                    pub fn set_type_id(&mut self, value: u64) {
+                        self.builder.set_data_field::<u16>(8, 0);
+                        self.builder.set_data_field::<u64>(1, value);
+                    }
+
+                    /// A field, enumerant or method that is.
+                    #[inline]
+                    pub fn get_member(self) -> self::member::Builder<'a> {
+                        self.builder.into()
+                    }
+
+                    /// A field, enumerant or method that is.
+                    pub fn init_member(mut self) -> self::member::Builder<'a> {
+                        self.builder.set_data_field::<u16>(8, 1);
+                        self.builder.set_data_field::<u16>(9, 0);
+                        self.builder.set_data_field::<u64>(1, 0);
+                        self.builder.into()
+                    }
+
+                    #[inline]
+                    pub fn which(mut self) -> ::core::result::Result<WhichBuilder<'a>, _capnp::NotInSchema> {
+                        match self.builder.get_data_field::<u16>(8) {
+                            0 => ::core::result::Result::Ok(Which::TypeId(self.get_type_id())),
+                            1 => ::core::result::Result::Ok(Which::Member(self.get_member())),
+                            other => ::core::result::Result::Err(_capnp::NotInSchema(other)),
+                        }
+                    }
+                }
+
+                pub use self::Which::*;
+
+                pub enum Which<A0> {
+                    TypeId(u64),
+                    Member(A0),
+                }
+
+                pub type WhichReader<'a> = Which<self::member::Reader<'a>>;
+                pub type WhichBuilder<'a> = Which<self::member::Builder<'a>>;
+
+                /// A field, enumerant or method that is.
+                pub mod member {
+                    use ::capstan_message as _capnp;
+
+                    #[derive(Clone, Copy, Default)]
+                    pub struct Reader<'a> {
+                        reader: _capnp::layout::StructReader<'a>,
+                    }
+
+                    impl<'a> ::core::convert::From<_capnp::layout::StructReader<'a>> for Reader<'a> {
+                        #[inline]
+                        fn from(reader: _capnp::layout::StructReader<'a>) -> Self {
+                            Self { reader }
+                        }
+                    }
+
+                    pub struct Builder<'a> {
+                        builder: _capnp::layout::StructBuilder<'a>,
+                    }
+
+                    impl<'a> ::core::convert::From<_capnp::layout::StructBuilder<'a>> for Builder<'a> {
+                        #[inline]
+                        fn from(builder: _capnp::layout::StructBuilder<'a>) -> Self {
+                            Self { builder }
+                        }
+                    }
+
+                    impl<'a> ::core::fmt::Debug for Reader<'a> {
+                        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                            let mut out = f.debug_struct("member");
+                            out.field("parentTypeId", &self.get_parent_type_id());
+                            out.field("ordinal", &self.get_ordinal());
+                            out.finish()
+                        }
+                    }
+
+                    impl _capnp::introspect::Introspect for Reader<'_> {
+                        fn node() -> &'static _capnp::introspect::Node {
+                            use _capnp::introspect::{Field, Introspect, Kind, Method, Node, Type};
+                            static NODE: Node = Node {
+                                id: 0xfc69d5e1d630a151,
+                                display_name: "capnp/schema.capnp:CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.member",
+                                prefix_bytes: 80,
+                                kind: Kind::Struct { fields: &[
+                                    Field { name: "parentTypeId", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
+                                    Field { name: "ordinal", discriminant: ::core::option::Option::None, ty: Type::UInt16 },
+                                ] },
+                                packed: b"\x10)P\x04\x04\xffQ\xa10\xd6\xe1\xd5i\xfc\0QP\x01\x03\xff\xbb\x99\x04.\x89\x19\xa7\xdd\0\x14\x07\x011\x0d\xba\x02\x115\x07\0\0\x111g\xffcapnp/sc\x09hema.capnp:CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.?member\0\0Q\x08\x02\x04\x10\x01\x14\x01\x03\x11%j\0\0\x11$\x01\x11$\x01\x11\x01\x09\x14\x01\x04\x11\x1dB\0\0\x11\x18\x01\x11\x18\x01\xffparentTy\0\x0fpeId\x01\x09\x01\x09\x7fordinal\x01\x07\x01\x07",
+                            };
+                            &NODE
+                        }
+                    }
+
+                    impl<'a> Reader<'a> {
+                        pub fn reborrow(&self) -> Reader<'_> {
+                            *self
+                        }
+
+                        #[inline]
+                        pub fn get_parent_type_id(self) -> u64 {
+                            self.reader.get_data_field::<u64>(1)
+                        }
+
+                        #[inline]
+                        pub fn get_ordinal(self) -> u16 {
+                            self.reader.get_data_field::<u16>(9)
+                        }
+                    }
+
+                    impl<'a> Builder<'a> {
+                        pub fn into_reader(self) -> Reader<'a> {
+                            self.builder.into_reader().into()
+                        }
+
+                        #[inline]
+                        pub fn reborrow(&mut self) -> Builder<'_> {
+                            self.builder.reborrow().into()
+                        }
+
+                        pub fn reborrow_as_reader(&self) -> Reader<'_> {
+                            self.builder.as_reader().into()
+                        }
+
+                        #[inline]
+                        pub fn get_parent_type_id(self) -> u64 {
+                            self.builder.get_data_field::<u64>(1)
+                        }
+
+                        #[inline]
+                        pub fn set_parent_type_id(&mut self, value: u64) {
+                            self.builder.set_data_field::<u64>(1, value);
+                        }
+
+                        #[inline]
+                        pub fn get_ordinal(self) -> u16 {
+                            self.builder.get_data_field::<u16>(9)
+                        }
+
+                        #[inline]
+                        pub fn set_ordinal(&mut self, value: u16) {
+                            self.builder.set_data_field::<u16>(9, value);
+                        }
+                    }
                 }
             }
         }

@@ -315,6 +315,28 @@ fn values() {
     );
 }
 
+/// A literal may stand for a struct whose first field it is the value of.
+#[test]
+fn values_of_first_fields() {
+    let types = "struct S { t @0 :Text; n @1 :Int8; } struct N { n @0 :Int8; } struct G { g \
+                 :group { t @0 :Text; } }";
+    check(
+        &format!("{types} const s :S = \"x\"; const l :List(N) = [1, (n = 2), -3];"),
+        &[],
+    );
+    check(
+        &format!(
+            "{types} const s :S = 5; const n :N = 300; const m :N = \"x\"; const g :G = \"x\";"
+        ),
+        &[
+            "5: expected a value of type S",
+            "300: 300 does not fit in Int8",
+            "\"x\": expected a value of type N",
+            "\"x\": expected a value of type G",
+        ],
+    );
+}
+
 #[test]
 fn annotations() {
     check(

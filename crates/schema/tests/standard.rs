@@ -119,6 +119,20 @@ fn the_protocol_has_its_published_layout() {
     ));
 }
 
+/// Newer than the reference compiler that we compare with: a literal for a struct's first field.
+#[test]
+fn a_literal_stands_for_a_struct() {
+    let text = "@0xd4c9a1b7e6f20853; struct S { t @0 :Text; u :union { a @1 :Void; b @2 :Text; } } \
+                const short :List(S) = [\"x\", \"y\"]; const long :List(S) = [(t = \"x\"), (t = \"y\")]; \
+                struct D { s @0 :S = \"x\"; }";
+    let schema = compile_or_panic(&[SourceFile::new("a.capnp", text)]);
+    let value = |name: &str| match &node(&schema, name).kind {
+        NodeKind::Const { value, .. } => value.clone(),
+        _ => panic!("{name} is no constant"),
+    };
+    assert_eq!(value("a.capnp:short"), value("a.capnp:long"));
+}
+
 #[test]
 fn the_example_streams() {
     let text = include_str!("../../../examples-web/upload/files.capnp");

@@ -18,6 +18,9 @@ export type Node = {
   /** What is declared inside, in the order of the text; groups are not among them. */
   nestedNodes: Node.NestedNode[];
   annotations: Annotation[];
+  startByte: number;
+  /** Where the declaration is in its file. Both zero when the compiler does not tell. */
+  endByte: number;
 } & (
     | { which: "file" }
     | { which: "struct"; struct: Node.struct }
@@ -43,6 +46,9 @@ export declare namespace Node {
     /** What is declared inside, in the order of the text; groups are not among them. */
     nestedNodes?: readonly Node.NestedNode.Input[] | undefined;
     annotations?: readonly Annotation.Input[] | undefined;
+    startByte?: number | undefined;
+    /** Where the declaration is in its file. Both zero when the compiler does not tell. */
+    endByte?: number | undefined;
   } & (
       | { which?: undefined }
       | { which: "file" }
@@ -68,6 +74,9 @@ export declare namespace Node {
     /** What is declared inside, in the order of the text; groups are not among them. */
     readonly nestedNodes: $.ListView<Node.NestedNode.View>;
     readonly annotations: $.ListView<Annotation.View>;
+    readonly startByte: number;
+    /** Where the declaration is in its file. Both zero when the compiler does not tell. */
+    readonly endByte: number;
   } & (
       | { readonly which: "file" }
       | { readonly which: "struct"; readonly struct: Node.struct.View }
@@ -117,6 +126,9 @@ export declare namespace Node {
     get annotation(): Node.annotation.Builder | undefined;
     set annotation(value: Node.annotation.Input | Node.annotation.View | Node.annotation.Builder);
     initAnnotation(): Node.annotation.Builder;
+    startByte: number;
+    /** Where the declaration is in its file. Both zero when the compiler does not tell. */
+    endByte: number;
   }
   interface Parameter {
     name: string;
@@ -159,6 +171,9 @@ export declare namespace Node {
     docComment: string;
     /** For each field, enumerant or method, in the same order. */
     members: Node.SourceInfo.Member[];
+    startByte: number;
+    /** Where the declaration is in its file. */
+    endByte: number;
   }
   namespace SourceInfo {
     interface Input {
@@ -168,6 +183,9 @@ export declare namespace Node {
       docComment?: string | undefined;
       /** For each field, enumerant or method, in the same order. */
       members?: readonly Node.SourceInfo.Member.Input[] | undefined;
+      startByte?: number | undefined;
+      /** Where the declaration is in its file. */
+      endByte?: number | undefined;
     }
     interface View {
       /** The node. */
@@ -176,6 +194,9 @@ export declare namespace Node {
       readonly docComment: string;
       /** For each field, enumerant or method, in the same order. */
       readonly members: $.ListView<Node.SourceInfo.Member.View>;
+      readonly startByte: number;
+      /** Where the declaration is in its file. */
+      readonly endByte: number;
     }
     interface Builder {
       /** The node. */
@@ -187,6 +208,9 @@ export declare namespace Node {
       get members(): $.ListBuilder<Node.SourceInfo.Member.Builder, Node.SourceInfo.Member.Input>;
       set members(value: readonly Node.SourceInfo.Member.Input[] | $.ListView<Node.SourceInfo.Member.View | Node.SourceInfo.Member.Builder>);
       initMembers(count: number): $.ListBuilder<Node.SourceInfo.Member.Builder, Node.SourceInfo.Member.Input>;
+      startByte: number;
+      /** Where the declaration is in its file. */
+      endByte: number;
     }
     interface Member {
       docComment: string;
@@ -1240,6 +1264,7 @@ export declare namespace CodeGeneratorRequest {
     filename: string;
     /** The files that this one mentions. */
     imports: CodeGeneratorRequest.RequestedFile.Import[];
+    fileSourceInfo: CodeGeneratorRequest.RequestedFile.FileSourceInfo | undefined;
   }
   namespace RequestedFile {
     interface Input {
@@ -1248,6 +1273,7 @@ export declare namespace CodeGeneratorRequest {
       filename?: string | undefined;
       /** The files that this one mentions. */
       imports?: readonly CodeGeneratorRequest.RequestedFile.Import.Input[] | undefined;
+      fileSourceInfo?: CodeGeneratorRequest.RequestedFile.FileSourceInfo.Input | undefined;
     }
     interface View {
       readonly id: bigint;
@@ -1255,6 +1281,7 @@ export declare namespace CodeGeneratorRequest {
       readonly filename: string;
       /** The files that this one mentions. */
       readonly imports: $.ListView<CodeGeneratorRequest.RequestedFile.Import.View>;
+      readonly fileSourceInfo: CodeGeneratorRequest.RequestedFile.FileSourceInfo.View | undefined;
     }
     interface Builder {
       get id(): bigint;
@@ -1265,6 +1292,9 @@ export declare namespace CodeGeneratorRequest {
       get imports(): $.ListBuilder<CodeGeneratorRequest.RequestedFile.Import.Builder, CodeGeneratorRequest.RequestedFile.Import.Input>;
       set imports(value: readonly CodeGeneratorRequest.RequestedFile.Import.Input[] | $.ListView<CodeGeneratorRequest.RequestedFile.Import.View | CodeGeneratorRequest.RequestedFile.Import.Builder>);
       initImports(count: number): $.ListBuilder<CodeGeneratorRequest.RequestedFile.Import.Builder, CodeGeneratorRequest.RequestedFile.Import.Input>;
+      get fileSourceInfo(): CodeGeneratorRequest.RequestedFile.FileSourceInfo.Builder | undefined;
+      set fileSourceInfo(value: CodeGeneratorRequest.RequestedFile.FileSourceInfo.Input | CodeGeneratorRequest.RequestedFile.FileSourceInfo.View | CodeGeneratorRequest.RequestedFile.FileSourceInfo.Builder | undefined);
+      initFileSourceInfo(): CodeGeneratorRequest.RequestedFile.FileSourceInfo.Builder;
     }
     interface Import {
       id: bigint;
@@ -1287,6 +1317,82 @@ export declare namespace CodeGeneratorRequest {
         set id(value: number | bigint);
         /** As written in the `import`. */
         name: string;
+      }
+    }
+    /** For editors: what the words of the file mean. */
+    interface FileSourceInfo {
+      identifiers: CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier[];
+    }
+    namespace FileSourceInfo {
+      interface Input {
+        identifiers?: readonly CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.Input[] | undefined;
+      }
+      interface View {
+        readonly identifiers: $.ListView<CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.View>;
+      }
+      interface Builder {
+        get identifiers(): $.ListBuilder<CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.Builder, CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.Input>;
+        set identifiers(value: readonly CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.Input[] | $.ListView<CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.View | CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.Builder>);
+        initIdentifiers(count: number): $.ListBuilder<CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.Builder, CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.Input>;
+      }
+      type Identifier = {
+        startByte: number;
+        endByte: number;
+      } & (
+          | { which: "typeId"; /** The node that is named here. */ typeId: bigint }
+          | { which: "member"; /** A field, enumerant or method that is. */ member: CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.member }
+          | { which: number }
+        );
+      namespace Identifier {
+        type Input = {
+          startByte?: number | undefined;
+          endByte?: number | undefined;
+        } & (
+            | { which?: undefined }
+            | { which: "typeId"; /** The node that is named here. */ typeId?: number | bigint | undefined }
+            | { which: "member"; /** A field, enumerant or method that is. */ member?: CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.member.Input | undefined }
+            | { which: number }
+          );
+        type View = {
+          readonly startByte: number;
+          readonly endByte: number;
+        } & (
+            | { readonly which: "typeId"; /** The node that is named here. */ readonly typeId: bigint }
+            | { readonly which: "member"; /** A field, enumerant or method that is. */ readonly member: CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.member.View }
+            | { readonly which: number }
+          );
+        interface Builder {
+          readonly which: "typeId" | "member" | number;
+          startByte: number;
+          endByte: number;
+          /** The node that is named here. */
+          get typeId(): bigint | undefined;
+          set typeId(value: number | bigint);
+          /** A field, enumerant or method that is. */
+          get member(): CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.member.Builder | undefined;
+          set member(value: CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.member.Input | CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.member.View | CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.member.Builder);
+          initMember(): CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.member.Builder;
+        }
+        /** A field, enumerant or method that is. */
+        interface member {
+          parentTypeId: bigint;
+          ordinal: number;
+        }
+        namespace member {
+          interface Input {
+            parentTypeId?: number | bigint | undefined;
+            ordinal?: number | undefined;
+          }
+          interface View {
+            readonly parentTypeId: bigint;
+            readonly ordinal: number;
+          }
+          interface Builder {
+            get parentTypeId(): bigint;
+            set parentTypeId(value: number | bigint);
+            ordinal: number;
+          }
+        }
       }
     }
   }
@@ -1369,7 +1475,7 @@ const Node$SourceInfo$Member: $.StructDescriptor<Node.SourceInfo.Member, Node.So
 const Node$SourceInfo: $.StructDescriptor<Node.SourceInfo, Node.SourceInfo.Input, Node.SourceInfo.View, Node.SourceInfo.Builder> & { readonly Member: typeof Node$SourceInfo$Member } = /* @__PURE__ */ $.struct({
   id: 0xf38e1de3041357aen,
   name: "capnp/schema.capnp:Node.SourceInfo",
-  dataWords: 1,
+  dataWords: 2,
   pointers: 2,
   encode: encode$Node$SourceInfo,
   decode: decode$Node$SourceInfo,
@@ -1377,13 +1483,15 @@ const Node$SourceInfo: $.StructDescriptor<Node.SourceInfo, Node.SourceInfo.Input
     { name: "id", type: $.U64, at: 0 },
     { name: "docComment", type: $.TEXT, at: 0 },
     { name: "members", type: $.LIST, at: 1, of: { type: $.STRUCT, of: Node$SourceInfo$Member } },
+    { name: "startByte", type: $.U32, at: 8 },
+    { name: "endByte", type: $.U32, at: 12 },
   ],
 }, { Member: Node$SourceInfo$Member });
 
 export const Node: $.StructDescriptor<Node, Node.Input, Node.View, Node.Builder> & { readonly Parameter: typeof Node$Parameter; readonly NestedNode: typeof Node$NestedNode; readonly SourceInfo: typeof Node$SourceInfo } = /* @__PURE__ */ $.struct({
   id: 0xe682ab4cf923a417n,
   name: "capnp/schema.capnp:Node",
-  dataWords: 5,
+  dataWords: 6,
   pointers: 6,
   encode: encode$Node,
   decode: decode$Node,
@@ -1447,6 +1555,8 @@ export const Node: $.StructDescriptor<Node, Node.Input, Node.View, Node.Builder>
         { name: "targetsAnnotation", type: $.BOOL, at: 123 },
       ],
     },
+    { name: "startByte", type: $.U32, at: 40 },
+    { name: "endByte", type: $.U32, at: 44 },
   ],
   tagAt: 12,
 }, { Parameter: Node$Parameter, NestedNode: Node$NestedNode, SourceInfo: Node$SourceInfo });
@@ -1735,19 +1845,54 @@ const CodeGeneratorRequest$RequestedFile$Import: $.StructDescriptor<CodeGenerato
   ],
 });
 
-const CodeGeneratorRequest$RequestedFile: $.StructDescriptor<CodeGeneratorRequest.RequestedFile, CodeGeneratorRequest.RequestedFile.Input, CodeGeneratorRequest.RequestedFile.View, CodeGeneratorRequest.RequestedFile.Builder> & { readonly Import: typeof CodeGeneratorRequest$RequestedFile$Import } = /* @__PURE__ */ $.struct({
+const CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier: $.StructDescriptor<CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier, CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.Input, CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.View, CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.Builder> = /* @__PURE__ */ $.struct({
+  id: 0xdda719892e0499bbn,
+  name: "capnp/schema.capnp:CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier",
+  dataWords: 3,
+  pointers: 0,
+  encode: encode$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier,
+  decode: decode$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier,
+  fields: () => [
+    { name: "startByte", type: $.U32, at: 0 },
+    { name: "endByte", type: $.U32, at: 4 },
+    { name: "typeId", type: $.U64, at: 8, tag: 0 },
+    {
+      name: "member", type: $.GROUP, at: 0, tag: 1,
+      fields: () => [
+        { name: "parentTypeId", type: $.U64, at: 8 },
+        { name: "ordinal", type: $.U16, at: 18 },
+      ],
+    },
+  ],
+  tagAt: 16,
+});
+
+const CodeGeneratorRequest$RequestedFile$FileSourceInfo: $.StructDescriptor<CodeGeneratorRequest.RequestedFile.FileSourceInfo, CodeGeneratorRequest.RequestedFile.FileSourceInfo.Input, CodeGeneratorRequest.RequestedFile.FileSourceInfo.View, CodeGeneratorRequest.RequestedFile.FileSourceInfo.Builder> & { readonly Identifier: typeof CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier } = /* @__PURE__ */ $.struct({
+  id: 0xf8ea2bf176925da0n,
+  name: "capnp/schema.capnp:CodeGeneratorRequest.RequestedFile.FileSourceInfo",
+  dataWords: 0,
+  pointers: 1,
+  encode: encode$CodeGeneratorRequest$RequestedFile$FileSourceInfo,
+  decode: decode$CodeGeneratorRequest$RequestedFile$FileSourceInfo,
+  fields: () => [
+    { name: "identifiers", type: $.LIST, at: 0, of: { type: $.STRUCT, of: CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier } },
+  ],
+}, { Identifier: CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier });
+
+const CodeGeneratorRequest$RequestedFile: $.StructDescriptor<CodeGeneratorRequest.RequestedFile, CodeGeneratorRequest.RequestedFile.Input, CodeGeneratorRequest.RequestedFile.View, CodeGeneratorRequest.RequestedFile.Builder> & { readonly Import: typeof CodeGeneratorRequest$RequestedFile$Import; readonly FileSourceInfo: typeof CodeGeneratorRequest$RequestedFile$FileSourceInfo } = /* @__PURE__ */ $.struct({
   id: 0xcfea0eb02e810062n,
   name: "capnp/schema.capnp:CodeGeneratorRequest.RequestedFile",
   dataWords: 1,
-  pointers: 2,
+  pointers: 3,
   encode: encode$CodeGeneratorRequest$RequestedFile,
   decode: decode$CodeGeneratorRequest$RequestedFile,
   fields: () => [
     { name: "id", type: $.U64, at: 0 },
     { name: "filename", type: $.TEXT, at: 0 },
     { name: "imports", type: $.LIST, at: 1, of: { type: $.STRUCT, of: CodeGeneratorRequest$RequestedFile$Import } },
+    { name: "fileSourceInfo", type: $.STRUCT, at: 2, of: CodeGeneratorRequest$RequestedFile$FileSourceInfo },
   ],
-}, { Import: CodeGeneratorRequest$RequestedFile$Import });
+}, { Import: CodeGeneratorRequest$RequestedFile$Import, FileSourceInfo: CodeGeneratorRequest$RequestedFile$FileSourceInfo });
 
 export const CodeGeneratorRequest: $.StructDescriptor<CodeGeneratorRequest, CodeGeneratorRequest.Input, CodeGeneratorRequest.View, CodeGeneratorRequest.Builder> & { readonly RequestedFile: typeof CodeGeneratorRequest$RequestedFile } = /* @__PURE__ */ $.struct({
   id: 0xbfc546f6210ad7cen,
@@ -1767,13 +1912,15 @@ export const CodeGeneratorRequest: $.StructDescriptor<CodeGeneratorRequest, Code
 function encode$Node(w: $.Writer, p: number, o: Node.Input): void {
   let x;
   if ((x = o.id) != null) w.u64(p, x, "id");
-  if ((x = o.displayName) != null) w.text(p + 40, x, "displayName");
+  if ((x = o.displayName) != null) w.text(p + 48, x, "displayName");
   if ((x = o.displayNamePrefixLength) != null) w.u32(p + 8, x, "displayNamePrefixLength");
   if ((x = o.scopeId) != null) w.u64(p + 16, x, "scopeId");
-  if ((x = o.parameters) != null) encodeList$Node$Parameter(w, p + 80, x, "parameters");
+  if ((x = o.parameters) != null) encodeList$Node$Parameter(w, p + 88, x, "parameters");
   if ((x = o.isGeneric) != null) w.bool(p + 36, 1, x, "isGeneric");
-  if ((x = o.nestedNodes) != null) encodeList$Node$NestedNode(w, p + 48, x, "nestedNodes");
-  if ((x = o.annotations) != null) encodeList$Annotation(w, p + 56, x, "annotations");
+  if ((x = o.nestedNodes) != null) encodeList$Node$NestedNode(w, p + 56, x, "nestedNodes");
+  if ((x = o.annotations) != null) encodeList$Annotation(w, p + 64, x, "annotations");
+  if ((x = o.startByte) != null) w.u32(p + 40, x, "startByte");
+  if ((x = o.endByte) != null) w.u32(p + 44, x, "endByte");
   switch (o.which) {
     case void 0:
       w.untagged(o, ["struct", "enum", "interface", "const", "annotation"]);
@@ -1815,6 +1962,8 @@ function decode$Node(r: $.Reader, p: number): Node {
     isGeneric: (r.view.getUint8(p + 36) & 1) !== 0,
     nestedNodes: decodeList$Node$NestedNode(r),
     annotations: decodeList$Annotation(r),
+    startByte: r.view.getUint32(p + 40, true),
+    endByte: r.view.getUint32(p + 44, true),
   };
   const which = r.view.getUint16(p + 12, true);
   switch (which) {
@@ -1843,7 +1992,7 @@ function encode$Node$struct(w: $.Writer, p: number, o: Node.struct.Input): void 
   if ((x = o.isGroup) != null) w.bool(p + 28, 1, x, "isGroup");
   if ((x = o.discriminantCount) != null) w.u16(p + 30, x, "discriminantCount");
   if ((x = o.discriminantOffset) != null) w.u32(p + 32, x, "discriminantOffset");
-  if ((x = o.fields) != null) encodeList$Field(w, p + 64, x, "fields");
+  if ((x = o.fields) != null) encodeList$Field(w, p + 72, x, "fields");
 }
 
 function decode$Node$struct(r: $.Reader, p: number): Node.struct {
@@ -1860,7 +2009,7 @@ function decode$Node$struct(r: $.Reader, p: number): Node.struct {
 
 function encode$Node$enum_(w: $.Writer, p: number, o: Node.enum_.Input): void {
   let x;
-  if ((x = o.enumerants) != null) encodeList$Enumerant(w, p + 64, x, "enumerants");
+  if ((x = o.enumerants) != null) encodeList$Enumerant(w, p + 72, x, "enumerants");
 }
 
 function decode$Node$enum_(r: $.Reader, _p: number): Node.enum_ {
@@ -1871,8 +2020,8 @@ function decode$Node$enum_(r: $.Reader, _p: number): Node.enum_ {
 
 function encode$Node$interface_(w: $.Writer, p: number, o: Node.interface_.Input): void {
   let x;
-  if ((x = o.methods) != null) encodeList$Method(w, p + 64, x, "methods");
-  if ((x = o.superclasses) != null) encodeList$Superclass(w, p + 72, x, "superclasses");
+  if ((x = o.methods) != null) encodeList$Method(w, p + 72, x, "methods");
+  if ((x = o.superclasses) != null) encodeList$Superclass(w, p + 80, x, "superclasses");
 }
 
 function decode$Node$interface_(r: $.Reader, _p: number): Node.interface_ {
@@ -1884,8 +2033,8 @@ function decode$Node$interface_(r: $.Reader, _p: number): Node.interface_ {
 
 function encode$Node$const_(w: $.Writer, p: number, o: Node.const_.Input): void {
   let x;
-  if ((x = o.type) != null) encode$Type(w, w.struct(p + 64, 3, 1, x, "type"), x);
-  if ((x = o.value) != null) encode$Value(w, w.struct(p + 72, 2, 1, x, "value"), x);
+  if ((x = o.type) != null) encode$Type(w, w.struct(p + 72, 3, 1, x, "type"), x);
+  if ((x = o.value) != null) encode$Value(w, w.struct(p + 80, 2, 1, x, "value"), x);
 }
 
 function decode$Node$const_(r: $.Reader, _p: number): Node.const_ {
@@ -1898,7 +2047,7 @@ function decode$Node$const_(r: $.Reader, _p: number): Node.const_ {
 
 function encode$Node$annotation(w: $.Writer, p: number, o: Node.annotation.Input): void {
   let x;
-  if ((x = o.type) != null) encode$Type(w, w.struct(p + 64, 3, 1, x, "type"), x);
+  if ((x = o.type) != null) encode$Type(w, w.struct(p + 72, 3, 1, x, "type"), x);
   if ((x = o.targetsFile) != null) w.bool(p + 14, 1, x, "targetsFile");
   if ((x = o.targetsConst) != null) w.bool(p + 14, 2, x, "targetsConst");
   if ((x = o.targetsEnum) != null) w.bool(p + 14, 4, x, "targetsEnum");
@@ -1959,8 +2108,10 @@ function decode$Node$NestedNode(r: $.Reader, p: number): Node.NestedNode {
 function encode$Node$SourceInfo(w: $.Writer, p: number, o: Node.SourceInfo.Input): void {
   let x;
   if ((x = o.id) != null) w.u64(p, x, "id");
-  if ((x = o.docComment) != null) w.text(p + 8, x, "docComment");
-  if ((x = o.members) != null) encodeList$Node$SourceInfo$Member(w, p + 16, x, "members");
+  if ((x = o.docComment) != null) w.text(p + 16, x, "docComment");
+  if ((x = o.members) != null) encodeList$Node$SourceInfo$Member(w, p + 24, x, "members");
+  if ((x = o.startByte) != null) w.u32(p + 8, x, "startByte");
+  if ((x = o.endByte) != null) w.u32(p + 12, x, "endByte");
 }
 
 function decode$Node$SourceInfo(r: $.Reader, p: number): Node.SourceInfo {
@@ -1968,6 +2119,8 @@ function decode$Node$SourceInfo(r: $.Reader, p: number): Node.SourceInfo {
     id: r.view.getBigUint64(p, true),
     docComment: r.text(),
     members: decodeList$Node$SourceInfo$Member(r),
+    startByte: r.view.getUint32(p + 8, true),
+    endByte: r.view.getUint32(p + 12, true),
   };
 }
 
@@ -2663,13 +2816,16 @@ function encode$CodeGeneratorRequest$RequestedFile(w: $.Writer, p: number, o: Co
   if ((x = o.id) != null) w.u64(p, x, "id");
   if ((x = o.filename) != null) w.text(p + 8, x, "filename");
   if ((x = o.imports) != null) encodeList$CodeGeneratorRequest$RequestedFile$Import(w, p + 16, x, "imports");
+  if ((x = o.fileSourceInfo) != null) encode$CodeGeneratorRequest$RequestedFile$FileSourceInfo(w, w.struct(p + 24, 0, 1, x, "fileSourceInfo"), x);
 }
 
 function decode$CodeGeneratorRequest$RequestedFile(r: $.Reader, p: number): CodeGeneratorRequest.RequestedFile {
+  let q: number;
   return {
     id: r.view.getBigUint64(p, true),
     filename: r.text(),
     imports: decodeList$CodeGeneratorRequest$RequestedFile$Import(r),
+    fileSourceInfo: (q = r.next()) === 0 ? void 0 : decode$CodeGeneratorRequest$RequestedFile$FileSourceInfo(r, q),
   };
 }
 
@@ -2683,6 +2839,66 @@ function decode$CodeGeneratorRequest$RequestedFile$Import(r: $.Reader, p: number
   return {
     id: r.view.getBigUint64(p, true),
     name: r.text(),
+  };
+}
+
+function encode$CodeGeneratorRequest$RequestedFile$FileSourceInfo(w: $.Writer, p: number, o: CodeGeneratorRequest.RequestedFile.FileSourceInfo.Input): void {
+  let x;
+  if ((x = o.identifiers) != null) encodeList$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier(w, p, x, "identifiers");
+}
+
+function decode$CodeGeneratorRequest$RequestedFile$FileSourceInfo(r: $.Reader, _p: number): CodeGeneratorRequest.RequestedFile.FileSourceInfo {
+  return {
+    identifiers: decodeList$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier(r),
+  };
+}
+
+function encode$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier(w: $.Writer, p: number, o: CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.Input): void {
+  let x;
+  if ((x = o.startByte) != null) w.u32(p, x, "startByte");
+  if ((x = o.endByte) != null) w.u32(p + 4, x, "endByte");
+  switch (o.which) {
+    case void 0:
+      w.untagged(o, ["typeId", "member"]);
+      break;
+    case "typeId":
+      if ((x = o.typeId) != null) w.u64(p + 8, x, "typeId");
+      break;
+    case "member":
+      w.view.setUint16(p + 16, 1, true);
+      if ((x = o.member) != null) encode$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier$member(w, p, w.group(x, "member"));
+      break;
+    default:
+      w.tag(p + 16, o.which, "which");
+  }
+}
+
+function decode$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier(r: $.Reader, p: number): CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier {
+  const o = {
+    startByte: r.view.getUint32(p, true),
+    endByte: r.view.getUint32(p + 4, true),
+  };
+  const which = r.view.getUint16(p + 16, true);
+  switch (which) {
+    case 0:
+      return { ...o, which: "typeId", typeId: r.view.getBigUint64(p + 8, true) };
+    case 1:
+      return { ...o, which: "member", member: decode$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier$member(r, p) };
+    default:
+      return { ...o, which };
+  }
+}
+
+function encode$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier$member(w: $.Writer, p: number, o: CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.member.Input): void {
+  let x;
+  if ((x = o.parentTypeId) != null) w.u64(p + 8, x, "parentTypeId");
+  if ((x = o.ordinal) != null) w.u16(p + 18, x, "ordinal");
+}
+
+function decode$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier$member(r: $.Reader, p: number): CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.member {
+  return {
+    parentTypeId: r.view.getBigUint64(p + 8, true),
+    ordinal: r.view.getUint16(p + 18, true),
   };
 }
 
@@ -2804,8 +3020,8 @@ function decodeList$Brand$Binding(r: $.Reader): Brand.Binding[] {
 }
 
 function encodeList$CodeGeneratorRequest$RequestedFile(w: $.Writer, p: number, x: readonly CodeGeneratorRequest.RequestedFile.Input[], f: string): void {
-  let q = w.structs(p, 1, 2, x, f);
-  for (let i = 0, n = w.count; i < n; i++, q += 24) encode$CodeGeneratorRequest$RequestedFile(w, q, w.group(x[i], f));
+  let q = w.structs(p, 1, 3, x, f);
+  for (let i = 0, n = w.count; i < n; i++, q += 32) encode$CodeGeneratorRequest$RequestedFile(w, q, w.group(x[i], f));
 }
 
 function decodeList$CodeGeneratorRequest$RequestedFile(r: $.Reader): CodeGeneratorRequest.RequestedFile[] {
@@ -2813,6 +3029,19 @@ function decodeList$CodeGeneratorRequest$RequestedFile(r: $.Reader): CodeGenerat
   let n = r.list();
   let p = r.first;
   for (const step = r.step; n > 0; n--, p += step) list.push(decode$CodeGeneratorRequest$RequestedFile(r, p));
+  return list;
+}
+
+function encodeList$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier(w: $.Writer, p: number, x: readonly CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.Input[], f: string): void {
+  let q = w.structs(p, 3, 0, x, f);
+  for (let i = 0, n = w.count; i < n; i++, q += 24) encode$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier(w, q, w.group(x[i], f));
+}
+
+function decodeList$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier(r: $.Reader): CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier[] {
+  const list: CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier[] = [];
+  let n = r.list();
+  let p = r.first;
+  for (const step = r.step; n > 0; n--, p += step) list.push(decode$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier(r, p));
   return list;
 }
 
@@ -2830,8 +3059,8 @@ function decodeList$Node$NestedNode(r: $.Reader): Node.NestedNode[] {
 }
 
 function encodeList$Node(w: $.Writer, p: number, x: readonly Node.Input[], f: string): void {
-  let q = w.structs(p, 5, 6, x, f);
-  for (let i = 0, n = w.count; i < n; i++, q += 88) encode$Node(w, q, w.group(x[i], f));
+  let q = w.structs(p, 6, 6, x, f);
+  for (let i = 0, n = w.count; i < n; i++, q += 96) encode$Node(w, q, w.group(x[i], f));
 }
 
 function decodeList$Node(r: $.Reader): Node[] {
@@ -2856,8 +3085,8 @@ function decodeList$Annotation(r: $.Reader): Annotation[] {
 }
 
 function encodeList$Node$SourceInfo(w: $.Writer, p: number, x: readonly Node.SourceInfo.Input[], f: string): void {
-  let q = w.structs(p, 1, 2, x, f);
-  for (let i = 0, n = w.count; i < n; i++, q += 24) encode$Node$SourceInfo(w, q, w.group(x[i], f));
+  let q = w.structs(p, 2, 2, x, f);
+  for (let i = 0, n = w.count; i < n; i++, q += 32) encode$Node$SourceInfo(w, q, w.group(x[i], f));
 }
 
 function decodeList$Node$SourceInfo(r: $.Reader): Node.SourceInfo[] {

@@ -11,7 +11,7 @@ use super::encode::{Assignment, Tree};
 use super::names::{NO_IMPLICIT, ScopeId};
 use crate::diagnostic::{Problem, Span};
 use crate::node::{Field, FieldKind, NodeKind, StructNode, Type, Value};
-use crate::parse::ast::{Argument, DeclKind, Expr, ExprKind};
+use crate::parse::ast::{Argument, DeclKind, Expr, ExprKind, Located};
 
 /// The most that the constants in other values may take, all together. Constants made of constants
 /// can double with every line.
@@ -83,6 +83,13 @@ impl Compiler<'_> {
             let message = format!("expected a value of type {}", self.type_name(ty));
             self.complain_in(scope, Problem::new(expr.span, message));
         };
+        if let Type::Struct { id, .. } = ty
+            && let Some(field) = self.struct_node(*id).and_then(|found| found.fields.first())
+            && let FieldKind::Slot { ty: field_ty, .. } = &field.kind
+            && is_literal_of(expr, field_ty)
+        {
+            return self.first_field(*id, ty, &field.name, expr, scope);
+        }
         match &expr.kind {
             ExprKind::Name(name) => {
                 if let Some(tree) = self.literal_name(name, ty) {
@@ -163,6 +170,27 @@ impl Compiler<'_> {
                 None
             }
         }
+    }
+
+    /// A literal where a struct is wanted is the value of the struct's first field.
+    fn first_field(
+        &self,
+        id: u64,
+        ty: &Type,
+        name: &str,
+        expr: &Expr,
+        scope: ScopeId,
+    ) -> Option<Tree> {
+        let argument = Argument {
+            name: Some(Located {
+                value: name.to_owned(),
+                span: expr.span,
+            }),
+            value: expr.clone(),
+        };
+        let mut fields = Vec::new();
+        self.assign_fields(id, ty, &[argument], scope, &mut fields)
+            .then_some(Tree::Struct { id, fields })
     }
 
     fn literal_name(&self, name: &str, ty: &Type) -> Option<Tree> {
@@ -438,24 +466,40 @@ fn float_tree(value: f64, ty: &Type) -> Tree {
 
 /// Whether a constant of type `from` may stand where `to` is wanted (if the number fits).
 fn converts(from: &Type, to: &Type) -> bool {
-    let integer = |ty: &Type| {
-        matches!(
-            ty,
-            Type::Int8
-                | Type::Int16
-                | Type::Int32
-                | Type::Int64
-                | Type::UInt8
-                | Type::UInt16
-                | Type::UInt32
-                | Type::UInt64
-        )
-    };
-    let float = |ty: &Type| matches!(ty, Type::Float32 | Type::Float64);
     from == to
         || matches!(to, Type::AnyPointer(_)) && is_pointer(from)
-        || integer(from) && (integer(to) || float(to))
-        || float(from) && float(to)
+        || is_integer(from) && (is_integer(to) || is_float(to))
+        || is_float(from) && is_float(to)
+}
+
+fn is_integer(ty: &Type) -> bool {
+    matches!(
+        ty,
+        Type::Int8
+            | Type::Int16
+            | Type::Int32
+            | Type::Int64
+            | Type::UInt8
+            | Type::UInt16
+            | Type::UInt32
+            | Type::UInt64
+    )
+}
+
+fn is_float(ty: &Type) -> bool {
+    matches!(ty, Type::Float32 | Type::Float64)
+}
+
+/// Whether a literal looks like a value of this type.
+fn is_literal_of(expr: &Expr, ty: &Type) -> bool {
+    match expr.kind {
+        ExprKind::PositiveInt(_) | ExprKind::NegativeInt(_) => is_integer(ty) || is_float(ty),
+        ExprKind::Float(_) => is_float(ty),
+        ExprKind::String(_) => matches!(ty, Type::Text | Type::Data),
+        ExprKind::Binary(_) => *ty == Type::Data,
+        ExprKind::List(_) => matches!(ty, Type::List(_)),
+        _ => false,
+    }
 }
 
 fn is_literal_name(name: &str) -> bool {

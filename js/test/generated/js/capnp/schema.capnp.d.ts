@@ -18,6 +18,9 @@ export type Node = {
   /** What is declared inside, in the order of the text; groups are not among them. */
   nestedNodes: Node.NestedNode[];
   annotations: Annotation[];
+  startByte: number;
+  /** Where the declaration is in its file. Both zero when the compiler does not tell. */
+  endByte: number;
 } & (
     | { which: "file" }
     | { which: "struct"; struct: Node.struct }
@@ -43,6 +46,9 @@ export declare namespace Node {
     /** What is declared inside, in the order of the text; groups are not among them. */
     nestedNodes?: readonly Node.NestedNode.Input[] | undefined;
     annotations?: readonly Annotation.Input[] | undefined;
+    startByte?: number | undefined;
+    /** Where the declaration is in its file. Both zero when the compiler does not tell. */
+    endByte?: number | undefined;
   } & (
       | { which?: undefined }
       | { which: "file" }
@@ -68,6 +74,9 @@ export declare namespace Node {
     /** What is declared inside, in the order of the text; groups are not among them. */
     readonly nestedNodes: $.ListView<Node.NestedNode.View>;
     readonly annotations: $.ListView<Annotation.View>;
+    readonly startByte: number;
+    /** Where the declaration is in its file. Both zero when the compiler does not tell. */
+    readonly endByte: number;
   } & (
       | { readonly which: "file" }
       | { readonly which: "struct"; readonly struct: Node.struct.View }
@@ -117,6 +126,9 @@ export declare namespace Node {
     get annotation(): Node.annotation.Builder | undefined;
     set annotation(value: Node.annotation.Input | Node.annotation.View | Node.annotation.Builder);
     initAnnotation(): Node.annotation.Builder;
+    startByte: number;
+    /** Where the declaration is in its file. Both zero when the compiler does not tell. */
+    endByte: number;
   }
   interface Parameter {
     name: string;
@@ -159,6 +171,9 @@ export declare namespace Node {
     docComment: string;
     /** For each field, enumerant or method, in the same order. */
     members: Node.SourceInfo.Member[];
+    startByte: number;
+    /** Where the declaration is in its file. */
+    endByte: number;
   }
   namespace SourceInfo {
     interface Input {
@@ -168,6 +183,9 @@ export declare namespace Node {
       docComment?: string | undefined;
       /** For each field, enumerant or method, in the same order. */
       members?: readonly Node.SourceInfo.Member.Input[] | undefined;
+      startByte?: number | undefined;
+      /** Where the declaration is in its file. */
+      endByte?: number | undefined;
     }
     interface View {
       /** The node. */
@@ -176,6 +194,9 @@ export declare namespace Node {
       readonly docComment: string;
       /** For each field, enumerant or method, in the same order. */
       readonly members: $.ListView<Node.SourceInfo.Member.View>;
+      readonly startByte: number;
+      /** Where the declaration is in its file. */
+      readonly endByte: number;
     }
     interface Builder {
       /** The node. */
@@ -187,6 +208,9 @@ export declare namespace Node {
       get members(): $.ListBuilder<Node.SourceInfo.Member.Builder, Node.SourceInfo.Member.Input>;
       set members(value: readonly Node.SourceInfo.Member.Input[] | $.ListView<Node.SourceInfo.Member.View | Node.SourceInfo.Member.Builder>);
       initMembers(count: number): $.ListBuilder<Node.SourceInfo.Member.Builder, Node.SourceInfo.Member.Input>;
+      startByte: number;
+      /** Where the declaration is in its file. */
+      endByte: number;
     }
     interface Member {
       docComment: string;
@@ -1240,6 +1264,7 @@ export declare namespace CodeGeneratorRequest {
     filename: string;
     /** The files that this one mentions. */
     imports: CodeGeneratorRequest.RequestedFile.Import[];
+    fileSourceInfo: CodeGeneratorRequest.RequestedFile.FileSourceInfo | undefined;
   }
   namespace RequestedFile {
     interface Input {
@@ -1248,6 +1273,7 @@ export declare namespace CodeGeneratorRequest {
       filename?: string | undefined;
       /** The files that this one mentions. */
       imports?: readonly CodeGeneratorRequest.RequestedFile.Import.Input[] | undefined;
+      fileSourceInfo?: CodeGeneratorRequest.RequestedFile.FileSourceInfo.Input | undefined;
     }
     interface View {
       readonly id: bigint;
@@ -1255,6 +1281,7 @@ export declare namespace CodeGeneratorRequest {
       readonly filename: string;
       /** The files that this one mentions. */
       readonly imports: $.ListView<CodeGeneratorRequest.RequestedFile.Import.View>;
+      readonly fileSourceInfo: CodeGeneratorRequest.RequestedFile.FileSourceInfo.View | undefined;
     }
     interface Builder {
       get id(): bigint;
@@ -1265,6 +1292,9 @@ export declare namespace CodeGeneratorRequest {
       get imports(): $.ListBuilder<CodeGeneratorRequest.RequestedFile.Import.Builder, CodeGeneratorRequest.RequestedFile.Import.Input>;
       set imports(value: readonly CodeGeneratorRequest.RequestedFile.Import.Input[] | $.ListView<CodeGeneratorRequest.RequestedFile.Import.View | CodeGeneratorRequest.RequestedFile.Import.Builder>);
       initImports(count: number): $.ListBuilder<CodeGeneratorRequest.RequestedFile.Import.Builder, CodeGeneratorRequest.RequestedFile.Import.Input>;
+      get fileSourceInfo(): CodeGeneratorRequest.RequestedFile.FileSourceInfo.Builder | undefined;
+      set fileSourceInfo(value: CodeGeneratorRequest.RequestedFile.FileSourceInfo.Input | CodeGeneratorRequest.RequestedFile.FileSourceInfo.View | CodeGeneratorRequest.RequestedFile.FileSourceInfo.Builder | undefined);
+      initFileSourceInfo(): CodeGeneratorRequest.RequestedFile.FileSourceInfo.Builder;
     }
     interface Import {
       id: bigint;
@@ -1287,6 +1317,82 @@ export declare namespace CodeGeneratorRequest {
         set id(value: number | bigint);
         /** As written in the `import`. */
         name: string;
+      }
+    }
+    /** For editors: what the words of the file mean. */
+    interface FileSourceInfo {
+      identifiers: CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier[];
+    }
+    namespace FileSourceInfo {
+      interface Input {
+        identifiers?: readonly CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.Input[] | undefined;
+      }
+      interface View {
+        readonly identifiers: $.ListView<CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.View>;
+      }
+      interface Builder {
+        get identifiers(): $.ListBuilder<CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.Builder, CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.Input>;
+        set identifiers(value: readonly CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.Input[] | $.ListView<CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.View | CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.Builder>);
+        initIdentifiers(count: number): $.ListBuilder<CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.Builder, CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.Input>;
+      }
+      type Identifier = {
+        startByte: number;
+        endByte: number;
+      } & (
+          | { which: "typeId"; /** The node that is named here. */ typeId: bigint }
+          | { which: "member"; /** A field, enumerant or method that is. */ member: CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.member }
+          | { which: number }
+        );
+      namespace Identifier {
+        type Input = {
+          startByte?: number | undefined;
+          endByte?: number | undefined;
+        } & (
+            | { which?: undefined }
+            | { which: "typeId"; /** The node that is named here. */ typeId?: number | bigint | undefined }
+            | { which: "member"; /** A field, enumerant or method that is. */ member?: CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.member.Input | undefined }
+            | { which: number }
+          );
+        type View = {
+          readonly startByte: number;
+          readonly endByte: number;
+        } & (
+            | { readonly which: "typeId"; /** The node that is named here. */ readonly typeId: bigint }
+            | { readonly which: "member"; /** A field, enumerant or method that is. */ readonly member: CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.member.View }
+            | { readonly which: number }
+          );
+        interface Builder {
+          readonly which: "typeId" | "member" | number;
+          startByte: number;
+          endByte: number;
+          /** The node that is named here. */
+          get typeId(): bigint | undefined;
+          set typeId(value: number | bigint);
+          /** A field, enumerant or method that is. */
+          get member(): CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.member.Builder | undefined;
+          set member(value: CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.member.Input | CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.member.View | CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.member.Builder);
+          initMember(): CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.member.Builder;
+        }
+        /** A field, enumerant or method that is. */
+        interface member {
+          parentTypeId: bigint;
+          ordinal: number;
+        }
+        namespace member {
+          interface Input {
+            parentTypeId?: number | bigint | undefined;
+            ordinal?: number | undefined;
+          }
+          interface View {
+            readonly parentTypeId: bigint;
+            readonly ordinal: number;
+          }
+          interface Builder {
+            get parentTypeId(): bigint;
+            set parentTypeId(value: number | bigint);
+            ordinal: number;
+          }
+        }
       }
     }
   }
@@ -1348,6 +1454,8 @@ export declare const Annotation: $.StructDescriptor<Annotation, Annotation.Input
 export declare const ElementSize: $.EnumDescriptor<"empty" | "bit" | "byte" | "twoBytes" | "fourBytes" | "eightBytes" | "pointer" | "inlineComposite">;
 export declare const CapnpVersion: $.StructDescriptor<CapnpVersion, CapnpVersion.Input, CapnpVersion.View, CapnpVersion.Builder>;
 declare const CodeGeneratorRequest$RequestedFile$Import: $.StructDescriptor<CodeGeneratorRequest.RequestedFile.Import, CodeGeneratorRequest.RequestedFile.Import.Input, CodeGeneratorRequest.RequestedFile.Import.View, CodeGeneratorRequest.RequestedFile.Import.Builder>;
-declare const CodeGeneratorRequest$RequestedFile: $.StructDescriptor<CodeGeneratorRequest.RequestedFile, CodeGeneratorRequest.RequestedFile.Input, CodeGeneratorRequest.RequestedFile.View, CodeGeneratorRequest.RequestedFile.Builder> & { readonly Import: typeof CodeGeneratorRequest$RequestedFile$Import };
+declare const CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier: $.StructDescriptor<CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier, CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.Input, CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.View, CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier.Builder>;
+declare const CodeGeneratorRequest$RequestedFile$FileSourceInfo: $.StructDescriptor<CodeGeneratorRequest.RequestedFile.FileSourceInfo, CodeGeneratorRequest.RequestedFile.FileSourceInfo.Input, CodeGeneratorRequest.RequestedFile.FileSourceInfo.View, CodeGeneratorRequest.RequestedFile.FileSourceInfo.Builder> & { readonly Identifier: typeof CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier };
+declare const CodeGeneratorRequest$RequestedFile: $.StructDescriptor<CodeGeneratorRequest.RequestedFile, CodeGeneratorRequest.RequestedFile.Input, CodeGeneratorRequest.RequestedFile.View, CodeGeneratorRequest.RequestedFile.Builder> & { readonly Import: typeof CodeGeneratorRequest$RequestedFile$Import; readonly FileSourceInfo: typeof CodeGeneratorRequest$RequestedFile$FileSourceInfo };
 export declare const CodeGeneratorRequest: $.StructDescriptor<CodeGeneratorRequest, CodeGeneratorRequest.Input, CodeGeneratorRequest.View, CodeGeneratorRequest.Builder> & { readonly RequestedFile: typeof CodeGeneratorRequest$RequestedFile };
 export {};

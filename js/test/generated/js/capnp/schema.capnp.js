@@ -42,7 +42,7 @@ const Node$SourceInfo$Member = /* @__PURE__ */ $.struct({
 const Node$SourceInfo = /* @__PURE__ */ $.struct({
   id: 0xf38e1de3041357aen,
   name: "capnp/schema.capnp:Node.SourceInfo",
-  dataWords: 1,
+  dataWords: 2,
   pointers: 2,
   encode: encode$Node$SourceInfo,
   decode: decode$Node$SourceInfo,
@@ -50,13 +50,15 @@ const Node$SourceInfo = /* @__PURE__ */ $.struct({
     { name: "id", type: $.U64, at: 0 },
     { name: "docComment", type: $.TEXT, at: 0 },
     { name: "members", type: $.LIST, at: 1, of: { type: $.STRUCT, of: Node$SourceInfo$Member } },
+    { name: "startByte", type: $.U32, at: 8 },
+    { name: "endByte", type: $.U32, at: 12 },
   ],
 }, { Member: Node$SourceInfo$Member });
 
 export const Node = /* @__PURE__ */ $.struct({
   id: 0xe682ab4cf923a417n,
   name: "capnp/schema.capnp:Node",
-  dataWords: 5,
+  dataWords: 6,
   pointers: 6,
   encode: encode$Node,
   decode: decode$Node,
@@ -120,6 +122,8 @@ export const Node = /* @__PURE__ */ $.struct({
         { name: "targetsAnnotation", type: $.BOOL, at: 123 },
       ],
     },
+    { name: "startByte", type: $.U32, at: 40 },
+    { name: "endByte", type: $.U32, at: 44 },
   ],
   tagAt: 12,
 }, { Parameter: Node$Parameter, NestedNode: Node$NestedNode, SourceInfo: Node$SourceInfo });
@@ -408,19 +412,54 @@ const CodeGeneratorRequest$RequestedFile$Import = /* @__PURE__ */ $.struct({
   ],
 });
 
+const CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier = /* @__PURE__ */ $.struct({
+  id: 0xdda719892e0499bbn,
+  name: "capnp/schema.capnp:CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier",
+  dataWords: 3,
+  pointers: 0,
+  encode: encode$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier,
+  decode: decode$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier,
+  fields: () => [
+    { name: "startByte", type: $.U32, at: 0 },
+    { name: "endByte", type: $.U32, at: 4 },
+    { name: "typeId", type: $.U64, at: 8, tag: 0 },
+    {
+      name: "member", type: $.GROUP, at: 0, tag: 1,
+      fields: () => [
+        { name: "parentTypeId", type: $.U64, at: 8 },
+        { name: "ordinal", type: $.U16, at: 18 },
+      ],
+    },
+  ],
+  tagAt: 16,
+});
+
+const CodeGeneratorRequest$RequestedFile$FileSourceInfo = /* @__PURE__ */ $.struct({
+  id: 0xf8ea2bf176925da0n,
+  name: "capnp/schema.capnp:CodeGeneratorRequest.RequestedFile.FileSourceInfo",
+  dataWords: 0,
+  pointers: 1,
+  encode: encode$CodeGeneratorRequest$RequestedFile$FileSourceInfo,
+  decode: decode$CodeGeneratorRequest$RequestedFile$FileSourceInfo,
+  fields: () => [
+    { name: "identifiers", type: $.LIST, at: 0, of: { type: $.STRUCT, of: CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier } },
+  ],
+}, { Identifier: CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier });
+
 const CodeGeneratorRequest$RequestedFile = /* @__PURE__ */ $.struct({
   id: 0xcfea0eb02e810062n,
   name: "capnp/schema.capnp:CodeGeneratorRequest.RequestedFile",
   dataWords: 1,
-  pointers: 2,
+  pointers: 3,
   encode: encode$CodeGeneratorRequest$RequestedFile,
   decode: decode$CodeGeneratorRequest$RequestedFile,
   fields: () => [
     { name: "id", type: $.U64, at: 0 },
     { name: "filename", type: $.TEXT, at: 0 },
     { name: "imports", type: $.LIST, at: 1, of: { type: $.STRUCT, of: CodeGeneratorRequest$RequestedFile$Import } },
+    { name: "fileSourceInfo", type: $.STRUCT, at: 2, of: CodeGeneratorRequest$RequestedFile$FileSourceInfo },
   ],
-}, { Import: CodeGeneratorRequest$RequestedFile$Import });
+}, { Import: CodeGeneratorRequest$RequestedFile$Import, FileSourceInfo: CodeGeneratorRequest$RequestedFile$FileSourceInfo });
 
 export const CodeGeneratorRequest = /* @__PURE__ */ $.struct({
   id: 0xbfc546f6210ad7cen,
@@ -440,13 +479,15 @@ export const CodeGeneratorRequest = /* @__PURE__ */ $.struct({
 function encode$Node(w, p, o) {
   let x;
   if ((x = o.id) != null) w.u64(p, x, "id");
-  if ((x = o.displayName) != null) w.text(p + 40, x, "displayName");
+  if ((x = o.displayName) != null) w.text(p + 48, x, "displayName");
   if ((x = o.displayNamePrefixLength) != null) w.u32(p + 8, x, "displayNamePrefixLength");
   if ((x = o.scopeId) != null) w.u64(p + 16, x, "scopeId");
-  if ((x = o.parameters) != null) encodeList$Node$Parameter(w, p + 80, x, "parameters");
+  if ((x = o.parameters) != null) encodeList$Node$Parameter(w, p + 88, x, "parameters");
   if ((x = o.isGeneric) != null) w.bool(p + 36, 1, x, "isGeneric");
-  if ((x = o.nestedNodes) != null) encodeList$Node$NestedNode(w, p + 48, x, "nestedNodes");
-  if ((x = o.annotations) != null) encodeList$Annotation(w, p + 56, x, "annotations");
+  if ((x = o.nestedNodes) != null) encodeList$Node$NestedNode(w, p + 56, x, "nestedNodes");
+  if ((x = o.annotations) != null) encodeList$Annotation(w, p + 64, x, "annotations");
+  if ((x = o.startByte) != null) w.u32(p + 40, x, "startByte");
+  if ((x = o.endByte) != null) w.u32(p + 44, x, "endByte");
   switch (o.which) {
     case void 0:
       w.untagged(o, ["struct", "enum", "interface", "const", "annotation"]);
@@ -488,6 +529,8 @@ function decode$Node(r, p) {
     isGeneric: (r.view.getUint8(p + 36) & 1) !== 0,
     nestedNodes: decodeList$Node$NestedNode(r),
     annotations: decodeList$Annotation(r),
+    startByte: r.view.getUint32(p + 40, true),
+    endByte: r.view.getUint32(p + 44, true),
   };
   const which = r.view.getUint16(p + 12, true);
   switch (which) {
@@ -516,7 +559,7 @@ function encode$Node$struct(w, p, o) {
   if ((x = o.isGroup) != null) w.bool(p + 28, 1, x, "isGroup");
   if ((x = o.discriminantCount) != null) w.u16(p + 30, x, "discriminantCount");
   if ((x = o.discriminantOffset) != null) w.u32(p + 32, x, "discriminantOffset");
-  if ((x = o.fields) != null) encodeList$Field(w, p + 64, x, "fields");
+  if ((x = o.fields) != null) encodeList$Field(w, p + 72, x, "fields");
 }
 
 function decode$Node$struct(r, p) {
@@ -533,7 +576,7 @@ function decode$Node$struct(r, p) {
 
 function encode$Node$enum_(w, p, o) {
   let x;
-  if ((x = o.enumerants) != null) encodeList$Enumerant(w, p + 64, x, "enumerants");
+  if ((x = o.enumerants) != null) encodeList$Enumerant(w, p + 72, x, "enumerants");
 }
 
 function decode$Node$enum_(r, p) {
@@ -544,8 +587,8 @@ function decode$Node$enum_(r, p) {
 
 function encode$Node$interface_(w, p, o) {
   let x;
-  if ((x = o.methods) != null) encodeList$Method(w, p + 64, x, "methods");
-  if ((x = o.superclasses) != null) encodeList$Superclass(w, p + 72, x, "superclasses");
+  if ((x = o.methods) != null) encodeList$Method(w, p + 72, x, "methods");
+  if ((x = o.superclasses) != null) encodeList$Superclass(w, p + 80, x, "superclasses");
 }
 
 function decode$Node$interface_(r, p) {
@@ -557,8 +600,8 @@ function decode$Node$interface_(r, p) {
 
 function encode$Node$const_(w, p, o) {
   let x;
-  if ((x = o.type) != null) encode$Type(w, w.struct(p + 64, 3, 1, x, "type"), x);
-  if ((x = o.value) != null) encode$Value(w, w.struct(p + 72, 2, 1, x, "value"), x);
+  if ((x = o.type) != null) encode$Type(w, w.struct(p + 72, 3, 1, x, "type"), x);
+  if ((x = o.value) != null) encode$Value(w, w.struct(p + 80, 2, 1, x, "value"), x);
 }
 
 function decode$Node$const_(r, p) {
@@ -571,7 +614,7 @@ function decode$Node$const_(r, p) {
 
 function encode$Node$annotation(w, p, o) {
   let x;
-  if ((x = o.type) != null) encode$Type(w, w.struct(p + 64, 3, 1, x, "type"), x);
+  if ((x = o.type) != null) encode$Type(w, w.struct(p + 72, 3, 1, x, "type"), x);
   if ((x = o.targetsFile) != null) w.bool(p + 14, 1, x, "targetsFile");
   if ((x = o.targetsConst) != null) w.bool(p + 14, 2, x, "targetsConst");
   if ((x = o.targetsEnum) != null) w.bool(p + 14, 4, x, "targetsEnum");
@@ -632,8 +675,10 @@ function decode$Node$NestedNode(r, p) {
 function encode$Node$SourceInfo(w, p, o) {
   let x;
   if ((x = o.id) != null) w.u64(p, x, "id");
-  if ((x = o.docComment) != null) w.text(p + 8, x, "docComment");
-  if ((x = o.members) != null) encodeList$Node$SourceInfo$Member(w, p + 16, x, "members");
+  if ((x = o.docComment) != null) w.text(p + 16, x, "docComment");
+  if ((x = o.members) != null) encodeList$Node$SourceInfo$Member(w, p + 24, x, "members");
+  if ((x = o.startByte) != null) w.u32(p + 8, x, "startByte");
+  if ((x = o.endByte) != null) w.u32(p + 12, x, "endByte");
 }
 
 function decode$Node$SourceInfo(r, p) {
@@ -641,6 +686,8 @@ function decode$Node$SourceInfo(r, p) {
     id: r.view.getBigUint64(p, true),
     docComment: r.text(),
     members: decodeList$Node$SourceInfo$Member(r),
+    startByte: r.view.getUint32(p + 8, true),
+    endByte: r.view.getUint32(p + 12, true),
   };
 }
 
@@ -1336,13 +1383,16 @@ function encode$CodeGeneratorRequest$RequestedFile(w, p, o) {
   if ((x = o.id) != null) w.u64(p, x, "id");
   if ((x = o.filename) != null) w.text(p + 8, x, "filename");
   if ((x = o.imports) != null) encodeList$CodeGeneratorRequest$RequestedFile$Import(w, p + 16, x, "imports");
+  if ((x = o.fileSourceInfo) != null) encode$CodeGeneratorRequest$RequestedFile$FileSourceInfo(w, w.struct(p + 24, 0, 1, x, "fileSourceInfo"), x);
 }
 
 function decode$CodeGeneratorRequest$RequestedFile(r, p) {
+  let q;
   return {
     id: r.view.getBigUint64(p, true),
     filename: r.text(),
     imports: decodeList$CodeGeneratorRequest$RequestedFile$Import(r),
+    fileSourceInfo: (q = r.next()) === 0 ? void 0 : decode$CodeGeneratorRequest$RequestedFile$FileSourceInfo(r, q),
   };
 }
 
@@ -1356,6 +1406,66 @@ function decode$CodeGeneratorRequest$RequestedFile$Import(r, p) {
   return {
     id: r.view.getBigUint64(p, true),
     name: r.text(),
+  };
+}
+
+function encode$CodeGeneratorRequest$RequestedFile$FileSourceInfo(w, p, o) {
+  let x;
+  if ((x = o.identifiers) != null) encodeList$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier(w, p, x, "identifiers");
+}
+
+function decode$CodeGeneratorRequest$RequestedFile$FileSourceInfo(r, p) {
+  return {
+    identifiers: decodeList$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier(r),
+  };
+}
+
+function encode$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier(w, p, o) {
+  let x;
+  if ((x = o.startByte) != null) w.u32(p, x, "startByte");
+  if ((x = o.endByte) != null) w.u32(p + 4, x, "endByte");
+  switch (o.which) {
+    case void 0:
+      w.untagged(o, ["typeId", "member"]);
+      break;
+    case "typeId":
+      if ((x = o.typeId) != null) w.u64(p + 8, x, "typeId");
+      break;
+    case "member":
+      w.view.setUint16(p + 16, 1, true);
+      if ((x = o.member) != null) encode$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier$member(w, p, w.group(x, "member"));
+      break;
+    default:
+      w.tag(p + 16, o.which, "which");
+  }
+}
+
+function decode$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier(r, p) {
+  const o = {
+    startByte: r.view.getUint32(p, true),
+    endByte: r.view.getUint32(p + 4, true),
+  };
+  const which = r.view.getUint16(p + 16, true);
+  switch (which) {
+    case 0:
+      return { ...o, which: "typeId", typeId: r.view.getBigUint64(p + 8, true) };
+    case 1:
+      return { ...o, which: "member", member: decode$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier$member(r, p) };
+    default:
+      return { ...o, which };
+  }
+}
+
+function encode$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier$member(w, p, o) {
+  let x;
+  if ((x = o.parentTypeId) != null) w.u64(p + 8, x, "parentTypeId");
+  if ((x = o.ordinal) != null) w.u16(p + 18, x, "ordinal");
+}
+
+function decode$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier$member(r, p) {
+  return {
+    parentTypeId: r.view.getBigUint64(p + 8, true),
+    ordinal: r.view.getUint16(p + 18, true),
   };
 }
 
@@ -1477,8 +1587,8 @@ function decodeList$Brand$Binding(r) {
 }
 
 function encodeList$CodeGeneratorRequest$RequestedFile(w, p, x, f) {
-  let q = w.structs(p, 1, 2, x, f);
-  for (let i = 0, n = w.count; i < n; i++, q += 24) encode$CodeGeneratorRequest$RequestedFile(w, q, w.group(x[i], f));
+  let q = w.structs(p, 1, 3, x, f);
+  for (let i = 0, n = w.count; i < n; i++, q += 32) encode$CodeGeneratorRequest$RequestedFile(w, q, w.group(x[i], f));
 }
 
 function decodeList$CodeGeneratorRequest$RequestedFile(r) {
@@ -1486,6 +1596,19 @@ function decodeList$CodeGeneratorRequest$RequestedFile(r) {
   let n = r.list();
   let p = r.first;
   for (const step = r.step; n > 0; n--, p += step) list.push(decode$CodeGeneratorRequest$RequestedFile(r, p));
+  return list;
+}
+
+function encodeList$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier(w, p, x, f) {
+  let q = w.structs(p, 3, 0, x, f);
+  for (let i = 0, n = w.count; i < n; i++, q += 24) encode$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier(w, q, w.group(x[i], f));
+}
+
+function decodeList$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier(r) {
+  const list = [];
+  let n = r.list();
+  let p = r.first;
+  for (const step = r.step; n > 0; n--, p += step) list.push(decode$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier(r, p));
   return list;
 }
 
@@ -1503,8 +1626,8 @@ function decodeList$Node$NestedNode(r) {
 }
 
 function encodeList$Node(w, p, x, f) {
-  let q = w.structs(p, 5, 6, x, f);
-  for (let i = 0, n = w.count; i < n; i++, q += 88) encode$Node(w, q, w.group(x[i], f));
+  let q = w.structs(p, 6, 6, x, f);
+  for (let i = 0, n = w.count; i < n; i++, q += 96) encode$Node(w, q, w.group(x[i], f));
 }
 
 function decodeList$Node(r) {
@@ -1529,8 +1652,8 @@ function decodeList$Annotation(r) {
 }
 
 function encodeList$Node$SourceInfo(w, p, x, f) {
-  let q = w.structs(p, 1, 2, x, f);
-  for (let i = 0, n = w.count; i < n; i++, q += 24) encode$Node$SourceInfo(w, q, w.group(x[i], f));
+  let q = w.structs(p, 2, 2, x, f);
+  for (let i = 0, n = w.count; i < n; i++, q += 32) encode$Node$SourceInfo(w, q, w.group(x[i], f));
 }
 
 function decodeList$Node$SourceInfo(r) {
