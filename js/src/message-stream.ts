@@ -50,18 +50,19 @@ export async function* readStream<Out>(
       if (done) break;
       isOpen = true;
       checkBytes("readStream()", chunk);
-      if (codec === undefined) {
-        cutter.push(chunk);
-        yield* decodeAll(type, cutter, limits);
-        continue;
-      }
-      for (let at = 0, hasMore = true; hasMore; at += codec.read) {
-        hasMore = codec.step(chunk, at, false);
-        // Out of wasm, where whoever gets a message may do something else with it.
-        unpacked ??= new Uint8Array(MAX_OUTPUT_BYTES);
-        unpacked.set(codec.output());
-        cutter.push(unpacked.subarray(0, codec.written));
-        yield* decodeAll(type, cutter, limits);
+      for (let at = 0, hasMore = true; hasMore; ) {
+        if (codec === undefined) {
+          cutter.push(chunk);
+          hasMore = false;
+        } else {
+          hasMore = codec.step(chunk, at, false);
+          at += codec.read;
+          // Out of wasm, where whoever gets a message may do something else with it.
+          unpacked ??= new Uint8Array(MAX_OUTPUT_BYTES);
+          unpacked.set(codec.output());
+          cutter.push(unpacked.subarray(0, codec.written));
+        }
+        for (let frame = cutter.next(); frame !== undefined; frame = cutter.next()) yield decodeNext(type, frame, cutter, limits);
       }
     }
     codec?.step(NOTHING, 0, true);
@@ -101,16 +102,12 @@ const NOTHING = new Uint8Array(0);
 /** What one step of a codec may give. */
 const MAX_OUTPUT_BYTES = 72 * 1024;
 
-function* decodeAll<Out>(type: StructDescriptor<Out>, cutter: FrameCutter, limits: Limits): Generator<Out, void, undefined> {
-  for (let frame = cutter.next(); frame !== undefined; frame = cutter.next()) {
-    let value: Out;
-    try {
-      value = decode(type, frame, limits);
-    } catch (error) {
-      if (!(error instanceof CapnpError)) throw error;
-      throw new CapnpError(error.kind, `${error.reason} (${cutter.last()})`, { cause: error });
-    }
-    yield value;
+function decodeNext<Out>(type: StructDescriptor<Out>, frame: Uint8Array, cutter: FrameCutter, limits: Limits): Out {
+  try {
+    return decode(type, frame, limits);
+  } catch (error) {
+    if (!(error instanceof CapnpError)) throw error;
+    throw new CapnpError(error.kind, `${error.reason} (${cutter.last()})`, { cause: error });
   }
 }
 
