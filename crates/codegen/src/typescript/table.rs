@@ -51,7 +51,14 @@ fn row(
             parts.push(format!("at: {}", offset * width(ty)));
             parts.extend(tag);
             parts.extend(of);
-            parts.extend(default_value(default).map(|value| format!("or: {value}")));
+            // A default without end stands for nothing: what reads by this table does as decoders do.
+            let is_behind_pointer = matches!(
+                default,
+                Value::List(_) | Value::Struct(_) | Value::AnyPointer(_)
+            );
+            if !is_behind_pointer || names.stands_for_absent(field)? {
+                parts.extend(default_value(default).map(|value| format!("or: {value}")));
+            }
             Ok(format!("{{ {} }},\n", parts.join(", ")))
         }
         FieldKind::Group { id } => {
