@@ -146,6 +146,19 @@ describe("a view", () => {
     expect(view(Lists, encode(Lists, { texts })).texts.toArray()).toEqual(texts);
   });
 
+  test("finds what is behind a pointer once, and charges it once", () => {
+    const bytes = encode(Lists, { f64s: new Array<number>(1000).fill(0.5), matrix: [new Array<number>(1000).fill(7)], texts: ["a"] });
+    const shown = view(Lists, bytes, { traversalLimitWords: 3000 });
+    let sum = 0;
+    for (let i = 0; i < 1000; i++) sum += shown.f64s.at(i) + shown.matrix.at(0).at(i);
+    expect(sum).toBe(7500);
+    expect(shown.f64s).toBe(shown.f64s);
+    expect(shown.matrix.at(0)).toBe(shown.matrix.at(0));
+    const blob = view(Defaults, encode(Defaults, { data: new Uint8Array(8000) }), { traversalLimitWords: 2000 });
+    for (let i = 0; i < 10; i++) expect(blob.data.length).toBe(8000);
+    expect(blob.data).not.toBe(blob.data);
+  });
+
   test("is read from packed bytes", () => {
     expect(view(Point, encodePacked(Point, { label: "packed" }), { packed: true }).label).toBe("packed");
   });
@@ -356,16 +369,19 @@ describe("of a hostile message", () => {
   });
 
   test("the traversal limit counts over all that is ever read of the message", () => {
-    const shape = view(Shape, cycle, { traversalLimitWords: 100 });
-    const other = view(Shape, cycle, { traversalLimitWords: 100 });
-    let reads = 0;
-    const again = (): void => {
-      for (; shape.which === "inner" && reads < 1000; reads++) void shape.inner;
+    const root = view(Shape, cycle, { traversalLimitWords: 100, nestingLimit: 1000 });
+    let shape: Shape.View | undefined = root;
+    let depth = 0;
+    const descend = (): void => {
+      for (; shape?.which === "inner"; depth++) shape = shape.inner;
     };
-    expect(again).toThrow(/Shape\.inner: .*traversal limit.*segment 0, word 5/);
-    expect(reads).toBe(Math.floor((100 - 7) / 7));
+    expect(descend).toThrow(/Shape\.inner: .*traversal limit.*segment 0, word 5/);
+    expect(depth).toBe(Math.floor((100 - 7) / 7));
+    // It stays exceeded, but what was found before is still there.
+    expect(root.which === "inner" && root.inner?.which).toBe("inner");
+    expect(() => encode(root)).toThrow(/limit/);
+    const other = view(Shape, cycle, { traversalLimitWords: 100 });
     expect(other.which === "inner" && other.inner?.which).toBe("inner");
-    expect(() => encode(other)).toThrow(/limit/);
   });
 
   test("a list of nothing costs what it claims", () => {

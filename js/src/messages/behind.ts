@@ -34,8 +34,10 @@ import { foundData, foundText } from "./text.js";
 /** What a pointer leads to; 0 is a null pointer. */
 export type Follow = (message: OpenMessage, pointer: number, nesting: number) => unknown;
 
-/** Views and builders differ in their classes. */
+/** What views and builders differ in. */
 export interface Mode {
+  /** Whether what was found once may be kept. */
+  readonly isFixed: boolean;
   classOf(type: StructInfo): StructClass;
   list(place: ListPlace): object;
   any(message: OpenMessage, pointer: number, nesting: number, name: string): object;
@@ -55,6 +57,8 @@ export class ListPlace {
   readonly nesting: number;
   readonly pointers: number;
   readonly kind: Kind;
+  /** What a view has found behind its elements. */
+  known: unknown[] | undefined = undefined;
 
   /** The list that was found last; the empty list when `pointer` is 0. */
   constructor(message: OpenMessage, pointer: number, nesting: number, kind: Kind) {
@@ -171,12 +175,19 @@ export function kindOf(element: types.Element, mode: Mode, name: string): Kind {
   }
   if (type > types.ENUM) {
     const value = follower(element, mode, name);
-    return kind(POINTER_LIST, (list, index) => {
+    const get: Kind["get"] = (list, index) => {
       const { message, nesting } = list;
       const slot = elementSlot(list, index);
       const memory = live(message);
       const isNull = (memory.getInt32(slot, true) | memory.getInt32(slot + 4, true)) === 0;
       return value(message, isNull ? 0 : slot, nesting - 1);
+    };
+    // Rows of a matrix are asked for again and again, and are long; texts are mostly read once, and would be in memory twice.
+    if (type !== types.LIST || !mode.isFixed) return kind(POINTER_LIST, get);
+    return kind(POINTER_LIST, (list, index) => {
+      live(list.message);
+      const known = (list.known ??= []);
+      return (known[index] ??= get(list, index));
     });
   }
   const wanted = elementSizeOf(type);

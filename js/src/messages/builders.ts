@@ -2,7 +2,7 @@ import type { StructDescriptor, StructInfo } from "../seam/descriptor.js";
 import * as types from "../seam/fields.js";
 import { wrong } from "../seam/writer.js";
 import { AnyPointerBuilder } from "./any-builder.js";
-import { follower, kindOf, type Kind, type Mode, sizeOf } from "./behind.js";
+import { type Follow, follower, kindOf, type Kind, type Mode, sizeOf } from "./behind.js";
 import { ListBuilder, makeList } from "./list-builder.js";
 import {
   A_STRUCT,
@@ -31,7 +31,6 @@ import {
   type Struct,
   type StructClass,
 } from "./struct.js";
-import { pointerGetter } from "./views.js";
 
 type Setter = (this: Struct, value: unknown) => void;
 type Init = (this: Struct, count: number) => unknown;
@@ -39,6 +38,7 @@ type Init = (this: Struct, count: number) => unknown;
 const classes = new WeakMap<StructInfo, StructClass>();
 
 export const BUILDERS: Mode = {
+  isFixed: false,
   classOf: builderClass,
   list: (place) => new ListBuilder(place),
   any: (message, pointer, nesting, name) => new AnyPointerBuilder(message, pointer, nesting, BUILDERS, name),
@@ -128,6 +128,13 @@ function pointerAccessors(field: types.Field, name: string): Accessors {
       setPointer(place.message, slotAt(place, at), field, value, name);
     },
     init: initializer(field, name),
+  };
+}
+
+function pointerGetter({ at }: types.Field, value: Follow): Getter {
+  return function () {
+    const place = placeOf(this);
+    return value(place.message, pointerAt(place, at), place.nesting);
   };
 }
 

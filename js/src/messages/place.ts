@@ -119,6 +119,11 @@ export class Place {
   readonly pointers: number;
   /** How many structs and lists may still be entered from here. */
   readonly nesting: number;
+  /**
+   * What a view has found behind its pointers, by their index. Getters look as if they cost nothing, so what is asked
+   * for again must neither be charged again nor be made again.
+   */
+  known: unknown[] | undefined = undefined;
 
   constructor(message: OpenMessage, address: number, dataBytes: number, pointers: number, nesting: number) {
     this.message = message;

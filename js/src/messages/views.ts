@@ -3,17 +3,30 @@ import type { DecodeOptions } from "../message.js";
 import { unpackFrame } from "../packed/packed.js";
 import type { StructDescriptor, StructInfo } from "../seam/descriptor.js";
 import * as types from "../seam/fields.js";
+import { u8 } from "../seam/memory.js";
 import { wrong } from "../seam/writer.js";
 import { AnyPointerView } from "./any.js";
 import { type Follow, follower, type Mode } from "./behind.js";
 import { ListView } from "./lists.js";
-import { A_STRUCT, closeMessage, follow, foundStruct, openMessage, pointerAt } from "./place.js";
+import {
+  A_DATA,
+  A_STRUCT,
+  closeMessage,
+  follow,
+  foundAddress,
+  foundCount,
+  foundStruct,
+  live,
+  openMessage,
+  pointerAt,
+} from "./place.js";
 import { type Getter, scalarGetter } from "./scalars.js";
 import { makeClass, ofMember, placeOf, type Shape, shapeOfGroup, shapeOfType, type Struct, type StructClass } from "./struct.js";
 
 const classes = new WeakMap<StructInfo, StructClass>();
 
 export const VIEWS: Mode = {
+  isFixed: true,
   classOf: viewClass,
   list: (place) => new ListView(place),
   any: (message, pointer, nesting, name) => new AnyPointerView(message, pointer, nesting, VIEWS, name),
@@ -62,13 +75,34 @@ function getter(field: types.Field, name: string): Getter {
       return new (Class ??= makeClass(shapeOfGroup(field, name), properties))(placeOf(this));
     };
   }
-  return field.type <= types.ENUM ? scalarGetter(field) : pointerGetter(field, follower(field, VIEWS, name, field.or));
+  if (field.type <= types.ENUM) return scalarGetter(field);
+  return field.type === types.DATA ? dataGetter(field, name) : pointerGetter(field, follower(field, VIEWS, name, field.or));
 }
 
-/** A getter of what is behind a pointer. */
-export function pointerGetter({ at }: types.Field, value: Follow): Getter {
+function pointerGetter({ at }: types.Field, value: Follow): Getter {
   return function () {
     const place = placeOf(this);
-    return value(place.message, pointerAt(place, at), place.nesting);
+    const { message, nesting, pointers } = place;
+    live(message);
+    // Members of a union may share a pointer, but only one of them is ever there.
+    const known = (place.known ??= new Array<unknown>(pointers));
+    return (known[at] ??= value(message, pointerAt(place, at), nesting));
+  };
+}
+
+/** What is kept is only where the bytes are: each caller gets a copy. */
+function dataGetter({ at, or }: types.Field, name: string): Getter {
+  return function () {
+    const place = placeOf(this);
+    const { message, nesting, pointers } = place;
+    const pointer = pointerAt(place, at);
+    if (pointer === 0) return or === undefined ? new Uint8Array(0) : new Uint8Array(or as Uint8Array);
+    const known = (place.known ??= new Array<unknown>(pointers));
+    let found = known[at] as { start: number; end: number } | undefined;
+    if (found === undefined) {
+      follow(message, pointer, nesting, A_DATA, 0, name);
+      known[at] = found = { start: foundAddress(), end: foundAddress() + foundCount() };
+    }
+    return u8.slice(found.start, found.end);
   };
 }
