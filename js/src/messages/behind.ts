@@ -17,7 +17,7 @@ import {
   live,
   NO_LIMIT,
   type OpenMessage,
-  openTrusted,
+  openDefault,
   Place,
   POINTER_LIST,
   STRUCT_LIST,
@@ -160,7 +160,7 @@ function orDefault(there: Follow, absent: Follow, name: string, or: types.Field[
   return (message, pointer, nesting) => {
     if (pointer !== 0) return there(message, pointer, nesting);
     if (or === undefined) return absent(message, 0, nesting);
-    holder ??= openTrusted(or as Uint8Array, name);
+    holder ??= openDefault(or as Uint8Array, name);
     return there(holder, holder.root, holder.nesting);
   };
 }

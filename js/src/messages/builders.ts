@@ -13,7 +13,7 @@ import {
   make,
   NOTHING,
   NO_LIMIT,
-  openTrusted,
+  openDefault,
   type OpenMessage,
   type Place,
   pointerAt,
@@ -144,7 +144,7 @@ function withDefault(get: Getter, { at, or }: types.Field, name: string): Getter
   return function () {
     const place = placeOf(this);
     if (pointerAt(place, at) === 0) {
-      holder ??= openTrusted(or as Uint8Array, name);
+      holder ??= openDefault(or as Uint8Array, name);
       copyPart(place.message, slotAt(place, at), behind(holder, holder.root, NO_LIMIT), name);
     }
     return get.call(this);

@@ -98,6 +98,8 @@ export class OpenMessage {
   readonly isBuilt: boolean;
   /** What names the message to people, and the function that opened it. */
   readonly name: string;
+  /** Whether it holds a default, for as long as the module lives. */
+  isDefault = false;
   /** Shared with the registry, which must not know the message itself. */
   ticket: { id: number } | undefined = undefined;
 
@@ -219,9 +221,16 @@ export function openMessage(bytes: Uint8Array, limits: Limits | undefined, name:
   return message;
 }
 
-/** A message of our own making, such as a default: without limits, and never closed by accident. */
+/** A message of our own making: without limits, and not watched. */
 export function openTrusted(bytes: Uint8Array, name: string): OpenMessage {
   return place(bytes, NONE, NO_LIMIT, name);
+}
+
+/** Holds the default of a field, for all messages that ever need it. */
+export function openDefault(bytes: Uint8Array, name: string): OpenMessage {
+  const message = openTrusted(bytes, name);
+  message.isDefault = true;
+  return message;
 }
 
 function place(bytes: Uint8Array, traversalLimitWords: number, nesting: number, name: string): OpenMessage {
@@ -252,7 +261,7 @@ function newMessage(name: string): OpenMessage {
 /** Gives a message's memory back. Twice does nothing. */
 export function closeMessage(message: OpenMessage): void {
   const { id } = message;
-  if (id < 0) return;
+  if (id < 0 || message.isDefault) return;
   message.id = CLOSED;
   if (message.ticket !== undefined) message.ticket.id = CLOSED;
   openMessages--;
