@@ -16,14 +16,17 @@ use capstan_schema::{NoFiles, SourceFile, compile};
 /// Read by `tests/peers`.
 const EXAMPLE_DIR: &str = "../../examples-web/upload";
 
-/// Read by `tests/messages.rs`, `tests/hostile` and `benches/messages.rs`, from both generators.
-const SCHEMAS: [(&str, &str); 5] = [
+/// Read by `tests/messages.rs`, `tests/hostile`, `tests/loose` and `benches/messages.rs`, from both generators.
+const SCHEMAS: [(&str, &str); 6] = [
     ("schemas", "carsales"),
     ("schemas", "catrank"),
     ("schemas", "eval"),
     ("schemas", "everything"),
     ("../../js/test/schemas", "hostile"),
+    ("../../js/test/schemas", WITH_INTERFACES),
 ];
+
+const WITH_INTERFACES: &str = "conformance";
 
 fn main() {
     println!("cargo::rerun-if-changed={EXAMPLE_DIR}/files.capnp");
@@ -78,7 +81,11 @@ fn ours(out: &Path) {
         let Some(file) = schema.requested_files.first() else {
             panic!("{path}: no file came out of the compiler");
         };
-        let code = rust::generate(&schema, file.id, &Options::messages_only())
+        let options = match name {
+            WITH_INTERFACES => Options::rpc(),
+            _ => Options::messages_only(),
+        };
+        let code = rust::generate(&schema, file.id, &options)
             .unwrap_or_else(|error| panic!("{path}: {error}"));
         let target = out.join(format!("{name}_capnp.rs"));
         if let Err(error) = fs::write(&target, code) {

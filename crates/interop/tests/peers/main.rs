@@ -8,6 +8,8 @@
 )]
 
 mod capstan_peer;
+#[path = "../cpp/mod.rs"]
+mod cpp;
 mod cpp_peer;
 mod crate_peer;
 mod pattern;
