@@ -4,6 +4,7 @@ import { race } from "./contest.mjs";
 import { carsales } from "./cases/carsales.mjs";
 import { catrank } from "./cases/catrank.mjs";
 import { evaluation } from "./cases/eval.mjs";
+import { fewFields } from "./cases/few-fields.mjs";
 import { expectEqual } from "./verify.mjs";
 
 export const CASES = { carsales, eval: evaluation, catrank };
@@ -33,6 +34,12 @@ export async function run({ wasm, rounds = 40, only = "" }) {
     });
     rows.push({ name, direction: "decode", micros: race(decoders, rounds) });
     rows.push({ name, direction: "bytes", micros: Object.fromEntries(codecs.map((codec) => [codec.name, bytes.get(codec).length])) });
+  }
+  if ("three fields of 1 MiB".includes(only)) {
+    const readers = fewFields();
+    const [expected, ...others] = readers.map(({ run }) => run());
+    if (others.some((found) => found !== expected)) throw new Error(`three fields of 1 MiB: ${[expected, ...others].join(" and ")} differ`);
+    rows.push({ name: "three fields of 1 MiB", direction: "decode", micros: race(readers, rounds) });
   }
   return rows;
 }

@@ -19,14 +19,18 @@ export function tables(columns) {
   for (const { name, direction } of rows) {
     if (direction === "bytes") continue;
     const cells = engines.flatMap((engine) => {
-      const { capstan, ...others } = columns[engine].find((row) => row.name === name && row.direction === direction).micros;
+      const { micros } = columns[engine].find((row) => row.name === name && row.direction === direction);
+      const { capstan, ...rows } = micros;
+      const others = Object.fromEntries(Object.entries(rows).filter(([codec]) => !codec.startsWith("capstan")));
       const [best] = Object.entries(others).sort(([, a], [, b]) => a - b);
       return [`${(capstan / best[1]).toFixed(2)} (${best[0]})`, (capstan / others["capnp-es"]).toFixed(3)];
     });
     out.push(`| ${name}, ${direction} | ${cells.join(" | ")} |`);
   }
-  out.push("", "| bytes | " + rows.filter((row) => row.direction === "bytes").map((row) => row.name).join(" | ") + " |", "|---|--:|--:|--:|");
   const sizes = rows.filter((row) => row.direction === "bytes");
-  for (const codec of Object.keys(sizes[0].micros)) out.push(`| ${codec} | ${sizes.map((row) => row.micros[codec]).join(" | ")} |`);
+  if (sizes.length > 0) {
+    out.push("", `| bytes | ${sizes.map((row) => row.name).join(" | ")} |`, `|---|${sizes.map(() => "--:|").join("")}`);
+    for (const codec of Object.keys(sizes[0].micros)) out.push(`| ${codec} | ${sizes.map((row) => row.micros[codec]).join(" | ")} |`);
+  }
   return `${out.join("\n")}\n`;
 }

@@ -63,11 +63,11 @@ function operand(random, size) {
   return size === 0 ? { which: "value", value: 1 + random.below(128) } : { which: "term", term: term(random, size) };
 }
 
-/** Search results with 120,000 characters of text. */
-export function catrank() {
+/** Search results with so many characters of text. */
+export function catrank(characters = 120_000) {
   const random = generator(3);
   const hits = [];
-  for (let length = 0; length < 120_000; ) {
+  for (let length = 0; length < characters; ) {
     let url = "http://example.com/";
     for (let i = random.below(100); i > 0; i--) url += String.fromCharCode(97 + random.below(26));
     let snippet = " ";

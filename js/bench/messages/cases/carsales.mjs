@@ -1,7 +1,7 @@
 import avro from "avsc/etc/browser/avsc-types.js";
 import * as es from "capnp-es";
 import ts from "capnp-ts";
-import { decode, encode } from "capstan";
+import { build, decode, encode, read, release } from "capstan";
 import protobuf from "protobufjs";
 import { Lot } from "ours/carsales.capnp.js";
 import { own, schemaless } from "../codecs.mjs";
@@ -13,7 +13,7 @@ const PAINTS = ["black", "white", "red", "green", "blue", "cyan", "magenta", "ye
 
 export function carsales() {
   const value = makeValue();
-  return { value, codecs: [ours(value), ...schemaless(value, sum), avsc(value), protobufjs(value), capnpEs(value), capnpTs(value)] };
+  return { value, codecs: [ours(value), lazily(value), ...schemaless(value, sum), avsc(value), protobufjs(value), capnpEs(value), capnpTs(value)] };
 }
 
 /** Of a plain object; paints are names in some formats and numbers in others. */
@@ -34,6 +34,73 @@ function sum(lot) {
 function ours(value) {
   const total = own(sum);
   return { name: "capstan", encode: () => encode(Lot, value), sum: (bytes) => total(decode(Lot, bytes)), plain: (bytes) => decode(Lot, bytes) };
+}
+
+/** Builders and views. */
+function lazily(value) {
+  return {
+    name: "capstan, build() and read()",
+    encode() {
+      const lot = build(Lot);
+      const cars = lot.initCars(value.cars.length);
+      value.cars.forEach((from, i) => {
+        const car = cars.at(i);
+        car.maker = from.maker;
+        car.model = from.model;
+        car.paint = from.paint;
+        car.seats = from.seats;
+        car.doors = from.doors;
+        const wheels = car.initWheels(from.wheels.length);
+        from.wheels.forEach((each, i) => {
+          const wheel = wheels.at(i);
+          wheel.diameterCm = each.diameterCm;
+          wheel.pressureKpa = each.pressureKpa;
+          wheel.forSnow = each.forSnow;
+        });
+        car.lengthMm = from.lengthMm;
+        car.widthMm = from.widthMm;
+        car.heightMm = from.heightMm;
+        car.weightKg = from.weightKg;
+        const engine = car.initEngine();
+        engine.horsepower = from.engine.horsepower;
+        engine.cylinders = from.engine.cylinders;
+        engine.displacementCc = from.engine.displacementCc;
+        engine.usesPetrol = from.engine.usesPetrol;
+        engine.usesElectricity = from.engine.usesElectricity;
+        car.tankLitres = from.tankLitres;
+        car.fuelLitres = from.fuelLitres;
+        car.hasElectricWindows = from.hasElectricWindows;
+        car.hasElectricSeats = from.hasElectricSeats;
+        car.hasCruiseControl = from.hasCruiseControl;
+        car.cupHolders = from.cupHolders;
+        car.hasNavigation = from.hasNavigation;
+      });
+      const bytes = encode(lot);
+      release(lot);
+      return bytes;
+    },
+    sum(bytes) {
+      const lot = read(Lot, bytes);
+      const { cars } = lot;
+      let total = 0;
+      for (let i = 0, n = cars.length; i < n; i++) {
+        const car = cars.at(i);
+        const [maker, model] = [car.maker, car.model];
+        total += maker.length + maker.charCodeAt(0) + model.length + model.charCodeAt(0) + car.paint.length;
+        total += car.seats + car.doors + car.lengthMm + car.widthMm + car.heightMm + car.weightKg + car.tankLitres + car.fuelLitres + car.cupHolders;
+        const { wheels, engine } = car;
+        for (let j = 0, m = wheels.length; j < m; j++) {
+          const wheel = wheels.at(j);
+          total += wheel.diameterCm + wheel.pressureKpa + (wheel.forSnow ? 1 : 0);
+        }
+        total += engine.horsepower + engine.cylinders + engine.displacementCc + (engine.usesPetrol ? 1 : 0) + (engine.usesElectricity ? 2 : 0);
+        total += (car.hasElectricWindows ? 1 : 0) + (car.hasElectricSeats ? 2 : 0) + (car.hasCruiseControl ? 4 : 0) + (car.hasNavigation ? 8 : 0);
+      }
+      release(lot);
+      return total;
+    },
+    plain: (bytes) => decode(Lot, bytes),
+  };
 }
 
 function avsc(value) {

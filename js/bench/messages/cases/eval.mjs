@@ -1,7 +1,7 @@
 import avro from "avsc/etc/browser/avsc-types.js";
 import * as es from "capnp-es";
 import ts from "capnp-ts";
-import { decode, encode } from "capstan";
+import { build, decode, encode, read, release } from "capstan";
 import protobuf from "protobufjs";
 import { Term } from "ours/eval.capnp.js";
 import { own, schemaless } from "../codecs.mjs";
@@ -13,7 +13,7 @@ const OPERATIONS = ["add", "subtract", "multiply", "divide", "modulus"];
 
 export function evaluation() {
   const value = makeValue();
-  return { value, codecs: [ours(value), ...schemaless(value, sum), avsc(value), protobufjs(value), capnpEs(value), capnpTs(value)] };
+  return { value, codecs: [ours(value), lazily(value), ...schemaless(value, sum), avsc(value), protobufjs(value), capnpEs(value), capnpTs(value)] };
 }
 
 function sum(term) {
@@ -27,6 +27,35 @@ function sum(term) {
 function ours(value) {
   const total = own(sum);
   return { name: "capstan", encode: () => encode(Term, value), sum: (bytes) => total(decode(Term, bytes)), plain: (bytes) => decode(Term, bytes) };
+}
+
+/** Builders and views. */
+function lazily(value) {
+  const fill = (term, from) => {
+    term.operation = from.operation;
+    if (from.left.which === "value") term.left.value = from.left.value;
+    else fill(term.left.initTerm(), from.left.term);
+    if (from.right.which === "value") term.right.value = from.right.value;
+    else fill(term.right.initTerm(), from.right.term);
+  };
+  const total = own(sum);
+  return {
+    name: "capstan, build() and read()",
+    encode() {
+      const term = build(Term);
+      fill(term, value);
+      const bytes = encode(term);
+      release(term);
+      return bytes;
+    },
+    sum(bytes) {
+      const term = read(Term, bytes);
+      const found = total(term);
+      release(term);
+      return found;
+    },
+    plain: (bytes) => decode(Term, bytes),
+  };
 }
 
 /** Its unions are told apart by the types of their values. */
