@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterEach, describe, expect, test } from "vitest";
 import {
   AnyPointer,
@@ -283,6 +285,24 @@ describe("released", () => {
     expect(wasm.memory.buffer.byteLength).toBe(before);
     expect(open).toThrow(TypeError);
   });
+});
+
+test("messages that were forgotten are given back by the collector", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const bytes = encode(Lists, { u8s: new Uint8Array(100_000) });
+  /** Opens and forgets 20 MB. */
+  const forget = async (): Promise<void> => {
+    for (let i = 0; i < 200; i++) expect(read(Lists, bytes).u8s.length).toBe(100_000);
+    for (let i = 0; i < 3; i++) {
+      collect();
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
+  for (let i = 0; i < 3; i++) await forget();
+  const before = wasm.memory.buffer.byteLength;
+  for (let i = 0; i < 5; i++) await forget();
+  expect(wasm.memory.buffer.byteLength).toBe(before);
 });
 
 test("views survive memory that grows between reads", () => {
