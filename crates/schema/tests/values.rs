@@ -9,6 +9,7 @@
 use capstan_message::message;
 use capstan_schema::dynamic::{Schema, SetError, Value};
 use capstan_schema::{NoFiles, SourceFile, compile, json, text};
+use serde::de::DeserializeSeed;
 
 const SCHEMA: &str = "@0xd4c9a1b7e6f20853;
 enum Color { red @0; green @1; }
@@ -157,4 +158,75 @@ fn errors_in_json_name_the_path() {
 fn json_without_a_member_or_with_null_leaves_the_default() {
     let read = from_json(r#"{"color": null, "name": null, "unknown": [1], "radius": "-Infinity"}"#);
     assert_eq!(read.unwrap(), "(color = green, radius = -inf)");
+}
+
+/// Calls `check` with a struct that the text fills in.
+fn with_shape(literal: &str, check: impl FnOnce(&capstan_schema::dynamic::Struct<'_>)) {
+    let schema = schema();
+    let ty = schema.struct_type("Shape").unwrap();
+    let mut message = message::Builder::new_default();
+    let parsed = text::parse("in", literal).unwrap();
+    parsed.read(0, ty.init_root(&mut message)).unwrap();
+    let root = message.get_root_as_reader().unwrap();
+    check(&ty.read_root(root).unwrap());
+}
+
+const SHAPE: &str = r#"(name = "s", color = red, points = [(x = -1, y = 2), (x = 3, y = 7)], boxed = (content = (x = 0, y = 1)), data = "\001\377", size = (w = 1, h = 65535))"#;
+
+#[test]
+fn serde_takes_values_to_json_and_back() {
+    with_shape(SHAPE, |shape| {
+        let written = serde_json::to_string(shape).unwrap();
+        assert_eq!(
+            written,
+            r#"{"name":"s","color":"red","points":[{"x":-1,"y":2},{"x":3,"y":7}],"boxed":{"content":{"x":0,"y":1}},"data":[1,255],"size":{"w":1,"h":65535}}"#
+        );
+        let mut message = message::Builder::new_default();
+        let builder = shape.ty().init_root(&mut message);
+        let mut reader = serde_json::Deserializer::from_str(&written);
+        builder.deserialize(&mut reader).unwrap();
+        let root = message.get_root_as_reader().unwrap();
+        let again = shape.ty().read_root(root).unwrap();
+        assert_eq!(text::print(&again.into(), false).unwrap(), SHAPE);
+    });
+}
+
+#[test]
+fn serde_takes_values_to_a_binary_format_and_back() {
+    with_shape(SHAPE, |shape| {
+        let written = rmp_serde::to_vec_named(shape).unwrap();
+        let mut message = message::Builder::new_default();
+        let builder = shape.ty().init_root(&mut message);
+        let mut reader = rmp_serde::Deserializer::new(&written[..]);
+        builder.deserialize(&mut reader).unwrap();
+        let root = message.get_root_as_reader().unwrap();
+        let again = shape.ty().read_root(root).unwrap();
+        assert_eq!(text::print(&again.into(), false).unwrap(), SHAPE);
+    });
+}
+
+#[test]
+fn serde_errors_say_what_does_not_fit() {
+    let schema = schema();
+    let ty = schema.struct_type("Shape").unwrap();
+    for (document, error) in [
+        (r#"{"points": [{"x": 200}]}"#, "200 does not fit in Int8"),
+        (r#"{"colour": "red"}"#, "Shape has no field 'colour'"),
+        (
+            r#"{"color": "blue"}"#,
+            "expected a value of type Color, found \"blue\"",
+        ),
+        (r#"{"name": 1}"#, "expected a value of type Text, found 1"),
+        (
+            r#"{"data": [256]}"#,
+            "Data is made of numbers from 0 to 255",
+        ),
+        ("[]", "expected a Shape by the names of its fields"),
+    ] {
+        let mut message = message::Builder::new_default();
+        let mut reader = serde_json::Deserializer::from_str(document);
+        let found = ty.init_root(&mut message).deserialize(&mut reader);
+        let found = found.unwrap_err().to_string();
+        assert!(found.contains(error), "{document}: {found}");
+    }
 }

@@ -22,6 +22,7 @@
 
 mod build;
 mod read;
+mod serde;
 
 use std::collections::HashMap;
 
