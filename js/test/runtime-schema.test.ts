@@ -75,6 +75,7 @@ describe("a schema compiled at run time", () => {
     const bytes = Buffer.from(goldenGenerics["fallbacks"] ?? "", "hex");
     const value = decode(schema.struct("Fallbacks"), bytes);
     expect(value).toEqual(decode(generics.Fallbacks, bytes));
+    expect(element(schema.struct("Fallbacks"), 2)).toEqual(element(generics.Fallbacks, 2));
     expect(schema.struct("Fallbacks").$.fields().some((field) => field.type === LIST && field.or !== undefined)).toBe(true);
   });
 

@@ -347,8 +347,9 @@ export class Schema {
         if (field.type === codes.GROUP) visit(field.fields?.() ?? []);
         else descend(field);
         if ((field.type === codes.STRUCT || field.type === codes.LIST) && field.or !== undefined && !this.#defaults.has(field)) {
-          // A default in which it would be met again has no end: it reads as null, in generated code too.
-          this.#defaults.set(field, reaches(field, field) ? undefined : this.#behind(field, field.or as Uint8Array));
+          // A default in which it would be met again has no end: it is left out, in generated code too.
+          if (reaches(field, field)) delete (field as { or?: unknown }).or;
+          else this.#defaults.set(field, this.#behind(field, field.or as Uint8Array));
         }
       }
     };
