@@ -53,6 +53,7 @@ void writeAll(kj::OutputStream& out, unsigned words) {
     fillSmall(list[0], 1, "one");
     fillSmall(list[1], 2, "two");
     auto lists = to.getAnything().initAs<capnp::List<capnp::List<bool>>>(2);
+    lists.init(0, 0);
     lists.init(1, 70).set(69, true);
   });
   write(out, words, "blobs", [](Loose::Builder to) {

@@ -81,8 +81,9 @@ const FILLS: [(&str, Fill); 5] = [
             to.reborrow().init_list().initn_as(2);
         fill_small(list.reborrow().get(0), 1, "one");
         fill_small(list.get(1), 2, "two");
-        let lists: list_list::Builder<'_, primitive_list::Owned<bool>> =
+        let mut lists: list_list::Builder<'_, primitive_list::Owned<bool>> =
             to.init_anything().initn_as(2);
+        lists.reborrow().init(0, 0);
         lists.init(1, 70).set(69, true);
     }),
     ("blobs", |mut to| {
