@@ -46,7 +46,11 @@ function request(files: SchemaFiles, paths: readonly string[]): Uint8Array {
     throw Object.assign(new Error("there is no such file"), { code: "ENOENT" });
   };
   const host: Host = {
-    canonicalize: (path) => (texts.has(absolute(path)) ? absolute(path) : missing()),
+    canonicalize: (path) => {
+      const full = absolute(path);
+      const directory = full === "/" ? full : `${full}/`;
+      return texts.has(full) || [...texts.keys()].some((file) => file.startsWith(directory)) ? full : missing();
+    },
     isFile: (path) => texts.has(absolute(path)),
     read: (path) => new TextEncoder().encode(texts.get(absolute(path)) ?? missing()),
     write: missing,
