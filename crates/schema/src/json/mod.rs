@@ -2,6 +2,7 @@
 //! JSON does not have are strings, Data is an array of bytes, enumerants are their names, null
 //! pointers are left out. The annotations of `/capnp/compat/json.capnp` are honoured.
 
+mod bytes;
 mod names;
 mod print;
 mod read;

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use serde_json::{Map, Value as Json};
 
+use super::bytes::{from_base64, from_hex};
 use super::names::{Bytes, Discriminator, FieldRules, enumerant_named};
 use crate::dynamic::{Enum, SetError, Slot, StructBuilder, Value};
 use crate::node::{Field, FieldKind, Type};
@@ -289,12 +289,10 @@ fn data(bytes: Bytes, json: &Json) -> Result<Vec<u8>, String> {
         }
         (Bytes::Numbers, other) => Err(expected("an array of bytes", other)),
         (Bytes::Base64, Json::String(text)) => {
-            let decoded = BASE64.decode(text.as_bytes());
-            decoded.map_err(|error| format!("this is no base64: {error}"))
+            from_base64(text).ok_or_else(|| "this is no base64, with padding".to_owned())
         }
         (Bytes::Hex, Json::String(text)) => {
-            let decoded = HEXLOWER_PERMISSIVE.decode(text.as_bytes());
-            decoded.map_err(|error| format!("these are no hexadecimal digits: {error}"))
+            from_hex(text).ok_or_else(|| "these are no pairs of hexadecimal digits".to_owned())
         }
         (_, other) => Err(expected("a string", other)),
     }

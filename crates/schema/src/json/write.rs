@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use data_encoding::{BASE64, HEXLOWER};
-
+use super::bytes::{to_base64, to_hex};
 use super::names::{Bytes, Discriminator, FieldRules, enumerant_name};
 use super::print::print;
 use super::tree::Json;
@@ -139,8 +138,8 @@ fn element<'a>(
                 let numbers = data.iter().map(|byte| Json::Number(byte.to_string()));
                 Json::Array(numbers.collect())
             }
-            Bytes::Base64 => Json::String(BASE64.encode(data)),
-            Bytes::Hex => Json::String(HEXLOWER.encode(data)),
+            Bytes::Base64 => Json::String(to_base64(data)),
+            Bytes::Hex => Json::String(to_hex(data)),
         },
         Value::Enum(value) => match enumerant_name(schema.node_of(ty), value.ordinal) {
             Some(name) => Json::String(name),
