@@ -13,6 +13,8 @@ mod copy;
 mod follow;
 mod orphans;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 
@@ -285,50 +287,4 @@ pub fn message_segments(message: u32) -> u32 {
             Ok(())
         })())
     })
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-    use super::*;
-
-    #[test]
-    fn a_closed_messages_memory_serves_the_next_unless_it_is_large() {
-        for (bytes, kept) in [(1 << 20, true), (KEPT_BYTES * 2, false)] {
-            message_room(bytes as u32);
-            MESSAGES.with_borrow_mut(|messages| {
-                // One segment, the table in front.
-                let words = (bytes / WORD_BYTES - 1) as u32;
-                messages.buffer[4..8].copy_from_slice(&words.to_le_bytes());
-            });
-            let message = message_open(NONE, 64);
-            assert_ne!(message, NONE);
-            MESSAGES.with_borrow(|messages| assert_eq!(messages.buffer.capacity(), 0));
-            message_close(message);
-            let capacity = MESSAGES.with_borrow(|messages| messages.buffer.capacity());
-            assert_eq!(capacity >= bytes, kept);
-            MESSAGES.with_borrow_mut(|messages| messages.buffer = Vec::new());
-        }
-    }
-
-    #[test]
-    fn segments_never_move() {
-        let message = message_build();
-        MESSAGES.with_borrow_mut(|messages| {
-            let mut addresses = Vec::new();
-            for bytes in 0..2000 {
-                let built = messages.built(message).unwrap();
-                built.message.get_root_any().builder.init_data(bytes);
-                let segments = messages.get(message).unwrap().segments();
-                let found: Vec<u32> = (0..segments.len() as u32)
-                    .filter_map(|id| segments.get_segment(id))
-                    .map(address_of)
-                    .collect();
-                assert_eq!(found.get(..addresses.len()), Some(&addresses[..]));
-                addresses = found;
-            }
-            assert!(addresses.len() > 3);
-        });
-        message_close(message);
-    }
 }
