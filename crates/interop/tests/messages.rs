@@ -227,6 +227,49 @@ fn the_tool_decodes_ours_like_theirs_and_we_read_what_it_encodes() {
     assert!(rest.is_empty());
 }
 
+#[test]
+fn what_the_tool_encodes_is_the_same_in_every_form() {
+    let mut mine = Vec::new();
+    let mut dumps = Vec::new();
+    for number in 0..60 {
+        let message = our_random_message(SEED.wrapping_add(1000 + number), 100, false);
+        dumps.push(our_dump(message.get_root_as_reader().unwrap()));
+        mine.extend_from_slice(&frame(&message));
+    }
+    let schema = ["everything.capnp", "Everything"];
+    let text = tool::run(&["convert", "binary:text", schema[0], schema[1]], &mine);
+    let mut options = ReaderOptions::new();
+    options.segment_limit(100_000);
+    for words in ["--segment-size=1", "--segment-size=7", "--segment-size=100"] {
+        let framed = tool::run(&["encode", words, schema[0], schema[1]], &text);
+        let packed = tool::run(&["encode", "--packed", words, schema[0], schema[1]], &text);
+        let (mut framed, mut packed) = (&framed[..], &packed[..]);
+        for expected in &dumps {
+            let message =
+                our_serialize::read_message_from_flat_slice(&mut framed, options).unwrap();
+            assert_eq!(our_dump(message.get_root().unwrap()), *expected);
+            let message =
+                capstan_message::serialize_packed::read_message(&mut packed, options).unwrap();
+            assert_eq!(our_dump(message.get_root().unwrap()), *expected);
+        }
+        assert!(framed.is_empty() && packed.is_empty());
+    }
+    // Without a table in front there is one message, of one segment.
+    let mut rest = &mine[..];
+    for expected in &dumps {
+        let start = rest;
+        our_serialize::read_message_from_flat_slice(&mut rest, options).unwrap();
+        let one = &start[..start.len() - rest.len()];
+        for form in ["binary:flat", "binary:canonical"] {
+            let words = tool::run(&["convert", "--quiet", form, schema[0], schema[1]], one);
+            let segments = [&words[..]];
+            let message =
+                our_message::Reader::new(our_message::SegmentArray::new(&segments), options);
+            assert_eq!(our_dump(message.get_root().unwrap()), *expected, "{form}");
+        }
+    }
+}
+
 fn assert_same_lines(one: &[u8], other: &[u8]) {
     let (one, other) = (String::from_utf8_lossy(one), String::from_utf8_lossy(other));
     for (number, (line, other)) in one.lines().zip(other.lines()).enumerate() {
