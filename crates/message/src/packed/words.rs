@@ -95,11 +95,7 @@ pub(super) fn leading_literal_words(words: &[Word], limit: usize) -> usize {
     let mut count = 0;
     for block in blocks {
         // Most blocks have no zero at all, which takes few operations on all of their bytes.
-        let zeros = block
-            .as_flattened()
-            .iter()
-            .fold(0, |any, byte| any | u8::from(*byte == 0));
-        if zeros != 0
+        if has_zero(block)
             && let Some(end) = block.iter().position(|word| ends_literals(*word))
         {
             return count + end;
@@ -111,6 +107,18 @@ pub(super) fn leading_literal_words(words: &[Word], limit: usize) -> usize {
             .iter()
             .take_while(|word| !ends_literals(**word))
             .count()
+}
+
+/// Whether any byte is zero.
+#[inline(always)]
+fn has_zero(block: &[Word; 4]) -> bool {
+    if cfg!(target_arch = "wasm32") {
+        // Without vectors, words are the widest there is.
+        let [a, b, c, d] = block.map(|word| nonzero_bytes(u64::from_le_bytes(word)));
+        return a & b & c & d & HIGH_BITS != HIGH_BITS;
+    }
+    let bytes = block.as_flattened().iter();
+    bytes.fold(0, |any, byte| any | u8::from(*byte == 0)) != 0
 }
 
 /// Whether the word has two zero bytes or more.
