@@ -27,6 +27,17 @@ enum Stage {
 impl Cuts {
     /// As much of `input` as lies before the next place where something changes.
     pub(super) fn up_to_next<'a>(&self, input: &'a [u8]) -> &'a [u8] {
+        if let Stage::Table = self.stage
+            && self.table.is_empty()
+        {
+            // Zeros are tables of messages without content. In one piece, because there may be many.
+            let words = input.as_chunks::<WORD_BYTES>().0;
+            let zeros = words.iter().take_while(|word| **word == [0; WORD_BYTES]);
+            let bytes = zeros.count() * WORD_BYTES;
+            if bytes > 0 {
+                return input.get(..bytes).unwrap_or(input);
+            }
+        }
         let left = self.stage_bytes() - self.passed_bytes;
         match usize::try_from(left) {
             Ok(left) => input.get(..left).unwrap_or(input),
@@ -36,10 +47,16 @@ impl Cuts {
 
     /// Goes on by some of what [`Self::up_to_next`] gave. Whether a run has to end here.
     pub(super) fn advance(&mut self, bytes: &[u8]) -> bool {
-        self.passed_bytes += bytes.len() as u64;
         if let Stage::Table = self.stage {
+            if self.table.is_empty() && bytes.len() > WORD_BYTES {
+                let begun = bytes.len() % WORD_BYTES;
+                self.table.resize(begun, 0);
+                self.passed_bytes = begun as u64;
+                return false;
+            }
             self.table.extend_from_slice(bytes);
         }
+        self.passed_bytes += bytes.len() as u64;
         if self.passed_bytes < self.stage_bytes() {
             return false;
         }
@@ -137,9 +154,9 @@ mod tests {
         let one = [0, 2, 9, 9, 9, 9];
         let empty = [0, 0];
         let three = [2, 1, 0, 2, 9, 9, 9, 9, 9, 9];
-        let input = [&one[..], &empty, &three, &one].concat();
-        for piece in [1, 3, 8, 1000] {
-            assert_eq!(cuts(&input, piece), [24 + 8 + 24], "in pieces of {piece}");
+        let input = [&one[..], &empty, &empty, &empty, &three, &one].concat();
+        for piece in [1, 3, 8, 13, 1000] {
+            assert_eq!(cuts(&input, piece), [24 + 24 + 24], "in pieces of {piece}");
         }
     }
 
