@@ -5,12 +5,13 @@ import {
   headerWord,
   POOL_ADDRESS,
   POOL_BYTES,
-  POOL_UTF16_UNITS,
   refresh,
   TABLE_ADDRESS,
   TABLE_ENTRIES,
   u32,
   u8,
+  UNICODE_ADDRESS,
+  UNICODE_BYTES,
   view,
   wasm,
 } from "./memory.js";
@@ -62,8 +63,11 @@ export function decodeMessage<Out>(type: StructDescriptor<Out>, message: Uint8Ar
 function takeIndexed<Out>(type: StructDescriptor<Out>, copiedBytes: number): Out {
   refresh();
   const poolBytes = headerWord(POOL_BYTES);
-  reader.begin(view, u8, u32, headerWord(TABLE_ADDRESS) >>> 2, text(headerWord(POOL_ADDRESS), poolBytes));
-  const costBytes = copiedBytes + poolBytes + headerWord(TABLE_ENTRIES) * 4;
+  const unicodeBytes = headerWord(UNICODE_BYTES);
+  const pool = ascii(headerWord(POOL_ADDRESS), poolBytes);
+  const unicode = unicodeBytes === 0 ? "" : decodeBytes(headerWord(UNICODE_ADDRESS), unicodeBytes);
+  reader.begin(view, u8, u32, headerWord(TABLE_ADDRESS) >>> 2, pool, unicode);
+  const costBytes = copiedBytes + poolBytes + unicodeBytes + headerWord(TABLE_ENTRIES) * 4;
   try {
     return type.$.decode(reader, reader.next());
   } finally {
@@ -72,9 +76,7 @@ function takeIndexed<Out>(type: StructDescriptor<Out>, copiedBytes: number): Out
   }
 }
 
-function text(start: number, length: number): string {
-  if (length === 0) return "";
-  if (length < SHORT_POOL && headerWord(POOL_UTF16_UNITS) === length) return ascii(start, length);
+function decodeBytes(start: number, length: number): string {
   return utf8.decode(u8.subarray(start, start + length));
 }
 
@@ -84,6 +86,7 @@ function damaged(type: StructDescriptor): CapnpError {
 }
 
 function ascii(start: number, length: number): string {
+  if (length >= SHORT_POOL) return decodeBytes(start, length);
   const bytes = u8;
   let text = "";
   let at = start;

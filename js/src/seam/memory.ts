@@ -44,7 +44,8 @@ export const TABLE_ADDRESS = 4;
 export const TABLE_ENTRIES = 5;
 export const POOL_ADDRESS = 6;
 export const POOL_BYTES = 7;
-export const POOL_UTF16_UNITS = 8;
+export const UNICODE_ADDRESS = 8;
+export const UNICODE_BYTES = 9;
 
 /** To be called once with what wasm-bindgen's init returned. */
 export function attach(exports: SeamExports): void {

@@ -24,19 +24,23 @@ export class Reader {
   /** Where its first element is. */
   first = 0;
   #entry = 0;
-  /** All text of the message in one string, decoded at once; slices of it are nearly free. */
+  /** All text of the message that is ASCII in one string, decoded at once; slices of it are nearly free. */
   #pool = "";
+  /** All other text. */
+  #unicode = "";
 
-  begin(view: DataView, bytes: Uint8Array, table: Uint32Array, entry: number, pool: string): void {
+  begin(view: DataView, bytes: Uint8Array, table: Uint32Array, entry: number, pool: string, unicode: string): void {
     this.view = view;
     this.bytes = bytes;
     this.table = table;
     this.#entry = entry;
     this.#pool = pool;
+    this.#unicode = unicode;
   }
 
   end(): void {
     this.#pool = "";
+    this.#unicode = "";
     this.clientAt = noClients;
   }
 
@@ -47,14 +51,18 @@ export class Reader {
 
   text(): string {
     const start = this.next();
-    return this.#pool.substring(start, this.next());
+    return this.#slice(start, this.next());
   }
 
   /** Text of a field that has a default. */
   textOr(byDefault: string): string {
     const start = this.next();
     const end = this.next();
-    return start === ABSENT ? byDefault : this.#pool.substring(start, end);
+    return start === ABSENT ? byDefault : this.#slice(start, end);
+  }
+
+  #slice(start: number, end: number): string {
+    return start < IN_UNICODE ? this.#pool.substring(start, end) : this.#unicode.substring(start - IN_UNICODE, end - IN_UNICODE);
   }
 
   /** A copy: the message is gone when the caller looks at it. */
@@ -202,6 +210,8 @@ export class Reader {
 }
 
 const ABSENT = 0xffffffff;
+/** Added to the places of texts that are not ASCII. */
+const IN_UNICODE = 0x80000000;
 const scratch = new DataView(new ArrayBuffer(8));
 
 function noClients(_index: number, type: InterfaceDescriptor): never {

@@ -8,7 +8,7 @@
 //! | thing | entries |
 //! |---|---|
 //! | struct | address of its data section, 0 for null; then what the struct's own program asks for |
-//! | text | where in the pool it starts and where it ends, in UTF-16 units |
+//! | text | where it starts and where it ends: bytes of the pool, or [`IN_UNICODE`] and UTF-16 units of the other pool |
 //! | text with a default | the same, `0xffff_ffff` twice for null |
 //! | data | address, bytes; address 0 for null |
 //! | capability | index in the capability table + 1, 0 for null |
@@ -33,18 +33,20 @@ use super::program::{Element, ListElement, Op, Programs, StructProgram};
 /// traversal limit stays below it unless it is built to grow when it is read.
 pub(super) const WORK_LIMIT: u64 = 8 << 20;
 pub(super) const ABSENT: u32 = u32::MAX;
+/// Set in the entries of a text that is not ASCII.
+const IN_UNICODE: u32 = 1 << 31;
 
 /// The table of the message indexed last, and what it points to besides the message itself.
 #[derive(Default)]
 pub(super) struct Index {
     pub(super) table: Vec<u32>,
-    /// All text, checked to be UTF-8. One decode and many slices is what JavaScript does best.
+    /// All text in ASCII. One decode and many slices is what JavaScript does best.
     pub(super) pool: Vec<u8>,
     /// Address and bytes of the pool where it is a piece of the message.
     pub(super) pool_elsewhere: Option<(u32, u32)>,
-    pub(super) pool_utf16_units: u32,
-    /// The message before had text that is not ASCII.
-    pub(super) expects_unicode: bool,
+    /// All other text, checked to be UTF-8.
+    pub(super) unicode: Vec<u8>,
+    unicode_utf16_units: u32,
     /// Structs extended with zeros, and copies of untyped content.
     copies: Vec<u8>,
     /// Table entries that hold offsets in `copies`, which moves while it grows.
@@ -77,14 +79,14 @@ impl Index {
         &self.table
     }
 
-    /// Address and bytes of all text.
+    /// Address and bytes of all text in ASCII.
     pub(super) fn pool(&self) -> (u32, u32) {
         self.pool_elsewhere
             .unwrap_or((super::address_of(&self.pool), self.pool.len() as u32))
     }
 
-    pub(super) fn pool_utf16_units(&self) -> u32 {
-        self.pool_utf16_units
+    pub(super) fn unicode(&self) -> &[u8] {
+        &self.unicode
     }
 
     /// Indexes the struct behind `content`; a null one reads as all defaults. The first entry is its address.
@@ -129,19 +131,29 @@ impl Index {
         self.copies.clear();
         self.in_copies.clear();
         self.pool_elsewhere = None;
-        self.pool_utf16_units = 0;
+        self.unicode.clear();
+        self.unicode_utf16_units = 0;
     }
 
     pub(super) fn shrink(&mut self, kept_bytes: usize) {
         self.clear();
         self.table.shrink_to(kept_bytes / 4);
         self.pool.shrink_to(kept_bytes);
+        self.unicode.shrink_to(kept_bytes);
         self.copies.shrink_to(kept_bytes);
     }
 
     #[inline]
     pub(super) fn put(&mut self, entry: u32) {
         self.table.push(entry);
+    }
+
+    /// Adds to the pool of text that is not ASCII; returns the entries of the text.
+    pub(super) fn add_unicode(&mut self, text: &str) -> (u32, u32) {
+        self.unicode.extend_from_slice(text.as_bytes());
+        let start = self.unicode_utf16_units;
+        self.unicode_utf16_units += utf16_units(text.as_bytes());
+        (start | IN_UNICODE, self.unicode_utf16_units | IN_UNICODE)
     }
 
     /// Offsets become addresses, now that nothing moves any more.
@@ -251,19 +263,19 @@ impl Walk<'_> {
     fn put_text(&mut self, pointer: PointerReader<'_>) -> Result<(), IndexError> {
         let text = pointer.get_text(None)?;
         let bytes = text.as_bytes();
-        let units = if bytes.is_ascii() {
-            bytes.len()
+        let (start, end) = if bytes.is_ascii() {
+            let start = self.index.pool.len();
+            self.index.pool.extend_from_slice(bytes);
+            (start as u32, self.index.pool.len() as u32)
         } else {
-            std::str::from_utf8(bytes).map_err(|error| IndexError::NotUtf8 {
+            let text = std::str::from_utf8(bytes).map_err(|error| IndexError::NotUtf8 {
                 position: pointer.position(),
                 valid_bytes: error.valid_up_to(),
             })?;
-            utf16_units(bytes)
+            self.index.add_unicode(text)
         };
-        self.put(self.index.pool_utf16_units)?;
-        self.index.pool.extend_from_slice(bytes);
-        self.index.pool_utf16_units += units as u32;
-        self.put(self.index.pool_utf16_units)
+        self.put(start)?;
+        self.put(end)
     }
 
     fn put_capability(&mut self, pointer: PointerReader<'_>) -> Result<(), IndexError> {
@@ -414,12 +426,23 @@ impl Walk<'_> {
     }
 }
 
-/// Of bytes known to be UTF-8: one unit per character, two for those beyond the basic plane.
-pub(super) fn utf16_units(bytes: &[u8]) -> usize {
-    bytes
-        .iter()
-        .map(|byte| usize::from(byte & 0xc0 != 0x80) + usize::from(*byte >= 0xf0))
-        .sum()
+/// Of bytes known to be UTF-8: one unit per character, two for those beyond the basic plane. Eight bytes at a time.
+fn utf16_units(bytes: &[u8]) -> u32 {
+    const TOPS: u64 = 0x8080_8080_8080_8080;
+    let (words, rest) = bytes.as_chunks();
+    let mut last = [0; 8];
+    if let Some(last) = last.get_mut(..rest.len()) {
+        last.copy_from_slice(rest);
+    }
+    let units = |bytes: [u8; 8]| {
+        let word = u64::from_le_bytes(bytes);
+        // The tops of bytes within characters, 10xx_xxxx, and of those that begin one of four bytes, 1111_xxxx.
+        let within = word & !(word << 1) & TOPS;
+        let long = word & (word << 1) & (word << 2) & (word << 3) & TOPS;
+        8 - within.count_ones() + long.count_ones()
+    };
+    let units_of_words: u32 = words.iter().map(|word| units(*word)).sum();
+    units_of_words + units(last) - (8 - rest.len() as u32)
 }
 
 /// The copy has no table of capabilities, so the first capability in it is where copying ends.

@@ -34,10 +34,12 @@ const ROOM_WORDS: usize = 1;
 const SLOT_ADDRESS: usize = 2;
 const TABLE_ADDRESS: usize = 4;
 const TABLE_ENTRIES: usize = 5;
-/// All text of the message indexed last, back to back.
+/// All text in ASCII of the message indexed last.
 const POOL_ADDRESS: usize = 6;
 const POOL_BYTES: usize = 7;
-const POOL_UTF16_UNITS: usize = 8;
+/// All text that is not ASCII.
+const UNICODE_ADDRESS: usize = 8;
+const UNICODE_BYTES: usize = 9;
 /// What was found in an open message, or made in it.
 pub(crate) const FOUND_ADDRESS: usize = 16;
 /// Elements of a list, or bytes.
@@ -206,7 +208,8 @@ fn index_content(content: any_pointer::Reader<'_>, program: u32, caps: usize) ->
                 let (pool_address, pool_bytes) = seam.index.pool();
                 set_header(POOL_ADDRESS, pool_address);
                 set_header(POOL_BYTES, pool_bytes);
-                set_header(POOL_UTF16_UNITS, seam.index.pool_utf16_units());
+                set_header(UNICODE_ADDRESS, address_of(seam.index.unicode()));
+                set_header(UNICODE_BYTES, seam.index.unicode().len() as u32);
             });
             0
         }

@@ -8,15 +8,11 @@
 use capstan_message::WORD_BYTES;
 use capstan_message::layout::{ElementSize, PointerReader};
 
-use super::index::{ABSENT, Index, WORK_LIMIT, utf16_units};
+use super::index::{ABSENT, Index, WORK_LIMIT};
 use super::program::{Element, ListElement, Op, Programs, StructProgram};
 
-/// Why a message is not for this way.
-enum Unusual {
-    /// It would be, if the texts were not taken to be ASCII.
-    NotAscii,
-    Other,
-}
+/// A message that is not for this way.
+struct Unusual;
 
 /// Fills the index with the struct behind `root`; `false` when the message has to be walked the other way.
 pub(super) fn run(
@@ -26,15 +22,8 @@ pub(super) fn run(
     root: PointerReader<'_>,
     caps: usize,
 ) -> bool {
-    let is_ascii = !index.expects_unicode;
-    let mut done = attempt(index, programs, program, root, caps, is_ascii);
-    if let Err(Unusual::NotAscii) = done {
-        // Messages of one program tend to be in one language.
-        index.expects_unicode = true;
-        index.clear();
-        done = attempt(index, programs, program, root, caps, false);
-    }
-    done.is_ok_and(|words| root.charge_words(words).is_ok())
+    attempt(index, programs, program, root, caps)
+        .is_ok_and(|words| root.charge_words(words).is_ok())
 }
 
 /// Returns the words visited.
@@ -44,7 +33,6 @@ fn attempt(
     program: &StructProgram,
     root: PointerReader<'_>,
     caps: usize,
-    is_ascii: bool,
 ) -> Result<usize, Unusual> {
     let segment = root.segment_bytes();
     let (words, _) = segment.as_chunks();
@@ -57,7 +45,6 @@ fn attempt(
         index,
         caps,
         work: 0,
-        is_ascii,
         run_start: 0,
         run_end: 0,
     };
@@ -80,10 +67,8 @@ struct Near<'w> {
     caps: usize,
     /// Besides entries of the table.
     work: u64,
-    /// Texts are taken to be ASCII: then the pool is made of pieces of the message as they are, with what
-    /// stands between the texts, and those that lie one behind the other are one piece.
-    is_ascii: bool,
-    /// The piece that may still grow, in words of the segment.
+    /// The piece of the pool that may still grow, in words of the segment. Texts in ASCII get into the pool with what
+    /// stands between them, so that those that lie one behind the other are one piece.
     run_start: usize,
     run_end: usize,
 }
@@ -116,7 +101,7 @@ impl Near<'_> {
     ) -> Result<(), Unusual> {
         // Null has bits of a struct without content, which is as large as expected only when nothing is.
         if wire as u32 & 3 != STRUCT || wire == 0 {
-            return Err(Unusual::Other);
+            return Err(Unusual);
         }
         let data_words = (wire >> 32) as u16 as usize;
         let pointers = (wire >> 48) as usize;
@@ -125,10 +110,10 @@ impl Near<'_> {
             data_word: word,
             data_words,
             pointers,
-            nesting: nesting.checked_sub(1).ok_or(Unusual::Other)?,
+            nesting: nesting.checked_sub(1).ok_or(Unusual)?,
         };
         if data_words * WORD_BYTES < program.data_bytes {
-            return Err(Unusual::Other);
+            return Err(Unusual);
         }
         self.put_address(word);
         self.put_content(&found, &program.ops)
@@ -176,7 +161,7 @@ impl Near<'_> {
             Element::Text => return self.put_text(wire, word),
             Element::Struct(_) if wire == 0 => self.index.put(0),
             Element::Struct(position) => {
-                let program = self.programs.at(*position).ok_or(Unusual::Other)?;
+                let program = self.programs.at(*position).ok_or(Unusual)?;
                 return self.put_struct(wire, word, program, nesting);
             }
             Element::List(element) => return self.put_list(wire, word, element, nesting),
@@ -193,7 +178,7 @@ impl Near<'_> {
             Element::Capability => {
                 let capability = (wire >> 32) as u32;
                 if wire as u32 != CAPABILITY || capability as usize >= self.caps {
-                    return Err(Unusual::Other);
+                    return Err(Unusual);
                 }
                 self.index.put(capability + 1);
             }
@@ -201,7 +186,7 @@ impl Near<'_> {
                 self.index.put(0);
                 self.index.put(0);
             }
-            Element::Any => return Err(Unusual::Other),
+            Element::Any => return Err(Unusual),
         }
         Ok(())
     }
@@ -213,26 +198,22 @@ impl Near<'_> {
             return Ok(());
         }
         let (Object { word, words }, bytes) = self.byte_list(wire, word)?;
-        let padded = self.words.get(word..word + words).ok_or(Unusual::Other)?;
+        let padded = self.words.get(word..word + words).ok_or(Unusual)?;
+        // Padding and all, which ought to be zero: by words it costs a fraction of what it does by bytes.
         let is_ascii = all_ascii(padded);
         let padded = padded.as_flattened();
         let (Some(text), Some(0)) = (
             padded.get(..bytes.wrapping_sub(1)),
             padded.get(bytes.wrapping_sub(1)),
         ) else {
-            return Err(Unusual::Other);
+            return Err(Unusual);
         };
-        if !self.is_ascii {
-            let text = std::str::from_utf8(text).map_err(|_| Unusual::Other)?;
-            self.index.put(self.index.pool_utf16_units);
-            self.index.pool.extend_from_slice(text.as_bytes());
-            self.index.pool_utf16_units += utf16_units(text.as_bytes()) as u32;
-            self.index.put(self.index.pool_utf16_units);
-            return Ok(());
-        }
-        // Padding and all, which ought to be zero: by words it costs a fraction of what it does by bytes.
         if !is_ascii {
-            return Err(Unusual::NotAscii);
+            let text = std::str::from_utf8(text).map_err(|_| Unusual)?;
+            let (start, end) = self.index.add_unicode(text);
+            self.index.put(start);
+            self.index.put(end);
+            return Ok(());
         }
         if word != self.run_end {
             self.end_run();
@@ -274,12 +255,12 @@ impl Near<'_> {
             return Ok(());
         }
         if wire as u32 & 3 != LIST || (wire >> 32) as u32 & 7 != size as u32 {
-            return Err(Unusual::Other);
+            return Err(Unusual);
         }
         let count = (wire >> 35) as u32;
         let words = (u64::from(count) * u64::from(step_bits)).div_ceil(64) as usize;
         let found = self.object(wire, word, words)?;
-        let nesting = nesting.checked_sub(1).ok_or(Unusual::Other)?;
+        let nesting = nesting.checked_sub(1).ok_or(Unusual)?;
         self.work += u64::from(count / 8);
         self.index.put(count);
         match element {
@@ -304,7 +285,7 @@ impl Near<'_> {
         position: usize,
         nesting: usize,
     ) -> Result<(), Unusual> {
-        let program = self.programs.at(position).ok_or(Unusual::Other)?;
+        let program = self.programs.at(position).ok_or(Unusual)?;
         if wire == 0 {
             for entry in [0, 0, 0] {
                 self.index.put(entry);
@@ -313,7 +294,7 @@ impl Near<'_> {
         }
         if wire as u32 & 3 != LIST || (wire >> 32) as u32 & 7 != ElementSize::InlineComposite as u32
         {
-            return Err(Unusual::Other);
+            return Err(Unusual);
         }
         let list_words = (wire >> 35) as usize;
         // The tag stands in front and is not counted.
@@ -325,12 +306,12 @@ impl Near<'_> {
         let step_words = data_words + pointers;
         let fits = u64::from(count) * step_words as u64 <= list_words as u64;
         if tag as u32 & 3 != STRUCT || !fits || data_words * WORD_BYTES < program.data_bytes {
-            return Err(Unusual::Other);
+            return Err(Unusual);
         }
         if step_words == 0 {
             self.charge(count as usize)?;
         }
-        let nesting = nesting.checked_sub(1).ok_or(Unusual::Other)?;
+        let nesting = nesting.checked_sub(1).ok_or(Unusual)?;
         self.work += u64::from(count / 8);
         self.index.put(count);
         self.put_address(word + 1);
@@ -357,7 +338,7 @@ impl Near<'_> {
     #[inline]
     fn byte_list(&mut self, wire: u64, word: usize) -> Result<(Object, usize), Unusual> {
         if wire as u32 & 3 != LIST || (wire >> 32) as u32 & 7 != ElementSize::Byte as u32 {
-            return Err(Unusual::Other);
+            return Err(Unusual);
         }
         let bytes = (wire >> 35) as usize;
         let object = self.object(wire, word, bytes.div_ceil(WORD_BYTES))?;
@@ -370,11 +351,11 @@ impl Near<'_> {
         // Words of a segment and offsets have 29 bits and a sign: no overflow.
         let target = (word as i32).wrapping_add(1).wrapping_add(wire as i32 >> 2);
         let Ok(word) = usize::try_from(target) else {
-            return Err(Unusual::Other);
+            return Err(Unusual);
         };
         match self.words.len().checked_sub(word) {
             Some(behind) if behind >= words => {}
-            _ => return Err(Unusual::Other),
+            _ => return Err(Unusual),
         }
         self.charge(words)?;
         Ok(Object { word, words })
@@ -421,7 +402,7 @@ impl Near<'_> {
                 self.left_words = left;
                 Ok(())
             }
-            None => Err(Unusual::Other),
+            None => Err(Unusual),
         }
     }
 
@@ -430,7 +411,7 @@ impl Near<'_> {
         if self.index.table.len() as u64 + self.work <= WORK_LIMIT {
             Ok(())
         } else {
-            Err(Unusual::Other)
+            Err(Unusual)
         }
     }
 
@@ -442,21 +423,13 @@ impl Near<'_> {
     }
 
     fn end_texts(&mut self) {
-        if !self.is_ascii {
-            // In another language now?
-            self.index.expects_unicode =
-                self.index.pool.len() != self.index.pool_utf16_units as usize;
-            return;
-        }
         if self.index.pool.is_empty() {
             // All in one piece, which can stay where it is.
             let bytes = (self.run_end - self.run_start) * WORD_BYTES;
             let address = self.segment_address + (self.run_start * WORD_BYTES) as u32;
             self.index.pool_elsewhere = Some((address, bytes as u32));
-            self.index.pool_utf16_units = bytes as u32;
         } else {
             self.end_run();
-            self.index.pool_utf16_units = self.index.pool.len() as u32;
         }
     }
 }

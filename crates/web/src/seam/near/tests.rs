@@ -116,15 +116,25 @@ impl Teller<'_> {
         }
     }
 
-    fn pool(&self) -> Vec<u16> {
-        let bytes = match self.index.pool_elsewhere {
+    fn pool(&self) -> &[u8] {
+        match self.index.pool_elsewhere {
             Some((address, bytes)) => {
                 let start = address.wrapping_sub(super::super::address_of(self.segment));
                 &self.segment[start as usize..][..bytes as usize]
             }
             None => &self.index.pool[..],
-        };
-        String::from_utf8_lossy(bytes).encode_utf16().collect()
+        }
+    }
+
+    fn text(&mut self) -> String {
+        let (start, end) = (self.next() as usize, self.next() as usize);
+        let top = 1 << 31;
+        if start < top {
+            return String::from_utf8(self.pool()[start..end].to_vec()).unwrap();
+        }
+        let unicode = str::from_utf8(self.index.unicode()).unwrap();
+        let units: Vec<u16> = unicode.encode_utf16().collect();
+        String::from_utf16(&units[start - top..end - top]).unwrap()
     }
 
     fn content(&mut self, place: u32, ops: &[Op]) {
@@ -154,8 +164,7 @@ impl Teller<'_> {
     fn element(&mut self, element: &Element) {
         match element {
             Element::Text => {
-                let (start, end) = (self.next() as usize, self.next() as usize);
-                let text = String::from_utf16_lossy(&self.pool()[start..end]);
+                let text = self.text();
                 write!(self.told, "{text:?}").unwrap();
             }
             Element::Data => {
@@ -288,4 +297,23 @@ fn damaged_messages_are_accepted_only_when_the_other_way_reads_the_same() {
         }
     }
     assert!(accepted > 1000 && refused > 1000, "{accepted} {refused}");
+}
+
+#[test]
+fn text_is_measured_in_utf16_units() {
+    let characters = ["a", "\u{e9}", "\u{20ac}", "\u{1f600}", "\u{ffff}", "\0"];
+    let mut index = Index::default();
+    let mut end = 0;
+    for length in 0..20 {
+        for first in 0..characters.len() {
+            let text: String = (0..length)
+                .map(|i| characters[(first + i * i) % characters.len()])
+                .collect();
+            let (start, new_end) = index.add_unicode(&text);
+            assert_eq!(start & !(1 << 31), end);
+            end = new_end & !(1 << 31);
+            let units = text.encode_utf16().count() as u32;
+            assert_eq!(end, (start & !(1 << 31)) + units, "{text:?}");
+        }
+    }
 }
