@@ -233,6 +233,14 @@ fn structs_may_be_renamed_or_replaced_by_their_like() {
         &[],
     );
     check(
+        "struct A { struct B { struct C @0xf000000000000001 { x @0 :Text; } } }",
+        "struct C @0xf000000000000001 { x @0 :Data; }",
+        &[
+            "A: this struct is gone, and peers may still send it",
+            "C.x: its type was Text and is Data",
+        ],
+    );
+    check(
         "struct A {} interface I {} enum E { x @0; } const c :UInt8 = 1;",
         "",
         &[

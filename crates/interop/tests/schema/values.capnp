@@ -30,6 +30,7 @@ const point :Point = (x = 5, name = "here", tail = (y = -1));
 const nested :Shape = (name = .aText, where = .point, size = (width = 3, height = 4.5), kind = (circle = 2));
 const empties :List(Empty) = [(), ()];
 const empty :Empty = ();
+const parenthesized :(List((Int8))) = ([(1), (-2)]);
 const noList :List(Point) = [];
 
 enum Color { red @0; green @1; blue @2; }

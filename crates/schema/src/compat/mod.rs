@@ -112,8 +112,24 @@ impl<'a> Comparison<'a> {
                 self.match_nested(old.id, new.id);
             } else {
                 self.gone(old);
-                // What was declared in it may have moved elsewhere, with its id.
-                self.match_nested(old.id, 0);
+                self.match_moved(old);
+            }
+        }
+    }
+
+    /// What was declared in a node that is gone may have moved elsewhere, with its id.
+    fn match_moved(&mut self, gone: &'a Node) {
+        for nested in &gone.nested_nodes {
+            let Some(old) = self.old.node(nested.id) else {
+                continue;
+            };
+            match self.new.node(nested.id) {
+                Some(new) => {
+                    self.pair(old, new);
+                    self.match_nested(old.id, new.id);
+                }
+                None if self.scopes.insert(old.id) => self.match_moved(old),
+                None => {}
             }
         }
     }

@@ -119,7 +119,7 @@ impl Parser<'_> {
                 self.mark(']', "at the end of this list")?;
                 ExprKind::List(items)
             }
-            TokenKind::Mark('(') => ExprKind::Tuple(self.arguments()?),
+            TokenKind::Mark('(') => tuple(self.arguments()?, start.to(self.last_span())).kind,
             _ => return Err(self.expected("a type or a value", place)),
         };
         Ok(Expr {
@@ -170,7 +170,7 @@ impl Parser<'_> {
             annotations.push(match expr.kind {
                 ExprKind::Apply(name, arguments) => AnnotationUse {
                     name: *name,
-                    value: Some(annotation_value(arguments, span)),
+                    value: Some(tuple(arguments, span)),
                 },
                 _ => AnnotationUse {
                     name: expr,
@@ -182,20 +182,16 @@ impl Parser<'_> {
     }
 }
 
-/// One value without a name is the annotation's value; anything else is a struct.
-fn annotation_value(mut arguments: Vec<Argument>, span: Span) -> Expr {
+/// What is between parentheses: one value without a name is that value, anything else a struct.
+fn tuple(mut arguments: Vec<Argument>, span: Span) -> Expr {
     match arguments.pop() {
         Some(Argument { name: None, value }) if arguments.is_empty() => value,
-        Some(last) => {
-            arguments.push(last);
+        last => {
+            arguments.extend(last);
             Expr {
                 kind: ExprKind::Tuple(arguments),
                 span,
             }
         }
-        None => Expr {
-            kind: ExprKind::Tuple(arguments),
-            span,
-        },
     }
 }
