@@ -9,7 +9,7 @@ import * as $ from "../codegen/v1.js";
  * Whether an object can be saved seldom follows from its type: rather than inherit from this
  * interface, cast the client to it and see whether the call works.
  */
-export interface Persistent<SturdyRef extends $.PointerType = $.Any, Owner extends $.PointerType = $.Any> extends $.Client {
+export declare interface Persistent<SturdyRef extends $.PointerType = $.Any, Owner extends $.PointerType = $.Any> extends $.Client {
   readonly [$.interfaces]: { readonly "capnp/persistent.capnp:Persistent": true };
   /** Makes a reference with which the object can be restored over another connection. */
   save(params?: Persistent.SaveParams.Input<SturdyRef, Owner>, options?: $.CallOptions): $.CallPromise<Persistent.SaveResults<SturdyRef, Owner>, Persistent.SaveResults.Pipeline<SturdyRef, Owner>>;

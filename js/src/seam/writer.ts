@@ -455,7 +455,7 @@ export class Writer {
   /** A list of anything that is behind a pointer; `element` writes one through the pointer it is given. */
   each<T>(
     pointer: number,
-    value: ArrayLike<T>,
+    value: ArrayLike<T | null | undefined>,
     element: (writer: Writer, pointer: number, value: T, field: string) => void,
     field: string,
   ): void {

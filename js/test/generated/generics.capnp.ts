@@ -4,7 +4,7 @@ import * as $ from "capstan/codegen/v1";
 import * as $everything_2640 from "./everything.capnp.js";
 
 /** One value of any type. */
-export interface Box<T extends $.PointerType = $.Any> {
+export declare interface Box<T extends $.PointerType = $.Any> {
   value: $.Out<T>;
   next: Box<T> | undefined;
   size: Box.size<T>;
@@ -79,7 +79,7 @@ export declare namespace Box {
   }
 }
 
-export interface Map<Key extends $.PointerType = $.Any, Value extends $.PointerType = $.Any> {
+export declare interface Map<Key extends $.PointerType = $.Any, Value extends $.PointerType = $.Any> {
   entries: Map.Entry<Key, Value>[];
 }
 export declare namespace Map {
@@ -168,7 +168,7 @@ export declare namespace Map {
   }
 }
 
-export type Either<A extends $.PointerType = $.Any, B extends $.PointerType = $.Any> =
+export declare type Either<A extends $.PointerType = $.Any, B extends $.PointerType = $.Any> =
   | { which: "left"; left: $.Out<A> }
   | { which: "right"; right: $.Out<B> }
   | { which: "both"; both: Either.both<A, B> }
@@ -236,7 +236,7 @@ export declare namespace Either {
   }
 }
 
-export interface Grow<T extends $.PointerType = $.Any> {
+export declare interface Grow<T extends $.PointerType = $.Any> {
   value: $.Out<T>;
   next: Grow<Box.Type<T>> | undefined;
 }
@@ -284,7 +284,7 @@ export declare namespace Person {
   }
 }
 
-export interface Store<T extends $.PointerType = $.Any> extends $.Client {
+export declare interface Store<T extends $.PointerType = $.Any> extends $.Client {
   readonly [$.interfaces]: { readonly "generics.capnp:Store": true };
   get(params?: Store.get$Params.Input<T>, options?: $.CallOptions): $.CallPromise<Store.get$Results<T>, Store.get$Results.Pipeline<T>>;
   put(params?: Store.put$Params.Input<T>, options?: $.CallOptions): $.CallPromise<Store.put$Results<T>>;
@@ -383,7 +383,7 @@ export declare namespace Store {
   }
 }
 
-export interface NamedStore<T extends $.PointerType = $.Any> extends Store<T> {
+export declare interface NamedStore<T extends $.PointerType = $.Any> extends Store<T> {
   readonly [$.interfaces]: { readonly "generics.capnp:NamedStore": true; readonly "generics.capnp:Store": true };
   name(params?: NamedStore.name$Params.Input<T>, options?: $.CallOptions): $.CallPromise<NamedStore.name$Results<T>>;
 }

@@ -22,6 +22,7 @@ export type Node = {
   wide: Wide | undefined;
   datas: Uint8Array[];
   kinds: Kind[];
+  tagged: Tagged[];
 } & (
     | { which: "nothing" }
     | { which: "other"; other: Node | undefined }
@@ -49,6 +50,7 @@ export declare namespace Node {
     wide?: Wide.Input | undefined;
     datas?: readonly Uint8Array[] | undefined;
     kinds?: readonly Kind[] | undefined;
+    tagged?: readonly Tagged.Input[] | undefined;
   } & (
       | { which?: undefined }
       | { which: "nothing" }
@@ -76,6 +78,7 @@ export declare namespace Node {
     readonly wide: Wide.View | undefined;
     readonly datas: $.ListView<Uint8Array>;
     readonly kinds: $.ListView<Kind>;
+    readonly tagged: $.ListView<Tagged.View>;
   } & (
       | { readonly which: "nothing" }
       | { readonly which: "other"; readonly other: Node.View | undefined }
@@ -138,6 +141,9 @@ export declare namespace Node {
     get kinds(): $.ListBuilder<Kind>;
     set kinds(value: readonly Kind[] | $.ListView<Kind>);
     initKinds(count: number): $.ListBuilder<Kind>;
+    get tagged(): $.ListBuilder<Tagged.Builder, Tagged.Input>;
+    set tagged(value: readonly Tagged.Input[] | $.ListView<Tagged.View | Tagged.Builder>);
+    initTagged(count: number): $.ListBuilder<Tagged.Builder, Tagged.Input>;
   }
   interface pair {
     left: Node | undefined;
@@ -247,11 +253,51 @@ export declare namespace Wide {
   }
 }
 
+export type Tagged = {
+  big: bigint;
+} & (
+    | { which: "text"; text: string }
+    | { which: "data"; data: Uint8Array }
+    | { which: "texts"; texts: string[] }
+    | { which: number }
+  );
+export declare namespace Tagged {
+  type Input = {
+    big?: number | bigint | undefined;
+  } & (
+      | { which?: undefined }
+      | { which: "text"; text?: string | undefined }
+      | { which: "data"; data?: Uint8Array | undefined }
+      | { which: "texts"; texts?: readonly string[] | undefined }
+      | { which: number }
+    );
+  type View = {
+    readonly big: bigint;
+  } & (
+      | { readonly which: "text"; readonly text: string }
+      | { readonly which: "data"; readonly data: Uint8Array }
+      | { readonly which: "texts"; readonly texts: $.ListView<string> }
+      | { readonly which: number }
+    );
+  interface Builder {
+    readonly which: "text" | "data" | "texts" | number;
+    get text(): string | undefined;
+    set text(value: string);
+    get data(): Uint8Array | undefined;
+    set data(value: Uint8Array);
+    get texts(): $.ListBuilder<string> | undefined;
+    set texts(value: readonly string[] | $.ListView<string>);
+    initTexts(count: number): $.ListBuilder<string>;
+    get big(): bigint;
+    set big(value: number | bigint);
+  }
+}
+
 export const Node: $.StructDescriptor<Node, Node.Input, Node.View, Node.Builder> = /* @__PURE__ */ $.struct({
   id: 0x8c4d3390b905a181n,
   name: "hostile.capnp:Node",
   dataWords: 2,
-  pointers: 19,
+  pointers: 20,
   encode: encode$Node,
   decode: decode$Node,
   fields: () => [
@@ -283,6 +329,7 @@ export const Node: $.StructDescriptor<Node, Node.Input, Node.View, Node.Builder>
     { name: "wide", type: $.STRUCT, at: 16, of: Wide },
     { name: "datas", type: $.LIST, at: 17, of: { type: $.DATA } },
     { name: "kinds", type: $.LIST, at: 18, of: { type: $.ENUM, of: Kind } },
+    { name: "tagged", type: $.LIST, at: 19, of: { type: $.STRUCT, of: Tagged } },
   ],
   tagAt: 10,
 });
@@ -321,13 +368,29 @@ export const Wide: $.StructDescriptor<Wide, Wide.Input, Wide.View, Wide.Builder>
   ],
 });
 
+export const Tagged: $.StructDescriptor<Tagged, Tagged.Input, Tagged.View, Tagged.Builder> = /* @__PURE__ */ $.struct({
+  id: 0xa14920cc7bda7db6n,
+  name: "hostile.capnp:Tagged",
+  dataWords: 2,
+  pointers: 1,
+  encode: encode$Tagged,
+  decode: decode$Tagged,
+  fields: () => [
+    { name: "text", type: $.TEXT, at: 0, tag: 0 },
+    { name: "data", type: $.DATA, at: 0, tag: 1 },
+    { name: "texts", type: $.LIST, at: 0, tag: 2, of: { type: $.TEXT } },
+    { name: "big", type: $.U64, at: 8 },
+  ],
+  tagAt: 0,
+});
+
 function encode$Node(w: $.Writer, p: number, o: Node.Input): void {
   let x;
   if ((x = o.number) != null) w.u64(p, x, "number");
   if ((x = o.kind) != null) w.enum(p + 8, x, Kind, "kind");
   if ((x = o.text) != null) w.text(p + 16, x, "text");
   if ((x = o.data) != null) w.data(p + 24, x, "data");
-  if ((x = o.node) != null) encode$Node(w, w.struct(p + 32, 2, 19, x, "node"), x);
+  if ((x = o.node) != null) encode$Node(w, w.struct(p + 32, 2, 20, x, "node"), x);
   if ((x = o.nodes) != null) encodeList$Node(w, p + 40, x, "nodes");
   if ((x = o.any) != null) $.encodeAny(w, p + 48, x, "any");
   if ((x = o.voids) != null) w.voids(p + 56, x, "voids");
@@ -342,6 +405,7 @@ function encode$Node(w: $.Writer, p: number, o: Node.Input): void {
   if ((x = o.wide) != null) encode$Wide(w, w.struct(p + 144, 8, 4, x, "wide"), x);
   if ((x = o.datas) != null) w.datas(p + 152, x, "datas");
   if ((x = o.kinds) != null) w.enums(p + 160, x, Kind, "kinds");
+  if ((x = o.tagged) != null) encodeList$Tagged(w, p + 168, x, "tagged");
   switch (o.which) {
     case void 0:
       w.untagged(o, ["other", "pair"]);
@@ -350,7 +414,7 @@ function encode$Node(w: $.Writer, p: number, o: Node.Input): void {
       break;
     case "other":
       w.view.setUint16(p + 10, 1, true);
-      if ((x = o.other) != null) encode$Node(w, w.struct(p + 120, 2, 19, x, "other"), x);
+      if ((x = o.other) != null) encode$Node(w, w.struct(p + 120, 2, 20, x, "other"), x);
       break;
     case "pair":
       w.view.setUint16(p + 10, 2, true);
@@ -383,6 +447,7 @@ function decode$Node(r: $.Reader, p: number): Node {
     wide: (q = r.next()) === 0 ? void 0 : decode$Wide(r, q),
     datas: r.datas(),
     kinds: r.enums(Kind),
+    tagged: decodeList$Tagged(r),
   };
   const which = r.view.getUint16(p + 10, true);
   switch (which) {
@@ -399,8 +464,8 @@ function decode$Node(r: $.Reader, p: number): Node {
 
 function encode$Node$pair(w: $.Writer, p: number, o: Node.pair.Input): void {
   let x;
-  if ((x = o.left) != null) encode$Node(w, w.struct(p + 120, 2, 19, x, "left"), x);
-  if ((x = o.right) != null) encode$Node(w, w.struct(p + 128, 2, 19, x, "right"), x);
+  if ((x = o.left) != null) encode$Node(w, w.struct(p + 120, 2, 20, x, "left"), x);
+  if ((x = o.right) != null) encode$Node(w, w.struct(p + 128, 2, 20, x, "right"), x);
 }
 
 function decode$Node$pair(r: $.Reader, _p: number): Node.pair {
@@ -452,9 +517,49 @@ function decode$Wide(r: $.Reader, p: number): Wide {
   };
 }
 
+function encode$Tagged(w: $.Writer, p: number, o: Tagged.Input): void {
+  let x;
+  if ((x = o.big) != null) w.u64(p + 8, x, "big");
+  switch (o.which) {
+    case void 0:
+      w.untagged(o, ["text", "data", "texts"]);
+      break;
+    case "text":
+      if ((x = o.text) != null) w.text(p + 16, x, "text");
+      break;
+    case "data":
+      w.view.setUint16(p, 1, true);
+      if ((x = o.data) != null) w.data(p + 16, x, "data");
+      break;
+    case "texts":
+      w.view.setUint16(p, 2, true);
+      if ((x = o.texts) != null) w.texts(p + 16, x, "texts");
+      break;
+    default:
+      w.tag(p, o.which, "which");
+  }
+}
+
+function decode$Tagged(r: $.Reader, p: number): Tagged {
+  const o = {
+    big: r.view.getBigUint64(p + 8, true),
+  };
+  const which = r.view.getUint16(p, true);
+  switch (which) {
+    case 0:
+      return { ...o, which: "text", text: r.text() };
+    case 1:
+      return { ...o, which: "data", data: r.data() };
+    case 2:
+      return { ...o, which: "texts", texts: r.texts() };
+    default:
+      return { ...o, which };
+  }
+}
+
 function encodeList$Node(w: $.Writer, p: number, x: readonly Node.Input[], f: string): void {
-  let q = w.structs(p, 2, 19, x, f);
-  for (let i = 0, n = w.count; i < n; i++, q += 168) encode$Node(w, q, w.group(x[i], f));
+  let q = w.structs(p, 2, 20, x, f);
+  for (let i = 0, n = w.count; i < n; i++, q += 176) encode$Node(w, q, w.group(x[i], f));
 }
 
 function decodeList$Node(r: $.Reader): Node[] {
@@ -462,6 +567,19 @@ function decodeList$Node(r: $.Reader): Node[] {
   let n = r.list();
   let p = r.first;
   for (const step = r.step; n > 0; n--, p += step) list.push(decode$Node(r, p));
+  return list;
+}
+
+function encodeList$Tagged(w: $.Writer, p: number, x: readonly Tagged.Input[], f: string): void {
+  let q = w.structs(p, 2, 1, x, f);
+  for (let i = 0, n = w.count; i < n; i++, q += 24) encode$Tagged(w, q, w.group(x[i], f));
+}
+
+function decodeList$Tagged(r: $.Reader): Tagged[] {
+  const list: Tagged[] = [];
+  let n = r.list();
+  let p = r.first;
+  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Tagged(r, p));
   return list;
 }
 

@@ -7,9 +7,7 @@ use capstan_schema::node::{Field, FieldKind, Node, NodeKind, StructNode, Value};
 use super::Error;
 use super::descriptors::source;
 use super::doc::indented;
-use super::fields::{
-    at, decode_field, encode_field, function, has_pointer_default, is_void, list_name,
-};
+use super::fields::{at, decode_field, encode_field, function, is_void, list_name};
 use super::literals::literal;
 use super::names::{Names, Site, field_name, in_code_order};
 use super::types::{Direction, value_type};
@@ -360,12 +358,10 @@ fn fallback(names: &Names<'_>, node: &Node, field: &Field, ts: bool) -> Result<S
     let (Value::List(words) | Value::Struct(words) | Value::AnyPointer(words)) = default else {
         return Ok(String::new());
     };
-    if !has_pointer_default(field) {
+    if !names.stands_for_absent(field)? {
         return Ok(String::new());
     }
-    let Some(value) = literal(names, ty, words, false)? else {
-        return Ok(String::new());
-    };
+    let value = literal(names, ty, words, false)?;
     let result = if ts {
         let ty = value_type(names, Site::beside(node.id), ty, Direction::Out)?;
         format!(": {ty}")

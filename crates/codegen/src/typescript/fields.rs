@@ -167,6 +167,9 @@ fn encode_element(
                     list_name(names, *id)?
                 )
             }
+            Type::AnyPointer(AnyPointer::Capability) => {
+                format!("w.caps({place}, x, $.Capability, {field})")
+            }
             Type::AnyPointer(_) => format!("w.each({place}, x, $.encodeAny, {field})"),
             inner @ Type::List(_) => {
                 format!(
@@ -287,6 +290,7 @@ fn decode_element(names: &Names<'_>, ty: &Type, site: Site) -> Result<String, Er
                 names.note_list(*id);
                 format!("decodeList${}(r)", list_name(names, *id)?)
             }
+            Type::AnyPointer(AnyPointer::Capability) => "r.caps($.Capability)".to_owned(),
             Type::AnyPointer(_) => "r.each($.decodeAny)".to_owned(),
             inner @ Type::List(_) => {
                 format!("r.each((r) => {})", decode_element(names, inner, site)?)
@@ -310,17 +314,6 @@ fn at_run_time(names: &Names<'_>, ty: &Type, site: Site) -> Result<Option<String
         Some(parameter) => parameter,
         None => names.once(names.descriptor(ty, site)?),
     }))
-}
-
-/// Whether a struct, list or AnyPointer stands for an absent one.
-pub(super) fn has_pointer_default(field: &Field) -> bool {
-    matches!(
-        &field.kind,
-        FieldKind::Slot {
-            default: Value::List(words) | Value::Struct(words) | Value::AnyPointer(words),
-            ..
-        } if !words.is_empty()
-    )
 }
 
 pub(super) fn is_void(field: &Field) -> bool {

@@ -41,20 +41,14 @@ impl Parameter {
 /// What a node adds to the parameters it inherits.
 pub(super) fn with_own_parameters(inherited: &[Parameter], node: &Node) -> Vec<Parameter> {
     let mut all = inherited.to_vec();
-    for outer in &mut all {
-        // Hidden by one of the node's own, but still part of its type.
-        if node
-            .parameters
-            .iter()
-            .any(|own| type_name(own) == outer.name)
-        {
-            outer.name.push('$');
-        }
-    }
     for (index, own) in node.parameters.iter().enumerate() {
         let mut name = type_name(own);
         // Generated functions have short names of their own.
         if name.starts_with(|first: char| first.is_ascii_lowercase()) {
+            name.push('$');
+        }
+        // Hidden, the outer one would still be part of the node's type.
+        while all.iter().any(|outer| outer.name == name) {
             name.push('$');
         }
         all.push(Parameter {
@@ -93,6 +87,45 @@ impl Names<'_> {
             .iter()
             .map(|parameter| bound(parameter).unwrap_or(Type::AnyPointer(AnyPointer::Any)))
             .collect()
+    }
+
+    /// A type as it is where the parameters of `of` stand for these.
+    pub(super) fn bound(&self, ty: &Type, of: u64, arguments: &[Type]) -> Type {
+        let bind = |id: u64, brand: &Brand| {
+            let bound = self.arguments(id, brand);
+            let bound = bound.iter().map(|ty| self.bound(ty, of, arguments));
+            let mut scopes: Vec<BrandScope> = Vec::new();
+            for (parameter, ty) in self.parameters(id).iter().zip(bound) {
+                let binding = Binding::Type(ty);
+                match scopes.last_mut() {
+                    Some(BrandScope {
+                        scope_id,
+                        bindings: BrandBindings::Bind(bindings),
+                    }) if *scope_id == parameter.scope => bindings.push(binding),
+                    _ => scopes.push(BrandScope {
+                        scope_id: parameter.scope,
+                        bindings: BrandBindings::Bind(vec![binding]),
+                    }),
+                }
+            }
+            Brand { scopes }
+        };
+        match ty {
+            Type::List(element) => Type::List(Box::new(self.bound(element, of, arguments))),
+            Type::Struct { id, brand } => Type::Struct {
+                id: *id,
+                brand: bind(*id, brand),
+            },
+            Type::Interface { id, brand } => Type::Interface {
+                id: *id,
+                brand: bind(*id, brand),
+            },
+            ty => {
+                let mut pairs = self.parameters(of).iter().zip(arguments);
+                let found = pairs.find(|(parameter, _)| parameter.ty() == *ty);
+                found.map_or_else(|| ty.clone(), |(_, argument)| argument.clone())
+            }
+        }
     }
 
     /// `<T extends $.PointerType = $.Any>`; nothing for what has no parameters.

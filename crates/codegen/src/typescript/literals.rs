@@ -1,7 +1,8 @@
 //! Structs, lists and AnyPointers of the schema (constants and defaults) as the expressions that
 //! make what decoding them would.
 
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 
 use capstan_message::layout::{ElementSize, PointerReader, StructReader};
 use capstan_message::{Word, any_pointer};
@@ -11,8 +12,7 @@ use super::Error;
 use super::names::{Names, field_name, in_code_order};
 use super::values::{data, default_bits, enumerant, float, string};
 
-/// An expression for a value, which is a message without segment table, empty for null. Nothing when
-/// the value has no end: a default may contain the field whose default it is.
+/// An expression for a value, which is a message without segment table, empty for null.
 ///
 /// `is_constant` marks the expression's parts as free of side effects.
 ///
@@ -24,19 +24,14 @@ pub(super) fn literal(
     ty: &Type,
     value: &[u8],
     is_constant: bool,
-) -> Result<Option<String>, Error> {
-    let words = words_of(value);
+) -> Result<String, Error> {
     let literals = Literals {
         names,
         bindings: BTreeMap::new(),
-        defaults: vec![value.as_ptr().addr()],
         mark: if is_constant { "/* @__PURE__ */ " } else { "" },
+        search: None,
     };
-    match literals.behind(ty, PointerReader::from_words(&words), None) {
-        Ok(text) => Ok(Some(text)),
-        Err(Stop::Endless) => Ok(None),
-        Err(Stop::Damaged(error)) => Err(error),
-    }
+    literals.whole(ty, value)
 }
 
 impl Names<'_> {
@@ -47,11 +42,47 @@ impl Names<'_> {
             return Ok(false);
         };
         match default {
-            Value::List(words) | Value::Struct(words) | Value::AnyPointer(words) => {
-                Ok(!words.is_empty() && literal(self, ty, words, false)?.is_some())
+            Value::List(value) | Value::Struct(value) | Value::AnyPointer(value) => {
+                Ok(!value.is_empty() && !self.is_endless(ty, value)?)
             }
             _ => Ok(false),
         }
+    }
+
+    /// Whether a default contains, where it is read, the very field whose default it is.
+    fn is_endless(&self, ty: &Type, value: &[u8]) -> Result<bool, Error> {
+        let search = Search {
+            wanted: value.as_ptr().addr(),
+            seen: RefCell::default(),
+            found: Cell::new(false),
+        };
+        let literals = Literals {
+            names: self,
+            bindings: BTreeMap::new(),
+            mark: "",
+            search: Some(&search),
+        };
+        literals.whole(ty, value)?;
+        Ok(search.found.get())
+    }
+}
+
+/// A walk through all defaults that a default leads to.
+struct Search {
+    /// Where it is in memory, which tells it from others that are equal.
+    wanted: usize,
+    seen: RefCell<BTreeSet<usize>>,
+    found: Cell<bool>,
+}
+
+impl Search {
+    /// Whether a default is yet to be looked into.
+    fn enters(&self, value: &[u8]) -> bool {
+        let address = value.as_ptr().addr();
+        if address == self.wanted {
+            self.found.set(true);
+        }
+        address != self.wanted && self.seen.borrow_mut().insert(address)
     }
 }
 
@@ -59,29 +90,22 @@ struct Literals<'n, 's> {
     names: &'n Names<'s>,
     /// What the type parameters of the struct at hand stand for.
     bindings: BTreeMap<(u64, u16), Type>,
-    /// Where the defaults are in memory of which this is a part.
-    defaults: Vec<usize>,
     mark: &'static str,
-}
-
-enum Stop {
-    Endless,
-    Damaged(Error),
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Damaged(error)
-    }
+    /// Set where the expression is of no interest.
+    search: Option<&'n Search>,
 }
 
 impl Literals<'_, '_> {
+    fn whole(&self, ty: &Type, value: &[u8]) -> Result<String, Error> {
+        self.behind(ty, PointerReader::from_words(&words_of(value)), None)
+    }
+
     fn behind(
         &self,
         ty: &Type,
         pointer: PointerReader<'_>,
         default: Option<&Value>,
-    ) -> Result<String, Stop> {
+    ) -> Result<String, Error> {
         let ty = &self.bound(ty);
         if pointer.is_null() {
             return self.absent(ty, default);
@@ -107,21 +131,20 @@ impl Literals<'_, '_> {
         })
     }
 
-    fn absent(&self, ty: &Type, default: Option<&Value>) -> Result<String, Stop> {
+    fn absent(&self, ty: &Type, default: Option<&Value>) -> Result<String, Error> {
         match default {
             Some(Value::Text(text)) => return Ok(string(text)),
             Some(Value::Data(bytes)) => return Ok(self.bytes(bytes)),
             Some(Value::List(value) | Value::Struct(value) | Value::AnyPointer(value))
                 if !value.is_empty() =>
             {
-                let words = words_of(value);
-                let address = value.as_ptr().addr();
-                if self.defaults.contains(&address) {
-                    return Err(Stop::Endless);
+                let is_read = match self.search {
+                    None => !self.names.is_endless(ty, value)?,
+                    Some(search) => search.enters(value),
+                };
+                if is_read {
+                    return self.whole(ty, value);
                 }
-                let mut inner = self.with(self.bindings.clone());
-                inner.defaults.push(address);
-                return inner.behind(ty, PointerReader::from_words(&words), None);
             }
             _ => {}
         }
@@ -133,7 +156,7 @@ impl Literals<'_, '_> {
         })
     }
 
-    fn list(&self, element: &Type, pointer: PointerReader<'_>) -> Result<String, Stop> {
+    fn list(&self, element: &Type, pointer: PointerReader<'_>) -> Result<String, Error> {
         let size = match element {
             Type::Void => ElementSize::Void,
             Type::Bool => ElementSize::Bit,
@@ -172,7 +195,7 @@ impl Literals<'_, '_> {
         Ok(format!("[{}]", elements.join(", ")))
     }
 
-    fn structure(&self, structure: &StructNode, found: &StructReader<'_>) -> Result<String, Stop> {
+    fn structure(&self, structure: &StructNode, found: &StructReader<'_>) -> Result<String, Error> {
         let fields = in_code_order(structure);
         let mut parts = Vec::new();
         for field in fields.iter().filter(|field| field.discriminant.is_none()) {
@@ -202,7 +225,7 @@ impl Literals<'_, '_> {
         structure: &StructNode,
         field: &Field,
         found: &StructReader<'_>,
-    ) -> Result<Option<String>, Stop> {
+    ) -> Result<Option<String>, Error> {
         let value = match &field.kind {
             FieldKind::Group { id } => self.structure(self.names.structure(*id)?, found)?,
             FieldKind::Slot {
@@ -237,7 +260,7 @@ impl Literals<'_, '_> {
     }
 
     /// The value that these bits are.
-    fn scalar(&self, ty: &Type, bits: u64) -> Result<String, Stop> {
+    fn scalar(&self, ty: &Type, bits: u64) -> Result<String, Error> {
         Ok(match ty {
             Type::Int8 => (bits as i8).to_string(),
             Type::Int16 => (bits as i16).to_string(),
@@ -265,8 +288,8 @@ impl Literals<'_, '_> {
         Self {
             names: self.names,
             bindings,
-            defaults: self.defaults.clone(),
             mark: self.mark,
+            search: self.search,
         }
     }
 
@@ -287,7 +310,7 @@ impl Literals<'_, '_> {
 }
 
 /// What is behind a pointer, as a framed message.
-fn copied(pointer: PointerReader<'_>) -> Result<Vec<u8>, Stop> {
+fn copied(pointer: PointerReader<'_>) -> Result<Vec<u8>, Error> {
     let mut message = capstan_message::FrameBuilder::with_capacity_words(16);
     message
         .set_root::<any_pointer::Owned>(any_pointer::Reader::new(pointer))
@@ -304,8 +327,6 @@ fn words_of(bytes: &[u8]) -> Vec<Word> {
     }
 }
 
-fn damaged(error: impl std::fmt::Display) -> Stop {
-    Stop::Damaged(Error::new(format!(
-        "a value in the schema is damaged: {error}"
-    )))
+fn damaged(error: impl std::fmt::Display) -> Error {
+    Error::new(format!("a value in the schema is damaged: {error}"))
 }

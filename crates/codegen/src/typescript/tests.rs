@@ -117,7 +117,7 @@ fn type_parameters_become_functions_and_types() {
          interface Store(T) { get @0 (box :Box(T)) -> (value :T); } struct S { s @0 :Store(S); open @1 :Box; }",
     );
     for part in [
-        "export interface Box<T extends $.PointerType = $.Any> {\n  value: $.Out<T>;\n  next: Box<T> | undefined;",
+        "export declare interface Box<T extends $.PointerType = $.Any> {\n  value: $.Out<T>;\n  next: Box<T> | undefined;",
         "interface Input<T extends $.PointerType = $.Any> {\n    value?: $.In<T> | undefined;",
         "interface In<T extends $.PointerType = $.Any, U extends $.PointerType = $.Any> {",
         "b: Box<Box.Type<B>> | undefined;",
@@ -163,6 +163,17 @@ fn defaults_behind_pointers_are_made_where_nothing_was_written() {
         "struct P { x @0 :Int8 = 2; } struct D { l @0 :List(Int8) = [1, -2]; p @1 :P = (x = 5); q @2 :D = (); u @3 :AnyPointer = .p; }
          const p :P = (); const ps :List(P) = [(x = 7)]; const d :List(Data) = [0x\"01\"];",
     );
+    let endless = generated(
+        "struct A { b @0 :B = (x = 1); p @1 :P = (); } struct B { a @0 :A = (); x @1 :Int8; p @2 :P = (y = 3); } struct P { y @0 :Int8; }
+         const a :A = (b = (x = 2));",
+    );
+    for part in [
+        "b: B | undefined;\n  p: P;",
+        "a: A | undefined;\n  x: number;\n  p: P;",
+        "$.freeze({ b: { a: void 0, x: 2, p: { y: 3 } }, p: { y: 0 } });",
+    ] {
+        assert!(endless.ts.contains(part), "no `{part}` in\n{}", endless.ts);
+    }
     for part in [
         "l: r.absent() ? default$D$l() : r.i8s(),",
         "p: (q = r.next()) === 0 ? default$D$p() : decode$P(r, q),",
@@ -200,6 +211,37 @@ fn views_and_builders_have_types() {
     ] {
         assert!(made.ts.contains(part), "no `{part}` in\n{}", made.ts);
         assert!(made.dts.contains(part), "no `{part}` in\n{}", made.dts);
+    }
+}
+
+#[test]
+fn inherited_methods_of_one_name_hide_each_other() {
+    let made = generated(
+        "interface A(T) { m @0 (t :T) -> (); n @1 (); } interface B { m @0 () -> (x :Int8); }
+         interface C extends(A(Text), B) {} interface D extends(A(Data)) { n @0 (x :Int8); }
+         interface E extends(A(Text)) {} interface F extends(E, A(Text)) {} interface G extends(E, A(Data)) {}",
+    );
+    for part in [
+        "interface C extends Omit<A<typeof $.Text>, \"m\">, B {",
+        "interface Server extends Omit<A.Server<typeof $.Text>, \"m\">, B.Server {",
+        "interface D extends Omit<A<typeof $.Data>, \"n\"> {",
+        "interface F extends E, A<typeof $.Text> {",
+        "interface G extends Omit<E, \"m\" | \"n\">, A<typeof $.Data> {",
+    ] {
+        assert!(made.ts.contains(part), "no `{part}` in\n{}", made.ts);
+    }
+}
+
+#[test]
+fn lists_may_be_of_any_lists_and_capabilities() {
+    let made =
+        generated("struct S(T) { l @0 :List(S(T)); a @1 :List(AnyList); c @2 :List(Capability); }");
+    for part in [
+        "w.caps(p + 16, x, $.Capability, \"c\")",
+        "c: ($.Client | undefined)[];",
+        "l: S<T>[];",
+    ] {
+        assert!(made.ts.contains(part), "no `{part}` in\n{}", made.ts);
     }
 }
 

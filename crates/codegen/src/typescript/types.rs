@@ -1,5 +1,6 @@
 //! The types of a module: what comes out of messages, what goes in, clients and servers.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use capstan_schema::node::{
@@ -24,7 +25,13 @@ pub(super) enum Direction {
 
 /// A top-level node's types, those inside it in a namespace.
 pub(super) fn declare(names: &Names<'_>, node: &Node) -> Result<String, Error> {
-    let body = declarations(names, node, "export ", "export declare ")?;
+    // A type parameter may be of no use, which only declarations get away with.
+    let keyword = if names.parameters(node.id).is_empty() {
+        "export "
+    } else {
+        "export declare "
+    };
+    let body = declarations(names, node, keyword, "export declare ")?;
     Ok(if body.is_empty() { body } else { body + "\n" })
 }
 
@@ -434,7 +441,7 @@ fn client_type(
     let extends = if superclasses.is_empty() {
         " extends $.Client".to_owned()
     } else {
-        extended(names, site, superclasses, "")?
+        extended(names, site, methods, superclasses, "")?
     };
     let mut out = format!(
         "{keyword}interface {name}{}{extends} {{\n",
@@ -488,7 +495,7 @@ fn server_type(
 ) -> Result<String, Error> {
     let site = Site::inside(node.id);
     let server = names.extra(node.id, "Server")?;
-    let extends = extended(names, site, superclasses, "Server")?;
+    let extends = extended(names, site, methods, superclasses, "Server")?;
     let mut out = format!(
         "/** What an object that is served as {} has. */\n",
         names.own(node.id)?
@@ -527,26 +534,78 @@ fn input(names: &Names<'_>, site: Site, id: u64, brand: &Brand) -> Result<String
 }
 
 /// ` extends A, B`; with `.member` of each when one is given.
+///
+/// A method may have the name of an inherited one, and two inherited ones may have the same name:
+/// the last hides the others, at run time too, for which TypeScript must be told.
 fn extended(
     names: &Names<'_>,
     site: Site,
+    methods: &[Method],
     superclasses: &[Superclass],
-    member: &str,
+    member_type: &str,
 ) -> Result<String, Error> {
+    let mut taken: Inherited = methods
+        .iter()
+        .map(|method| (method.name.clone(), None))
+        .collect();
     let mut bases = Vec::new();
-    for Superclass { id, brand } in superclasses {
+    for Superclass { id, brand } in superclasses.iter().rev() {
         let arguments = names.arguments(*id, brand);
-        bases.push(if member.is_empty() {
+        let base = if member_type.is_empty() {
             names.ty(*id, &arguments, site)?
         } else {
-            names.ty_of(*id, &arguments, site, member)?
+            names.ty_of(*id, &arguments, site, member_type)?
+        };
+        let mut inherited = Inherited::new();
+        inherited_methods(names, *id, arguments, &mut inherited)?;
+        let mut hidden = Vec::new();
+        for (name, from) in inherited {
+            match taken.get(&name) {
+                Some(other) if *other != from => hidden.push(format!("{:?}", member(&name))),
+                _ => {
+                    taken.insert(name, from);
+                }
+            }
+        }
+        bases.push(if hidden.is_empty() {
+            base
+        } else {
+            format!("{}<{base}, {}>", names.global("Omit"), hidden.join(" | "))
         });
     }
+    bases.reverse();
     Ok(if bases.is_empty() {
         String::new()
     } else {
         format!(" extends {}", bases.join(", "))
     })
+}
+
+/// Methods, each with the interface that has it and that interface's type arguments.
+type Inherited = BTreeMap<String, Option<(u64, Vec<Type>)>>;
+
+/// The methods of an interface and of all it extends.
+fn inherited_methods(
+    names: &Names<'_>,
+    id: u64,
+    arguments: Vec<Type>,
+    found: &mut Inherited,
+) -> Result<(), Error> {
+    if let NodeKind::Interface {
+        methods,
+        superclasses,
+    } = &names.node(id)?.kind
+    {
+        for superclass in superclasses {
+            let inner = names.arguments(superclass.id, &superclass.brand);
+            let inner = inner.iter().map(|ty| names.bound(ty, id, &arguments));
+            inherited_methods(names, superclass.id, inner.collect(), found)?;
+        }
+        for method in methods {
+            found.insert(method.name.clone(), Some((id, arguments.clone())));
+        }
+    }
+    Ok(())
 }
 
 /// The names of an interface and of all it extends: what makes clients of different interfaces

@@ -43,9 +43,6 @@ pub(super) fn constant(
             if !words.is_empty() =>
         {
             let value = literal(names, ty, words, true)?;
-            let value = value.ok_or_else(|| {
-                Error::new("a constant has a default value in it that contains itself")
-            })?;
             (
                 format!(
                     "$.Frozen<{}>",

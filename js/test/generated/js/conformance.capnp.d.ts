@@ -346,7 +346,7 @@ export declare namespace Empty {
   }
 }
 
-export interface Parcel<T extends $.PointerType = $.Any> {
+export declare interface Parcel<T extends $.PointerType = $.Any> {
   content: $.Out<T>;
   count: number;
 }

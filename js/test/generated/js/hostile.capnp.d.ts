@@ -22,6 +22,7 @@ export type Node = {
   wide: Wide | undefined;
   datas: Uint8Array[];
   kinds: Kind[];
+  tagged: Tagged[];
 } & (
     | { which: "nothing" }
     | { which: "other"; other: Node | undefined }
@@ -49,6 +50,7 @@ export declare namespace Node {
     wide?: Wide.Input | undefined;
     datas?: readonly Uint8Array[] | undefined;
     kinds?: readonly Kind[] | undefined;
+    tagged?: readonly Tagged.Input[] | undefined;
   } & (
       | { which?: undefined }
       | { which: "nothing" }
@@ -76,6 +78,7 @@ export declare namespace Node {
     readonly wide: Wide.View | undefined;
     readonly datas: $.ListView<Uint8Array>;
     readonly kinds: $.ListView<Kind>;
+    readonly tagged: $.ListView<Tagged.View>;
   } & (
       | { readonly which: "nothing" }
       | { readonly which: "other"; readonly other: Node.View | undefined }
@@ -138,6 +141,9 @@ export declare namespace Node {
     get kinds(): $.ListBuilder<Kind>;
     set kinds(value: readonly Kind[] | $.ListView<Kind>);
     initKinds(count: number): $.ListBuilder<Kind>;
+    get tagged(): $.ListBuilder<Tagged.Builder, Tagged.Input>;
+    set tagged(value: readonly Tagged.Input[] | $.ListView<Tagged.View | Tagged.Builder>);
+    initTagged(count: number): $.ListBuilder<Tagged.Builder, Tagged.Input>;
   }
   interface pair {
     left: Node | undefined;
@@ -247,8 +253,49 @@ export declare namespace Wide {
   }
 }
 
+export type Tagged = {
+  big: bigint;
+} & (
+    | { which: "text"; text: string }
+    | { which: "data"; data: Uint8Array }
+    | { which: "texts"; texts: string[] }
+    | { which: number }
+  );
+export declare namespace Tagged {
+  type Input = {
+    big?: number | bigint | undefined;
+  } & (
+      | { which?: undefined }
+      | { which: "text"; text?: string | undefined }
+      | { which: "data"; data?: Uint8Array | undefined }
+      | { which: "texts"; texts?: readonly string[] | undefined }
+      | { which: number }
+    );
+  type View = {
+    readonly big: bigint;
+  } & (
+      | { readonly which: "text"; readonly text: string }
+      | { readonly which: "data"; readonly data: Uint8Array }
+      | { readonly which: "texts"; readonly texts: $.ListView<string> }
+      | { readonly which: number }
+    );
+  interface Builder {
+    readonly which: "text" | "data" | "texts" | number;
+    get text(): string | undefined;
+    set text(value: string);
+    get data(): Uint8Array | undefined;
+    set data(value: Uint8Array);
+    get texts(): $.ListBuilder<string> | undefined;
+    set texts(value: readonly string[] | $.ListView<string>);
+    initTexts(count: number): $.ListBuilder<string>;
+    get big(): bigint;
+    set big(value: number | bigint);
+  }
+}
+
 export declare const Node: $.StructDescriptor<Node, Node.Input, Node.View, Node.Builder>;
 export declare const Kind: $.EnumDescriptor<"good" | "bad">;
 export declare const Empty: $.StructDescriptor<Empty, Empty.Input, Empty.View, Empty.Builder>;
 export declare const Wide: $.StructDescriptor<Wide, Wide.Input, Wide.View, Wide.Builder>;
+export declare const Tagged: $.StructDescriptor<Tagged, Tagged.Input, Tagged.View, Tagged.Builder>;
 export {};
