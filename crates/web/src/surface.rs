@@ -42,6 +42,8 @@ pub const EVENT_CANCELED: u32 = 6;
 pub const EVENT_OBJECT_RELEASED: u32 = 7;
 /// A connection is over: connection. [`failure_reason`] tells why.
 pub const EVENT_CLOSED: u32 = 8;
+/// It is known where a watched capability leads; the reference in it is JavaScript's.
+pub const EVENT_RESOLVED: u32 = 9;
 
 const REPORT_WORDS: usize = 16;
 
@@ -398,6 +400,10 @@ pub fn next_event() -> u32 {
         Some(Event::ObjectReleased { object }) => {
             report(&[object.to_raw()]);
             EVENT_OBJECT_RELEASED
+        }
+        Some(Event::Resolved { cap }) => {
+            report(&[cap.to_raw()]);
+            EVENT_RESOLVED
         }
         Some(Event::Closed { connection, reason }) => {
             driver.fail(reason);

@@ -128,6 +128,8 @@ impl State {
             Event::ObjectReleased { object } => effects
                 .garbage
                 .extend(self.objects.remove(&object).map(Garbage::Object)),
+            // Nothing here watches yet.
+            Event::Resolved { cap } => self.vat.release(now_micros, cap),
             Event::Closed { connection, reason } => {
                 if let Some(network) = self.connections.remove(&connection) {
                     effects.wakers.extend(network.close(reason));

@@ -263,6 +263,7 @@ impl Vat {
                 connection,
                 import,
                 used,
+                ..
             }) => {
                 *used = true;
                 let (connection, to) = (*connection, Target::Imported(import.0));

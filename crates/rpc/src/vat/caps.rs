@@ -4,6 +4,7 @@ use super::connection::{Export, Import};
 use super::objects::Object;
 use super::promises::{Promise, SourceOf};
 use super::tasks::Task;
+use super::watching::Watcher;
 use super::wire::{self, Descriptor};
 use super::{
     CallId, CapId, ConnectionId, Event, Exception, ImportId, ObjectId, PipelineOp, StreamId, Vat,
@@ -14,6 +15,8 @@ pub(super) struct Cap {
     pub(super) refs: u32,
     pub(super) kind: CapKind,
     pub(super) stream: Option<StreamId>,
+    /// Who is to be told what it turns out to be, while that is not known.
+    pub(super) watchers: Vec<Watcher>,
 }
 
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub(super) enum CapKind {
         connection: ConnectionId,
         import: ImportId,
         used: bool,
+        /// The peer will say what it is.
+        promise: bool,
     },
     /// Part of the results of a call that is on its way to a peer.
     Answer {
@@ -39,11 +44,7 @@ pub(super) enum CapKind {
 
 impl Vat {
     pub(super) fn new_cap(&mut self, kind: CapKind) -> CapId {
-        CapId(self.caps.insert(Cap {
-            refs: 1,
-            kind,
-            stream: None,
-        }))
+        CapId(self.caps.insert(Cap::new(kind)))
     }
 
     /// Where this capability leads as far as is known.
@@ -152,25 +153,13 @@ impl Vat {
         let Some(cap) = cap.map(|cap| self.shorten(cap)) else {
             return Descriptor::None;
         };
-        match self.kind(cap) {
-            None => return Descriptor::None,
-            Some(CapKind::Import {
-                connection: other,
-                import,
-                ..
-            }) if *other == connection => {
-                return Descriptor::ReceiverHosted(import.0);
-            }
-            Some(CapKind::Answer { call, path, .. }) => {
-                if let Some(question) = self.open_question(*call, connection) {
-                    return Descriptor::ReceiverAnswer {
-                        question: question.0,
-                        path: path.to_vec(),
-                    };
-                }
-            }
-            Some(_) => {}
+        if self.kind(cap).is_none() {
+            return Descriptor::None;
         }
+        if let Some(descriptor) = self.leads_to(connection, cap) {
+            return descriptor;
+        }
+        let promise = self.is_unresolved(cap);
         let Some(table) = self.connections.get_mut(connection.0) else {
             return Descriptor::None;
         };
@@ -178,12 +167,26 @@ impl Vat {
             && let Some(export) = table.exports.get_mut(*id as usize)
         {
             export.refs = export.refs.saturating_add(1);
-            return Descriptor::SenderHosted(*id);
+            return if export.promise {
+                Descriptor::SenderPromise(*id)
+            } else {
+                Descriptor::SenderHosted(*id)
+            };
         }
-        let id = wire_index(table.exports.insert(Export { cap, refs: 1 }));
+        let export = Export {
+            cap,
+            refs: 1,
+            promise,
+        };
+        let id = wire_index(table.exports.insert(export));
         table.export_by_cap.insert(cap, id);
         self.retain_cap(cap);
-        Descriptor::SenderHosted(id)
+        if !promise {
+            return Descriptor::SenderHosted(id);
+        }
+        let export = id;
+        self.add_watcher(cap, Watcher::Peer { connection, export });
+        Descriptor::SenderPromise(id)
     }
 
     /// The capability that the peer of `connection` names so, as one reference.
@@ -194,9 +197,8 @@ impl Vat {
     ) -> Result<Option<CapId>, Exception> {
         match descriptor {
             Descriptor::None => Ok(None),
-            Descriptor::SenderHosted(id) | Descriptor::SenderPromise(id) => {
-                Ok(Some(self.import(connection, ImportId(*id))))
-            }
+            Descriptor::SenderHosted(id) => Ok(Some(self.import(connection, ImportId(*id), false))),
+            Descriptor::SenderPromise(id) => Ok(Some(self.import(connection, ImportId(*id), true))),
             Descriptor::ReceiverHosted(id) => {
                 let cap = self.exported(connection, *id)?;
                 Ok(Some(self.retain_cap(cap)))
@@ -226,7 +228,7 @@ impl Vat {
         Ok(caps)
     }
 
-    fn import(&mut self, connection: ConnectionId, import: ImportId) -> CapId {
+    fn import(&mut self, connection: ConnectionId, import: ImportId, promise: bool) -> CapId {
         if let Some(entry) = self
             .connections
             .get_mut(connection.0)
@@ -240,6 +242,7 @@ impl Vat {
             connection,
             import,
             used: false,
+            promise,
         });
         if let Some(table) = self.connections.get_mut(connection.0) {
             table.imports.insert(
@@ -285,9 +288,13 @@ impl Vat {
             ))
         })?;
         if export.refs == 0 {
-            let cap = export.cap;
-            table.exports.remove(id as usize);
-            table.export_by_cap.remove(&cap);
+            let Export { cap, promise, .. } = table.exports.remove(id as usize);
+            if table.export_by_cap.get(&cap) == Some(&id) {
+                table.export_by_cap.remove(&cap);
+            }
+            if promise {
+                self.unwatch(connection, id, cap);
+            }
             self.release_cap(cap);
         }
         Ok(())

@@ -100,6 +100,8 @@ pub(super) struct Export {
     pub(super) cap: CapId,
     /// How often the peer was told of it and has not released it.
     pub(super) refs: u32,
+    /// The peer knows it as a promise and is still to be told what it is.
+    pub(super) promise: bool,
 }
 
 #[derive(Debug)]

@@ -1,10 +1,10 @@
 //! What a vat tells its driver.
 
-use super::{AnswerId, CallId, ConnectionId, Exception, ObjectId, Payload};
+use super::{AnswerId, CallId, CapId, ConnectionId, Exception, ObjectId, Payload};
 
 /// Something the driver of a vat has to act on, from [`Vat::poll_event`](super::Vat::poll_event).
 ///
-/// Every [`CapId`](super::CapId) in a payload is one reference that now belongs to the driver,
+/// Every [`CapId`] in a payload, or of a promise that has come true, is one reference that now belongs to the driver,
 /// which must [`release`](super::Vat::release) it.
 #[derive(Debug)]
 pub enum Event {
@@ -26,6 +26,8 @@ pub enum Event {
     Canceled { answer: AnswerId },
     /// No reference to this object is left anywhere: the driver can drop it.
     ObjectReleased { object: ObjectId },
+    /// It is known where a capability leads that was [watched](super::Vat::watch).
+    Resolved { cap: CapId },
     /// The connection is over, and its id with it. All its calls have failed before this event.
     Closed {
         connection: ConnectionId,

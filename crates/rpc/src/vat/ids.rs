@@ -27,6 +27,8 @@ id! {
     CapId;
     /// An object that this vat hosts and its driver implements.
     ObjectId;
+    /// A capability that this vat's driver has promised. See [`Vat::promise`](super::Vat::promise).
+    PromiseId;
     /// A call that this vat's driver made and that has not returned.
     CallId;
     /// A call that this vat's driver was asked to answer.

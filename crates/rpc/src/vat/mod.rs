@@ -29,6 +29,7 @@ mod slots;
 mod streams;
 mod tails;
 mod tasks;
+mod watching;
 mod wire;
 
 use std::cmp::Reverse;
@@ -45,7 +46,7 @@ pub use payload::{FrameSegments, Payload};
 
 use answers::Answer;
 use calls::Call;
-use caps::{Cap, CapKind};
+use caps::{Cap, CapKind, wire_index};
 use connection::Connection;
 use receive::Ending;
 use slots::Slots;
@@ -293,6 +294,7 @@ impl Vat {
             if let Some(cap) = self.caps.get_mut(import.cap.0) {
                 cap.kind = CapKind::Broken(reason.clone());
             }
+            self.tell_watchers(import.cap);
         }
         // In order, with a heap: sorting brings more code than all the rest of this.
         let mut answers: BinaryHeap<_> = answers.into_iter().map(Reverse).collect();
@@ -305,7 +307,10 @@ impl Vat {
         for (_, cap) in embargoes {
             self.lift_embargo(cap);
         }
-        for (_, export) in exports {
+        for (id, export) in exports {
+            if export.promise {
+                self.unwatch(connection, wire_index(id), export.cap);
+            }
             self.release_cap(export.cap);
         }
         if let Some(bootstrap) = bootstrap {

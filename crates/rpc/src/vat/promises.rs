@@ -12,7 +12,7 @@ pub(super) struct Promise {
     /// By turn.
     pub(super) queue: Ordered<u64, Queued>,
     /// Under embargo: what the promise is, once the peer has sent back what went before.
-    held: Option<CapId>,
+    pub(super) held: Option<CapId>,
     /// Of whose results it is a part, and wants to know when nobody needs it.
     pub(super) source: Option<Source>,
 }
@@ -117,6 +117,7 @@ impl Vat {
                 self.release_cap(held);
             }
         }
+        self.tell_watchers(cap);
     }
 
     /// Whether what waits in `cap` would wait for ever in `end`, because that is part of the results

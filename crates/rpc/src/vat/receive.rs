@@ -232,14 +232,20 @@ impl Vat {
             self.release_cap(to);
             return Ok(());
         };
-        if self.resolve(to) == cap {
+        let to = if self.resolve(to) != cap {
+            to
+        } else {
             self.release_cap(to);
-            return Err(protocol_error(format_args!(
-                "it resolved promise {} to itself",
-                promise.0
-            ))
-            .into());
-        }
+            if !to_us {
+                return Err(protocol_error(format_args!(
+                    "it resolved promise {} to itself",
+                    promise.0
+                ))
+                .into());
+            }
+            // Each vat said that its promise is the other's, and neither could know.
+            self.broken(Exception::failed("a promise was resolved to itself"))
+        };
         self.settle(cap, to, connection, Target::Imported(promise.0), to_us);
         if let Some(table) = self.connections.get_mut(connection.0) {
             table.imports.remove(&promise);
@@ -276,12 +282,18 @@ impl Vat {
                 remote_refs: 1,
             },
         );
-        if let Some(CapKind::Import { import, .. }) =
-            self.caps.get_mut(old.cap.0).map(|cap| &mut cap.kind)
+        let still_promise = matches!(to, Descriptor::SenderPromise(_));
+        if let Some(CapKind::Import {
+            import, promise, ..
+        }) = self.caps.get_mut(old.cap.0).map(|cap| &mut cap.kind)
         {
             *import = id;
+            *promise = still_promise;
         }
         self.transmit(connection, wire::release(promise, old.remote_refs));
+        if !still_promise {
+            self.tell_watchers(old.cap);
+        }
         true
     }
 

@@ -338,6 +338,17 @@ pub(super) fn finish(question: QuestionId, release_result_caps: bool) -> Vec<u8>
     })
 }
 
+pub(super) fn resolve(promise: u32, to: &Result<Descriptor, Exception>) -> Vec<u8> {
+    build(|message| {
+        let mut resolve = message.init_resolve();
+        resolve.set_promise_id(promise);
+        match to {
+            Ok(descriptor) => build_descriptor(resolve.init_cap(), descriptor),
+            Err(exception) => build_exception(resolve.init_exception(), exception),
+        }
+    })
+}
+
 pub(super) fn release(import: ImportId, count: u32) -> Vec<u8> {
     build(|message| {
         let mut release = message.init_release();

@@ -5,11 +5,11 @@ use capstan_message::message::FrameBuilder;
 use capstan_message::serialize;
 use capstan_rpc::rpc_capnp::{cap_descriptor, message, message_target, resolve, return_};
 use capstan_rpc::vat::{
-    CapId, ConnectionId, ConnectionOptions, Event, Exception, IncomingCall, ObjectOptions, Vat,
-    VatStats,
+    CapId, ConnectionId, ConnectionOptions, Event, Exception, IncomingCall, ObjectOptions,
+    Outgoing, Vat, VatStats,
 };
 
-use crate::bench::{END, INTERFACE, params};
+use crate::bench::{CAP, END, INTERFACE, params};
 
 /// How the peer names a capability.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +37,8 @@ pub enum Sent {
     Disembargo(To, u32),
     /// The vat answers the peer's.
     Disembargoed(u32),
+    /// Our promise, and what it turned out to be, in words.
+    Resolve(u32, String),
     Unimplemented,
     Abort(String),
 }
@@ -60,8 +62,32 @@ impl Hand {
             bootstrap: Some(bootstrap),
             ..ConnectionOptions::default()
         };
+        Self::on(vat, options)
+    }
+
+    /// Another peer of the same vat.
+    pub fn on(mut vat: Vat, options: ConnectionOptions) -> Self {
         let connection = vat.connect(0, options);
         Self { vat, connection }
+    }
+
+    /// An object of the peer's, which comes in a call to the bootstrap object. One reference.
+    pub fn import(&mut self, id: u32) -> CapId {
+        self.take(Name::Mine(id))
+    }
+
+    /// The same for a promise.
+    pub fn import_promise(&mut self, id: u32) -> CapId {
+        self.take(Name::MyPromise(id))
+    }
+
+    fn take(&mut self, name: Name) -> CapId {
+        self.call(100, Name::Yours(0), "", &[name]);
+        let call = self.only_call();
+        self.vat
+            .return_results(0, call.answer, Outgoing::results(0), Vec::new());
+        self.sent();
+        call.params.cap_at(CAP).unwrap()
     }
 
     pub fn send(&mut self, build: impl FnOnce(message::Builder<'_>)) {
@@ -138,6 +164,14 @@ impl Hand {
         });
     }
 
+    pub fn release(&mut self, export: u32, count: u32) {
+        self.send(|message| {
+            let mut release = message.init_release();
+            release.set_id(export);
+            release.set_reference_count(count);
+        });
+    }
+
     pub fn resolve(&mut self, promise: u32, to: Name) {
         self.send(|message| {
             let mut resolve = message.init_resolve();
@@ -166,6 +200,21 @@ impl Hand {
         core::iter::from_fn(|| self.vat.poll_transmit(self.connection))
             .map(|frame| read(&frame))
             .collect()
+    }
+
+    /// The capabilities in the one Return that was sent.
+    pub fn names_in_return(&mut self) -> Vec<String> {
+        let frame = self.vat.poll_transmit(self.connection).unwrap();
+        let frame = serialize::read_frame(frame, Default::default()).unwrap();
+        let root = frame.get_root::<message::Reader<'_>>().unwrap();
+        let Ok(message::Return(ret)) = root.which() else {
+            panic!("another message")
+        };
+        let Ok(return_::Results(payload)) = ret.unwrap().which() else {
+            panic!("no results")
+        };
+        let table = payload.unwrap().get_cap_table().unwrap();
+        table.iter().map(named).collect()
     }
 
     pub fn events(&mut self) -> Vec<Event> {
@@ -277,6 +326,19 @@ pub fn name(mut descriptor: cap_descriptor::Builder<'_>, name: Name) {
     }
 }
 
+/// How we named a capability.
+pub fn named(descriptor: cap_descriptor::Reader<'_>) -> String {
+    match descriptor.which().unwrap() {
+        cap_descriptor::SenderHosted(id) => format!("ours {id}"),
+        cap_descriptor::SenderPromise(id) => format!("our promise {id}"),
+        cap_descriptor::ReceiverHosted(id) => format!("yours {id}"),
+        cap_descriptor::ReceiverAnswer(answer) => {
+            format!("your answer {}", answer.unwrap().get_question_id())
+        }
+        _ => panic!("another descriptor"),
+    }
+}
+
 pub fn read(frame: &[u8]) -> Sent {
     let frame = serialize::read_frame(frame.to_vec(), Default::default()).unwrap();
     let root = frame.get_root::<message::Reader<'_>>().unwrap();
@@ -316,9 +378,18 @@ pub fn read(frame: &[u8]) -> Sent {
                 _ => panic!("a Disembargo of another kind"),
             }
         }
-        message::Resolve(resolve) => match resolve.unwrap().which().unwrap() {
-            resolve::Cap(_) | resolve::Exception(_) => panic!("a Resolve"),
-        },
+        message::Resolve(resolve) => {
+            let resolve = resolve.unwrap();
+            let to = match resolve.which().unwrap() {
+                resolve::Cap(cap) => named(cap.unwrap()),
+                resolve::Exception(exception) => {
+                    let exception = exception.unwrap();
+                    let reason = exception.get_reason().unwrap().to_string().unwrap();
+                    format!("{:?}: {reason}", exception.get_type().unwrap())
+                }
+            };
+            Sent::Resolve(resolve.get_promise_id(), to)
+        }
         message::Unimplemented(_) => Sent::Unimplemented,
         message::Abort(exception) => {
             let reason = exception.unwrap().get_reason().unwrap();

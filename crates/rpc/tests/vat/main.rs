@@ -13,6 +13,7 @@ mod caps;
 mod fuzz;
 mod hand;
 mod hostile;
+mod promises;
 mod random;
 mod seeds;
 mod streams;

@@ -12,8 +12,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use capstan_message::layout::StructSize;
 use capstan_rpc::vat::{
     Admission, AnswerId, CallId, CapId, ConnectionId, ConnectionOptions, Event, Exception,
-    FlowControl, IncomingCall, ObjectId, ObjectOptions, Outgoing, Payload, PipelineOp, Vat,
-    VatStats,
+    FlowControl, IncomingCall, ObjectId, ObjectOptions, Outgoing, Payload, PipelineOp, PromiseId,
+    Vat, VatStats,
 };
 
 use crate::bench::{END, INTERFACE, WRITE};
@@ -103,6 +103,9 @@ struct Driver {
     waiting: HashSet<CallId>,
     playing: Vec<Playing>,
     objects: HashMap<ObjectId, Hosted>,
+    /// Promises to be fulfilled, with the time of their birth.
+    promises: Vec<(PromiseId, u64)>,
+    watched: Vec<CapId>,
 }
 
 struct Link {
@@ -162,7 +165,7 @@ impl World {
     fn operate(&mut self) {
         self.now_micros += 1;
         let at = self.random.below(self.drivers.len());
-        match self.random.below(100) {
+        match self.random.below(110) {
             0..34 => drop(self.carry_one()),
             34..64 => self.call(at),
             64..80 => self.answer(at),
@@ -171,6 +174,9 @@ impl World {
             93..95 => self.retain(at),
             95..97 => self.bootstrap(at),
             97 => self.stop_waiting(at),
+            98..102 => self.promise(at),
+            102..106 => self.fulfill(at),
+            106 => self.watch(at),
             _ if self.faults == Faults::Disconnects && self.random.chance(30) => self.disconnect(),
             _ => drop(self.carry_one()),
         }
@@ -389,6 +395,45 @@ impl World {
         }
     }
 
+    /// Promises a capability that is chosen later.
+    fn promise(&mut self, at: usize) {
+        self.births += 1;
+        let birth = self.births;
+        let (promise, cap) = self.drivers[at].vat.promise();
+        if self.log {
+            eprintln!("{at}: promise {cap:?}");
+        }
+        let held = self.held(cap, UNKNOWN, birth);
+        self.drivers[at].refs.push(held);
+        self.drivers[at].promises.push((promise, birth));
+    }
+
+    /// With something that is known earlier, or comes to an end earlier, with an error, or with nothing.
+    fn fulfill(&mut self, at: usize) {
+        let count = self.drivers[at].promises.len();
+        if count == 0 {
+            return;
+        }
+        let index = self.random.below(count);
+        let (promise, birth) = self.drivers[at].promises.swap_remove(index);
+        let [to, other] = self.pick_caps(at, &[], birth);
+        self.drivers[at].refs.extend(other);
+        if self.log {
+            eprintln!("{at}: fulfill {promise:?} with {:?}", to.map(|to| to.cap));
+        }
+        let to = to.map(|held| held.cap);
+        let to = to.ok_or_else(|| Exception::failed("thrown"));
+        self.drivers[at].vat.fulfill(self.now_micros, promise, to);
+    }
+
+    fn watch(&mut self, at: usize) {
+        if let Some(held) = self.pick_ref(at)
+            && self.drivers[at].vat.watch(held.cap)
+        {
+            self.drivers[at].watched.push(held.cap);
+        }
+    }
+
     fn release(&mut self, at: usize) {
         let count = self.drivers[at].refs.len();
         if count == 0 {
@@ -557,6 +602,16 @@ impl World {
                     "an object lives while a reference to it is held"
                 );
             }
+            Event::Resolved { cap } => {
+                let watched = &mut self.drivers[at].watched;
+                let index = watched.iter().position(|watched| *watched == cap);
+                watched.swap_remove(index.expect("told once, and of what was asked for"));
+                assert!(
+                    !self.drivers[at].vat.watch(cap),
+                    "what has resolved stays so"
+                );
+                self.drivers[at].vat.release(self.now_micros, cap);
+            }
             Event::Closed { connection, reason } => {
                 assert!(self.faults == Faults::Disconnects, "{reason}");
                 assert!(!reason.reason.contains("protocol"), "{reason}");
@@ -670,6 +725,11 @@ impl World {
                     busy = true;
                     self.observe();
                 }
+                while !self.drivers[at].promises.is_empty() {
+                    self.fulfill(at);
+                    busy = true;
+                    self.observe();
+                }
                 while let Some(playing) = self.drivers[at].playing.pop() {
                     let fail = self.random.chance(20);
                     self.finish(at, playing, fail, [None, None]);
@@ -693,6 +753,10 @@ impl World {
             assert!(
                 driver.waiting.is_empty(),
                 "vat {at}: streamed calls wait for ever"
+            );
+            assert!(
+                driver.watched.is_empty(),
+                "vat {at}: promises never resolve"
             );
         }
         for link in &self.links {
