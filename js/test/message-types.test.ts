@@ -130,7 +130,7 @@ describe("types", () => {
       expectTypeOf(encode(builder)).toEqualTypeOf<Uint8Array<ArrayBuffer>>();
       expectTypeOf(encodePacked(build(Point))).toEqualTypeOf<Uint8Array<ArrayBuffer>>();
       expectTypeOf(totalSize(builder.root)).toEqualTypeOf<TotalSize>();
-      expectTypeOf(equals(builder.root, reader.root)).toEqualTypeOf<boolean | undefined>();
+      expectTypeOf(equals(builder.root, reader.root)).toEqualTypeOf<boolean>();
       expectTypeOf(release(builder)).toEqualTypeOf<void>();
       expectTypeOf(encode(Point, build(Point))).toEqualTypeOf<Uint8Array<ArrayBuffer>>();
     });

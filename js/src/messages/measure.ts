@@ -1,5 +1,7 @@
+import { canonicalize } from "../canonical.js";
 import { wasm } from "../seam/memory.js";
-import { foundCapabilities, foundCount, isPart, live, part, type Place, refused } from "./place.js";
+import { flatten } from "./output.js";
+import { foundCapabilities, foundCount, isPart, live, NO_LIMIT, part, type Place, refused } from "./place.js";
 
 /** The size of a value and of everything behind its pointers. */
 export interface TotalSize {
@@ -24,29 +26,21 @@ export function totalSize(value: object): TotalSize {
 
 /**
  * Whether two views or builders, or lists or AnyPointers of such, hold the same, whatever way it is stored, with all
- * that newer schemas have put in. Undefined when that depends on capabilities, which a message by itself cannot tell
- * apart. Counts against the traversal limits of both.
+ * that newer schemas have put in. Counts against the traversal limits of both.
  *
- * @throws CapnpError when a pointer on the way is damaged, or a limit is exceeded.
+ * @throws CapnpError when a pointer on the way is damaged, a limit is exceeded, or there are capabilities, which a
+ * message by itself cannot tell apart.
  */
-export function equals(one: object, other: object): boolean | undefined {
-  const a = placeOf(one, "equals");
-  const b = placeOf(other, "equals");
+export function equals(one: object, other: object): boolean {
+  const [a, b] = [placeOf(one, "equals"), placeOf(other, "equals")];
   if (a.address === 0 || b.address === 0) return a.address === b.address;
-  const compared = wasm.message_equals(
-    a.message.id,
-    a.address,
-    a.nesting,
-    a.dataBytes,
-    a.pointers,
-    b.message.id,
-    b.address,
-    b.nesting,
-    b.dataBytes,
-    b.pointers,
-  );
-  if (compared > 2) throw refused(a.message.name);
-  return compared === 2 ? undefined : compared === 1;
+  const [left, right] = [canonical(a), canonical(b)];
+  return left.length === right.length && left.every((byte, i) => byte === right[i]);
+}
+
+/** Equal values have equal bytes in this form, and only equal ones have. */
+function canonical(place: Place): Uint8Array {
+  return canonicalize(flatten(place, place.message.name), { traversalLimitWords: 0xffffffff, nestingLimit: NO_LIMIT });
 }
 
 function placeOf(value: unknown, caller: string): Place {

@@ -3,7 +3,7 @@ import * as types from "../seam/fields.js";
 import { dispose } from "../symbols.js";
 import { elementSlot, nameOf, sameType } from "./behind.js";
 import { listOf, ListView } from "./lists.js";
-import { live, type OpenMessage, refused, slotAt } from "./place.js";
+import { live, NONE, type OpenMessage, refused, slotAt } from "./place.js";
 import { placeOf, shapeOf, Struct } from "./struct.js";
 import type { ListBuilder } from "./types.js";
 
@@ -33,7 +33,7 @@ export class Orphan<T = unknown> {
 
   static of(message: OpenMessage, slot: number, element: types.Element, name: string): Orphan<never> {
     const id = wasm.message_disown(message.id, slot) >>> 0;
-    if (id === 0xffffffff) throw refused(name);
+    if (id === NONE) throw refused(name);
     live(message);
     return new Orphan(message, element, id);
   }

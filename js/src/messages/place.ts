@@ -19,10 +19,9 @@ export interface MessageExports {
   message_close(message: number): void;
   message_follow(message: number, pointer: number, nesting: number, wanted: number, size: number): number;
   message_init(message: number, pointer: number, what: number, count: number, size: number): number;
-  message_copy(to: number, toPointer: number, message: number, address: number, nesting: number, dataBytes: number, pointers: number): number;
-  message_fill(
+  message_copy(
     to: number,
-    toStruct: number,
+    toAddress: number,
     toSize: number,
     message: number,
     address: number,
@@ -33,18 +32,6 @@ export interface MessageExports {
   message_segments(message: number): number;
   message_flatten(message: number, address: number, nesting: number, dataBytes: number, pointers: number): number;
   message_measure(message: number, address: number, nesting: number, dataBytes: number, pointers: number): number;
-  message_equals(
-    message: number,
-    address: number,
-    nesting: number,
-    dataBytes: number,
-    pointers: number,
-    otherMessage: number,
-    otherAddress: number,
-    otherNesting: number,
-    otherDataBytes: number,
-    otherPointers: number,
-  ): number;
   message_disown(message: number, pointer: number): number;
   message_adopt(message: number, pointer: number, orphan: number): number;
   message_discard(message: number, orphan: number): number;
@@ -68,7 +55,8 @@ export const NO_LIMIT = 0x7fffffff;
 /** The largest count a list pointer can hold. */
 export const MAX_LIST = 0x1fffffff;
 
-const NONE = 0xffffffff;
+/** Instead of the number of a message or an orphan, or of a struct's size. */
+export const NONE = 0xffffffff;
 const CLOSED = -1;
 
 const FOUND_ADDRESS = 16;

@@ -14,6 +14,7 @@ import {
   live,
   make,
   NO_LIMIT,
+  NONE,
   NOTHING,
   type OpenMessage,
   openTrusted,
@@ -86,21 +87,20 @@ function ownList(value: ListView, element: types.Element, name: string): Place {
 
 /** Copies a part of a message. */
 export function copyPart(message: OpenMessage, slot: number, from: Place, name: string): void {
-  live(message);
-  live(from.message);
-  const { address, nesting, dataBytes, pointers } = from;
-  if (address === 0) return make(message, slot, NOTHING, 0, 0, name);
-  if (wasm.message_copy(message.id, slot, from.message.id, address, nesting, dataBytes, pointers) !== 0) throw refused(name);
-  refresh();
+  if (from.address === 0) make(message, slot, NOTHING, 0, 0, name);
+  else copy(message, slot, NONE, from, name);
 }
 
 /** Copies a struct's content into one that is there. */
-function fillStruct(to: Place, from: Place, name: string): void {
-  live(to.message);
-  live(from.message);
-  const size = (to.dataBytes >>> 3) | (to.pointers << 16);
-  const { address, nesting, dataBytes, pointers } = from;
-  if (wasm.message_fill(to.message.id, to.address, size, from.message.id, address, nesting, dataBytes, pointers) !== 0) throw refused(name);
+function fillStruct({ message, address, dataBytes, pointers }: Place, from: Place, name: string): void {
+  copy(message, address, (dataBytes >>> 3) | (pointers << 16), from, name);
+}
+
+function copy(to: OpenMessage, toAddress: number, toSize: number, from: Place, name: string): void {
+  const { message, address, nesting, dataBytes, pointers } = from;
+  live(to);
+  live(message);
+  if (wasm.message_copy(to.id, toAddress, toSize, message.id, address, nesting, dataBytes, pointers) !== 0) throw refused(name);
   refresh();
 }
 

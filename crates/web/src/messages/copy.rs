@@ -1,43 +1,23 @@
 //! Deep copies into messages under construction, from other messages and from themselves.
 
-use capstan_message::any_pointer;
-use capstan_message::layout::{PointerBuilder, StructBuilder};
-use capstan_message::message::{Builder, GrowingSegment, HeapAllocator};
+use capstan_message::layout::PointerBuilder;
+use capstan_message::message::{Builder, GrowingSegment};
+use capstan_message::{Position, WORD_BYTES};
 use wasm_bindgen::prelude::*;
 
 use super::follow::struct_size;
-use super::source::{Named, Source};
-use super::{Failure, MESSAGES, Messages, Open, status};
+use super::source::{BEHIND_POINTER, Named, Source};
+use super::{Built, Failure, MESSAGES, Messages, NONE, Open, status};
 use crate::seam::{FOUND_ADDRESS, FOUND_COUNT, address_of, set_header};
 
-/// Copies a struct, or what is behind a pointer, and points the pointer at `to_pointer` at the copy.
-#[wasm_bindgen]
-pub fn message_copy(
-    to: u32,
-    to_pointer: u32,
-    message: u32,
-    address: u32,
-    nesting: i32,
-    data_bytes: u32,
-    pointers: u32,
-) -> u32 {
-    let named = Named {
-        message,
-        address,
-        nesting,
-        data_bytes,
-        pointers,
-    };
-    let target = Target::Pointer(to_pointer);
-    MESSAGES.with_borrow_mut(|messages| status(copy(messages, to, target, &named)))
-}
-
-/// Copies a struct's content into the struct of size `to_size` at `to_struct`, such as a list's element.
+/// Copies a struct, or what is behind a pointer. With `to_size` [`NONE`] the pointer at `to_address` is
+/// made to lead to the copy; else the copy goes into the struct of that size at `to_address`, such as an
+/// element of a list, as far as there is room for it.
 #[wasm_bindgen]
 #[allow(clippy::too_many_arguments)] // Integers are what crosses the boundary cheaply.
-pub fn message_fill(
+pub fn message_copy(
     to: u32,
-    to_struct: u32,
+    to_address: u32,
     to_size: u32,
     message: u32,
     address: u32,
@@ -45,15 +25,20 @@ pub fn message_fill(
     data_bytes: u32,
     pointers: u32,
 ) -> u32 {
-    let named = Named {
+    let from = Named {
         message,
         address,
         nesting,
         data_bytes,
         pointers,
     };
-    let target = Target::Struct(to_struct, to_size);
-    MESSAGES.with_borrow_mut(|messages| status(copy(messages, to, target, &named)))
+    MESSAGES.with_borrow_mut(|messages| {
+        status(if to == from.message {
+            copy_within(messages, to_address, to_size, &from)
+        } else {
+            copy(messages, to, to_address, to_size, &from)
+        })
+    })
 }
 
 /// Copies a struct, or what is behind a pointer, as a framed message of one segment; where it is goes
@@ -87,67 +72,73 @@ pub fn message_flatten(
     })
 }
 
-enum Target {
-    Pointer(u32),
-    Struct(u32, u32),
-}
-
-fn copy(messages: &mut Messages, to: u32, target: Target, from: &Named) -> Result<(), Failure> {
-    if to == from.message {
-        // A message that grows cannot be read at the same time.
-        let mut aside = Builder::new_default();
-        set_pointer(aside.get_root_any().builder, from.find(messages)?)?;
-        let built = messages.open.get_mut(to).ok_or(Failure::Closed)?;
-        return write(built, target, |is_struct| aside_source(&aside, is_struct));
-    }
-    let mut built = messages.open.remove(to).ok_or(Failure::Closed)?;
-    let result = write(&mut built, target, |_| from.find(messages));
-    // The hole that was made last is filled first: it gets its number back.
-    messages.open.insert(built);
+/// By way of a message beside it: one that grows cannot be read at the same time.
+fn copy_within(
+    messages: &mut Messages,
+    to_address: u32,
+    to_size: u32,
+    from: &Named,
+) -> Result<(), Failure> {
+    let mut aside = Built::new();
+    set_pointer(aside.message.get_root_any().builder, from.find(messages)?)?;
+    let aside = Open::Built(Box::new(aside));
+    let address = aside.word_address(0, 0);
+    let message = messages.open.insert(aside);
+    let from_aside = Named {
+        message,
+        address,
+        nesting: i32::MAX,
+        data_bytes: BEHIND_POINTER,
+        pointers: 0,
+    };
+    let result = copy(messages, from.message, to_address, to_size, &from_aside);
+    messages.open.remove(message);
     result
 }
 
-fn aside_source(aside: &Builder<HeapAllocator>, is_struct: bool) -> Result<Source<'_>, Failure> {
-    let root = aside
-        .get_root_as_reader::<any_pointer::Reader<'_>>()?
-        .reader;
-    Ok(if is_struct {
-        Source::Struct(root.get_struct(None)?)
-    } else {
-        Source::Pointer(root)
-    })
+fn copy(
+    messages: &mut Messages,
+    to: u32,
+    to_address: u32,
+    to_size: u32,
+    from: &Named,
+) -> Result<(), Failure> {
+    let mut open = messages.open.remove(to).ok_or(Failure::Closed)?;
+    let result = from
+        .find(messages)
+        .and_then(|source| write(&mut open, to_address, to_size, source));
+    // The hole that was made last is filled first: it gets its number back.
+    messages.open.insert(open);
+    result
 }
 
-/// `source` is told whether a struct is asked for.
-fn write<'a>(
-    open: &mut Open,
-    target: Target,
-    source: impl FnOnce(bool) -> Result<Source<'a>, Failure>,
-) -> Result<(), Failure> {
-    match target {
-        Target::Pointer(address) => {
-            let position = open.pointer_position(address)?;
-            let message = &mut open.built()?.message;
-            let result = set_pointer(message.pointer_at_mut(position), source(false)?);
-            if result.is_err() {
-                // Half a copy is worse than none.
-                message.pointer_at_mut(position).clear();
-            }
-            result
+fn write(open: &mut Open, address: u32, size: u32, source: Source<'_>) -> Result<(), Failure> {
+    if size == NONE {
+        let position = open.pointer_position(address)?;
+        let message = &mut open.built()?.message;
+        let result = set_pointer(message.pointer_at_mut(position), source);
+        if result.is_err() {
+            // Half a copy is worse than none.
+            message.pointer_at_mut(position).clear();
         }
-        Target::Struct(address, size) => {
-            let size = struct_size(size);
-            let (segment, at) = open
-                .locate(address, size.total() as usize * capstan_message::WORD_BYTES)
-                .ok_or(Failure::ForeignAddress)?;
-            let position = capstan_message::Position {
-                segment,
-                word: (at / capstan_message::WORD_BYTES) as u32,
-            };
-            let message = &mut open.built()?.message;
-            fill_struct(message.struct_at_mut(position, size), source(true)?)
-        }
+        return result;
     }
+    let size = struct_size(size);
+    let (segment, at) = open
+        .locate(address, size.total() as usize * WORD_BYTES)
+        .ok_or(Failure::ForeignAddress)?;
+    let position = Position {
+        segment,
+        word: (at / WORD_BYTES) as u32,
+    };
+    let found = match source {
+        Source::Pointer(pointer) => pointer.get_struct(None)?,
+        Source::Struct(found) => found,
+    };
+    let message = &mut open.built()?.message;
+    Ok(message
+        .struct_at_mut(position, size)
+        .copy_content_from(&found)?)
 }
 
 fn set_pointer(to: PointerBuilder<'_>, source: Source<'_>) -> Result<(), Failure> {
@@ -156,12 +147,4 @@ fn set_pointer(to: PointerBuilder<'_>, source: Source<'_>) -> Result<(), Failure
         Source::Struct(found) => to.set_struct(&found, false)?,
     }
     Ok(())
-}
-
-fn fill_struct(mut to: StructBuilder<'_>, source: Source<'_>) -> Result<(), Failure> {
-    let found = match source {
-        Source::Pointer(pointer) => pointer.get_struct(None)?,
-        Source::Struct(found) => found,
-    };
-    Ok(to.copy_content_from(&found)?)
 }

@@ -64,6 +64,17 @@ struct Built {
     orphans: Slots<Orphan<any_pointer::Owned>>,
 }
 
+impl Built {
+    fn new() -> Self {
+        Self {
+            message: Builder::new(FixedSegments {
+                words: FIRST_SEGMENT_WORDS,
+            }),
+            orphans: Slots::new(),
+        }
+    }
+}
+
 impl Open {
     fn built(&mut self) -> Result<&mut Built, Failure> {
         match self {
@@ -79,7 +90,9 @@ impl Open {
         }
     }
 
+    // Not inlined: all functions here need it, and none is hot enough to be worth its own copy.
     /// Segment, and byte in it, of an address with `bytes` of the segment behind it.
+    #[inline(never)]
     fn locate(&self, address: u32, bytes: usize) -> Option<(u32, usize)> {
         let segments = self.segments();
         (0..segments.len() as u32).find_map(|id| {
@@ -89,6 +102,7 @@ impl Open {
         })
     }
 
+    #[inline(never)]
     fn pointer_position(&self, address: u32) -> Result<Position, Failure> {
         match self.locate(address, WORD_BYTES) {
             Some((segment, at)) if at % WORD_BYTES == 0 => Ok(Position {
@@ -238,17 +252,12 @@ pub fn message_open(traversal_limit_words: u32, nesting_limit: u32) -> u32 {
 #[wasm_bindgen]
 pub fn message_build() -> u32 {
     MESSAGES.with_borrow_mut(|messages| {
-        let message = Builder::new(FixedSegments {
-            words: FIRST_SEGMENT_WORDS,
-        });
-        if let Some(error) = message.error() {
+        let built = Built::new();
+        if let Some(error) = built.message.error() {
             fail(error.to_string());
             return NONE;
         }
-        let built = Open::Built(Box::new(Built {
-            message,
-            orphans: Slots::new(),
-        }));
+        let built = Open::Built(Box::new(built));
         set_header(FOUND_ADDRESS, built.word_address(0, 0));
         messages.open.insert(built)
     })

@@ -1,6 +1,6 @@
 //! What JavaScript names when it says "this": a struct it has been shown, or what a pointer leads to.
 
-use capstan_message::layout::{Equality, PointerReader, StructReader};
+use capstan_message::layout::{PointerReader, StructReader};
 use capstan_message::message::StructPlace;
 use wasm_bindgen::prelude::*;
 
@@ -8,7 +8,7 @@ use super::{Failure, MESSAGES, Messages, Open, status};
 use crate::seam::{FOUND_COUNT, FOUND_POINTERS, set_header};
 
 /// Instead of the bytes of a data section: the address is a pointer's.
-const BEHIND_POINTER: u32 = u32::MAX;
+pub(super) const BEHIND_POINTER: u32 = u32::MAX;
 
 /// A place as it comes from JavaScript.
 pub(super) struct Named {
@@ -77,54 +77,5 @@ pub fn message_measure(
             set_header(FOUND_POINTERS, size.cap_count);
             Ok(())
         })())
-    })
-}
-
-/// Whether two hold the same: 0 no, 1 yes, 2 perhaps, since they hold capabilities, 3 failed.
-#[wasm_bindgen]
-#[allow(clippy::too_many_arguments)] // Integers are what crosses the boundary cheaply.
-pub fn message_equals(
-    message: u32,
-    address: u32,
-    nesting: i32,
-    data_bytes: u32,
-    pointers: u32,
-    other_message: u32,
-    other_address: u32,
-    other_nesting: i32,
-    other_data_bytes: u32,
-    other_pointers: u32,
-) -> u32 {
-    let one = Named {
-        message,
-        address,
-        nesting,
-        data_bytes,
-        pointers,
-    };
-    let other = Named {
-        message: other_message,
-        address: other_address,
-        nesting: other_nesting,
-        data_bytes: other_data_bytes,
-        pointers: other_pointers,
-    };
-    MESSAGES.with_borrow(|messages| {
-        let compared = (|| {
-            Ok::<_, Failure>(match (one.find(messages)?, other.find(messages)?) {
-                (Source::Pointer(one), Source::Pointer(other)) => one.equals(&other)?,
-                (Source::Struct(one), Source::Struct(other)) => one.equals(&other)?,
-                _ => Equality::NotEqual,
-            })
-        })();
-        match compared {
-            Ok(Equality::NotEqual) => 0,
-            Ok(Equality::Equal) => 1,
-            Ok(Equality::UnknownContainsCaps) => 2,
-            Err(failure) => {
-                failure.report();
-                3
-            }
-        }
     })
 }

@@ -1,8 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-use super::copy::{message_copy, message_fill, message_flatten};
+use super::copy::{message_copy, message_flatten};
 use super::follow::{message_follow, message_init};
 use super::orphans::{message_adopt, message_discard, message_disown};
-use super::source::{message_equals, message_measure};
+use super::source::{BEHIND_POINTER, message_measure};
 use super::*;
 use crate::seam::seam_failure;
 
@@ -46,11 +46,9 @@ fn segments_never_move() {
     message_close(message);
 }
 
-const LIST_OF_BYTES: u32 = 2;
 const LIST_OF_POINTERS: u32 = 6;
 const STRUCT: u32 = 9;
 const TEXT: u32 = 10;
-const BEHIND_POINTER: u32 = u32::MAX;
 /// Two words of data, two pointers.
 const SIZE: u32 = 2 | 2 << 16;
 
@@ -76,6 +74,10 @@ fn refused(status: u32, reason: &str) {
     assert!(failure.contains(reason), "{failure}");
 }
 
+fn copy(to: u32, pointer: u32, from: u32, from_pointer: u32) -> u32 {
+    message_copy(to, pointer, NONE, from, from_pointer, 64, BEHIND_POINTER, 0)
+}
+
 fn close(messages: &[u32]) {
     messages.iter().copied().for_each(message_close);
 }
@@ -95,28 +97,21 @@ fn addresses_that_are_not_in_the_message_are_refused() {
         let foreign = "the address is not in this message";
         refused(message_follow(message, address, 64, STRUCT, SIZE), foreign);
         refused(message_init(message, address, TEXT, 5, 0), foreign);
-        refused(
-            message_copy(message, address, other, root(other), 64, BEHIND_POINTER, 0),
-            foreign,
-        );
-        refused(
-            message_copy(other, root(other), message, address, 64, BEHIND_POINTER, 0),
-            foreign,
-        );
+        refused(copy(message, address, other, root(other)), foreign);
+        refused(copy(other, root(other), message, address), foreign);
         refused(message_measure(message, address, 64, 1 << 19, 2), foreign);
-        refused(
-            message_fill(
-                message,
-                address | 1 << 20,
-                SIZE,
-                other,
-                root(other),
-                64,
-                BEHIND_POINTER,
-                0,
-            ),
-            foreign,
+        let outside = address | 1 << 20;
+        let status = message_copy(
+            message,
+            outside,
+            SIZE,
+            other,
+            root(other),
+            64,
+            BEHIND_POINTER,
+            0,
         );
+        refused(status, foreign);
         assert_eq!(message_disown(message, address), NONE);
         refused(1, foreign);
     }
@@ -161,36 +156,12 @@ fn what_was_received_is_only_read() {
         read_only,
     );
     refused(
-        message_copy(
-            received,
-            root(received),
-            message,
-            root(message),
-            64,
-            BEHIND_POINTER,
-            0,
-        ),
+        copy(received, root(received), message, root(message)),
         read_only,
     );
     assert_eq!(message_disown(received, root(received)), NONE);
     refused(1, read_only);
-    let same = |one: u32, other: u32| {
-        message_equals(
-            one,
-            root(one),
-            64,
-            BEHIND_POINTER,
-            0,
-            other,
-            root(other),
-            64,
-            BEHIND_POINTER,
-            0,
-        )
-    };
-    assert_eq!(same(message, received), 1);
-    assert_eq!(message_init(message, pointer, LIST_OF_BYTES, 3, 0), 0);
-    assert_eq!(same(message, received), 0);
+    assert_eq!(copy(message, pointer, received, root(received)), 0);
     close(&[message, received]);
 }
 
@@ -200,30 +171,17 @@ fn a_message_copies_from_itself_and_keeps_its_number() {
     let (one, two) = (pointers(message), pointers(message) + 8);
     assert_eq!(message_init(message, one, TEXT, 4, 0), 0);
     // Pointer two leads to a copy of all that was there before.
-    assert_eq!(
-        message_copy(message, two, message, root(message), 64, BEHIND_POINTER, 0),
-        0
-    );
+    assert_eq!(copy(message, two, message, root(message)), 0);
     assert_eq!(
         message_measure(message, root(message), 64, BEHIND_POINTER, 0),
         0
     );
     for _ in 0..3 {
+        assert_eq!(copy(other, pointers(other), message, one), 0);
+        let (to, from) = (root(other) + 8, root(message) + 8);
+        assert_eq!(message_copy(other, to, SIZE, message, from, 64, 16, 2), 0);
         assert_eq!(
-            message_copy(other, pointers(other), message, one, 64, BEHIND_POINTER, 0),
-            0
-        );
-        assert_eq!(
-            message_fill(
-                other,
-                root(other) + 8,
-                SIZE,
-                message,
-                root(message) + 8,
-                64,
-                16,
-                2
-            ),
+            message_copy(message, from, SIZE, message, two, 64, BEHIND_POINTER, 0),
             0
         );
     }
