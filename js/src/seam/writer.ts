@@ -535,6 +535,9 @@ function ordinalOf(value: string | number, type: EnumDescriptor, field: string):
     if ((value & 0xffff) !== value) throw wrong(field, "an enumerant or an integer from 0 to 65535", value);
     return value;
   }
+  const { names } = type.$;
+  // Equal strings are nearly always the same string: a few comparisons cost less than a look-up.
+  for (let i = 0, n = Math.min(names.length, 12); i < n; i++) if (names[i] === value) return i;
   const ordinal = type.$.ordinals.get(value);
   if (ordinal === undefined) throw wrong(field, `one of ${type.$.names.map((name) => JSON.stringify(name)).join(", ")}`, value);
   return ordinal;
