@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { access, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -137,6 +138,41 @@ describe("README.md's messages without a connection", () => {
     // Response.body may be null by the types; a README need not say so.
     await project.write({ "program.mts": replaced(program, "body.pipeThrough", "body!.pipeThrough") });
     await project.run("npx", "tsc", "--noEmit", "--strict", "--target", "es2022", "--lib", "es2023,dom,dom.asynciterable", "--types", "", "--module", "nodenext", "program.mts");
+  });
+});
+
+describe("README.md's schemas", () => {
+  const [schema] = readme.take("Messages without a connection", "capnp", 1) as [string];
+  const [steps] = readme.take("Schemas", "sh", 1) as [string];
+  const [config, program] = readme.take("Schemas", "js", 2) as [string, string];
+
+  let project: Project;
+
+  beforeAll(async () => {
+    project = await Project.create({ "people.capnp": schema, "vite.config.js": config, "program.js": program }, [await pinned("vite")]);
+  });
+
+  afterAll(() => project?.remove());
+
+  test("go through every command", async () => {
+    for (const { line, writes } of commandsOf(steps)) {
+      const output = await project.shell(line);
+      for (const file of writes) await access(join(project.dir, file));
+      const said = new RegExp(`${line.replace(/[^\w]/g, "\\$&")}.*# prints (.*)$`, "m").exec(steps)?.[1];
+      if (said !== undefined) expect(output.trim().split("\n").at(-1)).toBe(said);
+    }
+    expect(await readFile(join(project.dir, "people.capnp"), "utf8")).toBe(schema);
+  });
+
+  test("are modules in Vite", async () => {
+    await project.write({ "main.js": 'import { Person } from "./people.capnp";\nimport { encode } from "capstan";\nconsole.log(encode(Person, { born: 1 }).length);' });
+    await project.run("npx", "vite", "build", "--ssr", "main.js", "--logLevel", "warn");
+    expect(await project.run("node", "dist/main.js")).toBe("40\n");
+    expect(await readFile(join(project.dir, "people.capnp.d.ts"), "utf8")).toContain("interface Person");
+  });
+
+  test("arrive at run time", async () => {
+    expect(await project.run("node", "program.js")).toBe(`${captured(program, /console\.log\(.*\/\/ (.*)$/m, "comment saying what it prints")}\n`);
   });
 });
 
