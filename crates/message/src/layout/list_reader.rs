@@ -190,11 +190,13 @@ impl<'a> ListReader<'a> {
         let found = self.element_size;
         let compatible = match (found, expected) {
             _ if found == expected => true,
-            // Nothing is read, or nothing is there to be read.
-            (_, ElementSize::Void) => true,
+            // Nothing is there to be read.
             _ if self.segment.bytes.is_empty() && self.count == 0 => true,
-            // A bit has no address of its own, so it is never part of a struct.
+            // A bit has no address of its own, so it is never part of a struct, and bits are no
+            // older version of anything, Void included.
             (ElementSize::Bit, _) => false,
+            // Nothing is read.
+            (_, ElementSize::Void) => true,
             (ElementSize::InlineComposite, ElementSize::Bit) => false,
             (_, ElementSize::InlineComposite) => true,
             (_, expected) => {

@@ -219,6 +219,24 @@ pub fn upgrades(cases: &mut Cases) {
             node(EMPTIES, |at| list_pointer(at, size, 1), &[5]),
         );
     }
+    // The tag of a union is wider than the smallest of these.
+    for (name, size) in [
+        ("UInt8", BYTE),
+        ("UInt16", TWO_BYTES),
+        ("UInt64", EIGHT_BYTES),
+    ] {
+        for member in 0..4 {
+            cases.one(
+                format!("List({name}) as structs that begin with the tag {member}"),
+                Good,
+                node(
+                    TAGGED,
+                    |at| list_pointer(at, size, 1),
+                    &[0x5a5a_5a5a_5a5a_0000 | member],
+                ),
+            );
+        }
+    }
     cases.one(
         "List(Text) as List(Node)",
         Good,
@@ -336,6 +354,7 @@ pub fn wrong_kinds(cases: &mut Cases) {
     for (name, index, size) in [
         ("List(Bool) as List(Node)", NODES, BIT),
         ("List(Bool) as List(UInt64)", LONGS, BIT),
+        ("List(Bool) as List(Void)", VOIDS, BIT),
         ("List(UInt32) as List(UInt64)", LONGS, FOUR_BYTES),
         ("List(Text) as List(UInt64)", LONGS, POINTER),
         ("List(UInt64) as List(Text)", TEXTS, EIGHT_BYTES),
