@@ -1943,10 +1943,10 @@ function encodeList$CapDescriptor(w: $.Writer, p: number, x: readonly CapDescrip
 }
 
 function decodeList$CapDescriptor(r: $.Reader): CapDescriptor[] {
-  const list: CapDescriptor[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<CapDescriptor>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$CapDescriptor(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$CapDescriptor(r, p);
   return list;
 }
 
@@ -1956,10 +1956,10 @@ function encodeList$Exception$Detail(w: $.Writer, p: number, x: readonly Excepti
 }
 
 function decodeList$Exception$Detail(r: $.Reader): Exception.Detail[] {
-  const list: Exception.Detail[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Exception.Detail>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Exception$Detail(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Exception$Detail(r, p);
   return list;
 }
 
@@ -1969,10 +1969,10 @@ function encodeList$PromisedAnswer$Op(w: $.Writer, p: number, x: readonly Promis
 }
 
 function decodeList$PromisedAnswer$Op(r: $.Reader): PromisedAnswer.Op[] {
-  const list: PromisedAnswer.Op[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<PromisedAnswer.Op>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$PromisedAnswer$Op(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$PromisedAnswer$Op(r, p);
   return list;
 }
 

@@ -2012,10 +2012,10 @@ function encodeList$NumberPlus(w: $.Writer, p: number, x: readonly NumberPlus.In
 }
 
 function decodeList$NumberPlus(r: $.Reader): NumberPlus[] {
-  const list: NumberPlus[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<NumberPlus>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$NumberPlus(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$NumberPlus(r, p);
   return list;
 }
 
@@ -2025,10 +2025,10 @@ function encodeList$Older(w: $.Writer, p: number, x: readonly Older.Input[], f: 
 }
 
 function decodeList$Older(r: $.Reader): Older[] {
-  const list: Older[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Older>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Older(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Older(r, p);
   return list;
 }
 
@@ -2038,10 +2038,10 @@ function encodeList$NamePlus(w: $.Writer, p: number, x: readonly NamePlus.Input[
 }
 
 function decodeList$NamePlus(r: $.Reader): NamePlus[] {
-  const list: NamePlus[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<NamePlus>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$NamePlus(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$NamePlus(r, p);
   return list;
 }
 
@@ -2051,10 +2051,10 @@ function encodeList$Newer(w: $.Writer, p: number, x: readonly Newer.Input[], f: 
 }
 
 function decodeList$Newer(r: $.Reader): Newer[] {
-  const list: Newer[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Newer>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Newer(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Newer(r, p);
   return list;
 }
 
@@ -2064,10 +2064,10 @@ function encodeList$Everything(w: $.Writer, p: number, x: readonly Everything.In
 }
 
 function decodeList$Everything(r: $.Reader): Everything[] {
-  const list: Everything[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Everything>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Everything(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Everything(r, p);
   return list;
 }
 
@@ -2077,10 +2077,10 @@ function encodeList$Small(w: $.Writer, p: number, x: readonly Small.Input[], f: 
 }
 
 function decodeList$Small(r: $.Reader): Small[] {
-  const list: Small[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Small>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Small(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Small(r, p);
   return list;
 }
 
@@ -2090,10 +2090,10 @@ function encodeList$Empty(w: $.Writer, p: number, x: readonly Empty.Input[], f: 
 }
 
 function decodeList$Empty(r: $.Reader): Empty[] {
-  const list: Empty[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Empty>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Empty(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Empty(r, p);
   return list;
 }
 

@@ -1907,10 +1907,10 @@ function encodeList$Point(w: $.Writer, p: number, x: readonly Point.Input[], f: 
 }
 
 function decodeList$Point(r: $.Reader): Point[] {
-  const list: Point[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Point>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Point(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Point(r, p);
   return list;
 }
 
@@ -1920,10 +1920,10 @@ function encodeList$Empty(w: $.Writer, p: number, x: readonly Empty.Input[], f: 
 }
 
 function decodeList$Empty(r: $.Reader): Empty[] {
-  const list: Empty[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Empty>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Empty(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Empty(r, p);
   return list;
 }
 
@@ -1933,10 +1933,10 @@ function encodeList$Old(w: $.Writer, p: number, x: readonly Old.Input[], f: stri
 }
 
 function decodeList$Old(r: $.Reader): Old[] {
-  const list: Old[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Old>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Old(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Old(r, p);
   return list;
 }
 
@@ -1946,10 +1946,10 @@ function encodeList$New(w: $.Writer, p: number, x: readonly New.Input[], f: stri
 }
 
 function decodeList$New(r: $.Reader): New[] {
-  const list: New[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<New>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$New(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$New(r, p);
   return list;
 }
 
@@ -1959,10 +1959,10 @@ function encodeList$Byte(w: $.Writer, p: number, x: readonly Byte.Input[], f: st
 }
 
 function decodeList$Byte(r: $.Reader): Byte[] {
-  const list: Byte[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Byte>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Byte(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Byte(r, p);
   return list;
 }
 
@@ -1972,10 +1972,10 @@ function encodeList$$other_7335$Thing(w: $.Writer, p: number, x: readonly $other
 }
 
 function decodeList$$other_7335$Thing(r: $.Reader): $other_7335.Thing[] {
-  const list: $other_7335.Thing[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<$other_7335.Thing>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push($other_7335.Thing.$.decode(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = $other_7335.Thing.$.decode(r, p);
   return list;
 }
 

@@ -385,10 +385,10 @@ function encodeList$Files$Entry(w: $.Writer, p: number, x: readonly Files.Entry.
 }
 
 function decodeList$Files$Entry(r: $.Reader): Files.Entry[] {
-  const list: Files.Entry[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Files.Entry>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Files$Entry(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Files$Entry(r, p);
   return list;
 }
 

@@ -1494,10 +1494,10 @@ function encodeList$Person(w: $.Writer, p: number, x: readonly Person.Input[], f
 }
 
 function decodeList$Person(r: $.Reader): Person[] {
-  const list: Person[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Person>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Person(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Person(r, p);
   return list;
 }
 

@@ -563,10 +563,10 @@ function encodeList$Node(w: $.Writer, p: number, x: readonly Node.Input[], f: st
 }
 
 function decodeList$Node(r: $.Reader): Node[] {
-  const list: Node[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Node>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Node(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Node(r, p);
   return list;
 }
 
@@ -576,10 +576,10 @@ function encodeList$Tagged(w: $.Writer, p: number, x: readonly Tagged.Input[], f
 }
 
 function decodeList$Tagged(r: $.Reader): Tagged[] {
-  const list: Tagged[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Tagged>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Tagged(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Tagged(r, p);
   return list;
 }
 
@@ -589,10 +589,10 @@ function encodeList$Empty(w: $.Writer, p: number, x: readonly Empty.Input[], f: 
 }
 
 function decodeList$Empty(r: $.Reader): Empty[] {
-  const list: Empty[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Empty>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Empty(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Empty(r, p);
   return list;
 }
 
@@ -602,10 +602,10 @@ function encodeList$Wide(w: $.Writer, p: number, x: readonly Wide.Input[], f: st
 }
 
 function decodeList$Wide(r: $.Reader): Wide[] {
-  const list: Wide[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Wide>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Wide(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Wide(r, p);
   return list;
 }
 

@@ -134,11 +134,12 @@ pub(super) fn define_lists(names: &Names<'_>, ts: bool, out: &mut String) -> Res
         } else {
             ("w, p, x, f".to_owned(), "")
         };
-        let (reader, decoded, list_type) = if ts {
-            ("r: $.Reader", format!(": {ty}[]"), format!(": {ty}[]"))
+        let (reader, decoded, element) = if ts {
+            ("r: $.Reader", format!(": {ty}[]"), format!("<{ty}>"))
         } else {
             ("r", String::new(), String::new())
         };
+        let array = names.global("Array");
         let _ = write!(
             out,
             "function encodeList${list}({parameters}){encoded} {{
@@ -147,10 +148,10 @@ pub(super) fn define_lists(names: &Names<'_>, ts: bool, out: &mut String) -> Res
 }}
 
 function decodeList${list}({reader}){decoded} {{
-  const list{list_type} = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new {array}{element}(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push({decode}(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = {decode}(r, p);
   return list;
 }}
 

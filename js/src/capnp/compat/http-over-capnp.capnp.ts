@@ -1244,10 +1244,10 @@ function encodeList$HttpHeader(w: $.Writer, p: number, x: readonly HttpHeader.In
 }
 
 function decodeList$HttpHeader(r: $.Reader): HttpHeader[] {
-  const list: HttpHeader[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<HttpHeader>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$HttpHeader(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$HttpHeader(r, p);
   return list;
 }
 

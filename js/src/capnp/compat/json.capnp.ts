@@ -353,10 +353,10 @@ function encodeList$Value(w: $.Writer, p: number, x: readonly Value.Input[], f: 
 }
 
 function decodeList$Value(r: $.Reader): Value[] {
-  const list: Value[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Value>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Value(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Value(r, p);
   return list;
 }
 
@@ -366,10 +366,10 @@ function encodeList$Value$Field(w: $.Writer, p: number, x: readonly Value.Field.
 }
 
 function decodeList$Value$Field(r: $.Reader): Value.Field[] {
-  const list: Value.Field[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Value.Field>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Value$Field(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Value$Field(r, p);
   return list;
 }
 

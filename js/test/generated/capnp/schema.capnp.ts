@@ -2908,10 +2908,10 @@ function encodeList$Method(w: $.Writer, p: number, x: readonly Method.Input[], f
 }
 
 function decodeList$Method(r: $.Reader): Method[] {
-  const list: Method[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Method>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Method(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Method(r, p);
   return list;
 }
 
@@ -2921,10 +2921,10 @@ function encodeList$Enumerant(w: $.Writer, p: number, x: readonly Enumerant.Inpu
 }
 
 function decodeList$Enumerant(r: $.Reader): Enumerant[] {
-  const list: Enumerant[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Enumerant>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Enumerant(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Enumerant(r, p);
   return list;
 }
 
@@ -2934,10 +2934,10 @@ function encodeList$Field(w: $.Writer, p: number, x: readonly Field.Input[], f: 
 }
 
 function decodeList$Field(r: $.Reader): Field[] {
-  const list: Field[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Field>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Field(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Field(r, p);
   return list;
 }
 
@@ -2947,10 +2947,10 @@ function encodeList$Superclass(w: $.Writer, p: number, x: readonly Superclass.In
 }
 
 function decodeList$Superclass(r: $.Reader): Superclass[] {
-  const list: Superclass[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Superclass>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Superclass(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Superclass(r, p);
   return list;
 }
 
@@ -2960,10 +2960,10 @@ function encodeList$Brand$Scope(w: $.Writer, p: number, x: readonly Brand.Scope.
 }
 
 function decodeList$Brand$Scope(r: $.Reader): Brand.Scope[] {
-  const list: Brand.Scope[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Brand.Scope>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Brand$Scope(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Brand$Scope(r, p);
   return list;
 }
 
@@ -2973,10 +2973,10 @@ function encodeList$CodeGeneratorRequest$RequestedFile$Import(w: $.Writer, p: nu
 }
 
 function decodeList$CodeGeneratorRequest$RequestedFile$Import(r: $.Reader): CodeGeneratorRequest.RequestedFile.Import[] {
-  const list: CodeGeneratorRequest.RequestedFile.Import[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<CodeGeneratorRequest.RequestedFile.Import>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$CodeGeneratorRequest$RequestedFile$Import(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$CodeGeneratorRequest$RequestedFile$Import(r, p);
   return list;
 }
 
@@ -2986,10 +2986,10 @@ function encodeList$Node$Parameter(w: $.Writer, p: number, x: readonly Node.Para
 }
 
 function decodeList$Node$Parameter(r: $.Reader): Node.Parameter[] {
-  const list: Node.Parameter[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Node.Parameter>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Node$Parameter(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Node$Parameter(r, p);
   return list;
 }
 
@@ -2999,10 +2999,10 @@ function encodeList$Node$SourceInfo$Member(w: $.Writer, p: number, x: readonly N
 }
 
 function decodeList$Node$SourceInfo$Member(r: $.Reader): Node.SourceInfo.Member[] {
-  const list: Node.SourceInfo.Member[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Node.SourceInfo.Member>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Node$SourceInfo$Member(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Node$SourceInfo$Member(r, p);
   return list;
 }
 
@@ -3012,10 +3012,10 @@ function encodeList$Brand$Binding(w: $.Writer, p: number, x: readonly Brand.Bind
 }
 
 function decodeList$Brand$Binding(r: $.Reader): Brand.Binding[] {
-  const list: Brand.Binding[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Brand.Binding>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Brand$Binding(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Brand$Binding(r, p);
   return list;
 }
 
@@ -3025,10 +3025,10 @@ function encodeList$CodeGeneratorRequest$RequestedFile(w: $.Writer, p: number, x
 }
 
 function decodeList$CodeGeneratorRequest$RequestedFile(r: $.Reader): CodeGeneratorRequest.RequestedFile[] {
-  const list: CodeGeneratorRequest.RequestedFile[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<CodeGeneratorRequest.RequestedFile>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$CodeGeneratorRequest$RequestedFile(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$CodeGeneratorRequest$RequestedFile(r, p);
   return list;
 }
 
@@ -3038,10 +3038,10 @@ function encodeList$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier
 }
 
 function decodeList$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier(r: $.Reader): CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier[] {
-  const list: CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<CodeGeneratorRequest.RequestedFile.FileSourceInfo.Identifier>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier(r, p);
   return list;
 }
 
@@ -3051,10 +3051,10 @@ function encodeList$Node$NestedNode(w: $.Writer, p: number, x: readonly Node.Nes
 }
 
 function decodeList$Node$NestedNode(r: $.Reader): Node.NestedNode[] {
-  const list: Node.NestedNode[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Node.NestedNode>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Node$NestedNode(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Node$NestedNode(r, p);
   return list;
 }
 
@@ -3064,10 +3064,10 @@ function encodeList$Node(w: $.Writer, p: number, x: readonly Node.Input[], f: st
 }
 
 function decodeList$Node(r: $.Reader): Node[] {
-  const list: Node[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Node>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Node(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Node(r, p);
   return list;
 }
 
@@ -3077,10 +3077,10 @@ function encodeList$Annotation(w: $.Writer, p: number, x: readonly Annotation.In
 }
 
 function decodeList$Annotation(r: $.Reader): Annotation[] {
-  const list: Annotation[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Annotation>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Annotation(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Annotation(r, p);
   return list;
 }
 
@@ -3090,10 +3090,10 @@ function encodeList$Node$SourceInfo(w: $.Writer, p: number, x: readonly Node.Sou
 }
 
 function decodeList$Node$SourceInfo(r: $.Reader): Node.SourceInfo[] {
-  const list: Node.SourceInfo[] = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array<Node.SourceInfo>(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Node$SourceInfo(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Node$SourceInfo(r, p);
   return list;
 }
 

@@ -1043,10 +1043,10 @@ function encodeList$NumberPlus(w, p, x, f) {
 }
 
 function decodeList$NumberPlus(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$NumberPlus(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$NumberPlus(r, p);
   return list;
 }
 
@@ -1056,10 +1056,10 @@ function encodeList$Older(w, p, x, f) {
 }
 
 function decodeList$Older(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Older(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Older(r, p);
   return list;
 }
 
@@ -1069,10 +1069,10 @@ function encodeList$NamePlus(w, p, x, f) {
 }
 
 function decodeList$NamePlus(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$NamePlus(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$NamePlus(r, p);
   return list;
 }
 
@@ -1082,10 +1082,10 @@ function encodeList$Newer(w, p, x, f) {
 }
 
 function decodeList$Newer(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Newer(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Newer(r, p);
   return list;
 }
 
@@ -1095,10 +1095,10 @@ function encodeList$Everything(w, p, x, f) {
 }
 
 function decodeList$Everything(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Everything(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Everything(r, p);
   return list;
 }
 
@@ -1108,10 +1108,10 @@ function encodeList$Small(w, p, x, f) {
 }
 
 function decodeList$Small(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Small(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Small(r, p);
   return list;
 }
 
@@ -1121,10 +1121,10 @@ function encodeList$Empty(w, p, x, f) {
 }
 
 function decodeList$Empty(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Empty(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Empty(r, p);
   return list;
 }
 

@@ -1024,10 +1024,10 @@ function encodeList$Point(w, p, x, f) {
 }
 
 function decodeList$Point(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Point(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Point(r, p);
   return list;
 }
 
@@ -1037,10 +1037,10 @@ function encodeList$Empty(w, p, x, f) {
 }
 
 function decodeList$Empty(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Empty(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Empty(r, p);
   return list;
 }
 
@@ -1050,10 +1050,10 @@ function encodeList$Old(w, p, x, f) {
 }
 
 function decodeList$Old(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Old(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Old(r, p);
   return list;
 }
 
@@ -1063,10 +1063,10 @@ function encodeList$New(w, p, x, f) {
 }
 
 function decodeList$New(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$New(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$New(r, p);
   return list;
 }
 
@@ -1076,10 +1076,10 @@ function encodeList$Byte(w, p, x, f) {
 }
 
 function decodeList$Byte(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Byte(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Byte(r, p);
   return list;
 }
 
@@ -1089,10 +1089,10 @@ function encodeList$$other_7335$Thing(w, p, x, f) {
 }
 
 function decodeList$$other_7335$Thing(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push($other_7335.Thing.$.decode(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = $other_7335.Thing.$.decode(r, p);
   return list;
 }
 

@@ -254,10 +254,10 @@ function encodeList$Files$Entry(w, p, x, f) {
 }
 
 function decodeList$Files$Entry(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Files$Entry(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Files$Entry(r, p);
   return list;
 }
 

@@ -862,10 +862,10 @@ function encodeList$Person(w, p, x, f) {
 }
 
 function decodeList$Person(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Person(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Person(r, p);
   return list;
 }
 

@@ -272,10 +272,10 @@ function encodeList$Node(w, p, x, f) {
 }
 
 function decodeList$Node(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Node(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Node(r, p);
   return list;
 }
 
@@ -285,10 +285,10 @@ function encodeList$Tagged(w, p, x, f) {
 }
 
 function decodeList$Tagged(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Tagged(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Tagged(r, p);
   return list;
 }
 
@@ -298,10 +298,10 @@ function encodeList$Empty(w, p, x, f) {
 }
 
 function decodeList$Empty(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Empty(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Empty(r, p);
   return list;
 }
 
@@ -311,10 +311,10 @@ function encodeList$Wide(w, p, x, f) {
 }
 
 function decodeList$Wide(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Wide(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Wide(r, p);
   return list;
 }
 

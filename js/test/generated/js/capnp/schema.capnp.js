@@ -1475,10 +1475,10 @@ function encodeList$Method(w, p, x, f) {
 }
 
 function decodeList$Method(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Method(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Method(r, p);
   return list;
 }
 
@@ -1488,10 +1488,10 @@ function encodeList$Enumerant(w, p, x, f) {
 }
 
 function decodeList$Enumerant(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Enumerant(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Enumerant(r, p);
   return list;
 }
 
@@ -1501,10 +1501,10 @@ function encodeList$Field(w, p, x, f) {
 }
 
 function decodeList$Field(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Field(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Field(r, p);
   return list;
 }
 
@@ -1514,10 +1514,10 @@ function encodeList$Superclass(w, p, x, f) {
 }
 
 function decodeList$Superclass(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Superclass(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Superclass(r, p);
   return list;
 }
 
@@ -1527,10 +1527,10 @@ function encodeList$Brand$Scope(w, p, x, f) {
 }
 
 function decodeList$Brand$Scope(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Brand$Scope(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Brand$Scope(r, p);
   return list;
 }
 
@@ -1540,10 +1540,10 @@ function encodeList$CodeGeneratorRequest$RequestedFile$Import(w, p, x, f) {
 }
 
 function decodeList$CodeGeneratorRequest$RequestedFile$Import(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$CodeGeneratorRequest$RequestedFile$Import(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$CodeGeneratorRequest$RequestedFile$Import(r, p);
   return list;
 }
 
@@ -1553,10 +1553,10 @@ function encodeList$Node$Parameter(w, p, x, f) {
 }
 
 function decodeList$Node$Parameter(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Node$Parameter(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Node$Parameter(r, p);
   return list;
 }
 
@@ -1566,10 +1566,10 @@ function encodeList$Node$SourceInfo$Member(w, p, x, f) {
 }
 
 function decodeList$Node$SourceInfo$Member(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Node$SourceInfo$Member(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Node$SourceInfo$Member(r, p);
   return list;
 }
 
@@ -1579,10 +1579,10 @@ function encodeList$Brand$Binding(w, p, x, f) {
 }
 
 function decodeList$Brand$Binding(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Brand$Binding(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Brand$Binding(r, p);
   return list;
 }
 
@@ -1592,10 +1592,10 @@ function encodeList$CodeGeneratorRequest$RequestedFile(w, p, x, f) {
 }
 
 function decodeList$CodeGeneratorRequest$RequestedFile(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$CodeGeneratorRequest$RequestedFile(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$CodeGeneratorRequest$RequestedFile(r, p);
   return list;
 }
 
@@ -1605,10 +1605,10 @@ function encodeList$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier
 }
 
 function decodeList$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$CodeGeneratorRequest$RequestedFile$FileSourceInfo$Identifier(r, p);
   return list;
 }
 
@@ -1618,10 +1618,10 @@ function encodeList$Node$NestedNode(w, p, x, f) {
 }
 
 function decodeList$Node$NestedNode(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Node$NestedNode(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Node$NestedNode(r, p);
   return list;
 }
 
@@ -1631,10 +1631,10 @@ function encodeList$Node(w, p, x, f) {
 }
 
 function decodeList$Node(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Node(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Node(r, p);
   return list;
 }
 
@@ -1644,10 +1644,10 @@ function encodeList$Annotation(w, p, x, f) {
 }
 
 function decodeList$Annotation(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Annotation(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Annotation(r, p);
   return list;
 }
 
@@ -1657,10 +1657,10 @@ function encodeList$Node$SourceInfo(w, p, x, f) {
 }
 
 function decodeList$Node$SourceInfo(r) {
-  const list = [];
-  let n = r.list();
+  const n = r.list();
+  const list = new Array(n);
   let p = r.first;
-  for (const step = r.step; n > 0; n--, p += step) list.push(decode$Node$SourceInfo(r, p));
+  for (let i = 0, step = r.step; i < n; i++, p += step) list[i] = decode$Node$SourceInfo(r, p);
   return list;
 }
 
