@@ -28,6 +28,9 @@ const BEHIND_POINTERS = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, TEXT, DATA, STRU
 /** Elements of lists by type: Void, bits, and 1, 2, 4 or 8 bytes; 0 for what is behind a pointer. */
 const IN_LISTS = [10, 11, 12, 12, 13, 13, 14, 14, 15, 15, 14, 15, 13];
 
+/** Bytes of scalars by type. */
+const SCALAR_BYTES = [0, 1, 1, 1, 2, 2, 4, 4, 8, 8, 4, 8, 2];
+
 /** No schema has as many; but a generic struct may contain itself of ever larger types. */
 const MAX_TYPES = 4096;
 
@@ -59,7 +62,7 @@ function register(root: StructInfo): void {
     for (const info of batch) {
       if (batch.length > MAX_TYPES) throw new TypeError(`${root.name} leads to ever new types: it is generic, and contains itself of other types`);
       const layout = layoutOf(info.fields(), info.tagAt, numberOf);
-      items.push(info.dataWords, layout.length, ...layout);
+      items.push(info.dataWords | (firstBytes(info.fields(), info.tagAt) << 16), layout.length, ...layout);
     }
     if (seam_register(Uint32Array.from(items)) !== registered + batch.length) {
       throw new Error(`the layout of ${root.name} is malformed: was it generated for another version of Capstan?`);
@@ -69,6 +72,16 @@ function register(root: StructInfo): void {
     for (const info of batch) info.program = 0;
     throw error;
   }
+}
+
+/** Bytes of the widest scalar at the start of the data section, the tag of a union included. */
+function firstBytes(fields: readonly types.Field[], tagAt: number | undefined): number {
+  let bytes = tagAt === 0 ? 2 : 0;
+  for (const field of fields) {
+    if (field.type === types.GROUP) bytes = Math.max(bytes, firstBytes(field.fields?.() ?? [], field.tagAt));
+    else if (field.at === 0) bytes = Math.max(bytes, SCALAR_BYTES[field.type] ?? 0);
+  }
+  return bytes;
 }
 
 function layoutOf(fields: readonly types.Field[], tagAt: number | undefined, numberOf: NumberOf): number[] {

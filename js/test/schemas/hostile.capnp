@@ -27,6 +27,7 @@ struct Node {
   wide @20 :Wide;
   datas @21 :List(Data);
   kinds @22 :List(Kind);
+  tagged @23 :List(Tagged);
 }
 
 enum Kind { good @0; bad @1; }
@@ -38,4 +39,10 @@ struct Wide {
   a @0 :UInt64; b @1 :UInt64; c @2 :UInt64; d @3 :UInt64;
   e @4 :UInt64; f @5 :UInt64; g @6 :UInt64; h @7 :UInt64;
   i @8 :Text; j @9 :Data; k @10 :List(UInt8); l @11 :Wide;
+}
+
+# Its data begins with the tag.
+struct Tagged {
+  union { text @0 :Text; data @1 :Data; texts @2 :List(Text); }
+  big @3 :UInt64;
 }

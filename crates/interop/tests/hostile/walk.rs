@@ -1,7 +1,7 @@
 // Included once for each library, with `api` naming it and `hostile_capnp` its generated code: reads
 // everything that the schema says and what it leaves open.
 
-use hostile_capnp::{node, wide};
+use hostile_capnp::{node, tagged, wide};
 
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -52,6 +52,24 @@ pub fn walk(from: node::Reader<'_>, read: &mut u64) -> Result<()> {
         *read += data?.len() as u64 / 8;
     }
     *read += u64::from(from.get_kinds()?.len() / 4);
+    for tagged in from.get_tagged()? {
+        walk_tagged(tagged, read)?;
+    }
+    Ok(())
+}
+
+fn walk_tagged(from: tagged::Reader<'_>, read: &mut u64) -> Result<()> {
+    *read += 1;
+    match from.which() {
+        Ok(tagged::Which::Text(text)) => *read += text?.to_str()?.len() as u64 / 8,
+        Ok(tagged::Which::Data(data)) => *read += data?.len() as u64 / 8,
+        Ok(tagged::Which::Texts(texts)) => {
+            for text in texts? {
+                *read += text?.to_str()?.len() as u64 / 8;
+            }
+        }
+        Err(_) => {}
+    }
     Ok(())
 }
 

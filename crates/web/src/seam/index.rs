@@ -357,7 +357,7 @@ impl Walk<'_> {
         let list = pointer.get_list(ElementSize::InlineComposite, None)?;
         self.charge(u64::from(list.len() / 8))?;
         self.put(list.len())?;
-        self.put_struct_places(&list, program.data_bytes)?;
+        self.put_struct_places(&list, program)?;
         if !program.ops.is_empty() {
             for at in 0..list.len() {
                 self.put_content(&list.get_struct_element(at), &program.ops)?;
@@ -370,12 +370,17 @@ impl Walk<'_> {
     fn put_struct_places(
         &mut self,
         list: &ListReader<'_>,
-        data_bytes: usize,
+        program: &StructProgram,
     ) -> Result<(), IndexError> {
-        let found_bytes = list.get_struct_element(0).data_section().len();
+        let data_bytes = program.data_bytes;
+        let mut found_bytes = list.get_struct_element(0).data_section().len();
         if found_bytes >= data_bytes || list.is_empty() {
             self.put(super::address_of(list.raw_bytes()))?;
             return self.put(list.step_bits() / 8);
+        }
+        // Else JavaScript would take a part of a union's tag for the tag, where this does not.
+        if found_bytes < program.first_bytes {
+            found_bytes = 0;
         }
         if found_bytes == 0 {
             // All defaults: one struct of zeros stands for every element. JavaScript makes an object

@@ -11,6 +11,9 @@ pub(super) struct Programs(Vec<StructProgram>);
 pub(super) struct StructProgram {
     /// Bytes that a decoder may read at a struct's address.
     pub(super) data_bytes: usize,
+    /// Bytes of the widest scalar that starts the data section, the tag of a union included. An
+    /// element of a list of smaller scalars does not have it: there it reads as zero.
+    pub(super) first_bytes: usize,
     pub(super) ops: Box<[Op]>,
 }
 
@@ -79,17 +82,21 @@ impl Programs {
         self.0.get(position)
     }
 
-    /// Takes programs in, each as its data words, its length and its items. Returns how many
-    /// programs there are now, or nothing when one is malformed or refers to one that is not there.
+    /// Takes programs in, each as its data words (and in the upper half the bytes of its first
+    /// scalar), its length and its items. Returns how many programs there are now, or nothing when one is malformed or refers to one that is not there.
     pub(super) fn register(&mut self, items: &[u32]) -> Option<u32> {
         let mut fresh = Vec::new();
         let mut rest = items;
-        while let Some((&data_words, more)) = rest.split_first() {
+        while let Some((&sizes, more)) = rest.split_first() {
             let (&length, more) = more.split_first()?;
             let (body, more) = more.split_at_checked(length as usize)?;
-            let data_bytes = usize::from(u16::try_from(data_words).ok()?) * 8;
+            let first_bytes = (sizes >> 16) as usize;
+            if first_bytes > capstan_message::WORD_BYTES {
+                return None;
+            }
             fresh.push(StructProgram {
-                data_bytes,
+                data_bytes: usize::from(sizes as u16) * 8,
+                first_bytes,
                 ops: Parser(body).ops(0)?,
             });
             rest = more;
@@ -267,7 +274,7 @@ mod tests {
             &[0, 2, 99, 0],
             &[0, 2, STRUCT, 0],
             &[0, 3, STRUCT, 0, 3],
-            &[0x1_0000, 0],
+            &[0x9_0000, 0],
             &[0, 3, UNION, 0, 1],
         ];
         for items in malformed {

@@ -20,7 +20,8 @@ pub const BYTES: usize = 15;
 pub const WIDE: usize = 16;
 pub const DATAS: usize = 17;
 pub const KINDS: usize = 18;
-pub const POINTERS: u16 = 19;
+pub const TAGGED: usize = 19;
+pub const POINTERS: u16 = 20;
 pub const DATA_WORDS: u16 = 2;
 /// Where the words behind the root struct begin.
 pub const HEAP: i32 = 1 + DATA_WORDS as i32 + POINTERS as i32;
