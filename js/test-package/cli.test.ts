@@ -43,7 +43,7 @@ describe("`npx capstan` from the tarball", () => {
     const dir = join(project.dir, "here");
     for (const [path, content] of Object.entries(files)) {
       await mkdir(dirname(join(dir, path)), { recursive: true });
-      await writeFile(join(dir, path), content);
+      await writeFile(join(dir, path), content, { mode: path.startsWith("bin/") ? 0o755 : 0o644 });
     }
     await mkdir(dir, { recursive: true });
     // npm speaks on stderr of settings it does not know.
@@ -125,9 +125,48 @@ describe("`npx capstan` from the tarball", () => {
     const version = ((await readPackage(project)) as { version: string }).version;
     expect(await capstan({}, "--version")).toMatchObject({ status: 0, stdout: `capstan ${version}\n`, stderr: "" });
     expect((await capstan({}, "compile", "--help")).stdout).toContain("Usage: capstan compile");
-    const { status, stdout, stderr } = await capstan({}, "compile", "-ogo", "a.capnp");
-    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
-    expect(stderr).toContain("'go' is not one of rust, ts and js");
+    const { status, stdout, stderr } = await capstan({}, "compile", "-o:dir", "a.capnp");
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+    expect(stderr).toContain("there is no language before the ':'");
+  });
+
+  test("prints requests, and hands them to plugins", async () => {
+    const files = {
+      "a.capnp": `${ID} struct A { x @0 :Text = "x"; }`,
+      "bin/keep": "#!/bin/sh\nexec cat > request\n",
+      "bin/fail": "#!/bin/sh\nexit 3\n",
+    };
+    const { stdout: request, stderr } = await capstan(files, "compile", "-o-", "a.capnp");
+    expect(stderr).toBe("");
+    expect(request).toContain("a.capnp:A");
+    const kept = await capstan(files, "compile", "-o./bin/keep:out/deep", "-o", "bin/keep", "a.capnp");
+    expect(kept).toMatchObject({ status: 0, stdout: "", stderr: "" });
+    for (const path of ["out/deep/request", "request"]) {
+      // Files are read byte by byte here, the output as text.
+      expect(Buffer.from(kept.files[path] ?? "", "latin1").toString()).toBe(request);
+    }
+
+    expect(await capstan(files, "compile", "-o./bin/fail", "a.capnp")).toMatchObject({
+      status: 1,
+      stderr: "capstan: the plugin './bin/fail' failed: exit code 3\n",
+    });
+    expect((await capstan(files, "compile", "-onowhere", "a.capnp")).stderr).toContain("no program 'capnpc-nowhere' was found");
+    const { stderr: denied } = await capstan(files, "compile", "-o./a.capnp", "a.capnp");
+    expect(denied).toMatch(/^capstan: cannot run .*\/here\/a\.capnp: permission denied\n$/);
+    // What runs the command here gives it nothing to read.
+    expect(await capstan({}, "plugin", "ts")).toMatchObject({ status: 1, stdout: "" });
+  });
+
+  test("checks schemas, and their changes", async () => {
+    const files = {
+      "old.capnp": `${ID} struct A { x @0 :Text; y @1 :UInt8; }`,
+      "good.capnp": `${ID} struct A { renamed @0 :Text; y @1 :UInt8; z @2 :Bool; }`,
+      "bad.capnp": `${ID} struct A { x @0 :Text; y @1 :UInt16; }`,
+    };
+    expect(await capstan(files, "check", "--against", "old.capnp", "good.capnp")).toMatchObject({ status: 0, stderr: "" });
+    const { status, stderr } = await capstan(files, "check", "--against", "old.capnp", "bad.capnp");
+    expect(status).toBe(1);
+    expect(stderr).toContain("'A.y' breaks wire compatibility: its type was UInt8 and is UInt16");
   });
 
   test("makes ids that schemas can use", async () => {
