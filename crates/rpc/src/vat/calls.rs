@@ -45,6 +45,17 @@ pub(super) enum Purpose {
     Streamed { waiting: bool },
     /// Its results become those of an answer.
     Forward(AnswerId),
+    /// They do without coming here: they stay with the peer, who asked in the first place.
+    PassedBack(PassedBack),
+}
+
+/// A call whose results the peer keeps is needed until both of its ends are over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct PassedBack {
+    /// The peer has finished its question, of which this one's results are the results.
+    pub(super) finished: bool,
+    /// The peer has returned this one.
+    pub(super) returned: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,7 +223,7 @@ impl Vat {
                     self.forget(call);
                 }
             }
-            Purpose::Abandoned | Purpose::Forward(_) => {}
+            Purpose::Abandoned | Purpose::Forward(_) | Purpose::PassedBack(_) => {}
         }
         self.run_tasks();
     }
@@ -469,6 +480,7 @@ impl Vat {
         };
         entry.pipelined.remove(path);
         self.cancel_if_unwanted(call);
+        self.end_passed_back(call);
     }
 
     /// Gives up a call that a forwarded answer no longer needs.

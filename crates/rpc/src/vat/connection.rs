@@ -26,6 +26,10 @@ pub struct ConnectionOptions {
     /// The same when more than this waits to be sent and the peer still sends: it does not read.
     /// Default: 512 MiB.
     pub max_queued_bytes: usize,
+    /// Whether a call of the peer's that goes on to an object of its own is passed back with its
+    /// results, which then need not come here and return. All peers should understand; one that
+    /// does not would fail such calls as unimplemented. Default: true.
+    pub tail_calls: bool,
 }
 
 impl Default for ConnectionOptions {
@@ -38,6 +42,7 @@ impl Default for ConnectionOptions {
             max_answers: 1 << 18,
             max_held_bytes: 512 << 20,
             max_queued_bytes: 512 << 20,
+            tail_calls: true,
         }
     }
 }

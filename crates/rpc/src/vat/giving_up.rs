@@ -1,6 +1,7 @@
 //! Answers that whoever asked for them does not want any more.
 
-use super::answers::{Answer, Origin, State, take_results};
+use super::answers::{Answer, Origin, State};
+use super::results::take_results;
 use super::{AnswerId, ConnectionId, Event, Exception, PipelineOp, Vat};
 
 impl Vat {
@@ -19,6 +20,15 @@ impl Vat {
         else {
             return;
         };
+        if let Some(Answer {
+            state: State::PassedBack(call),
+            ..
+        }) = self.answers.get(answer.0)
+        {
+            let call = *call;
+            self.forget_remote(answer, connection, id);
+            return self.on_passed_back(call, |whose| whose.finished = true);
+        }
         if let Some(Answer {
             state: State::Returned { results, exports },
             ..
@@ -75,6 +85,10 @@ impl Vat {
                     self.release_all(results.caps);
                 }
             }
+            // Its question is over with the connection too.
+            State::PassedBack(_) => {
+                self.answers.remove(answer.0);
+            }
             // Even when other calls wait for it: they may wait for each other in a circle.
             State::Waiting { .. } => self.return_now(answer, Err(canceled())),
             State::Running { .. } | State::Forwarded(_) => self.cancel_answer(answer),
@@ -104,7 +118,7 @@ impl Vat {
             }
             State::Waiting { .. } if entry.deliver_first => {}
             State::Waiting { .. } => self.return_now(answer, Err(canceled())),
-            State::Returned { .. } => {}
+            State::Returned { .. } | State::PassedBack(_) => {}
         }
     }
 }

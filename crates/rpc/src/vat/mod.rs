@@ -24,6 +24,7 @@ mod outgoing;
 mod payload;
 mod promises;
 mod receive;
+mod results;
 mod returns;
 mod slots;
 mod streams;

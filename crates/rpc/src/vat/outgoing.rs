@@ -66,6 +66,12 @@ impl Outgoing {
         (self.frame.used_words() + 1) * capstan_message::WORD_BYTES
     }
 
+    /// Asks that the results stay with whoever gets the call.
+    pub(super) fn leave_results(&mut self) -> crate::Result<()> {
+        self.get_call()?.init_send_results_to().set_yourself(());
+        Ok(())
+    }
+
     pub(super) fn into_call(
         mut self,
         question: QuestionId,

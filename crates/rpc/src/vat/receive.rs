@@ -85,6 +85,15 @@ impl Vat {
             Incoming::Return {
                 question,
                 release_param_caps,
+                no_finish_needed: false,
+                result: Returned::Elsewhere,
+            } if self.is_passed_back(connection, question) => {
+                self.on_return_elsewhere(connection, question, release_param_caps);
+                Ok(())
+            }
+            Incoming::Return {
+                question,
+                release_param_caps,
                 no_finish_needed,
                 result,
             } => {
@@ -98,7 +107,7 @@ impl Vat {
                     }
                     Returned::Exception(exception) => Err(exception),
                     Returned::Canceled => Err(Exception::failed("the peer canceled the call")),
-                    Returned::Unsupported | Returned::TakenFrom(_) => {
+                    Returned::Unsupported | Returned::TakenFrom(_) | Returned::Elsewhere => {
                         Err(Exception::unimplemented(
                             "the peer returned in a way that was not asked for",
                         ))

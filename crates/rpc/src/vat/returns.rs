@@ -100,7 +100,7 @@ impl Vat {
                 self.forget(call);
                 self.spawn(Task::Tell(Event::Return { call, result }));
             }
-            Purpose::Abandoned => {
+            Purpose::Abandoned | Purpose::PassedBack(_) => {
                 self.release_result(result);
                 self.forget(call);
             }

@@ -1,12 +1,190 @@
-//! Results that come home. A peer that passes a call of ours on to an object of ours asks that the
-//! results stay here, and returns our call by naming the one it made: they need not go there and back.
+//! Results that stay at home. Whoever passes a call on to an object of the vat that made it asks
+//! that the results stay there, and returns the call by naming the one it made: the results need not
+//! go there and back.
 
 use super::answers::{Answer, Origin, Returning, State};
-use super::calls::Route;
+use super::calls::{Call, PassedBack, Purpose, Route};
 use super::wire::{self, Target};
-use super::{AnswerId, CallId, ConnectionId, Exception, Payload, QuestionId, Vat};
+use super::{AnswerId, CallId, CapId, ConnectionId, Exception, Outgoing, Payload, QuestionId, Vat};
 
 impl Vat {
+    /// Answers a call with the results of another one, which is made here and now. They need not
+    /// come by here; this driver has no more to do with either. References are taken over.
+    pub fn tail_call(
+        &mut self,
+        now_micros: u64,
+        answer: AnswerId,
+        target: CapId,
+        params: Outgoing,
+        caps: Vec<Option<CapId>>,
+    ) {
+        self.now_micros = now_micros;
+        let running = self.answers.get_mut(answer.0).and_then(|entry| {
+            let State::Running {
+                object, streaming, ..
+            } = entry.state
+            else {
+                return None;
+            };
+            entry.state = State::Waiting {
+                place: None,
+                invocation: None,
+            };
+            Some((object, streaming))
+        });
+        match running {
+            Some((object, streaming)) => {
+                let target = self.shorten(target);
+                self.pass_on(answer, target, params, caps);
+                if streaming {
+                    self.on_stream_returned(object, answer, None);
+                }
+                self.release_cap(object);
+                self.on_delivered(answer);
+            }
+            None => self.release_all(caps),
+        }
+        self.run_tasks();
+    }
+
+    /// Makes the call whose results are those of `answer`, for which nobody does anything yet.
+    pub(super) fn pass_on(
+        &mut self,
+        answer: AnswerId,
+        target: CapId,
+        mut params: Outgoing,
+        caps: Vec<Option<CapId>>,
+    ) {
+        let back = self.asked_from(answer).filter(|(connection, _)| {
+            self.leads_to(*connection, target).is_some() && params.leave_results().is_ok()
+        });
+        let call = self.new_call(Purpose::Forward(answer), target, None);
+        if let Some(entry) = self.answers.get_mut(answer.0) {
+            entry.state = State::Forwarded(call);
+        }
+        self.route(call, target, params, caps);
+        let Some((connection, id)) = back else {
+            return;
+        };
+        // Else it failed, and was returned so.
+        if let Some(question) = self.open_question(call, connection) {
+            self.transmit(connection, wire::return_taken(id, question));
+            self.leave_there(answer, call);
+        }
+    }
+
+    fn leave_there(&mut self, answer: AnswerId, call: CallId) {
+        self.on_answered(answer);
+        if let Some(entry) = self.calls.get_mut(call.0) {
+            entry.purpose = Purpose::PassedBack(PassedBack::default());
+        }
+        let Some(entry) = self.answers.get_mut(answer.0) else {
+            return;
+        };
+        entry.state = State::PassedBack(call);
+        for (path, cap) in core::mem::take(&mut entry.promised) {
+            let to = self.pipeline(call, &path);
+            self.resolve_to(cap, to);
+        }
+    }
+
+    /// The peer that wants this answer and may get it in any way, and its question.
+    fn asked_from(&self, answer: AnswerId) -> Option<(ConnectionId, u32)> {
+        match self.answers.get(answer.0)? {
+            Answer {
+                origin:
+                    Origin::Remote {
+                        connection,
+                        id,
+                        finished: false,
+                    },
+                redirected: false,
+                ..
+            } => {
+                let table = self.connections.get(connection.0)?;
+                table.options.tail_calls.then_some((*connection, *id))
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_left_there(&self, call: CallId) -> bool {
+        matches!(
+            self.calls.get(call.0),
+            Some(Call {
+                purpose: Purpose::PassedBack(_),
+                ..
+            })
+        )
+    }
+
+    pub(super) fn is_passed_back(&self, connection: ConnectionId, question: u32) -> bool {
+        let table = self.connections.get(connection.0);
+        let call = table.and_then(|table| table.questions.get(question as usize));
+        call.is_some_and(|call| self.is_left_there(*call))
+    }
+
+    /// The results of a call of ours are there, and stay.
+    pub(super) fn on_return_elsewhere(
+        &mut self,
+        connection: ConnectionId,
+        question: u32,
+        release_param_caps: bool,
+    ) {
+        let table = self.connections.get(connection.0);
+        if let Some(call) = table.and_then(|table| table.questions.get(question as usize).copied())
+        {
+            if release_param_caps {
+                self.release_param_exports(call, connection);
+            }
+            self.on_passed_back(call, |whose| whose.returned = true);
+        }
+    }
+
+    /// One end is over of a call whose results stay with the peer.
+    pub(super) fn on_passed_back(&mut self, call: CallId, what: impl FnOnce(&mut PassedBack)) {
+        if let Some(Call {
+            purpose: Purpose::PassedBack(whose),
+            ..
+        }) = self.calls.get_mut(call.0)
+        {
+            what(whose);
+            self.end_passed_back(call);
+        }
+    }
+
+    /// Finishes such a call when nothing can refer to its results any more. Not before it has
+    /// returned: that would cancel it.
+    pub(super) fn end_passed_back(&mut self, call: CallId) {
+        let Some(Call {
+            purpose:
+                Purpose::PassedBack(PassedBack {
+                    finished: true,
+                    returned: true,
+                }),
+            route:
+                Route::Remote {
+                    connection,
+                    question,
+                    ..
+                },
+            pipelined,
+            ..
+        }) = self.calls.get(call.0)
+        else {
+            return;
+        };
+        if !pipelined.is_empty() {
+            return;
+        }
+        let (connection, question) = (*connection, *question);
+        self.transmit(connection, wire::finish(question, false));
+        if let Some(table) = self.connections.get_mut(connection.0) {
+            table.questions.try_remove(question.0 as usize);
+        }
+        self.complete(call, Err(Exception::failed("the results are elsewhere")));
+    }
+
     /// An answer is there whose results stay here until the peer says whose they are, or that
     /// they are nobody's.
     pub(super) fn return_redirected(&mut self, answer: AnswerId, result: Returning) {
@@ -61,6 +239,10 @@ impl Vat {
                 .is_some_and(|entry| entry.redirected && entry.taker.is_none())
         });
         let (Some(answer), Some(call), true) = (found, call, wanted) else {
+            if let (Some(answer), false) = (found, wanted) {
+                // They were for a call that was given up, and so are they.
+                self.cancel_answer(answer);
+            }
             let error = Exception::failed(format!(
                 "the peer returned the results of its call {from}, which are not here for it to give"
             ));

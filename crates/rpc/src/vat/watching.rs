@@ -81,14 +81,13 @@ impl Vat {
 
     /// Whether `cap`, which is as short as it gets, may turn out to be something else.
     pub(super) fn is_unresolved(&self, cap: CapId) -> bool {
-        matches!(
-            self.kind(cap),
-            Some(
-                CapKind::Promise(_)
-                    | CapKind::Answer { .. }
-                    | CapKind::Import { promise: true, .. }
-            )
-        )
+        match self.kind(cap) {
+            Some(CapKind::Promise(_)) => true,
+            Some(CapKind::Import { promise, .. }) => *promise,
+            // What is in results that stay with a peer is never told.
+            Some(CapKind::Answer { call, .. }) => !self.is_left_there(*call),
+            _ => false,
+        }
     }
 
     pub(super) fn add_watcher(&mut self, cap: CapId, watcher: Watcher) {

@@ -76,6 +76,8 @@ pub(super) enum Returned {
     Results,
     /// They are those of this call of the sender's, which asked that they stay with the receiver.
     TakenFrom(u32),
+    /// They stay with the sender, as the receiver asked.
+    Elsewhere,
     Exception(Exception),
     Canceled,
     Unsupported,
@@ -154,6 +156,7 @@ pub(super) fn parse(root: message::Reader<'_>) -> Parsed<Incoming> {
                     }
                     Ok(return_::Canceled(())) => Returned::Canceled,
                     Ok(return_::TakeFromOtherQuestion(id)) => Returned::TakenFrom(id),
+                    Ok(return_::ResultsSentElsewhere(())) => Returned::Elsewhere,
                     _ => Returned::Unsupported,
                 },
             }
@@ -385,6 +388,16 @@ pub(super) fn return_elsewhere(answer: u32) -> Vec<u8> {
         ret.set_answer_id(answer);
         ret.set_release_param_caps(false);
         ret.set_results_sent_elsewhere(());
+    })
+}
+
+/// The results are those of a question of the sender's, which were to stay with the receiver.
+pub(super) fn return_taken(answer: u32, from: QuestionId) -> Vec<u8> {
+    build(|message| {
+        let mut ret = message.init_return();
+        ret.set_answer_id(answer);
+        ret.set_release_param_caps(false);
+        ret.set_take_from_other_question(from.0);
     })
 }
 

@@ -86,7 +86,8 @@ fn a_disembargo_waits_for_the_calls_before_it() {
         hand.sent(),
         [
             Sent::Return(1, true),
-            Sent::Call(0, To::Import(7), "first".into())
+            Sent::Call(0, To::Import(7), "first".into()),
+            Sent::Taken(2, 0),
         ]
     );
     // It comes true as an object of ours, while the first call is still under way there.

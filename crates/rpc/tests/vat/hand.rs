@@ -31,6 +31,8 @@ pub enum Sent {
     Return(u32, bool),
     Canceled(u32),
     Elsewhere(u32),
+    /// The results of our question, which is the second, are those of the peer's.
+    Taken(u32, u32),
     Finish(u32),
     Release(u32),
     /// The vat asks: target, embargo.
@@ -151,6 +153,24 @@ impl Hand {
             ret.set_answer_id(0);
             ret.set_release_param_caps(false);
             ret.set_take_from_other_question(question);
+        });
+    }
+
+    pub fn return_elsewhere(&mut self, answer: u32) {
+        self.send(|message| {
+            let mut ret = message.init_return();
+            ret.set_answer_id(answer);
+            ret.set_release_param_caps(false);
+            ret.set_results_sent_elsewhere(());
+        });
+    }
+
+    pub fn return_exception(&mut self, answer: u32, reason: &str) {
+        self.send(|message| {
+            let mut ret = message.init_return();
+            ret.set_answer_id(answer);
+            ret.set_release_param_caps(false);
+            ret.init_exception().set_reason(reason);
         });
     }
 
@@ -361,6 +381,7 @@ pub fn read(frame: &[u8]) -> Sent {
             match ret.which().unwrap() {
                 return_::Canceled(()) => Sent::Canceled(ret.get_answer_id()),
                 return_::ResultsSentElsewhere(()) => Sent::Elsewhere(ret.get_answer_id()),
+                return_::TakeFromOtherQuestion(from) => Sent::Taken(ret.get_answer_id(), from),
                 return_::Results(_) => Sent::Return(ret.get_answer_id(), true),
                 _ => Sent::Return(ret.get_answer_id(), false),
             }

@@ -68,6 +68,7 @@ fn a_promise_of_the_peers_own_object() {
         [
             Sent::Resolve(1, "yours 7".into()),
             Sent::Call(0, To::Import(7), "first".into()),
+            Sent::Taken(2, 0),
         ]
     );
     hand.ask_disembargo(Name::Yours(1), 44);

@@ -302,10 +302,7 @@ impl World {
         self.births += 1;
         let birth = self.births;
         let caps = self.pick_caps(at, &[], birth);
-        let sequence = self.sent.entry(target.name).or_insert(0);
-        let number = *sequence;
-        *sequence += 1;
-        let text = encode(&[target.name, number, target.object, birth], caps);
+        let text = self.next_through(target, birth, caps);
         let method = if streamed { WRITE } else { END };
         let params = fill(Outgoing::call(INTERFACE, method, 16), &text, caps);
         let caps = table(caps);
@@ -342,6 +339,14 @@ impl World {
         assert!(before.is_none(), "a call id names two calls");
     }
 
+    /// What the next call through a reference says.
+    fn next_through(&mut self, target: Held, birth: u64, caps: [Option<Held>; 2]) -> String {
+        let sequence = self.sent.entry(target.name).or_insert(0);
+        let number = *sequence;
+        *sequence += 1;
+        encode(&[target.name, number, target.object, birth], caps)
+    }
+
     fn answer(&mut self, at: usize) {
         let count = self.drivers[at].playing.len();
         if count == 0 {
@@ -349,6 +354,13 @@ impl World {
         }
         let index = self.random.below(count);
         let playing = self.drivers[at].playing.swap_remove(index);
+        if !playing.streaming
+            && self.random.chance(20)
+            && let Some(target) = self.pick_ref(at)
+            && target.after < playing.birth
+        {
+            return self.tail_call(at, playing, target);
+        }
         let fail = self.random.chance(if playing.streaming { 4 } else { 12 });
         let caps = if fail || playing.streaming || self.random.chance(30) {
             [None, None]
@@ -359,15 +371,9 @@ impl World {
     }
 
     fn finish(&mut self, at: usize, playing: Playing, fail: bool, caps: [Option<Held>; 2]) {
+        self.stop_playing(at, &playing);
         let now = self.now_micros;
         let driver = &mut self.drivers[at];
-        let hosted = driver.objects.values_mut();
-        let hosted = hosted
-            .into_iter()
-            .find(|hosted| hosted.uid == playing.object);
-        let hosted = hosted.expect("an object lives while it is called");
-        hosted.running -= 1;
-        hosted.streaming -= usize::from(playing.streaming);
         if self.log {
             eprintln!(
                 "{at}: answer {:?} fail {fail} caps {:?}",
@@ -385,7 +391,35 @@ impl World {
                 .vat
                 .return_results(now, playing.answer, results, table(caps));
         }
-        for held in playing.params {
+        self.keep_some(at, playing.params);
+    }
+
+    /// Answers a call with the results of another one.
+    fn tail_call(&mut self, at: usize, playing: Playing, target: Held) {
+        let caps = self.pick_caps(at, &playing.params, playing.birth);
+        let text = self.next_through(target, playing.birth, caps);
+        let params = fill(Outgoing::call(INTERFACE, END, 16), &text, caps);
+        if self.log {
+            eprintln!("{at}: tail call {text} through {:?}", target.cap);
+        }
+        self.stop_playing(at, &playing);
+        let now = self.now_micros;
+        let vat = &mut self.drivers[at].vat;
+        vat.tail_call(now, playing.answer, target.cap, params, table(caps));
+        self.keep_some(at, playing.params);
+    }
+
+    fn stop_playing(&mut self, at: usize, playing: &Playing) {
+        let mut hosted = self.drivers[at].objects.values_mut();
+        let hosted = hosted.find(|hosted| hosted.uid == playing.object);
+        let hosted = hosted.expect("an object lives while it is called");
+        hosted.running -= 1;
+        hosted.streaming -= usize::from(playing.streaming);
+    }
+
+    fn keep_some(&mut self, at: usize, params: Vec<Held>) {
+        let now = self.now_micros;
+        for held in params {
             // Some are kept for later.
             if self.random.chance(40) {
                 self.drivers[at].refs.push(held);

@@ -1,6 +1,6 @@
 //! Calls that a peer passes back to the vat that made them.
 
-use capstan_rpc::vat::{AnswerId, CallId, CapId, Event, Exception};
+use capstan_rpc::vat::{AnswerId, CallId, CapId, ConnectionOptions, Event, Exception, Vat};
 
 use crate::bench::{CAP, END, params, results, text};
 use crate::hand::{Hand, Name, Sent, To};
@@ -146,5 +146,213 @@ fn results_that_are_not_there_to_be_taken() {
         "{events:?}"
     );
     hand.vat.release(0, client);
+    hand.assert_nothing_left();
+}
+
+// ---- calls that this vat passes back ----
+
+/// The peer calls an object here, which passes the call on to the peer's object 7.
+fn passing_back() -> Hand {
+    let mut hand = Hand::new(Default::default()).with_bootstrap();
+    let theirs = hand.import(7);
+    hand.call(1, Name::Yours(0), "", &[]);
+    let incoming = hand.only_call();
+    let tail = params(END, "tail", false);
+    hand.vat
+        .tail_call(0, incoming.answer, theirs, tail, Vec::new());
+    hand.vat.release(0, theirs);
+    assert_eq!(
+        hand.sent(),
+        [
+            Sent::Call(0, To::Import(7), "tail".into()),
+            Sent::Taken(1, 0)
+        ]
+    );
+    hand
+}
+
+#[test]
+fn a_tail_call_to_the_caller_leaves_the_results_there() {
+    let mut hand = passing_back();
+    // What the peer pipelined before it knew goes where the results are.
+    hand.call(2, Name::YourAnswer(1), "pipelined", &[]);
+    assert_eq!(
+        hand.sent(),
+        [
+            Sent::Call(1, To::Question(0), "pipelined".into()),
+            Sent::Taken(2, 1)
+        ]
+    );
+    hand.ask_disembargo(Name::YourAnswer(1), 44);
+    assert_eq!(hand.sent(), [Sent::Disembargoed(44)]);
+    hand.return_elsewhere(0);
+    assert_eq!(hand.sent(), [], "there may be more calls on question 1");
+    hand.finish_keeping(1);
+    hand.finish_keeping(2);
+    assert_eq!(hand.sent(), [], "the pipelined call has not returned");
+    hand.return_elsewhere(1);
+    assert_eq!(
+        hand.sent(),
+        [Sent::Finish(1), Sent::Finish(0), Sent::Release(7)]
+    );
+    let stats = hand.vat.connection_stats(hand.connection).unwrap();
+    assert_eq!((stats.questions, stats.answers, stats.imports), (0, 0, 0));
+    hand.assert_nothing_left();
+}
+
+#[test]
+fn what_is_in_results_left_there_can_be_held_on_to() {
+    let mut hand = passing_back();
+    hand.call(2, Name::Yours(0), "keep", &[Name::YourAnswer(1)]);
+    let keep = hand.only_call();
+    let theirs = keep.params.cap_at(CAP).unwrap();
+    hand.vat
+        .return_results(0, keep.answer, results("", false), Vec::new());
+    hand.return_elsewhere(0);
+    hand.finish_keeping(1);
+    assert_eq!(hand.sent(), [Sent::Return(2, true)]);
+    hand.make(theirs, "hello", None);
+    assert_eq!(
+        hand.sent(),
+        [Sent::Call(1, To::Question(0), "hello".into())]
+    );
+    hand.vat.release(0, theirs);
+    assert_eq!(hand.sent(), [], "the call is under way there");
+    hand.return_exception(1, "no");
+    assert_eq!(
+        hand.sent(),
+        [Sent::Finish(1), Sent::Finish(0), Sent::Release(7)]
+    );
+    hand.assert_nothing_left();
+}
+
+#[test]
+fn a_peer_may_answer_a_call_that_was_passed_back_in_any_way() {
+    let mut hand = passing_back();
+    hand.return_exception(0, "I know of no such thing");
+    assert_eq!(hand.sent(), [Sent::Finish(0), Sent::Release(7)]);
+    hand.call(2, Name::YourAnswer(1), "pipelined", &[]);
+    assert_eq!(hand.sent(), [Sent::Return(2, false)]);
+    hand.finish_keeping(1);
+    hand.assert_nothing_left();
+}
+
+#[test]
+fn a_call_that_waited_in_a_promise_is_passed_back_with_what_waited_for_it() {
+    let mut hand = Hand::new(Default::default()).with_bootstrap();
+    let theirs = hand.import(7);
+    hand.call(1, Name::Yours(0), "promise me", &[]);
+    let incoming = hand.only_call();
+    let (promise, cap) = hand.vat.promise();
+    hand.vat
+        .return_results(0, incoming.answer, results("", true), vec![Some(cap)]);
+    hand.call(2, Name::YourAnswer(1), "first", &[]);
+    hand.call(3, Name::YourAnswer(2), "second", &[]);
+    hand.sent();
+    hand.vat.fulfill(0, promise, Ok(theirs));
+    assert_eq!(
+        hand.sent(),
+        [
+            Sent::Resolve(1, "yours 7".into()),
+            Sent::Call(0, To::Import(7), "first".into()),
+            Sent::Taken(2, 0),
+            Sent::Call(1, To::Question(0), "second".into()),
+            Sent::Taken(3, 1),
+        ]
+    );
+    hand.assert_nothing_left();
+}
+
+#[test]
+fn a_tail_call_to_an_object_here_or_elsewhere_returns_through_here() {
+    let mut hand = Hand::new(Default::default()).with_bootstrap();
+    let (promise, cap) = hand.vat.promise();
+    for (question, target) in [(1, "local"), (2, "promise")] {
+        hand.call(question, Name::Yours(0), "", &[]);
+        let incoming = hand.only_call();
+        let tail = params(END, target, false);
+        let (_, local) = hand.vat.add_object(Default::default());
+        let to = if target == "local" { local } else { cap };
+        hand.vat.tail_call(0, incoming.answer, to, tail, Vec::new());
+        if target == "promise" {
+            assert!(hand.vat.poll_event().is_none());
+            hand.vat.fulfill(0, promise, Ok(local));
+        } else {
+            hand.vat.release(0, local);
+        }
+        let inner = hand.only_call();
+        assert_eq!(text(&inner.params), target);
+        hand.vat
+            .return_results(0, inner.answer, results(target, false), Vec::new());
+        assert_eq!(hand.sent(), [Sent::Return(question, true)]);
+        hand.events();
+    }
+    hand.vat.release(0, cap);
+    hand.assert_nothing_left();
+}
+
+#[test]
+fn a_tail_call_is_given_up_with_the_call_it_answers() {
+    let mut hand = Hand::new(Default::default()).with_bootstrap();
+    hand.call(1, Name::Yours(0), "", &[]);
+    let incoming = hand.only_call();
+    let (_, local) = hand.vat.add_object(Default::default());
+    let tail = params(END, "", false);
+    hand.vat
+        .tail_call(0, incoming.answer, local, tail, Vec::new());
+    hand.vat.release(0, local);
+    let inner = hand.only_call();
+    hand.finish(1, false);
+    let events = hand.events();
+    assert!(
+        matches!(events[..], [Event::Canceled { answer }] if answer == inner.answer),
+        "{events:?}"
+    );
+    hand.vat
+        .return_exception(0, inner.answer, Exception::failed("canceled"));
+    hand.assert_nothing_left();
+}
+
+/// A peer that has given up what it gets passed back gives up what would have answered it.
+#[test]
+fn results_for_a_call_that_was_given_up_are_given_up() {
+    let mut hand = Hand::new(Default::default()).with_bootstrap();
+    let theirs = hand.import(7);
+    let call = hand.vat.call(0, theirs, params(END, "", false), Vec::new());
+    hand.vat.drop_call(0, call);
+    hand.vat.release(0, theirs);
+    hand.pass_back(5, Name::Yours(0));
+    let events = hand.events();
+    let [Event::Call(back), Event::Canceled { answer }] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(back.answer, *answer);
+    hand.vat
+        .return_exception(0, *answer, Exception::failed("canceled"));
+    hand.assert_nothing_left();
+}
+
+#[test]
+fn peers_that_know_no_tail_calls_can_be_spared_them() {
+    let options = |bootstrap| ConnectionOptions {
+        bootstrap: Some(bootstrap),
+        tail_calls: false,
+        ..ConnectionOptions::default()
+    };
+    let mut vat = Vat::new();
+    let (_, bootstrap) = vat.add_object(Default::default());
+    let mut hand = Hand::on(vat, options(bootstrap)).with_bootstrap();
+    let theirs = hand.import(7);
+    hand.call(1, Name::Yours(0), "", &[]);
+    let incoming = hand.only_call();
+    let tail = params(END, "tail", false);
+    hand.vat
+        .tail_call(0, incoming.answer, theirs, tail, Vec::new());
+    hand.vat.release(0, theirs);
+    assert_eq!(hand.sent(), [Sent::Call(0, To::Import(7), "tail".into())]);
+    hand.return_exception(0, "no");
+    let sent = hand.sent();
+    assert!(sent.contains(&Sent::Return(1, false)), "{sent:?}");
+    hand.finish_keeping(1);
     hand.assert_nothing_left();
 }
