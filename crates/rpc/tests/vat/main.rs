@@ -10,6 +10,7 @@ mod bench;
 mod by_hand;
 mod calls;
 mod caps;
+mod flags;
 mod fuzz;
 mod hand;
 mod hostile;
