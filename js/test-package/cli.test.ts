@@ -153,6 +153,12 @@ describe("`npx capstan` from the tarball", () => {
     expect((await capstan(files, "compile", "-onowhere", "a.capnp")).stderr).toContain("no program 'capnpc-nowhere' was found");
     const { stderr: denied } = await capstan(files, "compile", "-o./a.capnp", "a.capnp");
     expect(denied).toMatch(/^capstan: cannot run .*\/here\/a\.capnp: permission denied\n$/);
+    // The installed command runs the package's own plugin as another compiler would.
+    const plugin = join(project.dir, "node_modules/.bin/capnpc-capstan-ts");
+    const { files: own } = await capstan(files, "compile", "-ots:own", `-o${plugin}:other`, "a.capnp");
+    expect(own["other/a.capnp.ts"]).toContain("export interface A");
+    expect(own["other/a.capnp.ts"]).toBe(own["own/a.capnp.ts"]);
+
     // What runs the command here gives it nothing to read.
     expect(await capstan({}, "plugin", "ts")).toMatchObject({ status: 1, stdout: "" });
   });
