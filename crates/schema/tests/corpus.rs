@@ -7,6 +7,11 @@ mod compiler;
 
 use std::path::Path;
 
+use capstan_schema::compat::incompatibilities;
+use capstan_schema::{
+    NoFiles, STANDARD_FILES, SourceFile, compile, read_request, standard_file, write_request,
+};
+
 /// Every seed by its name.
 fn seeds() -> Vec<(String, Vec<u8>)> {
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/compiler");
@@ -95,6 +100,42 @@ fn shuffled_words() {
             compiler::run(text.as_bytes());
         }
     }
+}
+
+/// Requests come from other programs: whatever they say, they are read, or refused in words.
+#[test]
+fn damaged_requests() {
+    let mut random = Random(17);
+    let files: Vec<SourceFile> = STANDARD_FILES
+        .iter()
+        .filter_map(|(path, _)| standard_file(path))
+        .collect();
+    let (mut good, mut bad) = (0, 0);
+    for file in &files {
+        let schema = compile(&NoFiles, std::slice::from_ref(file)).unwrap();
+        let request = write_request(&schema).unwrap();
+        for _ in 0..40 {
+            let mut damaged = request.clone();
+            for _ in 0..1 + random.below(8) {
+                let at = random.below(damaged.len());
+                damaged[at] = random.below(256) as u8;
+            }
+            match read_request(&damaged) {
+                Ok(read) => {
+                    good += 1;
+                    let _ = write_request(&read);
+                    incompatibilities(&schema, &read);
+                    incompatibilities(&read, &schema);
+                    incompatibilities(&read, &read);
+                }
+                Err(error) => {
+                    bad += 1;
+                    assert!(!error.to_string().is_empty());
+                }
+            }
+        }
+    }
+    assert!(good > 20 && bad > 20, "{good} read, {bad} refused");
 }
 
 #[test]
