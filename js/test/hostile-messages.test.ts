@@ -6,8 +6,9 @@ import type { StructDescriptor } from "../src/seam/descriptor.js";
 import { wasm } from "../src/seam/memory.js";
 import { loadStructs, type Struct } from "./conformance/model.js";
 import { readView } from "./conformance/open.js";
-import { randomFrom } from "./conformance/values.js";
+import { randomFrom, randomStruct } from "./conformance/values.js";
 import { Defaults, Holder, Lists, NewHolder, OldHolder, Point, Scalars, Shape } from "./generated/everything.capnp.js";
+import * as conformance from "./generated/conformance.capnp.js";
 import { Node } from "./generated/hostile.capnp.js";
 import { CodeGeneratorRequest } from "./generated/capnp/schema.capnp.js";
 import golden from "./golden.json" with { type: "json" };
@@ -173,6 +174,33 @@ describe("damaged messages", () => {
     // Both happened.
     expect(refused).toBeGreaterThan(500);
     expect(rounds - refused).toBeGreaterThan(500);
+  });
+
+  test("are the same to views as to decode, over every type", () => {
+    const random = randomFrom(3);
+    const structs = loadStructs(schemas, "conformance.capnp");
+    const names = ["Everything", "Defaults", "Choice", "OlderLists", "NewerLists", "NewerEnums"] as const;
+    const subjects = names.map((name) => {
+      const struct = structs(name);
+      const type = conformance[name] as StructDescriptor<object, object>;
+      const messages = Array.from({ length: 15 }, () => encode(type, randomStruct(struct, random, 2)));
+      return { name, struct, type, messages };
+    });
+    const others = subjects.flatMap(({ messages }) => messages);
+    let read = 0;
+    const rounds = 1500;
+    for (let round = 0; round < rounds; round++) {
+      const { name, struct, type, messages } = pick(subjects, random);
+      const bytes = mutate(pick(messages, random), others, random);
+      const what = `round ${round}, ${name}`;
+      const decoded = attempt(what, () => decode(type, bytes));
+      const viewed = attempt(what, () => view(type, struct, bytes, {}));
+      if ("value" in decoded) expect(viewed, what).toEqual(decoded);
+      else expect(viewed, what).toHaveProperty("error");
+      if ("value" in decoded) read++;
+    }
+    expect(read).toBeGreaterThan(rounds / 10);
+    expect(read).toBeLessThan((rounds * 9) / 10);
   });
 
   test("are unpacked and read or refused", () => {
