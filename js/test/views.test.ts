@@ -14,6 +14,7 @@ import {
   read,
   release,
   Text,
+  toJSON,
   totalSize,
 } from "../src/node.js";
 import type { StructDescriptor } from "../src/seam/descriptor.js";
@@ -71,6 +72,7 @@ describe.each(written)("%s of the C++ tool", (name, type) => {
     expect(decode(type, encode(shown))).toEqual(decode(type, bytes));
     expect(decode(type, encode(type, shown))).toEqual(decode(type, bytes));
     expect(decode(type, encodePacked(shown), { packed: true })).toEqual(decode(type, bytes));
+    expect(toJSON(type, shown)).toEqual(toJSON(type, decode(type, bytes)));
   });
 });
 
