@@ -1,5 +1,5 @@
 //! What no text can say, in messages that the C++ library makes: content of any type, lists of
-//! pointers to anything, and capabilities.
+//! pointers to anything, and capabilities. And what a reader makes of members that it does not know.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -15,18 +15,21 @@ mod conformance_capnp {
     include!(concat!(env!("OUT_DIR"), "/ours/conformance_capnp.rs"));
 }
 
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use capstan_message::layout::PointerKind;
 use capstan_message::message::{FrameBuilder, Reader, ReaderOptions};
 use capstan_message::serialize::{self, SliceSegments};
 use capstan_message::{
-    ErrorKind, any_pointer, any_pointer_list, data, list_list, primitive_list, struct_list, text,
-    text_list,
+    ErrorKind, NotInSchema, any_pointer, any_pointer_list, data, list_list, primitive_list,
+    struct_list, text, text_list,
 };
-use conformance_capnp::{empty, loose, small};
+use conformance_capnp::{
+    Color, OlderColor, choice, empty, loose, newer_enums, older_choice, older_enums, small,
+};
 use cpp::Program;
 
 /// For the tests in JavaScript as well, which have no compiler for C++ at hand.
@@ -208,4 +211,62 @@ fn capabilities_are_numbers_in_a_table_that_is_elsewhere() {
         let error = message.canonicalize().unwrap_err();
         assert!(error.position().is_some(), "{error}");
     }
+}
+
+#[test]
+fn what_only_newer_schemas_know_is_a_number_and_survives_a_copy() {
+    let encode = |name: &str, value: &str| {
+        let mut tool = Command::new("capnp")
+            .args(["convert", "text:binary", "conformance.capnp", name])
+            .current_dir(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../../js/test/schemas"
+            ))
+            .env_remove("PWD")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        tool.stdin
+            .take()
+            .unwrap()
+            .write_all(value.as_bytes())
+            .unwrap();
+        tool.wait_with_output().unwrap().stdout
+    };
+
+    let bytes = encode("Choice", "(data = \"newer\", second = (right = \"kept\"))");
+    let message = open(&bytes).remove(0);
+    let known: older_choice::Reader<'_> = message.get_root().unwrap();
+    assert_eq!(known.which().map(drop), Err(NotInSchema(6)));
+    let mut copy = FrameBuilder::with_capacity_words(0);
+    copy.set_root::<older_choice::Owned>(known).unwrap();
+    let whole: choice::Reader<'_> = copy.get_root_as_reader().unwrap();
+    assert!(matches!(
+        whole.which(),
+        Ok(choice::Which::Data(Ok(b"newer")))
+    ));
+    let Ok(choice::second::Which::Right(Ok(kept))) = whole.get_second().which() else {
+        panic!("the named union is not what it was");
+    };
+    assert_eq!(kept, "kept");
+
+    let bytes = encode("NewerEnums", "(one = violet, many = [red, blue, green])");
+    let message = open(&bytes).remove(0);
+    let known: older_enums::Reader<'_> = message.get_root().unwrap();
+    assert_eq!(known.get_one(), Err(NotInSchema(3)));
+    let many: Vec<_> = known.get_many().unwrap().iter().collect();
+    assert_eq!(
+        many,
+        [
+            Ok(OlderColor::Red),
+            Err(NotInSchema(2)),
+            Ok(OlderColor::Green)
+        ]
+    );
+    let mut copy = FrameBuilder::with_capacity_words(0);
+    copy.set_root::<older_enums::Owned>(known).unwrap();
+    let whole: newer_enums::Reader<'_> = copy.get_root_as_reader().unwrap();
+    assert_eq!(whole.get_one(), Ok(Color::Violet));
+    assert_eq!(whole.get_many().unwrap().get(1), Ok(Color::Blue));
 }
