@@ -344,7 +344,7 @@ impl Vat {
                     }
                 }
             }
-            State::PassedBack(call) => {
+            State::Forwarded(call) | State::PassedBack(call) => {
                 let call = *call;
                 self.pipeline(call, path)
             }

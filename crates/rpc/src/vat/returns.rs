@@ -1,7 +1,7 @@
 //! How calls that this vat made come to their end.
 
 use super::calls::{NO_CAPABILITY, Purpose, Route};
-use super::caps::protocol_error;
+use super::caps::{CapKind, protocol_error};
 use super::tasks::Task;
 use super::wire::{self, Descriptor, Target};
 use super::{CallId, ConnectionId, Event, Exception, Payload, QuestionId, Vat};
@@ -35,7 +35,7 @@ impl Vat {
             to_us: Vec::new(),
         };
         // After an early Finish the peer lets go of the capabilities in the results itself.
-        let result = match result {
+        let mut result = match result {
             Ok(_) if finished => Err(Exception::failed("the call was canceled")),
             Ok(ReturnedPayload {
                 mut payload,
@@ -50,7 +50,7 @@ impl Vat {
         if release_param_caps {
             self.release_param_exports(call, connection);
         }
-        self.settle_pipelined(call, &result, Some(&from));
+        self.settle_pipelined(call, &mut result, Some(&from));
         if !finished && !no_finish_needed {
             self.transmit(connection, wire::finish(QuestionId(question), false));
         }
@@ -62,8 +62,8 @@ impl Vat {
     }
 
     /// The call is over, with this result.
-    pub(super) fn complete(&mut self, call: CallId, result: Result<Payload, Exception>) {
-        self.settle_pipelined(call, &result, None);
+    pub(super) fn complete(&mut self, call: CallId, mut result: Result<Payload, Exception>) {
+        self.settle_pipelined(call, &mut result, None);
         let Some(entry) = self.calls.get_mut(call.0) else {
             self.release_result(result);
             return;
@@ -117,22 +117,27 @@ impl Vat {
     fn settle_pipelined(
         &mut self,
         call: CallId,
-        result: &Result<Payload, Exception>,
+        result: &mut Result<Payload, Exception>,
         from: Option<&ReturnedFrom>,
     ) {
         let Some(entry) = self.calls.get_mut(call.0) else {
             return;
         };
+        let goes_on = matches!(entry.purpose, Purpose::Forward(_));
         for (path, cap) in core::mem::take(&mut entry.pipelined) {
             let index = result
                 .as_ref()
+                .ok()
                 .map(|payload| payload.cap_index_at(&path).unwrap_or(usize::MAX));
-            let to = match (result, index) {
-                (Ok(payload), Ok(index)) => match payload.caps.get(index).copied().flatten() {
-                    Some(to) => self.retain_cap(to),
-                    None => self.broken(Exception::failed(NO_CAPABILITY)),
-                },
-                (_, Err(exception)) | (Err(exception), _) => self.broken(exception.clone()),
+            let known = match &*result {
+                Ok(payload) => index
+                    .and_then(|index| payload.caps.get(index).copied().flatten())
+                    .ok_or_else(|| Exception::failed(NO_CAPABILITY)),
+                Err(exception) => Err(exception.clone()),
+            };
+            let to = match known {
+                Ok(to) => self.retain_cap(to),
+                Err(exception) => self.broken(exception),
             };
             match from {
                 Some(from) => {
@@ -141,10 +146,20 @@ impl Vat {
                         path: path.into_vec(),
                     };
                     let to_us = index
-                        .ok()
                         .and_then(|index| from.to_us.get(index).copied())
                         .unwrap_or(false);
                     self.settle(cap, to, from.connection, via, to_us);
+                    // Whoever gets the results must not overtake what was pipelined on them.
+                    if goes_on
+                        && let Some(CapKind::Promise(_)) = self.kind(cap)
+                        && let Some(known) = index
+                            .zip(result.as_mut().ok())
+                            .and_then(|(index, payload)| payload.caps.get_mut(index))
+                    {
+                        let was = known.replace(cap);
+                        self.retain_cap(cap);
+                        self.release_all(vec![was]);
+                    }
                 }
                 None => self.resolve_to(cap, to),
             }

@@ -63,28 +63,30 @@ impl Vat {
             entry.state = State::Forwarded(call);
         }
         self.route(call, target, params, caps);
-        let Some((connection, id)) = back else {
-            return;
-        };
-        // Else it failed, and was returned so.
-        if let Some(question) = self.open_question(call, connection) {
+        // If it failed, it was returned so.
+        if let Some((connection, id)) = back
+            && let Some(question) = self.open_question(call, connection)
+        {
             self.transmit(connection, wire::return_taken(id, question));
-            self.leave_there(answer, call);
+            self.on_answered(answer);
+            if let Some(entry) = self.calls.get_mut(call.0) {
+                entry.purpose = Purpose::PassedBack(PassedBack::default());
+            }
+            if let Some(entry) = self.answers.get_mut(answer.0) {
+                entry.state = State::PassedBack(call);
+            }
         }
-    }
-
-    fn leave_there(&mut self, answer: AnswerId, call: CallId) {
-        self.on_answered(answer);
-        if let Some(entry) = self.calls.get_mut(call.0) {
-            entry.purpose = Purpose::PassedBack(PassedBack::default());
-        }
-        let Some(entry) = self.answers.get_mut(answer.0) else {
-            return;
-        };
-        entry.state = State::PassedBack(call);
-        for (path, cap) in core::mem::take(&mut entry.promised) {
-            let to = self.pipeline(call, &path);
-            self.resolve_to(cap, to);
+        // What was pipelined on the call goes on behind it.
+        if let Some(Answer {
+            state: State::Forwarded(_) | State::PassedBack(_),
+            promised,
+            ..
+        }) = self.answers.get_mut(answer.0)
+        {
+            for (path, cap) in core::mem::take(promised) {
+                let to = self.pipeline(call, &path);
+                self.resolve_to(cap, to);
+            }
         }
     }
 
