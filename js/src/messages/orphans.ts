@@ -28,18 +28,18 @@ export class Orphan<T = unknown> {
     const id = this.#id;
     if (id === USED || this.#message.id < 0) return;
     this.#id = USED;
-    wasm.message_discard(this.#message.id, id);
+    wasm.message_orphan(this.#message.id, 0, id);
   }
 
   static of(message: OpenMessage, slot: number, element: types.Element, name: string): Orphan<never> {
-    const id = wasm.message_disown(message.id, slot) >>> 0;
+    const id = wasm.message_orphan(message.id, slot, NONE) >>> 0;
     if (id === NONE) throw refused(name);
     live(message);
     return new Orphan(message, element, id);
   }
 
   static into(message: OpenMessage, slot: number, element: types.Element, orphan: Orphan, name: string): void {
-    if (wasm.message_adopt(message.id, slot, Orphan.#take(orphan, message, element, name)) !== 0) throw refused(name);
+    if (wasm.message_orphan(message.id, slot, Orphan.#take(orphan, message, element, name)) !== 0) throw refused(name);
     live(message);
   }
 

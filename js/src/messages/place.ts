@@ -32,9 +32,8 @@ export interface MessageExports {
   message_segments(message: number): number;
   message_flatten(message: number, address: number, nesting: number, dataBytes: number, pointers: number): number;
   message_measure(message: number, address: number, nesting: number, dataBytes: number, pointers: number): number;
-  message_disown(message: number, pointer: number): number;
-  message_adopt(message: number, pointer: number, orphan: number): number;
-  message_discard(message: number, orphan: number): number;
+  /** Without an orphan takes one out; with one puts it behind the pointer, or zeroes it when the pointer is 0. */
+  message_orphan(message: number, pointer: number, orphan: number): number;
 }
 
 // What may be behind a pointer; the same numbers stand in crates/web/src/messages/follow.rs. Up to 7: a list, by the

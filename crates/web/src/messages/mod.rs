@@ -131,10 +131,6 @@ impl Messages {
         self.open.get(message).ok_or(Failure::Closed)
     }
 
-    fn built(&mut self, message: u32) -> Result<&mut Built, Failure> {
-        self.open.get_mut(message).ok_or(Failure::Closed)?.built()
-    }
-
     /// Keeps a buffer for the next message, the larger of two if it is not too large.
     fn keep(&mut self, buffer: Vec<u8>) {
         if buffer.capacity() <= KEPT_BYTES && buffer.capacity() > self.buffer.capacity() {
@@ -164,18 +160,20 @@ impl From<capstan_message::Error> for Failure {
 }
 
 impl Failure {
+    #[cold]
     fn report(self) -> u32 {
-        fail(match self {
-            Self::Message(error) => error.to_string(),
+        let reason = match self {
+            Self::Message(error) => return fail(error.to_string()),
             Self::NotUtf8 {
                 position,
                 valid_bytes,
-            } => crate::seam::not_utf8(position, valid_bytes),
-            Self::ForeignAddress => "the address is not in this message".to_owned(),
-            Self::Closed => "the message is closed".to_owned(),
-            Self::ReadOnly => "the message can only be read".to_owned(),
-            Self::NoOrphan => "the orphan is not in this message any more".to_owned(),
-        })
+            } => return fail(crate::seam::not_utf8(position, valid_bytes)),
+            Self::ForeignAddress => "the address is not in this message",
+            Self::Closed => "the message is closed",
+            Self::ReadOnly => "the message can only be read",
+            Self::NoOrphan => "the orphan is not in this message any more",
+        };
+        fail(reason.to_owned())
     }
 }
 

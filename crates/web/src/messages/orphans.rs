@@ -2,50 +2,48 @@
 
 use wasm_bindgen::prelude::*;
 
-use super::{Failure, MESSAGES, NONE, status};
+use super::{Failure, MESSAGES, Messages, NONE};
 
-/// Takes what is behind a pointer out of its message, leaving null. Returns the number of the
-/// orphan in this message, [`NONE`] when that failed.
+/// Without an `orphan` ([`NONE`]) takes what is behind the pointer out of its message, leaving null, and
+/// returns the number that it has there as an orphan. Else puts that orphan behind the pointer, in place
+/// of what was there, or zeroes it when the pointer is 0. [`NONE`] when that failed.
 #[wasm_bindgen]
-pub fn message_disown(message: u32, pointer: u32) -> u32 {
+pub fn message_orphan(message: u32, pointer: u32, orphan: u32) -> u32 {
     MESSAGES.with_borrow_mut(|messages| {
-        let disowned = (|| {
-            let position = messages.get(message)?.pointer_position(pointer)?;
-            let built = messages.built(message)?;
-            let orphan = built.message.pointer_at_mut(position).disown();
-            match built.message.error() {
-                Some(error) => Err(Failure::from(error.clone())),
-                None => Ok(built.orphans.insert(orphan)),
-            }
-        })();
-        disowned.unwrap_or_else(|failure| {
+        move_orphan(messages, message, pointer, orphan).unwrap_or_else(|failure| {
             failure.report();
             NONE
         })
     })
 }
 
-/// Puts an orphan of the message behind a pointer, in place of what was there.
-#[wasm_bindgen]
-pub fn message_adopt(message: u32, pointer: u32, orphan: u32) -> u32 {
-    MESSAGES.with_borrow_mut(|messages| {
-        status((|| {
-            let position = messages.get(message)?.pointer_position(pointer)?;
-            let built = messages.built(message)?;
-            let orphan = built.orphans.remove(orphan).ok_or(Failure::NoOrphan)?;
-            Ok(built.message.pointer_at_mut(position).adopt(orphan)?)
-        })())
-    })
-}
-
-/// Zeroes an orphan that nobody wants.
-#[wasm_bindgen]
-pub fn message_discard(message: u32, orphan: u32) -> u32 {
-    MESSAGES.with_borrow_mut(|messages| {
-        status((|| {
-            let built = messages.built(message)?;
-            let orphan = built.orphans.remove(orphan).ok_or(Failure::NoOrphan)?;
-            Ok(orphan.discard(&mut built.message)?)
-        })())
-    })
+fn move_orphan(
+    messages: &mut Messages,
+    message: u32,
+    pointer: u32,
+    orphan: u32,
+) -> Result<u32, Failure> {
+    let open = messages.open.get_mut(message).ok_or(Failure::Closed)?;
+    let position = match pointer {
+        0 => None,
+        address => Some(open.pointer_position(address)?),
+    };
+    let built = open.built()?;
+    let found = match orphan {
+        NONE => None,
+        number => Some(built.orphans.remove(number).ok_or(Failure::NoOrphan)?),
+    };
+    match (position, found) {
+        (Some(position), Some(orphan)) => built.message.pointer_at_mut(position).adopt(orphan)?,
+        (None, Some(orphan)) => orphan.discard(&mut built.message)?,
+        (Some(position), None) => {
+            let orphan = built.message.pointer_at_mut(position).disown();
+            return match built.message.error() {
+                Some(error) => Err(error.clone().into()),
+                None => Ok(built.orphans.insert(orphan)),
+            };
+        }
+        (None, None) => return Err(Failure::ForeignAddress),
+    }
+    Ok(0)
 }

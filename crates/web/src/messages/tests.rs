@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 use super::copy::{message_copy, message_flatten};
 use super::follow::{message_follow, message_init};
-use super::orphans::{message_adopt, message_discard, message_disown};
+use super::orphans::message_orphan;
 use super::source::{BEHIND_POINTER, message_measure};
 use super::*;
 use crate::seam::seam_failure;
@@ -31,7 +31,7 @@ fn segments_never_move() {
     MESSAGES.with_borrow_mut(|messages| {
         let mut addresses = Vec::new();
         for bytes in 0..2000 {
-            let built = messages.built(message).unwrap();
+            let built = messages.open.get_mut(message).unwrap().built().unwrap();
             built.message.get_root_any().builder.init_data(bytes);
             let segments = messages.get(message).unwrap().segments();
             let found: Vec<u32> = (0..segments.len() as u32)
@@ -112,7 +112,7 @@ fn addresses_that_are_not_in_the_message_are_refused() {
             0,
         );
         refused(status, foreign);
-        assert_eq!(message_disown(message, address), NONE);
+        assert_eq!(message_orphan(message, address, NONE), NONE);
         refused(1, foreign);
     }
     close(&[message, other]);
@@ -123,11 +123,11 @@ fn closed_messages_and_used_orphans_are_refused() {
     let message = with_struct();
     let pointer = pointers(message);
     assert_eq!(message_init(message, pointer, TEXT, 3, 0), 0);
-    let orphan = message_disown(message, pointer);
-    assert_eq!(message_adopt(message, pointer, orphan), 0);
+    let orphan = message_orphan(message, pointer, NONE);
+    assert_eq!(message_orphan(message, pointer, orphan), 0);
     let gone = "the orphan is not in this message any more";
-    refused(message_adopt(message, pointer, orphan), gone);
-    refused(message_discard(message, orphan), gone);
+    refused(message_orphan(message, pointer, orphan), gone);
+    refused(message_orphan(message, 0, orphan), gone);
     message_close(message);
     message_close(message);
     refused(
@@ -135,7 +135,7 @@ fn closed_messages_and_used_orphans_are_refused() {
         "the message is closed",
     );
     refused(message_segments(message), "the message is closed");
-    refused(message_adopt(message, pointer, 0), "the message is closed");
+    refused(message_orphan(message, pointer, 0), "the message is closed");
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn what_was_received_is_only_read() {
         copy(received, root(received), message, root(message)),
         read_only,
     );
-    assert_eq!(message_disown(received, root(received)), NONE);
+    assert_eq!(message_orphan(received, root(received), NONE), NONE);
     refused(1, read_only);
     assert_eq!(copy(message, pointer, received, root(received)), 0);
     close(&[message, received]);
