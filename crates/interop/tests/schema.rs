@@ -190,6 +190,7 @@ fn standard_files_agree() {
         "capnp/stream.capnp",
         "capnp/c++.capnp",
         "capnp/persistent.capnp",
+        "capnp/rpc-twoparty.capnp",
         "capnp/compat/json.capnp",
         "capnp/compat/byte-stream.capnp",
         "capnp/compat/http-over-capnp.capnp",

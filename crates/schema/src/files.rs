@@ -109,7 +109,7 @@ pub fn resolve_path(importer: &str, path: &str) -> String {
 }
 
 /// The files that come with the crate, by the path one imports them with.
-pub const STANDARD_FILES: [(&str, &str); 8] = [
+pub const STANDARD_FILES: [(&str, &str); 9] = [
     ("/capnp/c++.capnp", include_str!("../capnp/c++.capnp")),
     (
         "/capnp/compat/byte-stream.capnp",
@@ -126,6 +126,10 @@ pub const STANDARD_FILES: [(&str, &str); 8] = [
     (
         "/capnp/persistent.capnp",
         include_str!("../capnp/persistent.capnp"),
+    ),
+    (
+        "/capnp/rpc-twoparty.capnp",
+        include_str!("../capnp/rpc-twoparty.capnp"),
     ),
     ("/capnp/rpc.capnp", include_str!("../capnp/rpc.capnp")),
     ("/capnp/schema.capnp", include_str!("../capnp/schema.capnp")),
