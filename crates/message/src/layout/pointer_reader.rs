@@ -88,6 +88,12 @@ impl<'a> PointerReader<'a> {
         self.segment.bytes
     }
 
+    /// Another segment of the message.
+    #[must_use]
+    pub fn other_segment_bytes(&self, id: u32) -> Option<&'a [u8]> {
+        self.segment.arena.segment(id)
+    }
+
     /// Structs and lists that may still be entered on this path.
     #[must_use]
     pub fn nesting_limit(&self) -> i32 {

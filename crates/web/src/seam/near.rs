@@ -1,7 +1,6 @@
 //! The quick way to index a message: what nearly every message is made of, and nothing else.
 //!
-//! Structs and lists as large as the schema at hand has them, in the segment of the pointer that leads to them.
-//! [`run`] gives up at anything else, damage included, and the message is walked again by [the
+//! Structs and lists as large as the schema at hand has them, behind near pointers and simple far ones. [`run`] gives up at anything else, damage included, and the message is walked again by [the
 //! way](super::index) that knows every rule and what to say about each that is broken. So this way has to be right only
 //! about what it accepts, and it is charged as the other is.
 
@@ -27,11 +26,11 @@ pub(super) fn run(
 }
 
 /// Returns the words visited.
-fn attempt(
-    index: &mut Index,
-    programs: &Programs,
-    program: &StructProgram,
-    root: PointerReader<'_>,
+fn attempt<'w>(
+    index: &'w mut Index,
+    programs: &'w Programs,
+    program: &'w StructProgram,
+    root: PointerReader<'w>,
     caps: usize,
 ) -> Result<usize, Unusual> {
     let segment = root.segment_bytes();
@@ -40,6 +39,7 @@ fn attempt(
     let mut walk = Near {
         words,
         segment_address: super::address_of(segment),
+        root,
         left_words: limit_words,
         programs,
         index,
@@ -56,9 +56,11 @@ fn attempt(
 }
 
 struct Near<'w> {
-    /// The segment.
+    /// The segment that the walk is in.
     words: &'w [[u8; WORD_BYTES]],
     segment_address: u32,
+    /// Knows the other segments.
+    root: PointerReader<'w>,
     /// Of the traversal limit.
     left_words: usize,
     programs: &'w Programs,
@@ -90,7 +92,7 @@ struct Struct {
     nesting: usize,
 }
 
-impl Near<'_> {
+impl<'w> Near<'w> {
     #[inline(always)]
     fn put_struct(
         &mut self,
@@ -157,6 +159,9 @@ impl Near<'_> {
         element: &Element,
         nesting: usize,
     ) -> Result<(), Unusual> {
+        if wire as u32 & 3 == FAR {
+            return self.put_far(wire, element, nesting);
+        }
         match element {
             Element::Text => return self.put_text(wire, word),
             Element::Struct(_) if wire == 0 => self.index.put(0),
@@ -189,6 +194,48 @@ impl Near<'_> {
             Element::Any => return Err(Unusual),
         }
         Ok(())
+    }
+
+    /// A far pointer leads to a near one in another segment, whose target is near that.
+    #[inline(never)]
+    fn put_far(&mut self, wire: u64, element: &Element, nesting: usize) -> Result<(), Unusual> {
+        let is_double = wire as u32 & 4 != 0;
+        let segment = self.root.other_segment_bytes((wire >> 32) as u32);
+        let (false, Some(segment)) = (is_double, segment) else {
+            return Err(Unusual);
+        };
+        let pad = (wire as u32 >> 3) as usize;
+        let (words, _) = segment.as_chunks();
+        let here = (self.words, self.segment_address);
+        self.leave(words, super::address_of(segment));
+        self.charge(1)?;
+        let near = self.read(pad);
+        // Null, as damage has it, means an empty struct here.
+        if near == 0 || near as u32 & 3 == FAR {
+            return Err(Unusual);
+        }
+        self.put_element_apart(near, pad, element, nesting)?;
+        self.leave(here.0, here.1);
+        Ok(())
+    }
+
+    /// For another segment.
+    fn leave(&mut self, words: &'w [[u8; WORD_BYTES]], segment_address: u32) {
+        self.end_run();
+        (self.run_start, self.run_end) = (0, 0);
+        (self.words, self.segment_address) = (words, segment_address);
+    }
+
+    /// Not part of its callers.
+    #[inline(never)]
+    fn put_element_apart(
+        &mut self,
+        wire: u64,
+        word: usize,
+        element: &Element,
+        nesting: usize,
+    ) -> Result<(), Unusual> {
+        self.put_element(wire, word, element, nesting)
     }
 
     fn put_text(&mut self, wire: u64, word: usize) -> Result<(), Unusual> {
@@ -267,7 +314,7 @@ impl Near<'_> {
             ListElement::Void => self.charge(count as usize)?,
             ListElement::Behind(element) => {
                 for at in found.word..found.word + words {
-                    self.put_element(self.read(at), at, element, nesting)?;
+                    self.put_element_apart(self.read(at), at, element, nesting)?;
                 }
             }
             _ => {
@@ -445,6 +492,7 @@ fn all_ascii(words: &[[u8; WORD_BYTES]]) -> bool {
 // Kinds of pointers.
 const STRUCT: u32 = 0;
 const LIST: u32 = 1;
+const FAR: u32 = 2;
 const CAPABILITY: u32 = 3;
 
 #[cfg(test)]

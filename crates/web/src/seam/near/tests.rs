@@ -87,6 +87,27 @@ fn node(first_text: &str) -> Vec<u64> {
     words
 }
 
+/// A node in two segments, the second of which is in words from the number returned on.
+fn spread_node(first_text: &str) -> (Vec<u64>, usize) {
+    let mut words = node(first_text);
+    let pointers = 2;
+    let back = words.len();
+    words.push(0);
+    text(&mut words, back, "back in the first segment");
+    let split = words.len();
+    let far = |segment: u64, word: usize| 2 | (word as u64) << 3 | segment << 32;
+    words[pointers] = far(1, 0);
+    words.push(0);
+    text(&mut words, split, first_text);
+    let pad = words.len();
+    words[pointers + 7] = far(1, pad - split);
+    words.push(0);
+    let last = structure(&mut words, pad, 1, 8);
+    text(&mut words, last + 1, "in the second segment");
+    words[last + 2] = far(0, back);
+    (words, split)
+}
+
 /// What a walk found, as JavaScript would read it.
 #[derive(Debug, PartialEq)]
 struct Found {
@@ -204,10 +225,12 @@ impl Teller<'_> {
     }
 }
 
-/// By this way or by the other; nothing when it gives up or finds something wrong.
-fn walk(segment: &[u8], options: ReaderOptions, is_near: bool) -> Option<Found> {
+/// By this way or by the other; nothing when it gives up or finds something wrong. The second of two segments begins at
+/// word `split`.
+fn walk(segment: &[u8], split: usize, options: ReaderOptions, is_near: bool) -> Option<Found> {
     let programs = node_program();
-    let segments = [segment];
+    let (first, second) = segment.split_at((split * WORD_BYTES).min(segment.len()));
+    let segments = [first, second];
     let message = message::Reader::new(SegmentArray::new(&segments), options);
     let root = message.get_root::<any_pointer::Reader<'_>>().ok()?;
     let program = programs.get(1).unwrap();
@@ -228,7 +251,7 @@ fn walk(segment: &[u8], options: ReaderOptions, is_near: bool) -> Option<Found> 
         told: String::new(),
     };
     teller.structure(0);
-    assert_eq!(teller.at, index.table.len());
+    assert_eq!(teller.at, index.table().len());
     Some(Found {
         told: teller.told,
         remaining_words: root.reader.remaining_words(),
@@ -237,30 +260,34 @@ fn walk(segment: &[u8], options: ReaderOptions, is_near: bool) -> Option<Found> 
 
 #[test]
 fn usual_messages_are_accepted_and_read_as_the_other_way_does() {
+    let options = ReaderOptions::default();
     for first_text in ["hello", "h\u{e9}llo \u{20ac}\u{1f600}"] {
-        let segment = segment(&node(first_text));
-        let near = walk(&segment, ReaderOptions::default(), true);
-        assert!(near.is_some());
-        assert_eq!(near, walk(&segment, ReaderOptions::default(), false));
+        for (words, split) in [(node(first_text), usize::MAX / 8), spread_node(first_text)] {
+            let segment = segment(&words);
+            let near = walk(&segment, split, options, true);
+            assert!(near.is_some());
+            assert_eq!(near, walk(&segment, split, options, false));
+        }
     }
 }
 
 #[test]
 fn limits_are_those_of_the_other_way() {
-    let segment = segment(&node("hello"));
-    for limit in 0..80 {
+    let (words, split) = spread_node("hello");
+    let segment = segment(&words);
+    let same = |options| {
+        assert_eq!(
+            walk(&segment, split, options, true),
+            walk(&segment, split, options, false)
+        );
+    };
+    for limit in 0..160 {
         let mut options = ReaderOptions::default();
         options.traversal_limit_in_words(Some(limit));
-        assert_eq!(
-            walk(&segment, options, true),
-            walk(&segment, options, false)
-        );
+        same(options);
         let mut options = ReaderOptions::default();
         options.nesting_limit(limit as i32);
-        assert_eq!(
-            walk(&segment, options, true),
-            walk(&segment, options, false)
-        );
+        same(options);
     }
 }
 
@@ -276,7 +303,11 @@ fn damaged_messages_are_accepted_only_when_the_other_way_reads_the_same() {
     };
     let (mut accepted, mut refused) = (0, 0);
     for _ in 0..20_000 {
-        let mut bytes = segment(&node("hello"));
+        let (words, split) = match below(2) {
+            0 => (node("hello"), usize::MAX / 8),
+            _ => spread_node("hello"),
+        };
+        let mut bytes = segment(&words);
         for _ in 0..=below(3) {
             let at = below(bytes.len());
             bytes[at] = match below(3) {
@@ -288,11 +319,11 @@ fn damaged_messages_are_accepted_only_when_the_other_way_reads_the_same() {
         bytes.truncate(bytes.len() - 8 * (below(8) / 7));
         let mut options = ReaderOptions::default();
         options.traversal_limit_in_words(Some(1000));
-        match walk(&bytes, options, true) {
+        match walk(&bytes, split, options, true) {
             None => refused += 1,
             near => {
                 accepted += 1;
-                assert_eq!(near, walk(&bytes, options, false), "{bytes:x?}");
+                assert_eq!(near, walk(&bytes, split, options, false), "{bytes:x?}");
             }
         }
     }
