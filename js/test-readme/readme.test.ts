@@ -115,29 +115,32 @@ describe("README.md, followed in an empty directory", () => {
 describe("README.md's messages without a connection", () => {
   const heading = "Messages without a connection";
   const [schema] = readme.take(heading, "capnp", 1) as [string];
-  const [program] = readme.take(heading, "js", 1) as [string];
+  const [program, opened] = readme.take(heading, "js", 2) as [string, string];
   const file = captured(readme.text, /requests\. This is `(.*?)`/, "name of the schema's file");
 
   let project: Project;
 
   beforeAll(async () => {
-    project = await Project.create({ [file]: schema, "program.js": program });
+    project = await Project.create({ [file]: schema, "program.js": program, "opened.js": opened });
     await project.run("npx", "capstan", "compile", "-o", "js", file);
   });
 
   afterAll(() => project?.remove());
 
-  test("print what the README says", async () => {
-    const said = [...program.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)].map(([, comment]) => comment);
-    expect(said.length).toBe(program.match(/console\.log/g)?.length);
-    expect((await project.run("node", "program.js")).trim().split("\n")).toEqual(said);
+  test.each([
+    ["program.js", program],
+    ["opened.js", opened],
+  ])("print what the README says (%s)", async (name, text) => {
+    const said = [...text.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)].map(([, comment]) => comment);
+    expect(said.length).toBe(text.match(/console\.log/g)?.length);
+    expect((await project.run("node", name)).trim().split("\n")).toEqual(said);
   });
 
   test("satisfy strict TypeScript", async () => {
     await project.run("npm", "install", "--prefer-offline", "--no-audit", "--no-fund", await pinned("typescript"));
     // Response.body may be null by the types; a README need not say so.
-    await project.write({ "program.mts": replaced(program, "body.pipeThrough", "body!.pipeThrough") });
-    await project.run("npx", "tsc", "--noEmit", "--strict", "--target", "es2022", "--lib", "es2023,dom,dom.asynciterable", "--types", "", "--module", "nodenext", "program.mts");
+    await project.write({ "program.mts": replaced(program, "body.pipeThrough", "body!.pipeThrough"), "opened.mts": opened });
+    await project.run("npx", "tsc", "--noEmit", "--strict", "--target", "es2022", "--lib", "es2023,dom,dom.asynciterable", "--types", "", "--module", "nodenext", "program.mts", "opened.mts");
   });
 });
 
