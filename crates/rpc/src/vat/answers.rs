@@ -18,6 +18,8 @@ pub(super) struct Answer {
     pub(super) deliver_first: bool,
     /// What the frame of the call counts for among its connection's, until it is answered.
     pub(super) held_bytes: usize,
+    /// Whether it counts among its connection's calls that wait.
+    waiting: bool,
     /// The results stay here.
     pub(super) redirected: bool,
     /// The call of ours that the results are for, if it is known before they are there.
@@ -111,7 +113,7 @@ impl Vat {
             )));
         }
         let held_bytes = table.held_bytes.saturating_add(frame_bytes);
-        let limits = &table.options;
+        let limits = &table.options.limits;
         if table.answers.len() >= limits.max_answers {
             return Err(Exception::overloaded(format!(
                 "more than {} calls of the peer are unanswered or unfinished; make fewer at a time",
@@ -120,7 +122,7 @@ impl Vat {
         }
         if held_bytes > limits.max_held_bytes {
             return Err(Exception::overloaded(format!(
-                "more than {} bytes of the peer's calls are unanswered; make fewer or smaller ones at a time",
+                "more than {} bytes of the peer's calls and their results are kept for it; make fewer or smaller ones at a time",
                 limits.max_held_bytes
             )));
         }
@@ -131,11 +133,8 @@ impl Vat {
         });
         if let Some(table) = self.connections.get_mut(connection.0) {
             table.answers.insert(id, answer);
-            table.held_bytes = held_bytes;
         }
-        if let Some(entry) = self.answers.get_mut(answer.0) {
-            entry.held_bytes = frame_bytes;
-        }
+        self.hold(answer, frame_bytes);
         Ok(answer)
     }
 
@@ -159,6 +158,7 @@ impl Vat {
             promised: Ordered::new(),
             deliver_first: false,
             held_bytes: 0,
+            waiting: false,
             redirected: false,
             taker: None,
         }))
@@ -179,21 +179,58 @@ impl Vat {
                 self.return_now(answer, Err(exception));
             }
             Some(CapKind::Local(_)) => {
-                let place = Place {
-                    at: target,
-                    turn: self.next_turn(),
-                };
-                self.wait(answer, place, call);
-                self.call_object(place, answer);
+                if let Some(call) = self.may_wait(answer, call) {
+                    let place = Place {
+                        at: target,
+                        turn: self.next_turn(),
+                    };
+                    self.wait(answer, place, call);
+                    self.call_object(place, answer);
+                }
             }
             Some(CapKind::Promise(_)) => {
-                let place = self.enqueue(target, Queued::Received(answer));
-                self.wait(answer, place, call);
+                if let Some(call) = self.may_wait(answer, call) {
+                    let place = self.enqueue(target, Queued::Received(answer));
+                    self.wait(answer, place, call);
+                }
             }
             Some(CapKind::Import { .. } | CapKind::Answer { .. } | CapKind::Resolved(_)) => {
+                self.stop_waiting(answer);
                 self.forward(answer, target, call);
                 self.on_delivered(answer);
             }
+        }
+    }
+
+    /// Whether the peer that asked may let one more call wait; else that one fails.
+    fn may_wait(&mut self, answer: AnswerId, call: Invocation) -> Option<Invocation> {
+        if let Some(entry) = self.answers.get_mut(answer.0)
+            && let Origin::Remote { connection, .. } = entry.origin
+            && !entry.waiting
+            && let Some(table) = self.connections.get_mut(connection.0)
+        {
+            let limit = table.options.limits.max_waiting_calls;
+            if table.waiting_calls >= limit {
+                self.release_all(call.params.caps);
+                let error = Exception::overloaded(format!(
+                    "{limit} calls of the peer wait already for promises or for streamed calls; make fewer at a time"
+                ));
+                self.return_now(answer, Err(error));
+                return None;
+            }
+            table.waiting_calls += 1;
+            entry.waiting = true;
+        }
+        Some(call)
+    }
+
+    pub(super) fn stop_waiting(&mut self, answer: AnswerId) {
+        if let Some(entry) = self.answers.get_mut(answer.0)
+            && core::mem::take(&mut entry.waiting)
+            && let Origin::Remote { connection, .. } = entry.origin
+            && let Some(table) = self.connections.get_mut(connection.0)
+        {
+            table.waiting_calls = table.waiting_calls.saturating_sub(1);
         }
     }
 
@@ -309,6 +346,7 @@ impl Vat {
                 canceled: false,
             };
         }
+        self.stop_waiting(answer);
     }
 
     /// The capability at `path` of the results of the peer's question: there already, or a promise.
@@ -353,7 +391,15 @@ impl Vat {
                 if let Some(cap) = entry.promised.get(path).copied() {
                     return self.retain_cap(cap);
                 }
-                let cap = self.new_promise(SourceOf::Answer(answer), path.into());
+                let place = match &entry.state {
+                    State::Waiting { place, .. } => place.map(|place| place.at),
+                    _ => None,
+                };
+                let depth = match self.next_depth(connection, place) {
+                    Ok(depth) => depth,
+                    Err(error) => return self.broken(error),
+                };
+                let cap = self.new_promise(SourceOf::Answer(answer), path.into(), depth);
                 if let Some(entry) = self.answers.get_mut(answer.0) {
                     entry.promised.insert(path.into(), cap);
                 }

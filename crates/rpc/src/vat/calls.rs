@@ -3,7 +3,7 @@
 use super::answers::Invocation;
 use super::caps::{CapKind, wire_index};
 use super::ordered::Ordered;
-use super::promises::{Place, Queued, SourceOf};
+use super::promises::{Place, Promise, Queued, SourceOf};
 use super::tasks::Task;
 use super::wire::{self, Descriptor, Target};
 use super::{
@@ -17,7 +17,8 @@ pub(super) struct Call {
     pub(super) route: Route,
     /// What it says, while it waits in a promise.
     parked: Option<Box<Parked>>,
-    /// Capabilities that stand for parts of the results. Not counted: they say when they go.
+    /// Capabilities that stand for parts of the results. Not counted: they say when they go, while
+    /// the results decide what they are.
     pub(super) pipelined: Ordered<Box<[PipelineOp]>, CapId>,
     /// Held until the call returns, so that dropping a client does not cut off its calls.
     pub(super) target: Option<CapId>,
@@ -157,7 +158,9 @@ impl Vat {
         let Some(entry) = self.calls.get(call.0) else {
             return self.pipeline_on_returned(call, &path);
         };
-        if let Some(cap) = entry.pipelined.get(&path).copied() {
+        if let Some(cap) = entry.pipelined.get(&path).copied()
+            && self.kind(cap).is_some()
+        {
             return self.retain_cap(cap);
         }
         let cap = match entry.route {
@@ -168,7 +171,7 @@ impl Vat {
                 path: path.clone(),
                 used: false,
             }),
-            _ => self.new_promise(SourceOf::Call(call), path.clone()),
+            _ => self.new_promise(SourceOf::Call(call), path.clone(), 0),
         };
         if let Some(entry) = self.calls.get_mut(call.0) {
             entry.pipelined.insert(path, cap);
@@ -355,6 +358,13 @@ impl Vat {
             );
             return;
         };
+        let room = table
+            .check_questions()
+            .and_then(|()| table.check_exports(&caps));
+        if let Err(error) = room {
+            self.release_all(caps);
+            return self.complete(call, Err(error));
+        }
         let question = QuestionId(wire_index(table.questions.insert(call)));
         let descriptors: Vec<Descriptor> = caps
             .iter()
@@ -492,12 +502,15 @@ impl Vat {
     }
 
     fn cancel_if_unwanted(&mut self, call: CallId) {
+        let Some(entry) = self.calls.get(call.0) else {
+            return;
+        };
+        if entry.purpose != Purpose::Abandoned || self.is_pipelined_on(call) {
+            return;
+        }
         let Some(entry) = self.calls.get_mut(call.0) else {
             return;
         };
-        if entry.purpose != Purpose::Abandoned || !entry.pipelined.is_empty() {
-            return;
-        }
         match &mut entry.route {
             Route::Remote {
                 connection,
@@ -525,6 +538,28 @@ impl Vat {
             }
             Route::Remote { .. } | Route::Over => {}
         }
+    }
+
+    /// Whether someone has a capability that depends on this call.
+    fn is_pipelined_on(&self, call: CallId) -> bool {
+        self.calls.get(call.0).is_some_and(|entry| {
+            let mut pipelined = entry.pipelined.values();
+            pipelined.any(|cap| self.awaits_results(*cap))
+        })
+    }
+
+    /// Whether what a capability on the results of a call is depends on that call still.
+    pub(super) fn awaits_results(&self, cap: CapId) -> bool {
+        matches!(
+            self.kind(cap),
+            Some(
+                CapKind::Answer { .. }
+                    | CapKind::Promise(Promise {
+                        source: Some(_),
+                        ..
+                    })
+            )
+        )
     }
 
     pub(super) fn release_param_exports(&mut self, call: CallId, connection: ConnectionId) {
@@ -582,6 +617,9 @@ impl Vat {
         else {
             return self.broken(Exception::disconnected("the connection is closed"));
         };
+        if let Err(error) = table.check_questions() {
+            return self.broken(error);
+        }
         let call = CallId(self.calls.insert(Call {
             purpose: Purpose::Abandoned,
             route: Route::Queued,

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use slab::Slab;
 
-use super::{AnswerId, CallId, CapId, FlowControl, ImportId};
+use super::{AnswerId, CallId, CapId, FlowControl, ImportId, Limits};
 
 /// What a driver may choose about a connection.
 #[derive(Clone, Debug)]
@@ -18,14 +18,7 @@ pub struct ConnectionOptions {
     /// A streamed call that would leave more than this in flight is refused as overloaded, and its
     /// stream with it: its caller does not wait for its promises. Default: 16 MiB.
     pub stream_backlog_bytes: u64,
-    /// A peer with more calls that are unanswered or unfinished is disconnected as overloading us.
-    /// Default: 262,144.
-    pub max_answers: usize,
-    /// The same for the bytes of calls that are unanswered. Default: 512 MiB.
-    pub max_held_bytes: usize,
-    /// The same when more than this waits to be sent and the peer still sends: it does not read.
-    /// Default: 512 MiB.
-    pub max_queued_bytes: usize,
+    pub limits: Limits,
     /// Whether a call of the peer's that goes on to an object of its own is passed back with its
     /// results, which then need not come here and return. All peers should understand; one that
     /// does not would fail such calls as unimplemented. Default: true.
@@ -39,9 +32,7 @@ impl Default for ConnectionOptions {
             flow_control: FlowControl::DEFAULT,
             max_message_bytes: 64 << 20,
             stream_backlog_bytes: 16 << 20,
-            max_answers: 1 << 18,
-            max_held_bytes: 512 << 20,
-            max_queued_bytes: 512 << 20,
+            limits: Limits::default(),
             tail_calls: true,
         }
     }
@@ -84,8 +75,16 @@ pub(super) struct Connection {
     pub(super) options: ConnectionOptions,
     pub(super) outbound: VecDeque<Vec<u8>>,
     pub(super) outbound_bytes: usize,
-    /// The frames of the calls in `answers` that were not answered.
+    /// The frames of the calls in `answers` that were not answered, and of the results kept there.
     pub(super) held_bytes: usize,
+    /// Of those calls, how many are not at their objects.
+    pub(super) waiting_calls: usize,
+    /// The last time when the peer was heard, was asked for a sign of life, or was not there before.
+    pub(super) quiet_since_micros: u64,
+    /// Whether the peer has ever sent anything.
+    pub(super) heard: bool,
+    /// Whether a sign of life was asked for and nothing has come since.
+    pub(super) asked: bool,
     /// Whether `poll_transmit_ready` has yet to name this connection.
     pub(super) announced: bool,
     /// Over: nothing is read any more, `outbound` may still drain.
@@ -118,12 +117,16 @@ pub(super) struct Import {
 }
 
 impl Connection {
-    pub(super) fn new(options: ConnectionOptions) -> Self {
+    pub(super) fn new(now_micros: u64, options: ConnectionOptions) -> Self {
         Self {
             options,
             outbound: VecDeque::new(),
             outbound_bytes: 0,
             held_bytes: 0,
+            waiting_calls: 0,
+            quiet_since_micros: now_micros,
+            heard: false,
+            asked: false,
             announced: false,
             closed: false,
             questions: Slab::new(),
@@ -133,5 +136,11 @@ impl Connection {
             imports: HashMap::new(),
             embargoes: Slab::new(),
         }
+    }
+
+    pub(super) fn on_heard(&mut self, now_micros: u64) {
+        self.quiet_since_micros = now_micros;
+        self.heard = true;
+        self.asked = false;
     }
 }

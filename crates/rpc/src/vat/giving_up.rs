@@ -35,6 +35,7 @@ impl Vat {
         }) = self.answers.get_mut(answer.0)
         {
             let (results, exports) = (take_results(results), core::mem::take(exports));
+            self.on_answered(answer);
             if let Some(table) = self.connections.get_mut(connection.0) {
                 table.answers.remove(&id);
             }

@@ -18,6 +18,7 @@ mod exception;
 mod flow;
 mod giving_up;
 mod ids;
+mod limits;
 mod objects;
 mod ordered;
 mod outgoing;
@@ -41,6 +42,7 @@ pub use event::{Event, IncomingCall};
 pub use exception::{Exception, ExceptionKind};
 pub use flow::{FlowControl, StreamStats};
 pub use ids::*;
+pub use limits::Limits;
 pub use objects::ObjectOptions;
 pub use outgoing::Outgoing;
 pub use payload::{FrameSegments, Payload};
@@ -96,7 +98,10 @@ impl Vat {
 
     pub fn connect(&mut self, now_micros: u64, options: ConnectionOptions) -> ConnectionId {
         self.now_micros = now_micros;
-        ConnectionId(self.connections.insert(Connection::new(options)))
+        ConnectionId(
+            self.connections
+                .insert(Connection::new(now_micros, options)),
+        )
     }
 
     /// Takes in one framed message, segment table included. A message that breaks the protocol ends
@@ -105,13 +110,14 @@ impl Vat {
         self.now_micros = now_micros;
         let Some(table) = self
             .connections
-            .get(connection.0)
+            .get_mut(connection.0)
             .filter(|table| !table.closed)
         else {
             return;
         };
+        table.on_heard(now_micros);
         let limit = table.options.max_message_bytes;
-        let queued_limit = table.options.max_queued_bytes;
+        let queued_limit = table.options.limits.max_queued_bytes;
         let received = if frame.len() > limit {
             Err(Ending::Abort(Exception::failed(format!(
                 "the peer sent a message of {} bytes, and the limit is {limit}; send less at a time or raise the limit",
@@ -184,15 +190,6 @@ impl Vat {
 
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
-    }
-
-    /// When [`handle_timeout`](Self::handle_timeout) wants to be called, if ever.
-    pub fn poll_timeout(&self) -> Option<u64> {
-        None
-    }
-
-    pub fn handle_timeout(&mut self, now_micros: u64) {
-        self.now_micros = now_micros;
     }
 
     pub fn connection_stats(&self, connection: ConnectionId) -> Option<ConnectionStats> {

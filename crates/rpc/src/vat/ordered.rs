@@ -65,6 +65,10 @@ impl<K: Ord, V> Ordered<K, V> {
         self.entries.pop_front()
     }
 
+    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+        self.entries.iter().map(|(_, value)| value)
+    }
+
     pub(super) fn last_key(&self) -> Option<&K> {
         self.entries.back().map(|(key, _)| key)
     }

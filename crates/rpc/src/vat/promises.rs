@@ -15,6 +15,8 @@ pub(super) struct Promise {
     pub(super) held: Option<CapId>,
     /// Of whose results it is a part, and wants to know when nobody needs it.
     pub(super) source: Option<Source>,
+    /// How many calls wait for each other before this is known, for those that a peer makes.
+    depth: u32,
 }
 
 /// What waits in a promise.
@@ -52,11 +54,38 @@ pub(super) struct Place {
 }
 
 impl Vat {
-    pub(super) fn new_promise(&mut self, of: SourceOf, path: Box<[PipelineOp]>) -> CapId {
+    pub(super) fn new_promise(
+        &mut self,
+        of: SourceOf,
+        path: Box<[PipelineOp]>,
+        depth: u32,
+    ) -> CapId {
         self.new_cap(CapKind::Promise(Promise {
             source: Some(Source { of, path }),
+            depth,
             ..Promise::default()
         }))
+    }
+
+    /// The depth of a promise for the results of a call that waits in `place`.
+    pub(super) fn next_depth(
+        &self,
+        connection: ConnectionId,
+        place: Option<CapId>,
+    ) -> Result<u32, Exception> {
+        let depth = match place.and_then(|place| self.kind(place)) {
+            Some(CapKind::Promise(promise)) => promise.depth.saturating_add(1),
+            _ => 0,
+        };
+        match self.connections.get(connection.0) {
+            Some(table) if depth >= table.options.limits.max_promise_depth => {
+                Err(Exception::overloaded(format!(
+                    "more than {} calls would wait for each other's results; wait for some of them first",
+                    table.options.limits.max_promise_depth
+                )))
+            }
+            _ => Ok(depth),
+        }
     }
 
     /// Lets something wait in `at`, which is a promise.

@@ -77,8 +77,20 @@ impl Vat {
         }
     }
 
+    /// Counts what is kept for the peer.
+    pub(super) fn hold(&mut self, answer: AnswerId, bytes: usize) {
+        if let Some(entry) = self.answers.get_mut(answer.0)
+            && let Origin::Remote { connection, .. } = entry.origin
+            && let Some(table) = self.connections.get_mut(connection.0)
+        {
+            entry.held_bytes += bytes;
+            table.held_bytes = table.held_bytes.saturating_add(bytes);
+        }
+    }
+
     /// What the call said counts no more among what the peer makes us hold.
     pub(super) fn on_answered(&mut self, answer: AnswerId) {
+        self.stop_waiting(answer);
         if let Some(entry) = self.answers.get_mut(answer.0)
             && let held_bytes = core::mem::take(&mut entry.held_bytes)
             && let Origin::Remote { connection, .. } = entry.origin
@@ -112,6 +124,20 @@ impl Vat {
         id: u32,
         result: Returning,
     ) {
+        let room = |caps: &[Option<CapId>]| {
+            let table = self.connections.get(connection.0);
+            table.map_or(Ok(()), |table| table.check_exports(caps))
+        };
+        let result = match result {
+            Ok((outgoing, caps)) => match room(&caps) {
+                Ok(()) => Ok((outgoing, caps)),
+                Err(error) => {
+                    self.release_all(caps);
+                    Err(error)
+                }
+            },
+            Err(error) => Err(error),
+        };
         let sent = result.and_then(|(outgoing, caps)| {
             let descriptors: Vec<Descriptor> = caps
                 .iter()
@@ -150,6 +176,7 @@ impl Vat {
         });
         match sent {
             Ok((frame, Some((results, exports)))) => {
+                self.hold(answer, frame.len());
                 self.transmit(connection, frame);
                 if let Some(entry) = self.answers.get_mut(answer.0) {
                     entry.state = State::Returned {

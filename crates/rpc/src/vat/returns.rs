@@ -140,6 +140,8 @@ impl Vat {
                 Err(exception) => self.broken(exception),
             };
             match from {
+                // Of a call that the peer passed back it has been known before.
+                _ if !self.awaits_results(cap) => self.release_cap(to),
                 Some(from) => {
                     let via = Target::Promised {
                         question: from.question,
@@ -149,19 +151,19 @@ impl Vat {
                         .and_then(|index| from.to_us.get(index).copied())
                         .unwrap_or(false);
                     self.settle(cap, to, from.connection, via, to_us);
-                    // Whoever gets the results must not overtake what was pipelined on them.
-                    if goes_on
-                        && let Some(CapKind::Promise(_)) = self.kind(cap)
-                        && let Some(known) = index
-                            .zip(result.as_mut().ok())
-                            .and_then(|(index, payload)| payload.caps.get_mut(index))
-                    {
-                        let was = known.replace(cap);
-                        self.retain_cap(cap);
-                        self.release_all(vec![was]);
-                    }
                 }
                 None => self.resolve_to(cap, to),
+            }
+            // Whoever gets the results must not overtake what was pipelined on them.
+            if goes_on
+                && let Some(CapKind::Promise(_)) = self.kind(cap)
+                && let Some(known) = index
+                    .zip(result.as_mut().ok())
+                    .and_then(|(index, payload)| payload.caps.get_mut(index))
+            {
+                let was = known.replace(cap);
+                self.retain_cap(cap);
+                self.release_all(vec![was]);
             }
         }
     }

@@ -261,7 +261,10 @@ impl Vat {
         }
         // What was pipelined on our question comes back to the peer's: it is the same thing.
         let pipelined = match self.calls.get_mut(call.0) {
-            Some(entry) => core::mem::take(&mut entry.pipelined),
+            Some(entry) => {
+                entry.route = Route::Taking(answer);
+                entry.pipelined.clone()
+            }
             None => return Ok(()),
         };
         for (path, cap) in pipelined {
@@ -289,9 +292,6 @@ impl Vat {
         }
         if let Some(entry) = self.answers.get_mut(answer.0) {
             entry.taker = Some(call);
-        }
-        if let Some(entry) = self.calls.get_mut(call.0) {
-            entry.route = Route::Taking(answer);
         }
         Ok(())
     }

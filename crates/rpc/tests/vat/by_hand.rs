@@ -3,7 +3,7 @@
 use capstan_message::message::{Builder, FrameBuilder, HeapAllocator};
 use capstan_message::serialize;
 use capstan_rpc::rpc_capnp::{cap_descriptor, message};
-use capstan_rpc::vat::{ConnectionOptions, Event, Exception, Vat};
+use capstan_rpc::vat::{ConnectionOptions, Event, Exception, Limits, Vat};
 
 use crate::bench::{CAP, END, WRITE, params, results, sink, text};
 use crate::hand::{Hand, Name, Sent, To, content, name};
@@ -323,7 +323,7 @@ fn a_call_that_waits_for_its_own_results_fails() {
 #[test]
 fn a_long_chain_of_pipelined_calls_needs_no_deep_stack() {
     const DEPTH: u32 = 20_000;
-    let mut hand = Hand::new(Default::default()).with_bootstrap();
+    let mut hand = patient().with_bootstrap();
     hand.call(1, Name::Yours(0), "", &[]);
     let first = hand.only_call();
     for question in 2..DEPTH {
@@ -341,7 +341,7 @@ fn a_long_chain_of_pipelined_calls_needs_no_deep_stack() {
 
     // Given up from its end, and lost in the middle.
     for lost in [false, true] {
-        let mut hand = Hand::new(Default::default()).with_bootstrap();
+        let mut hand = patient().with_bootstrap();
         hand.call(1, Name::Yours(0), "", &[]);
         let first = hand.only_call();
         for question in 2..DEPTH {
@@ -361,6 +361,22 @@ fn a_long_chain_of_pipelined_calls_needs_no_deep_stack() {
             .return_exception(0, first.answer, Exception::failed(""));
         hand.assert_nothing_left();
     }
+}
+
+/// Lets calls wait for each other as long as they like.
+fn patient() -> Hand {
+    let mut vat = Vat::new();
+    let (_, bootstrap) = vat.add_object(Default::default());
+    let limits = Limits {
+        max_promise_depth: u32::MAX,
+        ..Limits::default()
+    };
+    let options = ConnectionOptions {
+        bootstrap: Some(bootstrap),
+        limits,
+        ..ConnectionOptions::default()
+    };
+    Hand::on(vat, options)
 }
 
 #[test]

@@ -93,10 +93,14 @@ impl Hand {
     }
 
     pub fn send(&mut self, build: impl FnOnce(message::Builder<'_>)) {
+        self.send_at(0, build);
+    }
+
+    pub fn send_at(&mut self, now_micros: u64, build: impl FnOnce(message::Builder<'_>)) {
         let mut builder = FrameBuilder::with_capacity_words(64);
         build(builder.init_root::<message::Builder<'_>>());
         self.vat
-            .handle_message(0, self.connection, builder.into_frame());
+            .handle_message(now_micros, self.connection, builder.into_frame());
     }
 
     pub fn bootstrap(&mut self, question: u32) {

@@ -2,7 +2,7 @@
 
 use capstan_message::message::FrameBuilder;
 use capstan_rpc::rpc_capnp::message;
-use capstan_rpc::vat::{ConnectionOptions, Event, ExceptionKind, Vat};
+use capstan_rpc::vat::{ConnectionOptions, Event, ExceptionKind, Limits, Vat};
 
 use crate::bench::{END, Pair, pair, params, plain, sink, text};
 
@@ -179,7 +179,10 @@ fn expect_overload(served: ConnectionOptions, words: &str, act: impl Fn(&mut Pai
 #[test]
 fn more_calls_at_a_time_than_allowed() {
     let served = ConnectionOptions {
-        max_answers: 10,
+        limits: Limits {
+            max_answers: 10,
+            ..Limits::default()
+        },
         ..ConnectionOptions::default()
     };
     expect_overload(served, "more than 10 calls", |pair| {
@@ -192,7 +195,10 @@ fn more_calls_at_a_time_than_allowed() {
 #[test]
 fn more_bytes_of_calls_at_a_time_than_allowed() {
     let served = ConnectionOptions {
-        max_held_bytes: 10_000,
+        limits: Limits {
+            max_held_bytes: 10_000,
+            ..Limits::default()
+        },
         ..ConnectionOptions::default()
     };
     expect_overload(served.clone(), "more than 10000 bytes", |pair| {
@@ -227,7 +233,10 @@ fn a_peer_that_calls_and_does_not_read() {
     let (_, bootstrap) = vat.add_object(Default::default());
     let served = ConnectionOptions {
         bootstrap: Some(bootstrap),
-        max_queued_bytes: 10_000,
+        limits: Limits {
+            max_queued_bytes: 10_000,
+            ..Limits::default()
+        },
         ..ConnectionOptions::default()
     };
     let connection = vat.connect(0, served);

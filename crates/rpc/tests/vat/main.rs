@@ -14,6 +14,7 @@ mod flags;
 mod fuzz;
 mod hand;
 mod hostile;
+mod limits;
 mod promises;
 mod random;
 mod seeds;
