@@ -1,14 +1,14 @@
 import * as glue from "../wasm/capstan_web.js";
 import { ClientBase, makeClient, theClient } from "./client.js";
-import type { CapnpError } from "./errors.js";
+import { type CapnpError, ERROR_KINDS, type ErrorKind, messageOf } from "./errors.js";
 import { requireInit } from "./init.js";
 import { NONE } from "./payload.js";
 import { takeFailure } from "./pending.js";
-import { copiesAtOnce } from "./platform.js";
 import { readPairs, reportWord } from "./report.js";
 import type { InterfaceDescriptor } from "./seam/descriptor.js";
-import { ignoreErrors } from "./socket.js";
+import { ignoreErrors, socketTransport } from "./socket.js";
 import { asyncDispose, dispose } from "./symbols.js";
+import type { Transport } from "./transport.js";
 import type { ConnectionStats, WebSocketLike } from "./types.js";
 
 /** What may be chosen about any connection. */
@@ -23,6 +23,9 @@ export interface ConnectionOptions {
 
 const DEFAULT_WINDOW_BYTES = 64 * 1024;
 const DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+const NORMAL = 1000;
+const INVALID = 1007;
+const TOO_BIG = 1009;
 /** WebSocket.OPEN, without asking for a global of that name. */
 const OPEN = 1;
 
@@ -37,7 +40,7 @@ export class Connection {
   #onClosed!: (reason: CapnpError) => void;
 
   /** Not for callers: see `connect` and `accept`. */
-  constructor(socket: WebSocketLike, name: string, options: ConnectionOptions) {
+  constructor(transport: Transport, name: string, options: ConnectionOptions) {
     const { windowBytes, maxMessageBytes } = checkOptions(options);
     let bootstrap = NONE;
     if (options.bootstrap !== undefined) {
@@ -48,8 +51,33 @@ export class Connection {
       this.#onClosed = resolve;
     });
     this.#windowBytes = windowBytes;
-    this.#id = glue.attach_socket(socket, !copiesAtOnce(socket), name, windowBytes, maxMessageBytes, bootstrap);
-    connections.set(this.#id, this);
+    const lost = (reason: string): void => glue.lost(id, `${reason}; connect again to go on`);
+    const link = linkTo(transport, (error) => lost(`could not send to ${name}: ${messageOf(error)}`));
+    const id = glue.attach_link(link, windowBytes, maxMessageBytes, bootstrap);
+    this.#id = id;
+    connections.set(id, this);
+    const refuse = (code: number, reason: string): void => endConnection(id, code, "failed", reason);
+    try {
+      transport.start({
+        message(data) {
+          const bytes = data instanceof Uint8Array ? data : new Uint8Array(data);
+          const { length } = bytes;
+          if (length > maxMessageBytes) {
+            refuse(
+              TOO_BIG,
+              `${name} sent a message of ${length} bytes, more than the limit of ${maxMessageBytes}; raise maxMessageBytes or send less at once`,
+            );
+          } else if (!glue.receive(id, bytes)) {
+            refuse(INVALID, `${name} sent a frame that is not one message: ${glue.failure_reason()}`);
+          }
+        },
+        closed: (reason) => lost(String(reason)),
+        refuse,
+      });
+    } catch (error) {
+      lost(`the transport to ${name} could not start: ${messageOf(error)}`);
+      throw error;
+    }
   }
 
   /** A client of the object that the other side offers to whoever connects; usable at once. */
@@ -79,8 +107,7 @@ export class Connection {
 
   /** Ends the connection; calls that have not returned are rejected. Resolves like `closed`. */
   close(reason = "the connection was closed by this side"): Promise<CapnpError> {
-    // As an event listener it is given an event, which wasm could not take for a string.
-    glue.close_connection(this.#id, String(reason));
+    endConnection(this.#id, NORMAL, "disconnected", reason);
     return this.closed;
   }
 
@@ -110,8 +137,42 @@ export function accept(socket: WebSocketLike, options: ConnectionOptions = {}): 
   if (socket.readyState !== OPEN) {
     throw new TypeError("accept() wants an open WebSocket; wait for its `open` event, or use connect(url)");
   }
+  return overSocket(socket, "the peer", options);
+}
+
+/** A connection over an open socket. */
+export function overSocket(socket: WebSocketLike, name: string, options: ConnectionOptions): Connection {
   ignoreErrors(socket);
-  return new Connection(socket, "the peer", options);
+  return overTransport(socketTransport(socket, name), name, options);
+}
+
+export function overTransport(transport: Transport, name: string, options: ConnectionOptions): Connection {
+  return new Connection(transport, name, options);
+}
+
+/** What wasm calls. Nothing of it throws, since wasm could not clean up behind it. */
+function linkTo(transport: Transport, onFailed: (error: unknown) => void): Pick<Transport, "send" | "close"> {
+  return {
+    send(frame) {
+      try {
+        transport.send(transport.copiesAtOnce === true ? frame : frame.slice());
+      } catch (error) {
+        onFailed(error);
+      }
+    },
+    close(code, reason) {
+      try {
+        transport.close(code, reason);
+      } catch {
+        // Nothing is left to do about a transport that cannot be closed: it already is.
+      }
+    },
+  };
+}
+
+function endConnection(id: number, code: number, kind: ErrorKind, reason: string): void {
+  // As an event listener `close` is given an event, which wasm could not take for a string.
+  glue.close_connection(id, code, ERROR_KINDS.indexOf(kind), String(reason));
 }
 
 export function onClosed(id: number): void {

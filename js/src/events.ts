@@ -24,13 +24,13 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 
 /** Called once when the wasm is there. */
 export function startEvents(): void {
-  glue.set_hooks(
-    () => queueMicrotask(drain),
-    (millis: number) => {
+  glue.set_hooks({
+    wake: () => queueMicrotask(drain),
+    setTimer(millis: number) {
       clearTimeout(timer);
       timer = setTimeout(glue.on_timer, millis);
     },
-  );
+  });
 }
 
 /** Takes all events that wait. */

@@ -9,27 +9,18 @@ use capstan_message::serialize;
 use capstan_rpc::vat::{
     ConnectionId, ConnectionOptions, Event, Exception, ExceptionKind, Outgoing, Payload, Vat,
 };
-use js_sys::{Function, Uint8Array};
 use wasm_bindgen::prelude::*;
-use web_sys::WebSocket;
 
-use crate::link::{Arrival, CloseCode, Link};
+use crate::link::{Hooks, Link, close_code};
 use crate::slots::Slots;
 
 thread_local! {
     static DRIVER: RefCell<Driver> = RefCell::new(Driver::new());
-    /// Set while frames are being sent: a socket that calls back from within `send` must not
+    /// Set while frames are being sent: a link that calls back from within `send` must not
     /// overtake the frames that are still to go.
     static PUMPING: Cell<bool> = const { Cell::new(false) };
+    /// What a driver calls of JavaScript's, never with the driver borrowed.
     static HOOKS: RefCell<Option<Hooks>> = const { RefCell::new(None) };
-}
-
-/// The functions of JavaScript's that a driver calls, never with the driver borrowed.
-struct Hooks {
-    /// Events are waiting. Called at most once until JavaScript has taken them all.
-    wake: Function,
-    /// Wants [`handle_timeout`] called in so many milliseconds; replaces an earlier wish.
-    set_timer: Function,
 }
 
 pub(crate) struct Driver {
@@ -42,7 +33,7 @@ pub(crate) struct Driver {
     payloads: Slots<Payload>,
     events: VecDeque<Event>,
     /// Links of connections that are over, each to be closed when its last frame is out.
-    closing: Vec<(Rc<Link>, CloseCode, String)>,
+    closing: Vec<(Rc<Link>, u32, String)>,
     /// The connection whose frames are going out.
     transmitting: Option<ConnectionId>,
     woken: bool,
@@ -54,25 +45,19 @@ pub(crate) struct Driver {
 struct Attached {
     id: ConnectionId,
     link: Rc<Link>,
-    /// What messages call the other side, for instance its address.
-    name: String,
-    max_message_bytes: usize,
     /// Why this side ends the connection, where that is more than the vat can know.
-    close_code: Option<CloseCode>,
-    /// What the socket said went wrong, for the close that follows.
-    last_error: Option<String>,
+    close_code: Option<u32>,
 }
 
 /// One thing to do while the driver is not borrowed.
 enum Effect {
     Send {
-        id: ConnectionId,
         link: Rc<Link>,
         frame: Vec<u8>,
     },
     Close {
         link: Rc<Link>,
-        code: CloseCode,
+        code: u32,
         reason: String,
     },
     Wake,
@@ -86,7 +71,7 @@ pub(crate) fn with<R>(f: impl FnOnce(&mut Driver) -> R) -> R {
     DRIVER.with_borrow_mut(f)
 }
 
-/// Does what the vat wants done: frames out, sockets closed, JavaScript woken. To be called after
+/// Does what the vat wants done: frames out, links closed, JavaScript woken. To be called after
 /// anything that may have changed the vat.
 pub(crate) fn settle() {
     if PUMPING.replace(true) {
@@ -94,66 +79,44 @@ pub(crate) fn settle() {
     }
     while let Some(effect) = with(Driver::next_effect) {
         match effect {
-            Effect::Send {
-                id,
-                link,
-                mut frame,
-            } => {
-                if let Err(error) = link.send(&frame) {
-                    with(|driver| driver.on_send_failed(id, &error));
-                }
-                // The memory is used again at once; in a debug build a socket that goes on reading it shows.
+            Effect::Send { link, mut frame } => {
+                link.send(&frame);
+                // The memory is used again at once; in a debug build a link that goes on reading it shows.
                 if cfg!(debug_assertions) {
                     frame.fill(0xAA);
                 }
             }
             Effect::Close { link, code, reason } => link.close(code, &reason),
-            Effect::Wake => call_hook(|hooks| (hooks.wake.clone(), JsValue::UNDEFINED)),
-            Effect::SetTimer { delay_millis } => {
-                call_hook(|hooks| (hooks.set_timer.clone(), delay_millis.into()));
-            }
+            Effect::Wake => HOOKS.with_borrow(|hooks| {
+                if let Some(hooks) = hooks {
+                    hooks.wake();
+                }
+            }),
+            Effect::SetTimer { delay_millis } => HOOKS.with_borrow(|hooks| {
+                if let Some(hooks) = hooks {
+                    hooks.set_timer(delay_millis);
+                }
+            }),
         }
     }
     PUMPING.set(false);
 }
 
-pub(crate) fn set_hooks(wake: Function, set_timer: Function) {
-    HOOKS.set(Some(Hooks { wake, set_timer }));
+pub(crate) fn set_hooks(hooks: Hooks) {
+    HOOKS.set(Some(hooks));
 }
 
-/// Connects the vat to an open socket. `name` is what messages call the other side.
-pub(crate) fn attach(
-    socket: WebSocket,
-    copies: bool,
-    name: String,
-    options: ConnectionOptions,
-) -> Result<ConnectionId, JsValue> {
-    let max_message_bytes = options.max_message_bytes;
-    let now = now_micros();
-    let id = with(|driver| driver.vat.connect(now, options));
-    let link = Link::attach(socket, copies, move |arrival| on_arrival(id, arrival));
-    match link {
-        Ok(link) => {
-            let link = Rc::new(link);
-            let attached = Attached {
-                id,
-                link,
-                name,
-                max_message_bytes,
-                close_code: None,
-                last_error: None,
-            };
-            with(|driver| driver.connections.push(attached));
-            settle();
-            Ok(id)
-        }
-        Err(error) => {
-            let reason = Exception::disconnected("the socket does not behave like a WebSocket");
-            with(|driver| driver.vat.handle_disconnect(now, id, reason));
-            settle();
-            Err(error)
-        }
-    }
+/// Connects the vat to the other end of `link`.
+pub(crate) fn attach(link: Link, options: ConnectionOptions) -> ConnectionId {
+    with(|driver| {
+        let id = driver.vat.connect(now_micros(), options);
+        driver.connections.push(Attached {
+            id,
+            link: Rc::new(link),
+            close_code: None,
+        });
+        id
+    })
 }
 
 /// Microseconds on the platform's monotonic clock.
@@ -234,15 +197,45 @@ impl Driver {
         self.failure.as_ref()
     }
 
-    /// Ends a connection because this side's user wants it.
-    pub(crate) fn close(&mut self, id: ConnectionId, reason: Exception) {
+    /// Ends a connection: `code` says to its link why, `reason` to the other side.
+    pub(crate) fn close(&mut self, id: ConnectionId, code: u32, reason: Exception) {
         if let Some(attached) = self.attached(id) {
-            attached.close_code = Some(CloseCode::Normal);
+            attached.close_code = Some(code);
+            self.vat.close(now_micros(), id, reason);
         }
-        self.vat.close(now_micros(), id, reason);
     }
 
-    /// In order: frames before the close of their socket, and JavaScript last.
+    /// Takes in what claims to be one framed message; says whether it is one.
+    pub(crate) fn on_frame(&mut self, id: ConnectionId, frame: Vec<u8>) -> bool {
+        if self.attached(id).is_none() {
+            return true;
+        }
+        // Only the segment table is looked at here; the vat has limits of its own.
+        let table_only = ReaderOptions {
+            traversal_limit_in_words: None,
+            ..ReaderOptions::default()
+        };
+        match serialize::read_frame_from_slice(&frame, table_only) {
+            Ok(_) => {
+                self.vat.handle_message(now_micros(), id, frame);
+                true
+            }
+            Err(error) => {
+                self.fail(Exception::failed(error.to_string()));
+                false
+            }
+        }
+    }
+
+    /// The link is gone.
+    pub(crate) fn on_lost(&mut self, id: ConnectionId, reason: Exception) {
+        if let Some(attached) = self.attached(id) {
+            attached.close_code = Some(close_code::NORMAL);
+            self.vat.handle_disconnect(now_micros(), id, reason);
+        }
+    }
+
+    /// In order: frames before the close of their link, and JavaScript last.
     fn next_effect(&mut self) -> Option<Effect> {
         if let Some(effect) = self.next_frame() {
             return Some(effect);
@@ -278,10 +271,8 @@ impl Driver {
                 .or_else(|| self.vat.poll_transmit_ready())?;
             self.transmitting = Some(id);
             if let Some(frame) = self.vat.poll_transmit(id) {
-                // A connection without a link is one whose socket never came to be.
                 if let Some(attached) = self.attached(id) {
                     return Some(Effect::Send {
-                        id,
                         link: attached.link.clone(),
                         frame,
                     });
@@ -302,8 +293,8 @@ impl Driver {
         };
         let attached = self.connections.swap_remove(index);
         let code = attached.close_code.unwrap_or(match kind {
-            ExceptionKind::Failed => CloseCode::ProtocolError,
-            _ => CloseCode::Normal,
+            ExceptionKind::Failed => close_code::PROTOCOL_ERROR,
+            _ => close_code::NORMAL,
         });
         self.closing.push((attached.link, code, reason.to_owned()));
     }
@@ -312,193 +303,5 @@ impl Driver {
         self.connections
             .iter_mut()
             .find(|attached| attached.id == id)
-    }
-
-    fn on_send_failed(&mut self, id: ConnectionId, error: &str) {
-        let Some(attached) = self.attached(id) else {
-            return;
-        };
-        let reason = Exception::disconnected(
-            [
-                "could not send to ",
-                &attached.name,
-                ": ",
-                error,
-                "; connect again",
-            ]
-            .concat(),
-        );
-        self.vat.handle_disconnect(now_micros(), id, reason);
-    }
-
-    fn on_frame(&mut self, id: ConnectionId, frame: Vec<u8>) {
-        // Only the segment table is looked at here; the vat has limits of its own.
-        let table_only = ReaderOptions {
-            traversal_limit_in_words: None,
-            ..ReaderOptions::default()
-        };
-        match serialize::read_frame_from_slice(&frame, table_only) {
-            Ok(_) => self.vat.handle_message(now_micros(), id, frame),
-            Err(error) => {
-                let error = error.to_string();
-                self.on_refused(id, CloseCode::Invalid, |name| {
-                    [name, " sent a frame that is not one message: ", &error].concat()
-                });
-            }
-        }
-    }
-
-    /// Ends a connection because of what arrived; `reason` is given the other side's name.
-    fn on_refused(
-        &mut self,
-        id: ConnectionId,
-        code: CloseCode,
-        reason: impl FnOnce(&str) -> String,
-    ) {
-        let Some(attached) = self.attached(id) else {
-            return;
-        };
-        attached.close_code = Some(code);
-        let reason = Exception::failed(reason(&attached.name));
-        self.vat.close(now_micros(), id, reason);
-    }
-
-    fn on_closed(&mut self, id: ConnectionId, code: u16, reason: &str) {
-        let Some(attached) = self.attached(id) else {
-            return;
-        };
-        attached.close_code = Some(CloseCode::Normal);
-        // The socket's own words say more than a code that stands for not knowing.
-        let error = attached.last_error.take().filter(|_| reason.is_empty());
-        let text = closed_text(&attached.name, code, error.as_deref().unwrap_or(reason));
-        self.vat
-            .handle_disconnect(now_micros(), id, Exception::disconnected(text));
-    }
-}
-
-fn on_arrival(id: ConnectionId, arrival: Arrival) {
-    match arrival {
-        Arrival::Frame(bytes) => {
-            // Asked for first: the bytes of a message that is too long are never copied.
-            let Some(limit) = with(|driver| Some(driver.attached(id)?.max_message_bytes)) else {
-                return;
-            };
-            let length = bytes.length() as usize;
-            if length <= limit {
-                let frame = copy_in(&bytes);
-                with(|driver| driver.on_frame(id, frame));
-            } else {
-                with(|driver| {
-                    driver.on_refused(id, CloseCode::TooBig, |name| {
-                        too_big_text(name, length, limit)
-                    });
-                });
-            }
-        }
-        Arrival::Text => {
-            with(|driver| driver.on_refused(id, CloseCode::UnsupportedData, text_frame_text));
-        }
-        Arrival::Unreadable => {
-            with(|driver| driver.on_refused(id, CloseCode::UnsupportedData, unreadable_text));
-        }
-        Arrival::Error(message) => with(|driver| {
-            if let Some(attached) = driver.attached(id) {
-                attached.last_error = Some(message);
-            }
-        }),
-        Arrival::Closed { code, reason } => with(|driver| driver.on_closed(id, code, &reason)),
-    }
-    settle();
-}
-
-/// The one copy that an incoming message costs.
-fn copy_in(bytes: &Uint8Array) -> Vec<u8> {
-    bytes.to_vec()
-}
-
-fn call_hook(pick: impl FnOnce(&Hooks) -> (Function, JsValue)) {
-    let Some((function, argument)) = HOOKS.with_borrow(|hooks| hooks.as_ref().map(pick)) else {
-        return;
-    };
-    // The hooks are ours and only schedule; were one to throw, nobody is there to be told.
-    let _ = function.call1(&JsValue::UNDEFINED, &argument);
-}
-
-fn text_frame_text(name: &str) -> String {
-    [
-        name,
-        " sent a text frame, but Cap'n Proto messages come in binary frames only; \
-         is this the right address?",
-    ]
-    .concat()
-}
-
-fn unreadable_text(name: &str) -> String {
-    [
-        "the socket to ",
-        name,
-        " gave a message that is no ArrayBuffer; use a socket that heeds \
-         binaryType = \"arraybuffer\", or has an array of bytes in `data`",
-    ]
-    .concat()
-}
-
-fn too_big_text(name: &str, length: usize, limit: usize) -> String {
-    let (length, limit) = (length.to_string(), limit.to_string());
-    [
-        name,
-        " sent a message of ",
-        &length,
-        " bytes, more than the limit of ",
-        &limit,
-        "; raise maxMessageBytes or send less at once",
-    ]
-    .concat()
-}
-
-fn closed_text(name: &str, code: u16, reason: &str) -> String {
-    let meaning = match code {
-        // What the `ws` package says of the limit it was given.
-        1006 | 1009 if reason == "Max payload size exceeded" => {
-            "it sent a message longer than maxMessageBytes; raise that or let it send less at once"
-        }
-        1000 => "closed normally",
-        1001 => "the other side is going away",
-        1002 | 4002 => "the other side saw a protocol error",
-        1007 | 4007 => "a frame was no message for the other side",
-        1003 | 4003 => "the other side does not take such frames",
-        1005 => "closed without a code",
-        1006 => "lost without a goodbye: the other side died or the network failed",
-        1008 => "refused by policy",
-        1009 | 4009 => "a message was too long for the other side",
-        1011 => "the other side failed",
-        1012 | 1013 => "the other side asks to come back later",
-        _ => "closed",
-    };
-    let code = code.to_string();
-    let mut text = ["the connection to ", name, " is closed: ", meaning].concat();
-    text.push_str(&[" (WebSocket code ", &code].concat());
-    if !reason.is_empty() {
-        text.push_str(&[", \"", reason, "\""].concat());
-    }
-    text.push_str("); connect again to go on");
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::closed_text;
-
-    #[test]
-    fn a_lost_connection_is_named_with_its_cause() {
-        let text = closed_text("ws://h/rpc", 1006, "");
-        assert_eq!(
-            text,
-            "the connection to ws://h/rpc is closed: lost without a goodbye: the other side died \
-             or the network failed (WebSocket code 1006); connect again to go on"
-        );
-        assert!(closed_text("x", 4003, "no text").contains("code 4003, \"no text\""));
-        let too_long = closed_text("x", 1006, "Max payload size exceeded");
-        assert!(too_long.contains("raise that"), "{too_long}");
     }
 }

@@ -1,4 +1,4 @@
-//! The JavaScript edge of Capstan: a vat driven from JavaScript over any WebSocket-shaped object.
+//! The JavaScript edge of Capstan: a vat driven from JavaScript over whatever carries messages.
 //!
 //! One [`Driver`](driver) per thread holds the vat, its connections and the messages that wait for
 //! JavaScript to decode them. JavaScript is never called while the vat is borrowed: what is to be

@@ -9,12 +9,12 @@ use std::cell::{Cell, RefCell};
 
 use capstan_rpc::vat::{
     Admission, AnswerId, CallId, CapId, ConnectionId, ConnectionOptions, Event, Exception,
-    ExceptionKind, FlowControl, ObjectOptions, Outgoing, PipelineOp,
+    ExceptionKind, FlowControl, ObjectId, ObjectOptions, Outgoing, PipelineOp,
 };
-use js_sys::Function;
 use wasm_bindgen::prelude::*;
 
 use crate::driver::{self, now_micros, with};
+use crate::link::{Hooks, Link};
 use crate::seam;
 
 /// In place of a capability id: there is none.
@@ -55,11 +55,9 @@ thread_local! {
 
 // ---- set-up ----
 
-/// `wake()` is called when events wait, once until [`next_event`] has said that there are none left;
-/// `set_timer(millis)` wants [`on_timer`] called then. Both must only schedule.
 #[wasm_bindgen]
-pub fn set_hooks(wake: Function, set_timer: Function) {
-    driver::set_hooks(wake, set_timer);
+pub fn set_hooks(hooks: Hooks) {
+    driver::set_hooks(hooks);
 }
 
 /// Where the report stands.
@@ -88,33 +86,41 @@ pub fn on_timer() {
 
 // ---- connections ----
 
-/// Connects the vat to an open WebSocket-shaped object; hands back the connection's id.
-///
-/// `copies` says that the socket may read what it was given after `send` has returned. `name` is
-/// what messages call the other side. `bootstrap` is the capability a peer gets that asks, or
-/// [`NONE`]; its reference is taken over.
+/// Connects the vat to the other end of a link; hands back the connection's id. `bootstrap` is the
+/// capability a peer gets that asks, or [`NONE`]; its reference is taken over.
 #[wasm_bindgen]
-pub fn attach_socket(
-    socket: JsValue,
-    copies: bool,
-    name: String,
-    window_bytes: u32,
-    max_message_bytes: u32,
-    bootstrap: u32,
-) -> Result<u32, JsValue> {
+pub fn attach_link(link: Link, window_bytes: u32, max_message_bytes: u32, bootstrap: u32) -> u32 {
     let options = ConnectionOptions {
         bootstrap: optional_cap(bootstrap),
         flow_control: FlowControl::Fixed(u64::from(window_bytes)),
         max_message_bytes: max_message_bytes as usize,
         ..ConnectionOptions::default()
     };
-    driver::attach(socket.unchecked_into(), copies, name, options).map(ConnectionId::to_raw)
+    driver::attach(link, options).to_raw()
 }
 
+/// Takes in what arrived, no longer than the limit. False when it is not one framed message:
+/// [`failure_reason`] tells why, and the connection is for the caller to end.
 #[wasm_bindgen]
-pub fn close_connection(connection: u32, reason: String) {
+pub fn receive(connection: u32, frame: Vec<u8>) -> bool {
+    let is_message = with(|driver| driver.on_frame(ConnectionId::from_raw(connection), frame));
+    driver::settle();
+    is_message
+}
+
+/// The link of a connection is gone.
+#[wasm_bindgen]
+pub fn lost(connection: u32, reason: String) {
     let reason = Exception::disconnected(reason);
-    with(|driver| driver.close(ConnectionId::from_raw(connection), reason));
+    with(|driver| driver.on_lost(ConnectionId::from_raw(connection), reason));
+    driver::settle();
+}
+
+/// Ends a connection: `code` says to its link why, the rest to the other side.
+#[wasm_bindgen]
+pub fn close_connection(connection: u32, code: u32, kind: u32, reason: String) {
+    let reason = Exception::new(exception_kind(kind), reason);
+    with(|driver| driver.close(ConnectionId::from_raw(connection), code, reason));
     driver::settle();
 }
 
@@ -173,6 +179,12 @@ pub fn add_object(streaming_count: u32) -> u32 {
     let (object, cap) = with(|driver| driver.vat.add_object(options));
     report(&[object.to_raw()]);
     cap.to_raw()
+}
+
+/// The id of the hosted object that a capability leads to, as far as is known, or [`NONE`].
+#[wasm_bindgen]
+pub fn local_object(cap: u32) -> u32 {
+    with(|driver| driver.vat.local_object(CapId::from_raw(cap))).map_or(NONE, ObjectId::to_raw)
 }
 
 /// A capability whose every call fails with this.
