@@ -37,7 +37,7 @@ function parse(line: string): Case {
       for (let times = Number(repeat[1]); times > 0; times--) for (const word of pattern) words.push(word);
     }
   }
-  return { name, packed: packed === "packed", outcome, bytes: Buffer.from(words.join(""), "hex") };
+  return { name, packed: packed === "packed", outcome, bytes: Uint8Array.from(Buffer.from(words.join(""), "hex")) };
 }
 
 const schemas = new URL("schemas/", import.meta.url);
@@ -67,6 +67,9 @@ function attempt<T>(what: string, act: () => T): { value: T } | { error: CapnpEr
     expect(decode(Point, goodMessage)).toEqual({ x: 1, y: 2, label: "good" });
   }
 }
+
+/** Whether it is only that much would be made of little. */
+const isHuge = (error: CapnpError): boolean => error.reason.includes("reads as something huge");
 
 let memoryBytes = wasm.memory.buffer.byteLength;
 /** Messages of 64 MiB and all that may be made of them; memory that WebAssembly has taken is never given back. */
@@ -118,6 +121,16 @@ describe("hostile messages", () => {
     attempt(name, () => decode(Node, bytes, { packed, traversalLimitWords: 1000, nestingLimit: 10 }));
   });
 
+  test("structs that take no room become objects that do", () => {
+    // A Node whose `empties` is a list of Void, read as structs: allowed by the traversal limit, in two hundred bytes.
+    const { bytes } = cases.find(({ name }) => name === "a thousand empty structs") as Case;
+    const many = bytes.slice();
+    new DataView(many.buffer).setUint32(many.length - 8, 6_000_000 << 2, true);
+    expect(attempt("millions", () => decode(Node, many))).toMatchObject({ error: { reason: expect.stringMatching(PLACE.pointer) as string } });
+    new DataView(many.buffer).setUint32(many.length - 8, 500_000 << 2, true);
+    expect(decode(Node, many).empties.length).toBe(500_000);
+  });
+
   test("in streams, cut anywhere", async () => {
     const random = randomFrom(17);
     for (const { name, packed, outcome, bytes } of cases) {
@@ -150,7 +163,7 @@ describe("damaged messages", () => {
   test("are read or refused, and what is read can be written", () => {
     const random = randomFrom(1);
     let refused = 0;
-    const rounds = 8000;
+    const rounds = 3000;
     for (let round = 0; round < rounds; round++) {
       const seed = pick(seeds, random);
       // Now and then as something else than it was.
@@ -162,13 +175,15 @@ describe("damaged messages", () => {
       if (type === Node) {
         const viewed = attempt(what, () => view(Node, node, bytes, {}));
         if ("value" in result) expect(viewed, what).toEqual(result);
-        else expect(viewed, what).toHaveProperty("error");
+        // Views make objects only of what is asked for.
+        else if (!isHuge(result.error)) expect(viewed, what).toHaveProperty("error");
       }
       if ("error" in result) {
         refused++;
         continue;
       }
-      const again = decode(type, encode(type, result.value));
+      // Lists that were null are empty now, which is one level more.
+      const again = decode(type, encode(type, result.value), { nestingLimit: 65 });
       expect(again, what).toEqual(result.value);
     }
     // Both happened.
@@ -196,7 +211,7 @@ describe("damaged messages", () => {
       const decoded = attempt(what, () => decode(type, bytes));
       const viewed = attempt(what, () => view(type, struct, bytes, {}));
       if ("value" in decoded) expect(viewed, what).toEqual(decoded);
-      else expect(viewed, what).toHaveProperty("error");
+      else if (!isHuge(decoded.error)) expect(viewed, what).toHaveProperty("error");
       if ("value" in decoded) read++;
     }
     expect(read).toBeGreaterThan(rounds / 10);

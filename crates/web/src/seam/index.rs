@@ -32,6 +32,9 @@ use super::program::{Element, ListElement, Op, Programs, StructProgram};
 /// Table entries and words of copies that one message may cost. A message within the default
 /// traversal limit stays below it unless it is built to grow when it is read.
 pub(super) const WORK_LIMIT: u64 = 8 << 20;
+
+/// What an element that takes no room costs: the object that JavaScript makes of it.
+pub(super) const EMPTY_STRUCT_WORK: u64 = 3;
 pub(super) const ABSENT: u32 = u32::MAX;
 /// Set in the entries of a text that is not ASCII.
 const IN_UNICODE: u32 = 1 << 31;
@@ -355,7 +358,10 @@ impl Walk<'_> {
             .at(position)
             .ok_or(IndexError::UnknownProgram)?;
         let list = pointer.get_list(ElementSize::InlineComposite, None)?;
-        self.charge(u64::from(list.len() / 8))?;
+        self.charge(match list.step_bits() {
+            0 => u64::from(list.len()) * EMPTY_STRUCT_WORK,
+            _ => u64::from(list.len() / 8),
+        })?;
         self.put(list.len())?;
         self.put_struct_places(&list, program)?;
         if !program.ops.is_empty() {

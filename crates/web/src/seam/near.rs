@@ -7,7 +7,7 @@
 use capstan_message::WORD_BYTES;
 use capstan_message::layout::{ElementSize, PointerReader};
 
-use super::index::{ABSENT, Index, WORK_LIMIT};
+use super::index::{ABSENT, EMPTY_STRUCT_WORK, Index, WORK_LIMIT};
 use super::program::{Element, ListElement, Op, Programs, StructProgram};
 
 /// A message that is not for this way.
@@ -357,6 +357,8 @@ impl<'w> Near<'w> {
         }
         if step_words == 0 {
             self.charge(count as usize)?;
+            // An object in JavaScript for each, out of nothing.
+            self.work += u64::from(count) * EMPTY_STRUCT_WORK;
         }
         let nesting = nesting.checked_sub(1).ok_or(Unusual)?;
         self.work += u64::from(count / 8);
