@@ -27,3 +27,10 @@ interface Factory(T) {
 }
 
 interface Last extends(Derived, Factory(Data).Sub) {}
+
+interface MayBeLeftOut {
+  call @0 [T] (text :Text = null, cap :Plain = null, list :List(Int8) = null, any :AnyPointer = null,
+      data :Data = null, generic :T = null, number :Int32 = 3) -> (text :Text = null);
+
+  interface Plain {}
+}

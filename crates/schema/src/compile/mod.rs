@@ -32,8 +32,8 @@ const MAX_DIAGNOSTICS: usize = 100;
 ///
 /// # Errors
 ///
-/// Everything that is wrong with the files, in the order of the text. While a file has syntax
-/// errors no others are looked for.
+/// Everything that is wrong with the files, in the order of the text. While a declaration cannot be
+/// parsed, names that nothing declares and numbers that nothing has are no errors.
 pub fn compile(
     files: &dyn Files,
     requested: &[SourceFile],
@@ -43,11 +43,9 @@ pub fn compile(
     for (index, module) in modules.iter().enumerate() {
         problems.extend(module.problems.iter().map(|p| (index, p.clone())));
     }
-    if !problems.is_empty() {
-        return Err(diagnostics(&modules, problems));
-    }
     let mut compiler = Compiler {
         modules: &modules,
+        lossy: modules.iter().any(|module| module.decl.lossy),
         roots: Vec::new(),
         scopes: Vec::new(),
         aliases: Vec::new(),
@@ -62,7 +60,7 @@ pub fn compile(
         copied_bytes: Cell::new(0),
     };
     compiler.run();
-    let problems = compiler.problems.take();
+    problems.extend(compiler.problems.take());
     let nodes = std::mem::take(&mut compiler.nodes);
     if !problems.is_empty() {
         return Err(diagnostics(&modules, problems));
@@ -104,6 +102,8 @@ fn diagnostics(modules: &[Module], mut problems: Vec<(usize, Problem)>) -> Vec<D
 
 struct Compiler<'a> {
     modules: &'a [Module],
+    /// Declarations are missing: what seems to be missing may be in them.
+    lossy: bool,
     /// The scope of each module.
     roots: Vec<ScopeId>,
     scopes: Vec<Scope<'a>>,

@@ -249,7 +249,7 @@ impl<'a> Compiler<'a> {
                     top = parent;
                 }
                 let found = self.member(top, &name.value, &context);
-                if found.is_none() {
+                if found.is_none() && !self.lossy {
                     let message = format!("'.{}' is not defined in this file", name.value);
                     self.complain_in(scope, Problem::new(expr.span, message));
                 }
@@ -275,7 +275,7 @@ impl<'a> Compiler<'a> {
                     } => self.member(*inner, &name.value, brand),
                     _ => None,
                 };
-                if found.is_none() {
+                if found.is_none() && !self.lossy {
                     let message = format!("'{}' has no member '{}'", parent.text(), name.value);
                     self.complain_in(scope, Problem::new(name.span, message));
                 }

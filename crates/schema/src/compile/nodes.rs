@@ -25,6 +25,8 @@ pub(super) struct PendingDefault<'a> {
     pub(super) expr: &'a Expr,
     /// Where the names in the expression are looked up.
     pub(super) scope: ScopeId,
+    /// Of a method's parameter or result, not of a field.
+    pub(super) of_parameter: bool,
 }
 
 pub(super) struct PendingAnnotations<'a> {
@@ -274,7 +276,7 @@ impl<'a> Compiler<'a> {
                 self.complain_in(scope, problem.hint(format!("first used in line {line}")));
                 continue;
             }
-            if value > expected {
+            if value > expected && !self.lossy {
                 let message = format!("the number @{expected} is missing");
                 let hint = "numbers start at @0 and leave no holes, so that nobody fills them";
                 self.complain_in(scope, Problem::new(ordinal.span, message).hint(hint));

@@ -163,7 +163,7 @@ impl<'a> Compiler<'a> {
         union: UnionId,
         code_order: &mut usize,
     ) {
-        if decl.nested.len() < 2 {
+        if decl.nested.len() < 2 && !self.lossy {
             let problem = Problem::new(decl.name.span, "a union has at least two members");
             self.complain_in(
                 scope,
@@ -368,6 +368,7 @@ impl<'a> Compiler<'a> {
         if let EntryKind::Slot {
             default: Some(expr),
             resolved,
+            target,
             ..
         } = &entry.kind
         {
@@ -377,6 +378,7 @@ impl<'a> Compiler<'a> {
                 ty: resolved.clone(),
                 expr,
                 scope,
+                of_parameter: *target == Target::Param,
             });
         }
     }
@@ -558,14 +560,14 @@ impl<'a> Entry<'a> {
     }
 }
 
-enum Size {
+pub(super) enum Size {
     Nothing,
     Pointer,
     /// log2 of the number of bits.
     Bits(u32),
 }
 
-fn size_of(ty: &Type) -> Size {
+pub(super) fn size_of(ty: &Type) -> Size {
     match ty {
         Type::Void => Size::Nothing,
         Type::Bool => Size::Bits(0),

@@ -7,6 +7,9 @@ use crate::diagnostic::{Problem, Span};
 impl Compiler<'_> {
     /// Reports a name that is not defined, and what may have been meant.
     pub(super) fn complain_undefined(&self, name: &str, span: Span, scope: ScopeId) {
+        if self.lossy {
+            return;
+        }
         let problem = Problem::new(span, format!("'{name}' is not defined"));
         let mut known: Vec<&str> = BUILTINS.iter().map(|(name, _)| *name).collect();
         known.push("List");

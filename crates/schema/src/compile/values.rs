@@ -9,8 +9,10 @@ use super::Compiler;
 use super::brands::{Entity, apply_brand};
 use super::encode::{Assignment, Tree};
 use super::names::{NO_IMPLICIT, ScopeId};
+use super::nodes::PendingDefault;
+use super::structs::{Size, size_of};
 use crate::diagnostic::{Problem, Span};
-use crate::node::{Field, FieldKind, NodeKind, StructNode, Type, Value};
+use crate::node::{AnyPointer, Field, FieldKind, NodeKind, StructNode, Type, Value};
 use crate::parse::ast::{Argument, DeclKind, Expr, ExprKind, Located};
 
 /// The most that the constants in other values may take, all together. Constants made of constants
@@ -32,6 +34,12 @@ impl Compiler<'_> {
             .into_iter()
             .partition(|default| is_pointer(&default.ty));
         for default in scalars.iter().chain(&pointers) {
+            if default.of_parameter
+                && matches!(&default.expr.kind, ExprKind::Name(n) if n == "null")
+            {
+                self.check_null(default);
+                continue;
+            }
             if let Some(value) = self.evaluate_to_value(default.expr, &default.ty, default.scope)
                 && let Some(field) = self.field_mut(default.node, default.field)
                 && let FieldKind::Slot { default: slot, .. } = &mut field.kind
@@ -53,6 +61,18 @@ impl Compiler<'_> {
             }
         }
         self.fill_annotations(pending.annotations);
+    }
+
+    /// A pointer whose default is `null` has the default that it has without one, but wants to be
+    /// told apart from one without.
+    fn check_null(&self, default: &PendingDefault<'_>) {
+        if !matches!(size_of(&default.ty), Size::Pointer) {
+            let message = format!(
+                "only parameters of pointer types can be 'null', and this one's is {}",
+                self.type_name(&default.ty)
+            );
+            self.complain_in(default.scope, Problem::new(default.expr.span, message));
+        }
     }
 
     fn field_mut(&mut self, node: u64, field: usize) -> Option<&mut Field> {
@@ -83,6 +103,15 @@ impl Compiler<'_> {
             let message = format!("expected a value of type {}", self.type_name(ty));
             self.complain_in(scope, Problem::new(expr.span, message));
         };
+        if let Type::AnyPointer(
+            AnyPointer::Parameter { .. } | AnyPointer::ImplicitMethodParameter { .. },
+        ) = ty
+        {
+            let message = "the type of this value is a type parameter, so there is no telling what \
+                           the value means";
+            self.complain_in(scope, Problem::new(expr.span, message));
+            return None;
+        }
         if let Type::Struct { id, .. } = ty
             && let Some(field) = self.struct_node(*id).and_then(|found| found.fields.first())
             && let FieldKind::Slot { ty: field_ty, .. } = &field.kind
@@ -278,8 +307,10 @@ impl Compiler<'_> {
                 continue;
             };
             let Some(field) = structure.fields.iter().find(|f| f.name == name.value) else {
-                let message = format!("{} has no field '{}'", self.type_name(ty), name.value);
-                self.complain_in(scope, Problem::new(name.span, message));
+                if !self.lossy {
+                    let message = format!("{} has no field '{}'", self.type_name(ty), name.value);
+                    self.complain_in(scope, Problem::new(name.span, message));
+                }
                 good = false;
                 continue;
             };

@@ -24,6 +24,8 @@ pub(crate) struct Decl {
     pub(crate) nested: Vec<Decl>,
     pub(crate) kind: DeclKind,
     pub(crate) span: Span,
+    /// Of a file: something in it could not be parsed and is missing here.
+    pub(crate) lossy: bool,
 }
 
 #[derive(Clone, Debug)]

@@ -22,6 +22,7 @@ pub(crate) fn parse_file(text: &str, problems: &mut Vec<Problem>) -> Decl {
         nested: Vec::new(),
         kind: DeclKind::File,
         span: Span::new(0, text.len()),
+        lossy: !problems.is_empty(),
     };
     let mut found = Vec::new();
     let mut parser = Parser::new(&lexed.tokens, &mut found);
@@ -29,10 +30,12 @@ pub(crate) fn parse_file(text: &str, problems: &mut Vec<Problem>) -> Decl {
         if parser.at_mark('}') {
             let span = parser.advance().span;
             parser.report(Problem::new(span, "this '}' closes nothing"));
+            parser.lossy = true;
             continue;
         }
         parser.statement(&mut file, Block::File);
     }
+    file.lossy |= parser.lossy;
     // What follows from a literal without an end is no error of its own.
     let broken = lexed.broken_lines;
     found.retain(|problem| !(broken.start..broken.end).contains(&problem.span.start));
@@ -58,7 +61,10 @@ impl Parser<'_> {
                 parent.nested.push(decl);
             }
             Ok(None) => {}
-            Err(Failed) => self.skip_declaration(),
+            Err(Failed) => {
+                self.lossy = true;
+                self.skip_declaration();
+            }
         }
     }
 
@@ -76,9 +82,10 @@ impl Parser<'_> {
             return Err(self.report(Problem::new(start, "this ';' ends nothing")));
         }
         if let TokenKind::Identifier(word) = self.peek() {
-            let named = self.identifier_follows(1);
+            // At the top of a file there are no members that could have the word for a name.
+            let named = block == Block::File || self.identifier_follows(1);
             let decl = match word.as_str() {
-                "using" if named || self.at_mark_after(1, '.') => Some(self.using()?),
+                "using" if named || self.at_mark_after(1, '.') => return self.using(),
                 "const" if named => Some(self.constant()?),
                 "annotation" if named => Some(self.annotation_declaration()?),
                 "enum" if named => Some(self.enumeration()?),
@@ -119,7 +126,8 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn using(&mut self) -> Parsed<Decl> {
+    /// `None` for one that declares nothing.
+    fn using(&mut self) -> Parsed<Option<Decl>> {
         self.advance();
         let name = if self.identifier_follows(0) && self.at_mark_after(1, '=') {
             let name = self.identifier("a name", "after 'using'")?;
@@ -134,14 +142,16 @@ impl Parser<'_> {
             (None, ExprKind::Member(_, member)) => member.clone(),
             (None, _) => {
                 let problem = Problem::new(target.span, "this 'using' has no name to declare");
-                return Err(self.report(problem.hint(
+                self.report(problem.hint(
                     "write 'using Name = …', or name a member of another scope: 'using Outer.Inner'",
-                )));
+                ));
+                self.end_of_statement()?;
+                return Ok(None);
             }
         };
         let mut decl = decl(name, DeclKind::Using(target));
         decl.doc = self.end_of_statement()?;
-        Ok(self.finished(decl))
+        Ok(Some(self.finished(decl)))
     }
 
     fn constant(&mut self) -> Parsed<Decl> {
@@ -219,6 +229,7 @@ impl Parser<'_> {
                 let ordinal = self.ordinal(&decl.name)?;
                 let problem = Problem::new(ordinal.span, "an unnamed union has no number");
                 self.report(problem.hint("remove it, or name the union: 'name @N! :union {'"));
+                self.lossy = true;
                 self.take_mark('!');
             }
             decl.annotations = self.annotations()?;
@@ -232,7 +243,10 @@ impl Parser<'_> {
             None
         };
         let insists = ordinal.is_some() && self.take_mark('!');
-        if !self.at_mark(':') {
+        if (self.at_word("union") || self.at_word("group")) && self.at_mark_after(1, '{') {
+            // What is meant is clear enough to go on.
+            self.report_missing_colon(&name);
+        } else if !self.at_mark(':') {
             return Err(if ordinal.is_none() {
                 self.expected(
                     "'@' and the field's number",
@@ -241,8 +255,9 @@ impl Parser<'_> {
             } else {
                 self.expected("':' and a type", &format!("after '{}'", name.value))
             });
+        } else {
+            self.advance();
         }
-        self.advance();
         let block_follows = self.at_mark_after(1, '{') || self.at_mark_after(1, '$');
         let kind = match self.peek() {
             TokenKind::Identifier(word) if word == "union" && block_follows => {
@@ -260,6 +275,7 @@ impl Parser<'_> {
                 (DeclKind::Group, Some(ordinal)) => {
                     let problem = Problem::new(ordinal.span, "groups have no number of their own");
                     self.report(problem.hint("remove it; the group's fields are numbered"));
+                    self.lossy = true;
                 }
                 (_, Some(ordinal)) if !insists => {
                     let problem = Problem::new(ordinal.span, "unions need no number of their own");
@@ -289,6 +305,17 @@ impl Parser<'_> {
         decl.annotations = self.annotations()?;
         decl.doc = self.end_of_statement()?;
         Ok(self.finished(decl))
+    }
+
+    fn report_missing_colon(&mut self, name: &Located<String>) {
+        let span = self.span();
+        let problem = Problem::new(span, format!("a ':' is missing after '{}'", name.value));
+        let word = if self.at_word("union") {
+            "union"
+        } else {
+            "group"
+        };
+        self.report(problem.hint(format!("write '{} :{word} {{'", name.value)));
     }
 
     fn interface(&mut self) -> Parsed<Decl> {
@@ -327,7 +354,14 @@ impl Parser<'_> {
             }
             self.mark(']', "after the type parameters")?;
         }
-        let params = self.param_list("as the method's parameters")?;
+        let params = if self.at_word("stream") {
+            let span = self.advance().span;
+            let problem = Problem::new(span, "'stream' stands for results, not for parameters");
+            self.report(problem.hint("write 'method @N (…) -> stream'"));
+            ParamList::Named(Vec::new())
+        } else {
+            self.param_list("as the method's parameters")?
+        };
         let results = if matches!(self.peek(), TokenKind::Arrow) {
             self.advance();
             if self.at_word("stream") {
@@ -491,5 +525,6 @@ fn decl(name: Located<String>, kind: DeclKind) -> Decl {
         nested: Vec::new(),
         kind,
         span,
+        lossy: false,
     }
 }

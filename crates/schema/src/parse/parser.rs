@@ -19,6 +19,8 @@ pub(super) struct Parser<'a> {
     depth: usize,
     /// An unclosed block was reported; those around it follow from that.
     pub(super) unclosed: bool,
+    /// Something could not be parsed and is missing from the tree.
+    pub(super) lossy: bool,
     problems: &'a mut Vec<Problem>,
 }
 
@@ -36,6 +38,7 @@ impl<'a> Parser<'a> {
             at: 0,
             depth: 0,
             unclosed: false,
+            lossy: false,
             problems,
         }
     }
