@@ -71,6 +71,7 @@ pub(crate) async fn run<L: Link>(handle: ConnectionHandle, mut link: L, peer: St
         end = poll_fn(|cx| poll(&handle, &mut link, &mut batch, cx)) => end,
         // A peer that reads nothing any more cannot be told.
         () = over_for_long => return,
+        end = keep_watch(&handle) => end,
     };
     match end {
         End::Over => {
@@ -110,6 +111,15 @@ pub(crate) async fn run<L: Link>(handle: ConnectionHandle, mut link: L, peer: St
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, farewell).await;
         }
     }
+}
+
+/// Lets the RPC layer know when time has passed.
+async fn keep_watch(handle: &ConnectionHandle) -> End {
+    while let Some(time) = handle.timeout() {
+        tokio::time::sleep(time).await;
+        handle.handle_timeout();
+    }
+    std::future::pending().await
 }
 
 async fn say_goodbye<L: Link>(link: L, goodbye: Option<Goodbye>) {

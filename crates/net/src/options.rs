@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use capstan_rpc::vat::Limits;
 use capstan_rpc::{Client, ConnectOptions, FromClient, Runtime};
 
 /// Options of a connection, or of all connections of a server.
@@ -20,11 +21,18 @@ pub struct Options {
     pub max_message_bytes: usize,
     /// A streamed call beyond this many unacknowledged bytes fails as overloaded. Default 16 MiB.
     pub stream_backlog_bytes: u64,
+    /// How much else a peer may make us do and keep. Silence is for
+    /// [`idle_timeout`](Self::idle_timeout) and [`handshake_timeout`](Self::handshake_timeout) to limit,
+    /// unless it is set here.
+    pub limits: Limits,
+    /// A peer that sends nothing for so long is asked for a sign of life, and given up when there is
+    /// none for as long again. None asks never. Default 60 s.
+    pub idle_timeout: Option<Duration>,
     /// Whether messages are packed, in both directions, on TCP and other streams of bytes. Both
     /// sides must be set to the same: nothing on the wire tells. Default false.
     pub packed: bool,
-    /// How long connecting may take, and how long a client may take to complete its HTTP
-    /// request. Default 10 s.
+    /// How long connecting may take, how long a client may take to complete its HTTP request, and how
+    /// long to wait for a peer's first message before asking for one. Default 10 s.
     pub handshake_timeout: Duration,
 }
 
@@ -37,6 +45,8 @@ impl Default for Options {
             window_bytes: rpc.window_bytes,
             max_message_bytes: rpc.max_message_bytes,
             stream_backlog_bytes: rpc.stream_backlog_bytes,
+            limits: rpc.limits,
+            idle_timeout: Some(Duration::from_secs(60)),
             packed: false,
             handshake_timeout: Duration::from_secs(10),
         }
@@ -78,11 +88,21 @@ impl Options {
     }
 
     pub(crate) fn connect(&self, bootstrap: Option<Client>) -> ConnectOptions {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).ok();
+        let idle_micros = self.idle_timeout.and_then(micros);
+        let handshake = micros(self.handshake_timeout);
         ConnectOptions {
             bootstrap,
             window_bytes: self.window_bytes,
             max_message_bytes: self.max_message_bytes,
             stream_backlog_bytes: self.stream_backlog_bytes,
+            limits: Limits {
+                idle_micros: self.limits.idle_micros.or(idle_micros),
+                // Without asking later there is none at first either.
+                handshake_micros: self.limits.handshake_micros.or(idle_micros.and(handshake)),
+                ..self.limits.clone()
+            },
+            ..ConnectOptions::default()
         }
     }
 }

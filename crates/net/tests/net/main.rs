@@ -10,6 +10,7 @@
 mod bad_input;
 mod refusals;
 mod server;
+mod silence;
 mod streaming;
 #[rustfmt::skip]
 #[path = "../../../rpc/tests/generated/trial_capnp.rs"]

@@ -2,13 +2,16 @@
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, Waker};
+use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
 use futures_util::task::AtomicWaker;
 
 use super::{Runtime, State, lock};
 use crate::client::{Client, FromClient};
-use crate::vat::{ConnectionId, ConnectionOptions, ConnectionStats, Exception, FlowControl};
+use crate::vat::{
+    ConnectionId, ConnectionOptions, ConnectionStats, Exception, FlowControl, Limits,
+};
 
 /// What a new connection offers and allows.
 #[derive(Clone, Debug)]
@@ -22,6 +25,10 @@ pub struct ConnectOptions {
     /// A streamed call beyond this many unacknowledged bytes fails as overloaded, for a caller
     /// who never waits. Default 16 MiB.
     pub stream_backlog_bytes: u64,
+    /// How much else the peer may make us do and keep.
+    pub limits: Limits,
+    /// Whether calls that lead back to the peer are passed back with their results. Default true.
+    pub tail_calls: bool,
 }
 
 impl Default for ConnectOptions {
@@ -31,6 +38,8 @@ impl Default for ConnectOptions {
             window_bytes: 64 * 1024,
             max_message_bytes: 64 * 1024 * 1024,
             stream_backlog_bytes: 16 * 1024 * 1024,
+            limits: Limits::default(),
+            tail_calls: true,
         }
     }
 }
@@ -76,7 +85,8 @@ impl ConnectionHandle {
                     flow_control: FlowControl::Fixed(options.window_bytes),
                     max_message_bytes: options.max_message_bytes,
                     stream_backlog_bytes: options.stream_backlog_bytes,
-                    ..ConnectionOptions::default()
+                    limits: options.limits,
+                    tail_calls: options.tail_calls,
                 },
             );
             shared_state.connections.insert(id, Arc::clone(&state));
@@ -177,6 +187,24 @@ impl ConnectionHandle {
         let mut frames = Vec::new();
         core::future::poll_fn(|cx| self.poll_transmit(cx, &mut frames, 1)).await;
         frames.pop()
+    }
+
+    /// After how long to call [`handle_timeout`](Self::handle_timeout), at the latest; none if never.
+    #[must_use]
+    pub fn timeout(&self) -> Option<Duration> {
+        self.inner
+            .enter(|state, now| {
+                let deadline = state.vat.connection_timeout(self.inner.id)?;
+                Some(Duration::from_micros(deadline.saturating_sub(now)))
+            })
+            .flatten()
+    }
+
+    /// Does what the passing of time asks for: see [`Limits::idle_micros`].
+    pub fn handle_timeout(&self) {
+        self.inner.enter(|state, now| {
+            state.vat.handle_connection_timeout(now, self.inner.id);
+        });
     }
 
     /// Notes that the network lost the peer: all calls fail with the reason.
