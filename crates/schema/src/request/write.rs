@@ -64,13 +64,17 @@ fn node(mut out: capnp::node::Builder<'_>, node: &Node) -> Result<()> {
         let list = out.reborrow().init_parameters(count(node.parameters.len()));
         parameters(list, &node.parameters);
     }
-    let mut nested = out
-        .reborrow()
-        .init_nested_nodes(count(node.nested_nodes.len()));
-    for (index, found) in (0..).zip(&node.nested_nodes) {
-        let mut entry = nested.reborrow().get(index);
-        entry.set_name(&found.name);
-        entry.set_id(found.id);
+    // Null or empty is the same to a reader; here as elsewhere it is what the reference compiler
+    // writes, so that requests can be compared as text.
+    if !is_implied(node) {
+        let mut nested = out
+            .reborrow()
+            .init_nested_nodes(count(node.nested_nodes.len()));
+        for (index, found) in (0..).zip(&node.nested_nodes) {
+            let mut entry = nested.reborrow().get(index);
+            entry.set_name(&found.name);
+            entry.set_id(found.id);
+        }
     }
     if !node.annotations.is_empty() {
         let list = out
@@ -122,6 +126,14 @@ fn node(mut out: capnp::node::Builder<'_>, node: &Node) -> Result<()> {
     Ok(())
 }
 
+/// Whether a struct has no declaration of its own: groups, parameters, results.
+fn is_implied(node: &Node) -> bool {
+    match &node.kind {
+        NodeKind::Struct(found) => found.is_group || node.scope_id == 0,
+        _ => false,
+    }
+}
+
 fn structure(mut out: capnp::node::struct_::Builder<'_>, found: &StructNode) -> Result<()> {
     out.set_data_word_count(found.data_words);
     out.set_pointer_count(found.pointers);
@@ -129,6 +141,9 @@ fn structure(mut out: capnp::node::struct_::Builder<'_>, found: &StructNode) -> 
     out.set_is_group(found.is_group);
     out.set_discriminant_count(found.discriminant_count);
     out.set_discriminant_offset(found.discriminant_offset);
+    if found.fields.is_empty() {
+        return Ok(());
+    }
     let mut list = out.init_fields(count(found.fields.len()));
     for (index, found) in (0..).zip(&found.fields) {
         field(list.reborrow().get(index), found)?;
@@ -384,7 +399,7 @@ fn source_info(mut out: capnp::node::source_info::Builder<'_>, node: &Node) {
         }
         _ => return,
     };
-    if members.is_empty() {
+    if members.is_empty() && matches!(node.kind, NodeKind::Struct(_)) {
         return;
     }
     let mut list = out.init_members(count(members.len()));
