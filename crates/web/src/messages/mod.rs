@@ -30,7 +30,7 @@ use crate::slots::Slots;
 
 /// What is kept of a closed message's memory for the next one.
 const KEPT_BYTES: usize = 2 << 20;
-const FIRST_SEGMENT_WORDS: usize = 128;
+const FIRST_SEGMENT_WORDS: usize = 1024;
 const LARGEST_SEGMENT_WORDS: usize = 128 * 1024;
 
 /// Instead of the number of a message or an orphan.
