@@ -10,11 +10,13 @@
 // Where there are no threads, servers need not be `Send`; the same code shares them by `Arc` everywhere.
 #![cfg_attr(target_arch = "wasm32", allow(clippy::arc_with_non_send_sync))]
 
+pub mod flow;
 pub mod vat;
 
 mod client;
 mod error;
 mod pipeline;
+mod promised;
 mod request;
 #[rustfmt::skip]
 pub mod rpc_capnp;
@@ -29,6 +31,7 @@ pub use capstan_message::generated_code;
 pub use client::{Client, FromClient};
 pub use error::Result;
 pub use pipeline::{AnyPipeline, FromTypelessPipeline, Pipelined};
+pub use promised::{Fulfiller, new_future_client, new_promise_client};
 pub use request::{Promise, RemotePromise, Request, Response, StreamingRequest, StreamingSend};
 pub use runtime::{ConnectOptions, ConnectionHandle, Runtime, Spawn};
 pub use server::{

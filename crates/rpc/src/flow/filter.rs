@@ -23,6 +23,10 @@ impl HighestRate {
     }
 
     pub(super) fn begin_round(&mut self) {
+        // Rounds without a sample do not make what was known worthless.
+        if self.rounds.first().is_none_or(|running| *running <= 0.0) {
+            return;
+        }
         self.rounds.rotate_right(1);
         if let Some(running) = self.rounds.first_mut() {
             *running = 0.0;
@@ -42,11 +46,7 @@ impl HighestRate {
     }
 
     fn recount(&mut self) {
-        let highest = self.rounds.iter().fold(0.0, |a: f64, b| a.max(*b));
-        // Rounds without a sample do not make what was known worthless.
-        if highest > 0.0 {
-            self.highest = highest;
-        }
+        self.highest = self.rounds.iter().fold(0.0, |a: f64, b| a.max(*b));
     }
 }
 

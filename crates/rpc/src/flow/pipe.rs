@@ -1,0 +1,374 @@
+//! What is known of a pipe: how fast it delivers, whether a queue stands in it, and so how much of
+//! it to fill.
+//!
+//! The model and the vocabulary are those of BBR: a pipe is its bandwidth and its round-trip time,
+//! the one found as a maximum of delivery rates and the other as a minimum of round trips
+//! (Cardwell, Cheng, Gunn, Yeganeh, Jacobson: "BBR: Congestion-Based Congestion Control", ACM Queue
+//! 14(5), 2016; draft-ietf-ccwg-bbr; delivery rates as in draft-cheng-iccrg-delivery-rate-estimation).
+//! What differs follows from where it stands. It cannot pace, since a call leaves when it is made,
+//! but it counts on a reliable and ordered network below. So a small standing queue keeps the line
+//! busy and probes for more of it at once: when the line grows, the queue drains into a higher
+//! rate; when the queue fails to appear, the window doubles per round as in the beginning. A queue
+//! that outgrows its share says that the rate is the line's own, and that older rates are of no
+//! use. One that stays although much less is in flight is no queue of ours, but a longer way.
+
+use super::filter::{HighestRate, SHORTEST_TIME_MICROS};
+
+/// What may be in flight before anything is known.
+pub(super) const START_BYTES: f64 = 65_536.0;
+
+/// What the pipe's deliveries stood at when a message was sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Mark {
+    delivered_bytes: u64,
+    delivered_at: u64,
+    first_sent_at: u64,
+    sent_at: u64,
+    /// Sent when the pipe could have held more.
+    app_limited: bool,
+}
+
+/// A message came through.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Delivery {
+    pub(super) now: u64,
+    /// Whether the clock was not set back since it was sent: if it was, spans of time mean nothing.
+    pub(super) same_era: bool,
+    /// All that was delivered, this one included.
+    pub(super) delivered_bytes: u64,
+    /// How much longer than the shortest round trip it took.
+    pub(super) queued_micros: Option<u64>,
+    pub(super) round_trip_micros: f64,
+    pub(super) grain_micros: u64,
+    /// The largest message there is, in bytes.
+    pub(super) largest_bytes: f64,
+}
+
+/// What a pipe found out that others have to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Finding {
+    /// Nothing but another sample.
+    Nothing,
+    /// A round is over.
+    Round,
+    /// The far end is further away than it was, by so many microseconds.
+    Further(u64),
+}
+
+/// What a pipe is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Doubling what is in flight every round, until a queue or a steady rate shows that the pipe is full.
+    #[default]
+    Growing,
+    /// Full, with a small queue.
+    Steady,
+    /// Keeping the queue empty for a round, to see how long the round trip is without it.
+    Draining,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pipe {
+    delivered_bytes: u64,
+    delivered_at: u64,
+    first_sent_at: u64,
+    rate: HighestRate,
+    mode: Mode,
+    /// The round ends when a message sent after this many bytes were delivered comes through.
+    round_mark_bytes: u64,
+    round: Round,
+    /// The rate that a round has to beat by a quarter to be growth.
+    full_rate: f64,
+    flat_rounds: u8,
+    /// Whether the rate is known to be the line's own, and not that of a network that warms up.
+    proven: bool,
+    empty_rounds: u8,
+    queued_rounds: u8,
+    /// Rounds since the queue was last kept empty on purpose.
+    settled_rounds: u8,
+    /// What was in flight, and for how long it queued, when a large queue was first seen.
+    anchor: Option<(u64, u64)>,
+    /// When there was no queue, last.
+    empty_at: u64,
+    drained_at: u64,
+    last_queued_micros: u64,
+    peak_bytes: u64,
+    /// The last deliveries, when and up to where, the oldest first.
+    train: [(u64, u64); TRAIN],
+    /// How fast the fastest train of the last round came through.
+    train_rate: f64,
+}
+
+/// Deliveries in a train.
+const TRAIN: usize = 8;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Round {
+    samples: u32,
+    queued_micros: Option<u64>,
+    /// Whether the window was what held messages back.
+    limited: bool,
+    peak_bytes: u64,
+    train_rate: f64,
+}
+
+impl Pipe {
+    pub(super) fn rate(&self) -> f64 {
+        self.rate.get()
+    }
+
+    pub(super) fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    pub(super) fn delivered_bytes(&self) -> u64 {
+        self.delivered_bytes
+    }
+
+    /// The least queueing of the last round, or of this one if it is less already.
+    pub(super) fn queued_micros(&self) -> u64 {
+        self.round
+            .queued_micros
+            .map_or(self.last_queued_micros, |micros| {
+                micros.min(self.last_queued_micros)
+            })
+    }
+
+    /// How many bytes may be in flight for another message to follow, given a queue of this many.
+    pub(super) fn window_bytes(&self, round_trip_micros: f64, queue_bytes: f64) -> f64 {
+        let pipe_bytes = self.rate() * round_trip_micros;
+        if pipe_bytes <= 0.0 {
+            return START_BYTES;
+        }
+        match self.mode {
+            Mode::Growing => {
+                // However odd the samples: twice what was seen in flight is enough for one round.
+                let doubled = 2.0 * self.peak_bytes.max(self.round.peak_bytes) as f64;
+                let train_rate = self.train_rate.max(self.round.train_rate);
+                let enough = if train_rate > 0.0 {
+                    (1.05 * train_rate * round_trip_micros).max(1.25 * pipe_bytes)
+                } else {
+                    2.0 * pipe_bytes
+                };
+                (enough.min(2.0 * pipe_bytes) + queue_bytes)
+                    .min(doubled)
+                    .max(START_BYTES)
+            }
+            Mode::Steady => pipe_bytes + queue_bytes,
+            Mode::Draining => 0.9 * pipe_bytes,
+        }
+    }
+
+    pub(super) fn on_sent(&mut self, now: u64, in_flight_bytes: u64, has_room: bool) -> Mark {
+        if in_flight_bytes == 0 {
+            self.delivered_at = now;
+            self.first_sent_at = now;
+        }
+        Mark {
+            delivered_bytes: self.delivered_bytes,
+            delivered_at: self.delivered_at,
+            first_sent_at: self.first_sent_at,
+            sent_at: now,
+            app_limited: has_room,
+        }
+    }
+
+    pub(super) fn note_in_flight(&mut self, bytes: u64) {
+        self.round.peak_bytes = self.round.peak_bytes.max(bytes);
+    }
+
+    /// Someone wants to see the pipe without a queue; not more often than it can be afforded.
+    pub(super) fn ask_to_drain(&mut self, now: u64) {
+        if self.mode == Mode::Steady
+            && self.settled_rounds >= 8
+            && now.saturating_sub(self.drained_at) > SHORTEST_TIME_MICROS / 10
+        {
+            self.drain(now);
+        }
+    }
+
+    /// The window holds someone back.
+    pub(super) fn note_limited(&mut self) {
+        self.round.limited = true;
+    }
+
+    /// Nothing is in flight any more, however it ended.
+    pub(super) fn on_empty(&mut self, delivered_bytes: u64) {
+        self.delivered_bytes = self.delivered_bytes.max(delivered_bytes);
+    }
+
+    /// A message came through.
+    pub(super) fn on_delivered(&mut self, mark: Mark, delivery: &Delivery) -> Finding {
+        let advanced = delivery.delivered_bytes > self.delivered_bytes;
+        self.delivered_bytes = self.delivered_bytes.max(delivery.delivered_bytes);
+        if let Some(queued) = delivery.queued_micros {
+            self.round.samples += 1;
+            let least = self.round.queued_micros.map_or(queued, |x| x.min(queued));
+            self.round.queued_micros = Some(least);
+            let close = delivery.round_trip_micros / 64.0 + delivery.grain_micros as f64;
+            if queued as f64 <= close {
+                self.empty_at = delivery.now;
+            }
+        }
+        if advanced {
+            self.delivered_at = delivery.now;
+            self.first_sent_at = self.first_sent_at.max(mark.sent_at);
+            if delivery.same_era {
+                self.sample_rate(mark, delivery);
+                self.sample_train(delivery);
+            }
+        }
+        if self.mode == Mode::Growing && self.round.samples >= 4 && self.shows_queue(delivery) {
+            self.settle();
+        }
+        if mark.delivered_bytes >= self.round_mark_bytes {
+            self.round_mark_bytes = self.delivered_bytes;
+            return self.end_round(delivery);
+        }
+        Finding::Nothing
+    }
+
+    fn sample_rate(&mut self, mark: Mark, delivery: &Delivery) {
+        let acked = delivery.now.saturating_sub(mark.delivered_at);
+        let sent = mark.sent_at.saturating_sub(mark.first_sent_at);
+        let interval = acked.max(sent);
+        // Two acks at once, or a clock that does not see the difference, say nothing of the rate.
+        if interval == 0 {
+            return;
+        }
+        let bytes = delivery
+            .delivered_bytes
+            .saturating_sub(mark.delivered_bytes) as f64;
+        let rate = bytes / (interval + delivery.grain_micros) as f64;
+        if !mark.app_limited || rate > self.rate.get() {
+            self.rate.see(rate);
+        }
+    }
+
+    /// Messages that left together come through one after the other, as fast as the line is: a rate
+    /// that nothing has to be filled for, and that growth need not go beyond.
+    fn sample_train(&mut self, delivery: &Delivery) {
+        let (since, from_bytes) = self.train[0];
+        self.train.rotate_left(1);
+        self.train[TRAIN - 1] = (delivery.now, delivery.delivered_bytes);
+        let micros = delivery.now.saturating_sub(since);
+        if since > 0 && micros > 0 && micros as f64 <= delivery.round_trip_micros / 4.0 {
+            let rate = delivery.delivered_bytes.saturating_sub(from_bytes) as f64 / micros as f64;
+            self.round.train_rate = self.round.train_rate.max(rate);
+        }
+    }
+
+    /// Whether the pipe is fuller than it has to be.
+    fn shows_queue(&self, delivery: &Delivery) -> bool {
+        let Some(queued) = self.round.queued_micros else {
+            return false;
+        };
+        let message_micros = delivery.largest_bytes / self.rate().max(f64::MIN_POSITIVE);
+        queued as f64
+            > delivery.round_trip_micros / 16.0
+                + 1.5 * message_micros
+                + delivery.grain_micros as f64
+    }
+
+    fn end_round(&mut self, delivery: &Delivery) -> Finding {
+        let round = core::mem::take(&mut self.round);
+        self.peak_bytes = round.peak_bytes;
+        self.train_rate = round.train_rate;
+        self.last_queued_micros = round.queued_micros.unwrap_or(0);
+        self.settled_rounds = self.settled_rounds.saturating_add(1);
+        let rate = self.rate();
+        let message_micros = delivery.largest_bytes / rate.max(f64::MIN_POSITIVE);
+        let grain = delivery.grain_micros as f64;
+        let mut finding = Finding::Round;
+
+        match self.mode {
+            Mode::Growing if round.limited => {
+                if rate >= 1.25 * self.full_rate {
+                    self.full_rate = rate;
+                    self.flat_rounds = 0;
+                } else {
+                    self.flat_rounds += 1;
+                    if self.flat_rounds >= 3 {
+                        self.proven = true;
+                        self.settle();
+                    }
+                }
+            }
+            Mode::Growing => {}
+            Mode::Steady => {
+                self.proven |= self.settled_rounds > 10;
+                let missing = round.queued_micros.is_some_and(|queued| {
+                    queued as f64 <= delivery.round_trip_micros / 48.0 + 0.2 * message_micros
+                });
+                if round.limited && missing && self.settled_rounds > 2 {
+                    self.empty_rounds += 1;
+                    if self.empty_rounds >= if self.proven { 3 } else { 1 } {
+                        self.grow();
+                    }
+                } else {
+                    self.empty_rounds = 0;
+                }
+            }
+            Mode::Draining => {
+                self.mode = Mode::Steady;
+                self.settled_rounds = 0;
+                self.empty_rounds = 0;
+                self.empty_at = delivery.now;
+            }
+        }
+
+        let large = delivery.round_trip_micros / 4.0 + 4.0 * message_micros + 2.0 * grain;
+        match round.queued_micros {
+            Some(queued) if queued as f64 > large => {
+                self.queued_rounds = self.queued_rounds.saturating_add(1);
+                if self.queued_rounds >= 2 {
+                    self.rate.keep(2);
+                }
+                match self.anchor {
+                    None => self.anchor = Some((round.peak_bytes, queued)),
+                    Some((bytes, before)) => {
+                        let less = round.peak_bytes < bytes - bytes / 3;
+                        if less && queued > before - before / 5 {
+                            finding = Finding::Further(queued);
+                            self.anchor = None;
+                            self.last_queued_micros = 0;
+                            self.grow();
+                        } else if less {
+                            self.anchor = Some((round.peak_bytes, queued));
+                        }
+                    }
+                }
+            }
+            _ => {
+                self.queued_rounds = 0;
+                self.anchor = None;
+            }
+        }
+        if self.mode == Mode::Steady
+            && round.limited
+            && delivery.now.saturating_sub(self.empty_at) > SHORTEST_TIME_MICROS / 2
+        {
+            self.drain(delivery.now);
+        }
+        self.rate.begin_round();
+        finding
+    }
+
+    fn drain(&mut self, now: u64) {
+        self.mode = Mode::Draining;
+        self.drained_at = now;
+    }
+
+    fn settle(&mut self) {
+        self.mode = Mode::Steady;
+        self.empty_rounds = 0;
+        self.settled_rounds = 0;
+    }
+
+    fn grow(&mut self) {
+        self.mode = Mode::Growing;
+        self.full_rate = self.rate();
+        self.flat_rounds = 0;
+        self.empty_rounds = 0;
+    }
+}
