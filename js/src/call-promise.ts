@@ -1,6 +1,6 @@
 import * as glue from "../wasm/capstan_web.js";
 import type { BoundMethod } from "./call.js";
-import { brokenClient, ClientBase, makeClient } from "./client.js";
+import { afterRelease, brokenClient, ClientBase, makeClient, releaseUnclaimed, tracker } from "./client.js";
 import { CapnpError, messageOf } from "./errors.js";
 import { drain } from "./events.js";
 import { NONE, takePayload } from "./payload.js";
@@ -39,6 +39,9 @@ export class CallState implements Pending {
   #reject!: (error: unknown) => void;
   #outcome: { value: object } | { error: unknown } | undefined;
   #pipelined: Map<string, { route: Route; client: ClientBase }> | undefined;
+  /** Somebody waits for the results, and so will have the clients in them. */
+  #isAwaited = false;
+  readonly #place = tracker?.here();
 
   constructor(method: BoundMethod) {
     this.#method = method;
@@ -59,19 +62,50 @@ export class CallState implements Pending {
     return this.#promise;
   }
 
+  markAwaited(): void {
+    this.#isAwaited = true;
+  }
+
   onReturn(payload: number): void {
     let value: object;
+    const clients: ClientBase[] = [];
+    tracker?.from(this.#place);
     try {
       const type = this.#method.results?.();
-      value = takePayload(payload, (cap) => (type === undefined ? {} : (decodeContent(type, payload, cap) as object)));
+      value = takePayload(payload, (cap) => (type === undefined ? {} : (decodeContent(type, payload, cap) as object)), clients);
     } catch (error) {
       this.fail(error);
       return;
+    } finally {
+      tracker?.from(undefined);
     }
-    for (const { route, client } of this.#pipelined?.values() ?? []) unify(value, route.names, client);
+    if (this.#pipelined !== undefined) {
+      for (const { route, client } of this.#pipelined.values()) unify(value, route.names, client);
+      if (!this.#isAwaited) this.#releaseUnclaimed(clients);
+    }
     this.#outcome = { value };
     this.cleanUp?.();
     this.#resolve(value);
+  }
+
+  /**
+   * Whoever takes clients from the promise and does not await it leaves the rest unclaimed. It may yet be awaited, but
+   * hardly after the last of the taken ones was released, or by code that runs at once on that.
+   */
+  #releaseUnclaimed(clients: readonly ClientBase[]): void {
+    let taken = 1;
+    const onReleased = (): void => {
+      if (--taken > 0) return;
+      setTimeout(() => {
+        if (!this.#isAwaited) clients.forEach(releaseUnclaimed);
+      });
+    };
+    for (const { client } of this.#pipelined?.values() ?? []) {
+      if (ClientBase.isReleased(client)) continue;
+      taken++;
+      afterRelease.set(client, onReleased);
+    }
+    onReleased();
   }
 
   onFailed(error: CapnpError): void {
@@ -87,7 +121,9 @@ export class CallState implements Pending {
   /** The client for a capability that is or will be in the results. */
   client(route: Route): object | undefined {
     // The user has the client now, and the client knows of every failure.
+    const isAwaited = this.#isAwaited;
     handled(this.#promise);
+    this.#isAwaited = isAwaited;
     const key = route.path.join(".");
     const known = this.#pipelined?.get(key);
     if (known !== undefined) return known.client;
@@ -104,6 +140,8 @@ export class CallState implements Pending {
   #settled(route: Route): object | undefined {
     const outcome = this.#outcome;
     if (outcome !== undefined && "value" in outcome) {
+      // Taken from the results, as if the call had been awaited.
+      this.#isAwaited = true;
       return (
         (valueAt(outcome.value, route.names) as object | undefined) ??
         brokenClient(
@@ -146,8 +184,13 @@ function promiseClassOf(method: BoundMethod): CallPromiseClass | null {
     return null;
   }
   const Class = class extends Promise<unknown> {};
-  // What `then` makes, and what `await` sees, is an ordinary promise.
-  Object.defineProperty(Class.prototype, "constructor", { value: Promise });
+  // What `then` makes, and what `await` sees, is an ordinary promise. Both ask for this, and nobody else does.
+  Object.defineProperty(Class.prototype, "constructor", {
+    get(this: Partial<WithState>) {
+      this[STATE]?.markAwaited();
+      return Promise;
+    },
+  });
   addGetters(Class.prototype, fields, { path: [], names: [] }, (self) => (self as unknown as WithState)[STATE]);
   method.promiseClass = Class;
   return Class;

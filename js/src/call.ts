@@ -1,6 +1,6 @@
 import * as glue from "../wasm/capstan_web.js";
 import { type CallPromiseClass, CallState } from "./call-promise.js";
-import { ClientBase, shortName } from "./client.js";
+import { ClientBase, releaseGiven, shortName } from "./client.js";
 import { abandon, expect, giveUpOn, handled, takeFailure } from "./pending.js";
 import { writeList } from "./report.js";
 import type { InterfaceInfo, MethodDescriptor } from "./seam/descriptor.js";
@@ -149,7 +149,7 @@ function finishCall(target: ClientBase, finish: (cap: number, capCount: number) 
     glue.build_abort();
     throw error;
   }
-  return finish(cap, count);
+  return finishWith(count, () => finish(cap, count));
 }
 
 /** Encodes the results of an answer. */
@@ -166,13 +166,20 @@ export function sendResults(answer: number, method: BoundMethod, results: object
     glue.build_abort();
     throw error;
   }
-  glue.results_finish(answer, count);
+  finishWith(count, () => glue.results_finish(answer, count));
+}
+
+/** Ends the message that carries so many of the clients met; those that were given away are not needed any more. */
+function finishWith<T>(count: number, finish: () => T): T {
+  if (count === 0) return finish();
+  const clients = met.splice(0) as ClientBase[];
+  const result = finish();
+  releaseGiven(clients);
+  return result;
 }
 
 function listMetClients(): number {
   if (met.length === 0) return 0;
   writeList(met.map((client) => ClientBase.cap(client as ClientBase)));
-  const count = met.length;
-  met.length = 0;
-  return count;
+  return met.length;
 }

@@ -14,6 +14,30 @@ import type { CallOptions, StreamStats } from "./types.js";
  */
 
 const RELEASED = -1;
+/** Released for want of someone who wanted it. */
+const UNCLAIMED = -2;
+
+/** Who keeps an account of clients, in a debug mode. */
+export interface Tracker {
+  made(client: ClientBase, type: InterfaceInfo): void;
+  released(client: ClientBase): void;
+  /** Where the program is now. */
+  here(): string;
+  /** Where clients are said to be made from now on, if not where the program is. */
+  from(place: string | undefined): void;
+}
+
+export let tracker: Tracker | undefined;
+
+export function setTracker(to: Tracker | undefined): void {
+  tracker = to;
+}
+
+/** What is to be done when a client has been released. */
+export const afterRelease = new WeakMap<ClientBase, () => void>();
+
+/** Clients that the first message which carries them is to release. */
+const leaving = new WeakSet<ClientBase>();
 
 /** Releases what was forgotten; those who care about when use `release` or `using`. */
 const forgotten = new FinalizationRegistry<number>((cap) => glue.release_cap(cap));
@@ -26,14 +50,21 @@ export class ClientBase {
     this.#type = type;
     this.#cap = cap;
     forgotten.register(this, cap, this);
+    tracker?.made(this, type);
   }
 
   [dispose](): void {
-    const cap = this.#cap;
-    if (cap === RELEASED) return;
-    this.#cap = RELEASED;
-    forgotten.unregister(this);
+    ClientBase.letGo(this, RELEASED);
+  }
+
+  static letGo(client: ClientBase, as: number): void {
+    const cap = client.#cap;
+    if (cap < 0) return;
+    client.#cap = as;
+    forgotten.unregister(client);
+    tracker?.released(client);
     glue.release_cap(cap);
+    afterRelease.get(client)?.();
   }
 
   static is(value: unknown): value is ClientBase {
@@ -41,17 +72,18 @@ export class ClientBase {
   }
 
   static isReleased(client: ClientBase): boolean {
-    return client.#cap === RELEASED;
+    return client.#cap < 0;
   }
 
   /** The capability's id; the reference stays the client's. */
   static cap(client: ClientBase): number {
     const cap = client.#cap;
-    if (cap === RELEASED) {
-      throw new CapnpError(
-        "failed",
-        `this client of ${client.#type.name} was released; release it later, or keep a clone(client) of it`,
-      );
+    if (cap < 0) {
+      const advice =
+        cap === RELEASED
+          ? "released; release it later, or keep a clone(client) of it"
+          : "released with the last client that was taken from the call's promise, which nobody awaited; await it before that, or take this client from it too";
+      throw new CapnpError("failed", `this client of ${client.#type.name} was ${advice}`);
     }
     return cap;
   }
@@ -108,6 +140,25 @@ export function release(value: object): void {
   const disposable = value as Partial<Disposable> | null | undefined;
   if (typeof disposable?.[dispose] === "function") disposable[dispose]();
   else theClient(value, "release");
+}
+
+/** Of clients in results, one that nobody asked for. */
+export function releaseUnclaimed(client: ClientBase): void {
+  ClientBase.letGo(client, UNCLAIMED);
+}
+
+/**
+ * Gives a client away: the first message that carries it, as a parameter or in results, releases it here. Without this a giver
+ * keeps what it gave. Returns the client, as in `return { sink: give(serve(ByteSink, new FileSink())) }`.
+ */
+export function give<C extends object>(client: C): C {
+  leaving.add(theClient(client, "give"));
+  return client;
+}
+
+/** Releases those that were given away, now that a message carries them. */
+export function releaseGiven(clients: readonly ClientBase[]): void {
+  for (const client of clients) if (leaving.has(client)) client[dispose]();
 }
 
 /** Another client of the same capability, to be released by itself. */

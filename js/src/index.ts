@@ -1,8 +1,9 @@
 /** Cap'n Proto for the web. */
 export { canonicalize, isCanonical } from "./canonical.js";
-export { clone, release, streamStats } from "./client.js";
+export { clone, give, release, streamStats } from "./client.js";
 export { connect, type ConnectOptions } from "./connect.js";
 export { accept, Connection, type ConnectionOptions } from "./connection.js";
+export { type ClientTracking, trackClients, type UnreleasedClient } from "./debug.js";
 export { CapnpError, type ErrorKind } from "./errors.js";
 export { init, type InitSource } from "./init.js";
 export { fromJSON, type Json, type JsonObject, toJSON } from "./json.js";
@@ -49,7 +50,12 @@ export {
   UInt8,
   Void,
 } from "./seam/types.js";
+export { connectPort, type PortLike } from "./port.js";
 export { serve } from "./serve.js";
+export { CapabilityServerSet } from "./server-set.js";
+export { fromWritable, readable, type Source, source, type SourceOptions } from "./source.js";
+export type { StreamMethods } from "./stream-methods.js";
+export { connectTransport, type Transport, type TransportEvents, type TransportOptions } from "./transport.js";
 export type {
   Awaitable,
   CallContext,

@@ -7,11 +7,14 @@ import { dispose } from "./symbols.js";
 /** In place of a capability id: there is none. */
 export const NONE = 0xffffffff;
 
-/** Decodes a payload and frees it. Its capabilities go to clients in the value; the rest is released. */
-export function takePayload<T>(payload: number, decode: (cap: (index: number, type: InterfaceDescriptor) => object) => T): T {
+/** Decodes a payload and frees it. Its capabilities go to clients in the value, which are added to `made`; the rest is released. */
+export function takePayload<T>(
+  payload: number,
+  decode: (cap: (index: number, type: InterfaceDescriptor) => object) => T,
+  made: ClientBase[] = [],
+): T {
   const caps = readList(glue.payload_caps(payload));
   const claims = caps.map(() => 0);
-  const made: ClientBase[] = [];
   const cap = (index: number, type: InterfaceDescriptor): object => {
     claims[index] = (claims[index] ?? 0) + 1;
     const client = makeClient(type, caps[index] ?? NONE) as ClientBase;

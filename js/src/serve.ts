@@ -1,6 +1,6 @@
 import * as glue from "../wasm/capstan_web.js";
 import { type BoundMethod, methodsOf, sendResults } from "./call.js";
-import { makeClient } from "./client.js";
+import { makeClient, tracker } from "./client.js";
 import { CapnpError, ERROR_KINDS, messageOf } from "./errors.js";
 import { requireInit } from "./init.js";
 import { discardPayload, takePayload } from "./payload.js";
@@ -8,10 +8,11 @@ import { reportWord, writeList } from "./report.js";
 import type { InterfaceDescriptor } from "./seam/descriptor.js";
 import { decodeContent } from "./seam/incoming.js";
 import { refresh } from "./seam/memory.js";
+import { dispose } from "./symbols.js";
 import type { CallContext } from "./types.js";
 
 /** An object of the user's that the vat hosts. */
-interface Served {
+export interface Served {
   readonly type: InterfaceDescriptor;
   readonly methods: readonly BoundMethod[];
   readonly implementation: Record<string, unknown>;
@@ -26,7 +27,7 @@ export interface IncomingCall {
   readonly payload: number;
 }
 
-const served = new Map<number, Served>();
+export const served = new Map<number, Served>();
 /** Answers whose method is running. */
 const running = new Map<number, Context>();
 
@@ -50,7 +51,8 @@ class Context implements CallContext {
  * Makes a client of an object of yours, to be passed in parameters and results or as a connection's `bootstrap`. Each of
  * the interface's methods is a method of the object: it takes the parameters as a plain object and returns the results as
  * one, or a promise of them. What it throws fails the call; a method that is missing is `unimplemented`. A streamed
- * method is called for one chunk at a time: the next one comes when its promise has resolved.
+ * method is called for one chunk at a time: the next one comes when its promise has resolved. The object's `Symbol.dispose`
+ * method, if it has one, is called when no client of it is left, here or anywhere.
  */
 export function serve<Client, Server extends object>(
   type: InterfaceDescriptor<Client, Server>,
@@ -78,12 +80,15 @@ export function onCall(call: IncomingCall): void {
     const { name, label } = method;
     const body = implementation[name];
     if (typeof body !== "function") throw new CapnpError("unimplemented", `${label} is not implemented by this object`);
+    tracker?.from(`the parameters of ${label}`);
     const params = takePayload(payload, (cap) => decodeContent((method as BoundMethod).params(), payload, cap));
     start = (context) => (body as (params: unknown, context: CallContext) => unknown).call(implementation, params, context);
   } catch (error) {
     discardPayload(payload);
     fail(answer, error);
     return;
+  } finally {
+    tracker?.from(undefined);
   }
   const context = new Context();
   running.set(answer, context);
@@ -96,7 +101,9 @@ export function onCanceled(answer: number): void {
 }
 
 export function onObjectReleased(object: number): void {
+  const implementation: Partial<Disposable> | undefined = served.get(object)?.implementation;
   served.delete(object);
+  if (typeof implementation?.[dispose] === "function") queueMicrotask(() => implementation[dispose]?.());
 }
 
 async function answerWith(

@@ -1,7 +1,6 @@
 import { isBuffer, isDetached } from "./buffers.js";
-import { type BoundMethod, methodsOf } from "./call.js";
-import { ClientBase, release, shortName, theClient } from "./client.js";
-import { DATA, isPointer } from "./seam/fields.js";
+import { ClientBase, release, theClient } from "./client.js";
+import { inferMethods, type StreamMethods } from "./stream-methods.js";
 import type { CallOptions } from "./types.js";
 
 /** The names of a client's streamed methods. */
@@ -31,12 +30,7 @@ export interface SinkStream<Chunk, Result> extends WritableStream<Chunk> {
   readonly result: Promise<Result>;
 }
 
-export interface WritableOptions {
-  /** The streamed method that takes a chunk, where the interface has several. */
-  readonly write?: string | undefined;
-  /** The method that `close()` awaits; `end`, `done` or `close` when there is one of them, and `null` for none. */
-  readonly end?: string | null | undefined;
-}
+export type WritableOptions = StreamMethods;
 
 /**
  * Longer chunks of bytes go out in pieces, so that other calls need not wait behind a long one. A browser pays some 50 µs
@@ -45,7 +39,6 @@ export interface WritableOptions {
 const PIECE_BYTES = 128 * 1024;
 /** What may wait in the stream: while one chunk is sent, the next is read. */
 const QUEUE_BYTES = 4 * PIECE_BYTES;
-const ENDINGS = ["end", "done", "close"];
 
 type AnyMethod = (params?: object, options?: CallOptions) => Promise<unknown>;
 
@@ -59,7 +52,7 @@ export function writable<C extends object>(
   options: WritableOptions = {},
 ): SinkStream<ChunkOf<C>, EndResultOf<C>> {
   const client = theClient(sink, "writable");
-  const { field, isData, write, end } = inferMethods(client, options);
+  const { field, isData, write, end } = inferMethods("writable", ClientBase.type(client), options);
   const methods = sink as Record<string, AnyMethod>;
   let settle!: { resolve: (result: unknown) => void; reject: (error: unknown) => void };
   const result = new Promise<unknown>((resolve, reject) => {
@@ -123,49 +116,6 @@ export function writable<C extends object>(
     ChunkOf<C>,
     EndResultOf<C>
   >;
-}
-
-function inferMethods(
-  client: ClientBase,
-  options: WritableOptions,
-): { write: string; end: string | undefined; field: string; isData: boolean } {
-  const info = ClientBase.type(client);
-  const name = shortName(info.name);
-  const methods = methodsOf(info);
-  const named = (wanted: string): BoundMethod => {
-    const method = methods.find((each) => each.name === wanted);
-    if (method === undefined) throw new TypeError(`writable(): ${name} has no method ${wanted}`);
-    return method;
-  };
-  const write = options.write === undefined ? theOnly(methods, name) : named(options.write);
-  if (!write.streaming) throw new TypeError(`writable(): ${write.label} is not a streaming method (-> stream)`);
-  const [field, ...others] = write.params().$.fields();
-  if (field === undefined || others.length > 0 || !isPointer(field.type)) {
-    throw new TypeError(`writable(): ${write.label} must have exactly one parameter, of type Data or behind a pointer`);
-  }
-  let end: string | undefined;
-  if (options.end === undefined) {
-    end = ENDINGS.find((ending) => methods.some((method) => method.name === ending && !method.streaming));
-    if (end === undefined) {
-      throw new TypeError(
-        `writable(): ${name} has no method end, done or close; name the ending method as { end: "…" }, or say { end: null } if it has none`,
-      );
-    }
-  } else if (options.end !== null) {
-    const ending = named(options.end);
-    if (ending.streaming) throw new TypeError(`writable(): ${ending.label} is a streaming method; the ending one has to return`);
-    end = ending.name;
-  }
-  return { write: write.name, end, field: field.name, isData: field.type === DATA };
-}
-
-function theOnly(methods: readonly BoundMethod[], name: string): BoundMethod {
-  const streamed = methods.filter((method) => method.streaming);
-  const [only] = streamed;
-  if (only !== undefined && streamed.length === 1) return only;
-  if (only === undefined) throw new TypeError(`writable(): ${name} has no streaming method (-> stream)`);
-  const names = streamed.map((method) => method.name).join(", ");
-  throw new TypeError(`writable(): ${name} has several streaming methods (${names}); name one as { write: "…" }`);
 }
 
 function toBytes(chunk: unknown): Uint8Array {

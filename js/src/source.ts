@@ -1,0 +1,199 @@
+import { give, release, shortName } from "./client.js";
+import { CapnpError, messageOf } from "./errors.js";
+import type { InterfaceDescriptor } from "./seam/descriptor.js";
+import { serve } from "./serve.js";
+import { inferMethods, type StreamMethods } from "./stream-methods.js";
+import { dispose } from "./symbols.js";
+import type { Awaitable } from "./types.js";
+import type { ChunkOf, EndResultOf } from "./writable.js";
+
+export interface SourceOptions<Result = object> extends StreamMethods {
+  /** What the ending method returns, or a function that makes it when the stream has ended. */
+  readonly result?: Result | (() => Awaitable<Result>) | undefined;
+}
+
+/** Both ends of a stream that comes in. */
+export interface Source<Client, Chunk> {
+  /** To be passed to whoever is to write; the call that it is passed in takes it away. */
+  readonly client: Client;
+  readonly stream: ReadableStream<Chunk>;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/**
+ * The receiving end of a stream: what is written to `client` is read from `stream`. A write returns when the reader comes
+ * for the next chunk, so that a slow reader makes a slow writer. When the client is dropped or its connection lost before the
+ * ending method was called, reading fails: nobody takes an aborted stream for a complete one. Canceling the stream
+ * fails the writes with that reason.
+ */
+export function source<C extends object>(type: InterfaceDescriptor<C>, options: SourceOptions<InputOf<C>> = {}): Source<C, ChunkOf<C>> {
+  const { client, stream } = makeSource("source", type, options, {
+    onDropped: (fail) => fail(endless(type)),
+    onCanceled: () => {},
+  });
+  return { client, stream };
+}
+
+/**
+ * A `ReadableStream` of what a call writes: `start` is given a sink, and makes the call that wants one, as in
+ * `readable(ByteSink, (into, options) => files.read({ handle, into }, options))`. As with `source`; besides, reading fails with
+ * the call's error, and canceling aborts the call.
+ */
+export function readable<C extends object>(
+  type: InterfaceDescriptor<C>,
+  start: (sink: C, options: { readonly signal: AbortSignal }) => Awaitable<unknown>,
+  options: SourceOptions<InputOf<C>> = {},
+): ReadableStream<ChunkOf<C>> {
+  const canceler = new AbortController();
+  const { client, stream, fail } = makeSource("readable", type, options, {
+    // The call's own error says more, and is on its way.
+    onDropped: (fail) => void outcome.then(() => fail(endless(type))),
+    onCanceled: (reason) => canceler.abort(reason),
+  });
+  const outcome = Promise.resolve()
+    .then(() => start(client, { signal: canceler.signal }))
+    .then(
+      () => {},
+      (error: unknown) => {
+        release(client);
+        fail(error);
+      },
+    );
+  return stream;
+}
+
+interface Hooks {
+  /** The client is dropped before the stream has ended; `fail` makes reading fail, unless it is over. */
+  onDropped(fail: (error: unknown) => void): void;
+  onCanceled(reason: unknown): void;
+}
+
+function makeSource<C extends object>(
+  caller: string,
+  type: InterfaceDescriptor<C>,
+  options: SourceOptions<InputOf<C>>,
+  hooks: Hooks,
+): Source<C, ChunkOf<C>> & { fail(error: unknown): void } {
+  const { field, write, end } = inferMethods(caller, type.$, options);
+  let controller!: ReadableStreamDefaultController<ChunkOf<C>>;
+  let isOver = false;
+  /** The write whose chunk the reader has not come back from. */
+  let writing: { resolve: () => void; reject: (error: unknown) => void } | undefined;
+  let canceled: CapnpError | undefined;
+
+  const stop = (error: unknown): void => {
+    isOver = true;
+    writing?.reject(error);
+    writing = undefined;
+  };
+  const fail = (error: unknown): void => {
+    if (isOver) return;
+    stop(error);
+    controller.error(error);
+  };
+  const stream = new ReadableStream<ChunkOf<C>>(
+    {
+      start(its) {
+        controller = its;
+      },
+      pull() {
+        writing?.resolve();
+        writing = undefined;
+      },
+      cancel(reason) {
+        canceled = new CapnpError("failed", `the reader has canceled the stream: ${messageOf(reason)}`, { cause: reason });
+        stop(canceled);
+        release(client);
+        hooks.onCanceled(reason);
+      },
+    },
+    // Only what is asked for is taken in: the chunks that come next wait at the sender, or as calls not yet delivered.
+    { highWaterMark: 0 },
+  );
+  const implementation: Record<string, unknown> = {
+    [write]: (params: Fields) =>
+      new Promise<void>((resolve, reject) => {
+        if (isOver) throw canceled ?? new CapnpError("failed", "the stream has ended");
+        writing = { resolve, reject };
+        controller.enqueue(params[field] as ChunkOf<C>);
+      }),
+  };
+  if (end !== undefined) {
+    implementation[end] = async () => {
+      if (canceled !== undefined) throw canceled;
+      const results = await resultOf(options);
+      if (!isOver) {
+        stop(undefined);
+        controller.close();
+      }
+      return results;
+    };
+  }
+  Object.defineProperty(implementation, dispose, {
+    value: () => {
+      if (end === undefined && !isOver) {
+        // No method says that it is complete: its release has to.
+        stop(undefined);
+        controller.close();
+      } else if (!isOver) {
+        hooks.onDropped(fail);
+      }
+    },
+  });
+  const client = give(serve(type as InterfaceDescriptor<C, object>, implementation));
+  return { client, stream, fail };
+}
+
+/**
+ * A client whose streamed calls are written to a `WritableStream`: a write returns when the stream has dealt with its chunk, the
+ * ending method when it has closed. When the client is dropped without that, or the connection lost, the stream is
+ * aborted. The client is given away by the first message that carries it.
+ */
+export function fromWritable<C extends object>(
+  type: InterfaceDescriptor<C>,
+  stream: WritableStream<ChunkOf<C>>,
+  options: SourceOptions<InputOf<C>> = {},
+): C {
+  const { field, write, end } = inferMethods("fromWritable", type.$, options);
+  const writer = stream.getWriter();
+  // What goes wrong is told by the write or the end that it concerns.
+  writer.closed.catch(() => {});
+  let isClosed = false;
+  const close = (): Promise<void> => {
+    isClosed = true;
+    return writer.close();
+  };
+  const implementation: Record<string, unknown> = {
+    [write]: (params: Fields) => writer.write(params[field] as ChunkOf<C>),
+  };
+  if (end !== undefined) {
+    implementation[end] = async () => {
+      await close();
+      return await resultOf(options);
+    };
+  }
+  Object.defineProperty(implementation, dispose, {
+    value: () => {
+      if (isClosed) return;
+      // Whoever holds the stream learns of it there.
+      (end === undefined ? close() : writer.abort(endless(type))).catch(() => {});
+    },
+  });
+  return give(serve(type as InterfaceDescriptor<C, object>, implementation));
+}
+
+/** What an ending method may be made to return. */
+export type InputOf<C> = EndResultOf<C> extends infer R ? (R extends object ? { readonly [K in keyof R]?: R[K] | (R[K] extends bigint ? number : never) } : object) : never;
+
+async function resultOf<R>(options: SourceOptions<R>): Promise<R | object> {
+  const { result } = options;
+  return (await (typeof result === "function" ? (result as () => Awaitable<R>)() : result)) ?? {};
+}
+
+function endless(type: InterfaceDescriptor): CapnpError {
+  return new CapnpError(
+    "disconnected",
+    `the stream of ${shortName(type.$.name)} ended without its ending method being called: the writer gave up, or its connection was lost`,
+  );
+}

@@ -1,0 +1,229 @@
+import { describe, expect, test } from "vitest";
+import { CapnpError, fromWritable, readable, release, serve, source, writable } from "../src/node.js";
+import { state, turn } from "./sockets.js";
+import { connectPair, type Pair, TestServer } from "./support.js";
+import { ByteSink, LineSink, Tester, Twofold } from "./generated/testing.capnp.js";
+
+/** A server that writes into what `use` is given: `times` chunks, and then the end unless that is told to fail. */
+class Writing extends TestServer {
+  written = 0;
+  fails: Error | undefined;
+  ends = true;
+  last: Promise<unknown> = Promise.resolve();
+
+  override async use({ sink, times }: { sink: ByteSink | undefined; times: number }): Promise<{ total: bigint }> {
+    if (sink === undefined) throw new CapnpError("failed", "no sink");
+    try {
+      for (let i = 0; i < times; i++) {
+        this.last = sink.write({ chunk: new Uint8Array(1000).fill(i) });
+        await this.last;
+        this.written++;
+      }
+      if (this.fails !== undefined) throw this.fails;
+      return this.ends ? await sink.end() : { total: 0n };
+    } finally {
+      release(sink);
+    }
+  }
+}
+
+function setUp(): Pair & { server: Writing; tester: Tester } {
+  const server = new Writing();
+  // At the writer's side a window of two chunks.
+  const pair = connectPair(serve(Tester, server), {}, { flowControl: { fixed: 2000 } });
+  return { ...pair, server, tester: pair.near.bootstrap(Tester) };
+}
+
+const lengthOf = async (stream: ReadableStream<Uint8Array>): Promise<number> => {
+  let length = 0;
+  for await (const chunk of stream as unknown as AsyncIterable<Uint8Array>) length += chunk.length;
+  return length;
+};
+
+describe("source(Interface)", () => {
+  test("is read with for await, to the end, whose result is the reader's", async () => {
+    const { tester, near } = setUp();
+    const { client, stream } = source(ByteSink, { result: () => ({ total: 20_000 }) });
+    const used = tester.use({ sink: client, times: 20 });
+    await expect(lengthOf(stream)).resolves.toBe(20_000);
+    await expect(used).resolves.toEqual({ total: 20_000n });
+    await turn();
+    expect(near.stats()).toMatchObject({ exports: 0, answers: 0, questions: 0 });
+  });
+
+  test("a slow reader makes a slow writer: its writes return as the reader comes back", async () => {
+    const { tester, server } = setUp();
+    const { client, stream } = source(ByteSink);
+    const used = tester.use({ sink: client, times: 20 });
+    await turn();
+    await turn();
+    const stuckAt = server.written;
+    expect(stuckAt).toBeLessThan(5);
+    expect(await state(used)).toBe("pending");
+    const reader = stream.getReader();
+    for (let i = 0; i < 5; i++) expect((await reader.read()).value).toEqual(new Uint8Array(1000).fill(i));
+    await turn();
+    expect(server.written).toBeGreaterThan(stuckAt);
+    expect(server.written).toBeLessThan(stuckAt + 7);
+    while (!(await reader.read()).done);
+    await used;
+    expect(server.written).toBe(20);
+  });
+
+  test.each([
+    ["because the writer returns without ending it", (server: Writing) => void (server.ends = false), /without its ending method/],
+    ["because the writer fails", (server: Writing) => void (server.fails = new Error("the disk broke")), /without its ending method/],
+  ])("a stream that is dropped %s fails to be read", async (_name, prepare, reason) => {
+    const { tester, server } = setUp();
+    prepare(server);
+    const { client, stream } = source(ByteSink);
+    const used = tester.use({ sink: client, times: 3 }).catch(() => {});
+    await expect(lengthOf(stream)).rejects.toThrow(reason);
+    await used;
+  });
+
+  test("a stream whose connection is lost fails to be read", async () => {
+    const { tester, nearSocket } = setUp();
+    const { client, stream } = source(ByteSink);
+    const used = tester.use({ sink: client, times: 1000 });
+    const reader = stream.getReader();
+    await reader.read();
+    nearSocket.break();
+    await expect(used).rejects.toMatchObject({ kind: "disconnected" });
+    await expect((async () => { while (!(await reader.read()).done); })()).rejects.toMatchObject({ kind: "disconnected" });
+  });
+
+  test("that is given to nobody fails when its client is released", async () => {
+    const { client, stream } = source(ByteSink);
+    release(client);
+    await expect(lengthOf(stream)).rejects.toThrow(/without its ending method/);
+  });
+
+  test("that is canceled fails the writer with the reason", async () => {
+    const { tester } = setUp();
+    const { client, stream } = source(ByteSink);
+    const used = tester.use({ sink: client, times: 100 });
+    const reader = stream.getReader();
+    await reader.read();
+    await reader.cancel("enough");
+    await expect(used).rejects.toThrow(/canceled the stream: enough/);
+  });
+
+  test("its client goes with the call that carries it", async () => {
+    const { tester } = setUp();
+    const { client, stream } = source(ByteSink);
+    const used = tester.use({ sink: client, times: 0 });
+    await expect(tester.use({ sink: client })).rejects.toThrow(/was released/);
+    await lengthOf(stream);
+    await used;
+  });
+
+  test("carries structs and takes names where guessing is not enough", async () => {
+    const lines = source(LineSink, { result: { lines: 2 } });
+    const writer = writable(lines.client).getWriter();
+    void writer.write({ text: "a", number: 1 });
+    void writer.write({ text: "b" });
+    const closed = writer.close();
+    const read: LineSink.Line[] = [];
+    for await (const line of lines.stream as unknown as AsyncIterable<LineSink.Line>) read.push(line);
+    expect(read).toEqual([{ text: "a", number: 1 }, { text: "b", number: 0 }]);
+    await closed;
+    expect(() => source(Twofold)).toThrow(/source\(\): Twofold has several streaming methods/);
+    const left = source(Twofold, { write: "left", end: null });
+    release(left.client);
+    // Where no method ends it, its release does.
+    await expect(lengthOf(left.stream as ReadableStream<Uint8Array>)).resolves.toBe(0);
+  });
+});
+
+describe("readable(Interface, start)", () => {
+  test("reads what the call writes", async () => {
+    const { tester } = setUp();
+    const stream = readable(ByteSink, (sink, options) => tester.use({ sink, times: 7 }, options));
+    await expect(lengthOf(stream)).resolves.toBe(7000);
+  });
+
+  test("fails with the call's error, before the first chunk and after some", async () => {
+    const { tester, server } = setUp();
+    server.fails = new Error("the disk broke");
+    await expect(lengthOf(readable(ByteSink, (sink) => tester.use({ sink, times: 3 })))).rejects.toThrow("the disk broke");
+    await expect(lengthOf(readable(ByteSink, () => Promise.reject(new Error("no file"))))).rejects.toThrow("no file");
+    await expect(
+      lengthOf(
+        readable(ByteSink, () => {
+          throw new Error("no such function");
+        }),
+      ),
+    ).rejects.toThrow("no such function");
+  });
+
+  test("fails when the call returns without an end", async () => {
+    const { tester, server } = setUp();
+    server.ends = false;
+    await expect(lengthOf(readable(ByteSink, (sink) => tester.use({ sink, times: 3 })))).rejects.toThrow(/without its ending/);
+  });
+
+  test("aborts the call when it is canceled", async () => {
+    const { tester, server } = setUp();
+    let call: Promise<unknown> | undefined;
+    const reader = readable(ByteSink, (sink, options) => (call = tester.use({ sink, times: 1000 }, options))).getReader();
+    await reader.read();
+    await reader.cancel("enough");
+    await expect(call).rejects.toBe("enough");
+    await turn();
+    expect(server.written).toBeLessThan(10);
+  });
+});
+
+describe("fromWritable(Interface, stream)", () => {
+  test("writes, closes and returns the result", async () => {
+    const { tester, near } = setUp();
+    let bytes = 0;
+    let closed = false;
+    const sink = fromWritable(
+      ByteSink,
+      new WritableStream<Uint8Array>({ write: (chunk) => void (bytes += chunk.length), close: () => void (closed = true) }),
+      { result: () => ({ total: bytes }) },
+    );
+    await expect(tester.use({ sink, times: 10 })).resolves.toEqual({ total: 10_000n });
+    expect(closed).toBe(true);
+    await turn();
+    expect(near.stats()).toMatchObject({ exports: 0 });
+  });
+
+  test("a slow stream makes a slow writer", async () => {
+    const { tester, server } = setUp();
+    let open!: () => void;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    const used = tester.use({ sink: fromWritable(ByteSink, new WritableStream({ write: () => gate })), times: 20 });
+    await turn();
+    await turn();
+    expect(server.written).toBeLessThan(5);
+    open();
+    await used;
+    expect(server.written).toBe(20);
+  });
+
+  test("is aborted when the writer drops it without ending it", async () => {
+    const { tester, server } = setUp();
+    server.ends = false;
+    let aborted: unknown;
+    const sink = fromWritable(ByteSink, new WritableStream({ abort: (reason) => void (aborted = reason) }));
+    await tester.use({ sink, times: 3 });
+    await turn();
+    expect(aborted).toMatchObject({ kind: "disconnected" });
+  });
+
+  test("fails the writer with what the stream threw", async () => {
+    const { tester } = setUp();
+    const sink = fromWritable(
+      ByteSink,
+      new WritableStream({
+        write() {
+          throw new Error("the disk is full");
+        },
+      }),
+    );
+    await expect(tester.use({ sink, times: 30 })).rejects.toThrow("the disk is full");
+  });
+});
