@@ -1,6 +1,7 @@
 //! From plain values to the message.
 
 use capstan_message::message::{FrameBuilder, Reader, ReaderOptions, SegmentArray};
+use capstan_message::orphan::Orphan;
 use capstan_message::{Result, any_pointer, struct_list};
 
 use super::needed::needed_nodes;
@@ -190,7 +191,13 @@ fn field(mut out: capnp::field::Builder<'_>, field: &Field) -> Result<()> {
             let mut slot = out.init_slot();
             slot.set_offset(*offset);
             self::ty(slot.reborrow().init_type(), ty);
-            value(slot.reborrow().init_default_value(), default)?;
+            let mut written = slot.reborrow().init_default_value();
+            match default {
+                // Generators tell no default from an empty one by the pointer.
+                Value::Text(_) if !had_explicit_default => written.adopt_text(Orphan::null())?,
+                Value::Data(_) if !had_explicit_default => written.adopt_data(Orphan::null())?,
+                default => value(written, default)?,
+            }
             slot.set_had_explicit_default(*had_explicit_default);
         }
         FieldKind::Group { id } => out.init_group().set_type_id(*id),
