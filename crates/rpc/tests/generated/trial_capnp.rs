@@ -400,7 +400,7 @@ pub mod trial {
                     kind: Kind::Struct { fields: &[
                         Field { name: "text", discriminant: ::core::option::Option::None, ty: Type::Text },
                     ] },
-                    packed: b"\x10\x1aP\x04\x04\xff0F\x87\xfa\xe2a6\xb5\0\x11\x12\x01\0\0\x05\x01\x07\x11\x0d\xf2\x11\x19\x07\0\0\x11\x157\xfftrial.ca\x02pnp:Trial.echo$P\x1farams\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d*\0\0\x11\x08\x01Q\x08\x01\x01\x0ftext\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+                    packed: b"\x10\x17P\x04\x04\xff0F\x87\xfa\xe2a6\xb5\0\x11\x12\x01\0\0\x05\x01\x07\x11\x0d\xf2\0\x01\x11\x117\xfftrial.ca\x02pnp:Trial.echo$P\x1faramsQ\x04\x02\x04\0\0\x04\x01\x11\x0d*\0\0\x11\x08\x01\x11\x08\x01\x0ftext\x01\x0c\x01\x0c",
                 };
                 &NODE
             }
@@ -592,7 +592,7 @@ pub mod trial {
                     kind: Kind::Struct { fields: &[
                         Field { name: "text", discriminant: ::core::option::Option::None, ty: Type::Text },
                     ] },
-                    packed: b"\x10\x1aP\x04\x04\xff\xb6\xa0z/1%\x0f\x84\0\x11\x12\x01\0\0\x05\x01\x07\x11\x0d\xfa\x11\x19\x07\0\0\x11\x157\xfftrial.ca\x02pnp:Trial.echo$R?esults\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d*\0\0\x11\x08\x01Q\x08\x01\x01\x0ftext\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+                    packed: b"\x10\x17P\x04\x04\xff\xb6\xa0z/1%\x0f\x84\0\x11\x12\x01\0\0\x05\x01\x07\x11\x0d\xfa\0\x01\x11\x117\xfftrial.ca\x02pnp:Trial.echo$R?esultsQ\x04\x02\x04\0\0\x04\x01\x11\x0d*\0\0\x11\x08\x01\x11\x08\x01\x0ftext\x01\x0c\x01\x0c",
                 };
                 &NODE
             }
@@ -784,7 +784,7 @@ pub mod trial {
                     kind: Kind::Struct { fields: &[
                         Field { name: "reason", discriminant: ::core::option::Option::None, ty: Type::Text },
                     ] },
-                    packed: b"\x10\x1aP\x04\x04\xff@Sz\xe0$*Y\xaa\0\x11\x12\x01\0\0\x05\x01\x07\x11\x0d\xf2\x11\x19\x07\0\0\x11\x157\xfftrial.ca\x02pnp:Trial.fail$P\x1farams\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x01Q\x08\x01\x01?reason\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+                    packed: b"\x10\x17P\x04\x04\xff@Sz\xe0$*Y\xaa\0\x11\x12\x01\0\0\x05\x01\x07\x11\x0d\xf2\0\x01\x11\x117\xfftrial.ca\x02pnp:Trial.fail$P\x1faramsQ\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x01\x11\x08\x01?reason\x01\x0c\x01\x0c",
                 };
                 &NODE
             }
@@ -974,7 +974,7 @@ pub mod trial {
                     prefix_bytes: 18,
                     kind: Kind::Struct { fields: &[
                     ] },
-                    packed: b"\x10\x0fP\x04\x04\xffgN&a\x9b\x95\x1c\xf2\0\x11\x12\x01\0\0\x04\x07\x11\x0d\xfa\x11\x19\x07\0\0\x11\x15\x07\xfftrial.ca\x02pnp:Trial.fail$R?esults\0\x01",
+                    packed: b"\x10\x0aP\x04\x01\xffgN&a\x9b\x95\x1c\xf2\0\x11\x12\x01\0\0\x04\x07\x11\x01\xfa\xfftrial.ca\x02pnp:Trial.fail$R?esults",
                 };
                 &NODE
             }
@@ -1128,7 +1128,7 @@ pub mod trial {
                     prefix_bytes: 18,
                     kind: Kind::Struct { fields: &[
                     ] },
-                    packed: b"\x10\x0fP\x04\x04\xff\xf3\\\x0cL\xec\xcc\x82\x94\0\x11\x12\x01\0\0\x04\x07\x11\x0d\xfa\x11\x19\x07\0\0\x11\x15\x07\xfftrial.ca\x02pnp:Trial.panic$?Params\0\x01",
+                    packed: b"\x10\x0aP\x04\x01\xff\xf3\\\x0cL\xec\xcc\x82\x94\0\x11\x12\x01\0\0\x04\x07\x11\x01\xfa\xfftrial.ca\x02pnp:Trial.panic$?Params",
                 };
                 &NODE
             }
@@ -1282,7 +1282,7 @@ pub mod trial {
                     prefix_bytes: 18,
                     kind: Kind::Struct { fields: &[
                     ] },
-                    packed: b"\x10\x0fP\x04\x04\xff\xf3\xde`\x97\x8b\x80\xb6\x8e\0\x11\x12\x01\0\0\x04\x071\x0d\x02\x01\x11\x19\x07\0\0\x11\x15\x07\xfftrial.ca\x03pnp:Trial.panic$Results\0\0\x01",
+                    packed: b"\x10\x0aP\x04\x01\xff\xf3\xde`\x97\x8b\x80\xb6\x8e\0\x11\x12\x01\0\0\x04\x071\x01\x02\x01\xfftrial.ca\x03pnp:Trial.panic$Results\0",
                 };
                 &NODE
             }
@@ -1436,7 +1436,7 @@ pub mod trial {
                     prefix_bytes: 18,
                     kind: Kind::Struct { fields: &[
                     ] },
-                    packed: b"\x10\x0fP\x04\x04\xff\xacxS9\xf5\"\xdb\x98\0\x11\x12\x01\0\0\x04\x07\x11\x0d\xf2\x11\x19\x07\0\0\x11\x15\x07\xfftrial.ca\x02pnp:Trial.hang$P\x1farams\0\x01",
+                    packed: b"\x10\x0aP\x04\x01\xff\xacxS9\xf5\"\xdb\x98\0\x11\x12\x01\0\0\x04\x07\x11\x01\xf2\xfftrial.ca\x02pnp:Trial.hang$P\x1farams",
                 };
                 &NODE
             }
@@ -1590,7 +1590,7 @@ pub mod trial {
                     prefix_bytes: 18,
                     kind: Kind::Struct { fields: &[
                     ] },
-                    packed: b"\x10\x0fP\x04\x04\xff\x0d\x13\xd5\xb5\xcb\xee\x8b\x96\0\x11\x12\x01\0\0\x04\x07\x11\x0d\xfa\x11\x19\x07\0\0\x11\x15\x07\xfftrial.ca\x02pnp:Trial.hang$R?esults\0\x01",
+                    packed: b"\x10\x0aP\x04\x01\xff\x0d\x13\xd5\xb5\xcb\xee\x8b\x96\0\x11\x12\x01\0\0\x04\x07\x11\x01\xfa\xfftrial.ca\x02pnp:Trial.hang$R?esults",
                 };
                 &NODE
             }
@@ -1744,7 +1744,7 @@ pub mod trial {
                     prefix_bytes: 18,
                     kind: Kind::Struct { fields: &[
                     ] },
-                    packed: b"\x10\x0fP\x04\x04\xff\xb3\xfb\x16\xcc\x8b\xb9\xe4\xac\0\x11\x12\x01\0\0\x04\x07\x11\x0d\xf2\x11\x19\x07\0\0\x11\x15\x07\xfftrial.ca\x02pnp:Trial.next$P\x1farams\0\x01",
+                    packed: b"\x10\x0aP\x04\x01\xff\xb3\xfb\x16\xcc\x8b\xb9\xe4\xac\0\x11\x12\x01\0\0\x04\x07\x11\x01\xf2\xfftrial.ca\x02pnp:Trial.next$P\x1farams",
                 };
                 &NODE
             }
@@ -1902,7 +1902,7 @@ pub mod trial {
                         Field { name: "trial", discriminant: ::core::option::Option::None, ty: Type::Interface(<super::Owned as Introspect>::node, &[]) },
                         Field { name: "deep", discriminant: ::core::option::Option::None, ty: Type::Struct(<super::deep::Owned as Introspect>::node, &[]) },
                     ] },
-                    packed: b"\x10#P\x04\x04\xff\x18\xcb\xe9\xf0f<O\x98\0\x11\x12\x01\0\0\x05\x02\x07\x11\x0d\xfa\x11\x19\x07\0\0\x11\x15g\xfftrial.ca\x02pnp:Trial.next$R?esults\0\0Q\x08\x02\x04\0\0\x04\x01\x11%2\0\0\x11 \x02\x11$\x01\x11\x01\x01\x14\x01\x01\x11\x1d*\0\0\x11\x18\x02\x11\x1c\x01\x1ftrial\x01\x11\xff\x17\xdd/\xa2\x017n\x8b\0\x01\x11\x0fdeep\x01\x10\xff\xa1\x10\x06\xad\xa0\xa9U\xbd\0\x01\x10",
+                    packed: b"\x10\"P\x04\x04\xff\x18\xcb\xe9\xf0f<O\x98\0\x11\x12\x01\0\0\x05\x02\x07\x11\x0d\xfa\0\x01\x11\x11g\xfftrial.ca\x02pnp:Trial.next$R?esultsQ\x08\x02\x04\0\0\x04\x01\x11%2\0\0\x11 \x02\x11$\x01\x11\x01\x01\x14\x01\x01\x11\x1d*\0\0\x11\x18\x02\x11\x1c\x01\x1ftrial\x01\x11\xff\x17\xdd/\xa2\x017n\x8b\0\x01\x11\x0fdeep\x01\x10\xff\xa1\x10\x06\xad\xa0\xa9U\xbd\0\x01\x10",
                 };
                 &NODE
             }
@@ -2138,7 +2138,7 @@ pub mod trial {
                         Field { name: "listener", discriminant: ::core::option::Option::None, ty: Type::Interface(<super::listener::Owned as Introspect>::node, &[]) },
                         Field { name: "text", discriminant: ::core::option::Option::None, ty: Type::Text },
                     ] },
-                    packed: b"\x10%P\x04\x04\xbfu\xa0\x93\xd7_=\xb0\x11\x12\x01\0\0\x05\x02\x071\x0d\x02\x01\x11\x19\x07\0\0\x11\x15g\xfftrial.ca\x03pnp:Trial.notify$Params\0\0\0Q\x08\x02\x04\0\0\x04\x01\x11%J\0\0\x11$\x02\x11(\x01\x11\x01\x01\x14\x01\x01\x11!*\0\0\x11\x1c\x01Q\x1c\x01\x01\xfflistener\0\0\0\x01\x11\xff\x9aI\x8fgj\x8aK\xcf\0\x01\x11\x0ftext\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+                    packed: b"\x10\"P\x04\x04\xbfu\xa0\x93\xd7_=\xb0\x11\x12\x01\0\0\x05\x02\x071\x0d\x02\x01\0\x01\x11\x11g\xfftrial.ca\x03pnp:Trial.notify$Params\0Q\x08\x02\x04\0\0\x04\x01\x11%J\0\0\x11$\x02\x11(\x01\x11\x01\x01\x14\x01\x01\x11!*\0\0\x11\x1c\x01\x11\x1c\x01\xfflistener\0\0\0\x01\x11\xff\x9aI\x8fgj\x8aK\xcf\0\x01\x11\x0ftext\x01\x0c\x01\x0c",
                 };
                 &NODE
             }
@@ -2368,7 +2368,7 @@ pub mod trial {
                     kind: Kind::Struct { fields: &[
                         Field { name: "answer", discriminant: ::core::option::Option::None, ty: Type::Text },
                     ] },
-                    packed: b"\x10\x1bP\x04\x04\xff\x90\xea\xedBA\xd9P\xb9\0\x11\x12\x01\0\0\x05\x01\x071\x0d\x0a\x01\x11\x1d\x07\0\0\x11\x197\xfftrial.ca\x03pnp:Trial.notify$Results\0\x01Q\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x01Q\x08\x01\x01?answer\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+                    packed: b"\x10\x18P\x04\x04\xff\x90\xea\xedBA\xd9P\xb9\0\x11\x12\x01\0\0\x05\x01\x071\x0d\x0a\x01\0\x01\x11\x157\xfftrial.ca\x03pnp:Trial.notify$Results\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x01\x11\x08\x01?answer\x01\x0c\x01\x0c",
                 };
                 &NODE
             }
@@ -2558,7 +2558,7 @@ pub mod trial {
                     prefix_bytes: 18,
                     kind: Kind::Struct { fields: &[
                     ] },
-                    packed: b"\x10\x0fP\x04\x04\xff KpH\x0a\xd8O\xf3\0\x11\x12\x01\0\0\x04\x07\x11\x0d\xf2\x11\x19\x07\0\0\x11\x15\x07\xfftrial.ca\x02pnp:Trial.open$P\x1farams\0\x01",
+                    packed: b"\x10\x0aP\x04\x01\xff KpH\x0a\xd8O\xf3\0\x11\x12\x01\0\0\x04\x07\x11\x01\xf2\xfftrial.ca\x02pnp:Trial.open$P\x1farams",
                 };
                 &NODE
             }
@@ -2714,7 +2714,7 @@ pub mod trial {
                     kind: Kind::Struct { fields: &[
                         Field { name: "sink", discriminant: ::core::option::Option::None, ty: Type::Interface(<super::super::streaming_byte_sink::Owned as Introspect>::node, &[]) },
                     ] },
-                    packed: b"\x10\x19P\x04\x04\xff\xc8\x11\xbe7*\x9d\x96\x95\0\x11\x12\x01\0\0\x05\x01\x07\x11\x0d\xfa\x11\x19\x07\0\0\x11\x157\xfftrial.ca\x02pnp:Trial.open$R?esults\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d*\0\0\x11\x08\x02\x11\x0c\x01\x0fsink\x01\x11\xffW\x04\xb4{(=\x7f\xd2\0\x01\x11",
+                    packed: b"\x10\x18P\x04\x04\xff\xc8\x11\xbe7*\x9d\x96\x95\0\x11\x12\x01\0\0\x05\x01\x07\x11\x0d\xfa\0\x01\x11\x117\xfftrial.ca\x02pnp:Trial.open$R?esultsQ\x04\x02\x04\0\0\x04\x01\x11\x0d*\0\0\x11\x08\x02\x11\x0c\x01\x0fsink\x01\x11\xffW\x04\xb4{(=\x7f\xd2\0\x01\x11",
                 };
                 &NODE
             }
@@ -2906,7 +2906,7 @@ pub mod trial {
                     prefix_bytes: 18,
                     kind: Kind::Struct { fields: &[
                     ] },
-                    packed: b"\x10\x10P\x04\x04\xff[\x9f,-\xc3C*\xa7\0\x11\x12\x01\0\0\x04\x071\x0d\x0a\x01\x11\x1d\x07\0\0\x11\x19\x07\xfftrial.ca\x03pnp:Trial.nothing$Params\0\x02",
+                    packed: b"\x10\x0bP\x04\x01\xff[\x9f,-\xc3C*\xa7\0\x11\x12\x01\0\0\x04\x071\x01\x0a\x01\xfftrial.ca\x03pnp:Trial.nothing$Params\0\0",
                 };
                 &NODE
             }
@@ -3062,7 +3062,7 @@ pub mod trial {
                     kind: Kind::Struct { fields: &[
                         Field { name: "trial", discriminant: ::core::option::Option::None, ty: Type::Interface(<super::Owned as Introspect>::node, &[]) },
                     ] },
-                    packed: b"\x10\x1aP\x04\x04\xff\x95\x8fk\x96r\xea1\xab\0\x11\x12\x01\0\0\x05\x01\x071\x0d\x12\x01\x11\x1d\x07\0\0\x11\x197\xfftrial.ca\x03pnp:Trial.nothing$Result\x01s\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d2\0\0\x11\x08\x02\x11\x0c\x01\x1ftrial\x01\x11\xff\x17\xdd/\xa2\x017n\x8b\0\x01\x11",
+                    packed: b"\x10\x19P\x04\x04\xff\x95\x8fk\x96r\xea1\xab\0\x11\x12\x01\0\0\x05\x01\x071\x0d\x12\x01\0\x01\x11\x157\xfftrial.ca\x03pnp:Trial.nothing$Result\x01sQ\x04\x02\x04\0\0\x04\x01\x11\x0d2\0\0\x11\x08\x02\x11\x0c\x01\x1ftrial\x01\x11\xff\x17\xdd/\xa2\x017n\x8b\0\x01\x11",
                 };
                 &NODE
             }
@@ -3256,7 +3256,7 @@ pub mod trial {
                     kind: Kind::Struct { fields: &[
                         Field { name: "number", discriminant: ::core::option::Option::None, ty: Type::UInt32 },
                     ] },
-                    packed: b"\x10\x19P\x04\x04\xff\x90\xbf\x97.\x11\x84%\xa7\0Q\x12\x01\x01\0\0\x04\x071\x0d\x12\x01\x11\x1d\x07\0\0\x11\x197\xfftrial.ca\x03pnp:Trial.numbered$Param\x01s\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x01\x11\x08\x01?number\x01\x08\x01\x08",
+                    packed: b"\x10\x18P\x04\x04\xff\x90\xbf\x97.\x11\x84%\xa7\0Q\x12\x01\x01\0\0\x04\x071\x0d\x12\x01\0\x01\x11\x157\xfftrial.ca\x03pnp:Trial.numbered$Param\x01sQ\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x01\x11\x08\x01?number\x01\x08\x01\x08",
                 };
                 &NODE
             }
@@ -3425,7 +3425,7 @@ pub mod trial {
                     prefix_bytes: 18,
                     kind: Kind::Struct { fields: &[
                     ] },
-                    packed: b"\x10\x10P\x04\x04\xff\x88\xa9t\x88\xe6{2\xe7\0\x11\x12\x01\0\0\x04\x071\x0d\x1a\x01\x11\x1d\x07\0\0\x11\x19\x07\xfftrial.ca\x03pnp:Trial.numbered$Resul\x03ts\0\x01",
+                    packed: b"\x10\x0bP\x04\x01\xff\x88\xa9t\x88\xe6{2\xe7\0\x11\x12\x01\0\0\x04\x071\x01\x1a\x01\xfftrial.ca\x03pnp:Trial.numbered$Resul\x03ts",
                 };
                 &NODE
             }
@@ -3579,7 +3579,7 @@ pub mod trial {
                     prefix_bytes: 18,
                     kind: Kind::Struct { fields: &[
                     ] },
-                    packed: b"\x10\x10P\x04\x04\xffh@6\xdd \x13A\xae\0\x11\x12\x01\0\0\x04\x071\x0d\x1a\x01\x11\x1d\x07\0\0\x11\x19\x07\xfftrial.ca\x03pnp:Trial.unwritten$Para\x03ms\0\x01",
+                    packed: b"\x10\x0bP\x04\x01\xffh@6\xdd \x13A\xae\0\x11\x12\x01\0\0\x04\x071\x01\x1a\x01\xfftrial.ca\x03pnp:Trial.unwritten$Para\x03ms",
                 };
                 &NODE
             }
@@ -3733,7 +3733,7 @@ pub mod trial {
                     prefix_bytes: 18,
                     kind: Kind::Struct { fields: &[
                     ] },
-                    packed: b"\x10\x10P\x04\x04\xff\xb1Qv3\xa6\x89\xaf\xa5\0\x11\x12\x01\0\0\x04\x071\x0d\"\x01\x11\x1d\x07\0\0\x11\x19\x07\xfftrial.ca\x03pnp:Trial.unwritten$Resu\x07lts\0\x01",
+                    packed: b"\x10\x0bP\x04\x01\xff\xb1Qv3\xa6\x89\xaf\xa5\0\x11\x12\x01\0\0\x04\x071\x01\"\x01\xfftrial.ca\x03pnp:Trial.unwritten$Resu\x07lts",
                 };
                 &NODE
             }
@@ -4426,7 +4426,7 @@ pub mod trial {
                         kind: Kind::Struct { fields: &[
                             Field { name: "text", discriminant: ::core::option::Option::None, ty: Type::Text },
                         ] },
-                        packed: b"\x10\x1bP\x04\x04\xff&\xdb\xca\xb8Q\x9bd\xbd\0\x11\x1b\x01\0\0\x05\x01\x071\x0d:\x01\x11\x1d\x07\0\0\x11\x197\xfftrial.ca\x03pnp:Trial.Listener.hear$?Params\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d*\0\0\x11\x08\x01Q\x08\x01\x01\x0ftext\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+                        packed: b"\x10\x18P\x04\x04\xff&\xdb\xca\xb8Q\x9bd\xbd\0\x11\x1b\x01\0\0\x05\x01\x071\x0d:\x01\0\x01\x11\x157\xfftrial.ca\x03pnp:Trial.Listener.hear$?ParamsQ\x04\x02\x04\0\0\x04\x01\x11\x0d*\0\0\x11\x08\x01\x11\x08\x01\x0ftext\x01\x0c\x01\x0c",
                     };
                     &NODE
                 }
@@ -4618,7 +4618,7 @@ pub mod trial {
                         kind: Kind::Struct { fields: &[
                             Field { name: "answer", discriminant: ::core::option::Option::None, ty: Type::Text },
                         ] },
-                        packed: b"\x10\x1bP\x04\x04\xff\xe9\x7f\x8co.DX\xfb\0\x11\x1b\x01\0\0\x05\x01\x071\x0dB\x01\x11\x1d\x07\0\0\x11\x197\xfftrial.ca\x04pnp:Trial.Listener.hear$Results\0\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x01Q\x08\x01\x01?answer\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+                        packed: b"\x10\x18P\x04\x04\xff\xe9\x7f\x8co.DX\xfb\0\x11\x1b\x01\0\0\x05\x01\x071\x0dB\x01\0\x01\x11\x157\xfftrial.ca\x04pnp:Trial.Listener.hear$Results\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x01\x11\x08\x01?answer\x01\x0c\x01\x0c",
                     };
                     &NODE
                 }
@@ -4963,7 +4963,7 @@ pub mod trial {
                         kind: Kind::Struct { fields: &[
                             Field { name: "text", discriminant: ::core::option::Option::None, ty: Type::Text },
                         ] },
-                        packed: b"\x10\x1bP\x04\x04\xff\xcde\xd7w\xbf\x0cZ\xcc\0\x11\x19\x01\0\0\x05\x01\x071\x0d2\x01\x11\x1d\x07\0\0\x11\x197\xfftrial.ca\x03pnp:Trial.Louder.shout$P\x1farams\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d*\0\0\x11\x08\x01Q\x08\x01\x01\x0ftext\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+                        packed: b"\x10\x18P\x04\x04\xff\xcde\xd7w\xbf\x0cZ\xcc\0\x11\x19\x01\0\0\x05\x01\x071\x0d2\x01\0\x01\x11\x157\xfftrial.ca\x03pnp:Trial.Louder.shout$P\x1faramsQ\x04\x02\x04\0\0\x04\x01\x11\x0d*\0\0\x11\x08\x01\x11\x08\x01\x0ftext\x01\x0c\x01\x0c",
                     };
                     &NODE
                 }
@@ -5155,7 +5155,7 @@ pub mod trial {
                         kind: Kind::Struct { fields: &[
                             Field { name: "answer", discriminant: ::core::option::Option::None, ty: Type::Text },
                         ] },
-                        packed: b"\x10\x1bP\x04\x04\xff\xcb\x1d\xfa\x01sy\xc3\x8d\0\x11\x19\x01\0\0\x05\x01\x071\x0d:\x01\x11\x1d\x07\0\0\x11\x197\xfftrial.ca\x03pnp:Trial.Louder.shout$R?esults\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x01Q\x08\x01\x01?answer\x01\x0c\x01\x0c\x11\x01\x0a\0\0",
+                        packed: b"\x10\x18P\x04\x04\xff\xcb\x1d\xfa\x01sy\xc3\x8d\0\x11\x19\x01\0\0\x05\x01\x071\x0d:\x01\0\x01\x11\x157\xfftrial.ca\x03pnp:Trial.Louder.shout$R?esultsQ\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x01\x11\x08\x01?answer\x01\x0c\x01\x0c",
                     };
                     &NODE
                 }
@@ -5511,7 +5511,7 @@ pub mod byte_sink {
                     kind: Kind::Struct { fields: &[
                         Field { name: "chunk", discriminant: ::core::option::Option::None, ty: Type::Data },
                     ] },
-                    packed: b"\x10\x1aP\x04\x04\xff\xaf2E\x91\x84'T\xfe\0\x11\x15\x01\0\0\x05\x01\x071\x0d\x12\x01\x11\x1d\x07\0\0\x11\x197\xfftrial.ca\x03pnp:ByteSink.write$Param\x01s\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d2\0\0\x11\x08\x01Q\x08\x01\x01\x1fchunk\x01\x0d\x01\x0d\x11\x01\x02",
+                    packed: b"\x10\x18P\x04\x04\xff\xaf2E\x91\x84'T\xfe\0\x11\x15\x01\0\0\x05\x01\x071\x0d\x12\x01\0\x01\x11\x157\xfftrial.ca\x03pnp:ByteSink.write$Param\x01sQ\x04\x02\x04\0\0\x04\x01\x11\x0d2\0\0\x11\x08\x01\x11\x08\x01\x1fchunk\x01\x0d\x01\x0d",
                 };
                 &NODE
             }
@@ -5701,7 +5701,7 @@ pub mod byte_sink {
                     prefix_bytes: 21,
                     kind: Kind::Struct { fields: &[
                     ] },
-                    packed: b"\x10\x10P\x04\x04\xfff\xc4\x9d\xa3\x17y\x95\xf0\0\x11\x15\x01\0\0\x04\x071\x0d\x1a\x01\x11\x1d\x07\0\0\x11\x19\x07\xfftrial.ca\x03pnp:ByteSink.write$Resul\x03ts\0\x01",
+                    packed: b"\x10\x0bP\x04\x01\xfff\xc4\x9d\xa3\x17y\x95\xf0\0\x11\x15\x01\0\0\x04\x071\x01\x1a\x01\xfftrial.ca\x03pnp:ByteSink.write$Resul\x03ts",
                 };
                 &NODE
             }
@@ -5855,7 +5855,7 @@ pub mod byte_sink {
                     prefix_bytes: 21,
                     kind: Kind::Struct { fields: &[
                     ] },
-                    packed: b"\x10\x0fP\x04\x04\xff\xe4\x89,\\\x01\xc4\xa5\xe8\0\x11\x15\x01\0\0\x04\x071\x0d\x02\x01\x11\x19\x07\0\0\x11\x15\x07\xfftrial.ca\x03pnp:ByteSink.end$Params\0\0\x01",
+                    packed: b"\x10\x0aP\x04\x01\xff\xe4\x89,\\\x01\xc4\xa5\xe8\0\x11\x15\x01\0\0\x04\x071\x01\x02\x01\xfftrial.ca\x03pnp:ByteSink.end$Params\0",
                 };
                 &NODE
             }
@@ -6009,7 +6009,7 @@ pub mod byte_sink {
                     prefix_bytes: 21,
                     kind: Kind::Struct { fields: &[
                     ] },
-                    packed: b"\x10\x10P\x04\x04\xff\xc4E\xf3\xda\x90\x9f\xfd\xd2\0\x11\x15\x01\0\0\x04\x071\x0d\x0a\x01\x11\x1d\x07\0\0\x11\x19\x07\xfftrial.ca\x03pnp:ByteSink.end$Results\0\x02",
+                    packed: b"\x10\x0bP\x04\x01\xff\xc4E\xf3\xda\x90\x9f\xfd\xd2\0\x11\x15\x01\0\0\x04\x071\x01\x0a\x01\xfftrial.ca\x03pnp:ByteSink.end$Results\0\0",
                 };
                 &NODE
             }
@@ -6327,7 +6327,7 @@ pub mod streaming_byte_sink {
                     kind: Kind::Struct { fields: &[
                         Field { name: "chunk", discriminant: ::core::option::Option::None, ty: Type::Data },
                     ] },
-                    packed: b"\x10\x1bP\x04\x04\xffS\xbd\xebc\xc3FC\xff\0\x11\x1e\x01\0\0\x05\x01\x071\x0dZ\x01\x11!\x07\0\0\x11\x1d7\xfftrial.ca\x04pnp:StreamingByteSink.write$Para\x03ms\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d2\0\0\x11\x08\x01Q\x08\x01\x01\x1fchunk\x01\x0d\x01\x0d\x11\x01\x02",
+                    packed: b"\x10\x19P\x04\x04\xffS\xbd\xebc\xc3FC\xff\0\x11\x1e\x01\0\0\x05\x01\x071\x0dZ\x01\0\x01\x11\x197\xfftrial.ca\x04pnp:StreamingByteSink.write$Para\x03msQ\x04\x02\x04\0\0\x04\x01\x11\x0d2\0\0\x11\x08\x01\x11\x08\x01\x1fchunk\x01\x0d\x01\x0d",
                 };
                 &NODE
             }
@@ -6517,7 +6517,7 @@ pub mod streaming_byte_sink {
                     prefix_bytes: 30,
                     kind: Kind::Struct { fields: &[
                     ] },
-                    packed: b"\x10\x11P\x04\x04\xff\x05\xe6\x0b\x0dB\xbb\xd1\xb9\0\x11\x1e\x01\0\0\x04\x071\x0dJ\x01\x11!\x07\0\0\x11\x1d\x07\xfftrial.ca\x04pnp:StreamingByteSink.end$Params\0\x02",
+                    packed: b"\x10\x0cP\x04\x01\xff\x05\xe6\x0b\x0dB\xbb\xd1\xb9\0\x11\x1e\x01\0\0\x04\x071\x01J\x01\xfftrial.ca\x04pnp:StreamingByteSink.end$Params\0\0",
                 };
                 &NODE
             }
@@ -6673,7 +6673,7 @@ pub mod streaming_byte_sink {
                     kind: Kind::Struct { fields: &[
                         Field { name: "total", discriminant: ::core::option::Option::None, ty: Type::UInt64 },
                     ] },
-                    packed: b"\x10\x1aP\x04\x04\xff\xec\xc1\xa1\x19\xf3\xaa\"\xe9\0Q\x1e\x01\x01\0\0\x04\x071\x0dR\x01\x11!\x07\0\0\x11\x1d7\xfftrial.ca\x04pnp:StreamingByteSink.end$Result\x01s\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d2\0\0\x11\x08\x01\x11\x08\x01\x1ftotal\x01\x09\x01\x09",
+                    packed: b"\x10\x19P\x04\x04\xff\xec\xc1\xa1\x19\xf3\xaa\"\xe9\0Q\x1e\x01\x01\0\0\x04\x071\x0dR\x01\0\x01\x11\x197\xfftrial.ca\x04pnp:StreamingByteSink.end$Result\x01sQ\x04\x02\x04\0\0\x04\x01\x11\x0d2\0\0\x11\x08\x01\x11\x08\x01\x1ftotal\x01\x09\x01\x09",
                 };
                 &NODE
             }
@@ -7135,7 +7135,7 @@ pub mod blob_writer {
                     kind: Kind::Struct { fields: &[
                         Field { name: "chunk", discriminant: ::core::option::Option::None, ty: Type::Data },
                     ] },
-                    packed: b"\x10\x1aP\x04\x04\xffZ\xcdrJ\x92\xc2\x1e\x94\0\x11\x17\x01\0\0\x05\x01\x071\x0d\"\x01\x11\x1d\x07\0\0\x11\x197\xfftrial.ca\x03pnp:BlobWriter.write$Par\x07ams\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d2\0\0\x11\x08\x01Q\x08\x01\x01\x1fchunk\x01\x0d\x01\x0d\x11\x01\x02",
+                    packed: b"\x10\x18P\x04\x04\xffZ\xcdrJ\x92\xc2\x1e\x94\0\x11\x17\x01\0\0\x05\x01\x071\x0d\"\x01\0\x01\x11\x157\xfftrial.ca\x03pnp:BlobWriter.write$Par\x07amsQ\x04\x02\x04\0\0\x04\x01\x11\x0d2\0\0\x11\x08\x01\x11\x08\x01\x1fchunk\x01\x0d\x01\x0d",
                 };
                 &NODE
             }
@@ -7325,7 +7325,7 @@ pub mod blob_writer {
                     prefix_bytes: 23,
                     kind: Kind::Struct { fields: &[
                     ] },
-                    packed: b"\x10\x10P\x04\x04\xff\x17\x8c\x14;\xf0\x86\x81\xd9\0\x11\x17\x01\0\0\x04\x071\x0d\x1a\x01\x11\x1d\x07\0\0\x11\x19\x07\xfftrial.ca\x03pnp:BlobWriter.done$Para\x03ms\0\x01",
+                    packed: b"\x10\x0bP\x04\x01\xff\x17\x8c\x14;\xf0\x86\x81\xd9\0\x11\x17\x01\0\0\x04\x071\x01\x1a\x01\xfftrial.ca\x03pnp:BlobWriter.done$Para\x03ms",
                 };
                 &NODE
             }
@@ -7481,7 +7481,7 @@ pub mod blob_writer {
                     kind: Kind::Struct { fields: &[
                         Field { name: "handle", discriminant: ::core::option::Option::None, ty: Type::Interface(<super::super::blob_handle::Owned as Introspect>::node, &[]) },
                     ] },
-                    packed: b"\x10\x1aP\x04\x04\xff}\xc1\xc6\x1e\x9f\xd6\xa5\xc1\0\x11\x17\x01\0\0\x05\x01\x071\x0d\"\x01\x11\x1d\x07\0\0\x11\x197\xfftrial.ca\x03pnp:BlobWriter.done$Resu\x07lts\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x02\x11\x0c\x01?handle\x01\x11\xff\xbad\x9f\x1e\x91\xb5\x83\xba\0\x01\x11",
+                    packed: b"\x10\x19P\x04\x04\xff}\xc1\xc6\x1e\x9f\xd6\xa5\xc1\0\x11\x17\x01\0\0\x05\x01\x071\x0d\"\x01\0\x01\x11\x157\xfftrial.ca\x03pnp:BlobWriter.done$Resu\x07ltsQ\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x02\x11\x0c\x01?handle\x01\x11\xff\xbad\x9f\x1e\x91\xb5\x83\xba\0\x01\x11",
                 };
                 &NODE
             }
@@ -7835,7 +7835,7 @@ pub mod web_site_publisher {
                     prefix_bytes: 29,
                     kind: Kind::Struct { fields: &[
                     ] },
-                    packed: b"\x10\x11P\x04\x04\xff\xd1\x98\xe5B\xbc\xb1\x93\x8c\0\x11\x1d\x01\0\0\x04\x071\x0dz\x01\x11!\x07\0\0\x11\x1d\x07\xfftrial.ca\x04pnp:WebSitePublisher.createBlob$?Params\0\x01",
+                    packed: b"\x10\x0cP\x04\x01\xff\xd1\x98\xe5B\xbc\xb1\x93\x8c\0\x11\x1d\x01\0\0\x04\x071\x01z\x01\xfftrial.ca\x04pnp:WebSitePublisher.createBlob$?Params",
                 };
                 &NODE
             }
@@ -7991,7 +7991,7 @@ pub mod web_site_publisher {
                     kind: Kind::Struct { fields: &[
                         Field { name: "writer", discriminant: ::core::option::Option::None, ty: Type::Interface(<super::super::blob_writer::Owned as Introspect>::node, &[]) },
                     ] },
-                    packed: b"\x10\x1bP\x04\x04\xffl\xe3\xc1\x1e\x18\xf3\xa5\xb2\0\x11\x1d\x01\0\0\x05\x01\x071\x0d\x82\x01\x11!\x07\0\0\x11\x1d7\xfftrial.ca\x05pnp:WebSitePublisher.createBlob$Results\0\0\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x02\x11\x0c\x01?writer\x01\x11\xff\x17\xdf\xbf\xbav&\xf2\xe2\0\x01\x11",
+                    packed: b"\x10\x1aP\x04\x04\xffl\xe3\xc1\x1e\x18\xf3\xa5\xb2\0\x11\x1d\x01\0\0\x05\x01\x071\x0d\x82\x01\0\x01\x11\x197\xfftrial.ca\x05pnp:WebSitePublisher.createBlob$Results\0Q\x04\x02\x04\0\0\x04\x01\x11\x0d:\0\0\x11\x08\x02\x11\x0c\x01?writer\x01\x11\xff\x17\xdf\xbf\xbav&\xf2\xe2\0\x01\x11",
                 };
                 &NODE
             }
@@ -8187,7 +8187,7 @@ pub mod web_site_publisher {
                         Field { name: "path", discriminant: ::core::option::Option::None, ty: Type::Text },
                         Field { name: "blob", discriminant: ::core::option::Option::None, ty: Type::Interface(<super::super::blob_handle::Owned as Introspect>::node, &[]) },
                     ] },
-                    packed: b"\x10%P\x04\x04\xff\x98h\x89\xd9\x16\x17\x89\xab\0\x11\x1d\x01\0\0\x05\x02\x071\x0dB\x01\x11\x1d\x07\0\0\x11\x19g\xfftrial.ca\x04pnp:WebSitePublisher.set$Params\0\0\0Q\x08\x02\x04\0\0\x04\x01\x11%*\0\0\x11 \x01Q \x01\x01\x11\x01\x01\x14\x01\x01\x11!*\0\0\x11\x1c\x02\x11 \x01\x0fpath\x01\x0c\x01\x0c\x11\x01\x0a\0\0\x0fblob\x01\x11\xff\xbad\x9f\x1e\x91\xb5\x83\xba\0\x01\x11",
+                    packed: b"\x10\"P\x04\x04\xff\x98h\x89\xd9\x16\x17\x89\xab\0\x11\x1d\x01\0\0\x05\x02\x071\x0dB\x01\0\x01\x11\x15g\xfftrial.ca\x04pnp:WebSitePublisher.set$Params\0Q\x08\x02\x04\0\0\x04\x01\x11%*\0\0\x11 \x01\x11 \x01\x11\x01\x01\x14\x01\x01\x11\x19*\0\0\x11\x14\x02\x11\x18\x01\x0fpath\x01\x0c\x01\x0c\x0fblob\x01\x11\xff\xbad\x9f\x1e\x91\xb5\x83\xba\0\x01\x11",
                 };
                 &NODE
             }
@@ -8415,7 +8415,7 @@ pub mod web_site_publisher {
                     prefix_bytes: 29,
                     kind: Kind::Struct { fields: &[
                     ] },
-                    packed: b"\x10\x11P\x04\x04\xfe\xb5\xc7\xc1\xc3*\xfc\xd0\x11\x1d\x01\0\0\x04\x071\x0dJ\x01\x11!\x07\0\0\x11\x1d\x07\xfftrial.ca\x04pnp:WebSitePublisher.set$Results\0\x02",
+                    packed: b"\x10\x0cP\x04\x01\xfe\xb5\xc7\xc1\xc3*\xfc\xd0\x11\x1d\x01\0\0\x04\x071\x01J\x01\xfftrial.ca\x04pnp:WebSitePublisher.set$Results\0\0",
                 };
                 &NODE
             }
