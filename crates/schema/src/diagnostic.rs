@@ -45,6 +45,9 @@ pub struct Diagnostic {
     pub source_line: String,
 }
 
+/// Longer lines are shown in part.
+const MAX_LINE: usize = 200;
+
 impl Diagnostic {
     pub(crate) fn new(file: &str, text: &str, problem: &Problem) -> Self {
         let start = floor_boundary(text, problem.span.start);
@@ -84,22 +87,44 @@ impl Diagnostic {
         }
         out.push_str(&format!(": error: {}\n", self.message));
         if !self.source_line.is_empty() {
-            out.push_str(&self.source_line);
-            out.push('\n');
-            // Tabs are repeated so that the mark stands under its text whatever their width.
-            for character in self.source_line.chars().take(self.column as usize - 1) {
-                out.push(if character == '\t' { '\t' } else { ' ' });
-            }
-            out.push('^');
-            for _ in self.column + 1..self.end_column {
-                out.push('~');
-            }
-            out.push('\n');
+            self.render_source(&mut out);
         }
         if let Some(hint) = &self.hint {
             out.push_str(&format!("  help: {hint}\n"));
         }
         out
+    }
+
+    /// The source line, or what is around the place in one too long to be looked at, with the mark.
+    fn render_source(&self, out: &mut String) {
+        let place = self.column as usize - 1;
+        let width = (self.end_column as usize).saturating_sub(place + 1);
+        let mut shown: Vec<char> = self.source_line.chars().collect();
+        let (mut from, to) = (0, shown.len());
+        if to > MAX_LINE {
+            from = place.saturating_sub(MAX_LINE / 4).min(to - MAX_LINE);
+            shown.truncate(from + MAX_LINE);
+            shown.drain(..from);
+        }
+        if from > 0 {
+            shown.insert(0, '…');
+            from -= 1;
+        }
+        out.extend(&shown);
+        if from + shown.len() < to {
+            out.push('…');
+        }
+        out.push('\n');
+        // Tabs are repeated so that the mark stands under its text whatever their width.
+        for character in shown.iter().take(place - from) {
+            out.push(if *character == '\t' { '\t' } else { ' ' });
+        }
+        out.push('^');
+        let room = shown.len().saturating_sub(place - from).max(1);
+        for _ in 1..width.min(room) {
+            out.push('~');
+        }
+        out.push('\n');
     }
 }
 
@@ -156,6 +181,34 @@ mod tests {
             diagnostic.render(),
             "a.capnp:2:8-14: error: not defined: Intt32\n\tx @0 :Intt32;\n\t      ^~~~~~\n  help: Int32?\n"
         );
+    }
+
+    #[test]
+    fn shows_the_part_of_a_long_line_that_matters() {
+        let text = format!("{}Intt32;{}", "x ".repeat(500), " y".repeat(500));
+        let problem = Problem::new(Span::new(1000, 1006), "not defined: Intt32");
+        let rendered = Diagnostic::new("a.capnp", &text, &problem).render();
+        let mut lines = rendered.lines();
+        assert_eq!(
+            lines.next(),
+            Some("a.capnp:1:1001-1007: error: not defined: Intt32")
+        );
+        let source = lines.next().unwrap_or("");
+        assert_eq!(source.chars().count(), MAX_LINE + 2);
+        assert!(source.starts_with('…') && source.ends_with('…'));
+        // The ellipsis before it is three bytes and one column.
+        let marked = lines.next().and_then(|line| line.find("^~~~~~"));
+        assert_eq!(source.find("Intt32").map(|at| at - 2), marked);
+        for (from, to) in [(0, 3), (1990, 2006), (0, 2007), (2007, 2007), (300, 1900)] {
+            let problem = Problem::new(Span::new(from, to), "late");
+            let rendered = Diagnostic::new("a", &text, &problem).render();
+            assert!(
+                rendered
+                    .lines()
+                    .skip(1)
+                    .all(|line| line.chars().count() <= MAX_LINE + 2)
+            );
+        }
     }
 
     #[test]

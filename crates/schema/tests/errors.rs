@@ -440,10 +440,7 @@ fn other_languages_habits() {
     );
     check(
         "const a :Text = 'x';",
-        &[
-            "': unexpected character '\\'' (text literals are written in double quotes)",
-            "': unexpected character '\\'' (text literals are written in double quotes)",
-        ],
+        &["'x': text literals are written in double quotes (write \"x\")"],
     );
 }
 
@@ -628,6 +625,42 @@ fn errors_of_syntax_and_meaning_in_one_run() {
             ";: expected '@' and a number after 'x', found ';'",
             "Text: expected '@' and the field's number after 'b', found 'Text'",
             "List(Int8, Text): 'List' takes one type parameter, found 2",
+        ],
+    );
+}
+
+#[test]
+fn interfaces_that_extend_themselves() {
+    check(
+        "interface A extends(A) {}\ninterface B extends(C, D) {} interface C extends(B) {}\n\
+         interface D {} interface E extends(D, F) {} interface F extends(D) {}",
+        &[
+            "A: the interface 'A' extends itself",
+            "C: the interface 'C' extends itself",
+        ],
+    );
+    let chain = |order: &mut dyn Iterator<Item = usize>| {
+        let mut text = String::from("interface I0 {}");
+        for n in order {
+            let base = n - 1;
+            text.push_str(&format!("\ninterface I{n} extends(I{base}) {{}}"));
+        }
+        complaints(&text)
+    };
+    assert!(chain(&mut (1..64)).is_empty());
+    assert!(!chain(&mut (1..5000)).is_empty());
+    assert!(!chain(&mut (1..5000).rev()).is_empty());
+}
+
+#[test]
+fn single_quotes() {
+    check(
+        "const a :Text = 'one two'; const b :Int8 = 'x'; const c :Text = 'it;",
+        &[
+            "'one two': text literals are written in double quotes (write \"one two\")",
+            "'x': text literals are written in double quotes (write \"x\")",
+            "'x': expected a value of type Int8",
+            "': unexpected character '\\'' (text literals are written in double quotes)",
         ],
     );
 }

@@ -1,6 +1,6 @@
 //! The types of a module: what comes out of messages, what goes in, clients and servers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 
 use capstan_schema::node::{
@@ -557,7 +557,7 @@ fn extended(
             names.ty_of(*id, &arguments, site, member_type)?
         };
         let mut inherited = Inherited::new();
-        inherited_methods(names, *id, arguments, &mut inherited)?;
+        inherited_methods(names, *id, arguments, &mut HashSet::new(), &mut inherited)?;
         let mut hidden = Vec::new();
         for (name, from) in inherited {
             match taken.get(&name) {
@@ -584,13 +584,18 @@ fn extended(
 /// Methods, each with the interface that has it and that interface's type arguments.
 type Inherited = BTreeMap<String, Option<(u64, Vec<Type>)>>;
 
-/// The methods of an interface and of all it extends.
+/// The methods of an interface and of all it extends, each of which is looked at once: however
+/// often they extend each other, and even around in circles.
 fn inherited_methods(
     names: &Names<'_>,
     id: u64,
     arguments: Vec<Type>,
+    seen: &mut HashSet<u64>,
     found: &mut Inherited,
 ) -> Result<(), Error> {
+    if !seen.insert(id) {
+        return Ok(());
+    }
     if let NodeKind::Interface {
         methods,
         superclasses,
@@ -599,7 +604,7 @@ fn inherited_methods(
         for superclass in superclasses {
             let inner = names.arguments(superclass.id, &superclass.brand);
             let inner = inner.iter().map(|ty| names.bound(ty, id, &arguments));
-            inherited_methods(names, superclass.id, inner.collect(), found)?;
+            inherited_methods(names, superclass.id, inner.collect(), seen, found)?;
         }
         for method in methods {
             found.insert(method.name.clone(), Some((id, arguments.clone())));

@@ -1,5 +1,7 @@
 //! Interfaces: their methods and the structs that parameter and result lists stand for.
 
+use std::collections::{HashMap, HashSet};
+
 use super::brands::Entity;
 use super::modules::STREAM_FILE;
 use super::names::{Implicit, NO_IMPLICIT, ScopeId};
@@ -8,6 +10,9 @@ use super::{Compiler, ids};
 use crate::diagnostic::Problem;
 use crate::node::{Brand, Method, Node, NodeKind, STREAM_RESULT_ID, Superclass, Type};
 use crate::parse::ast::{Decl, DeclKind, Expr, ParamList};
+
+/// An interface has at most this many ancestors one above the other.
+const MAX_INHERITANCE: usize = 64;
 
 impl<'a> Compiler<'a> {
     pub(super) fn build_interface(
@@ -94,6 +99,58 @@ impl<'a> Compiler<'a> {
         };
         self.complain_in(scope, Problem::new(expr.span, message));
         None
+    }
+
+    /// Reports interfaces that extend themselves, over however many others, and chains of interfaces
+    /// that are too long for generators, which follow them recursively.
+    pub(super) fn check_inheritance(&self) {
+        let mut depths = HashMap::new();
+        for node in &self.nodes {
+            self.inheritance_depth(node.id, &mut HashSet::new(), &mut depths);
+        }
+    }
+
+    /// `path` is where we come from; `depths` are those of interfaces seen before.
+    fn inheritance_depth(
+        &self,
+        id: u64,
+        path: &mut HashSet<u64>,
+        depths: &mut HashMap<u64, usize>,
+    ) -> usize {
+        let node = self.node_index.get(&id).and_then(|at| self.nodes.get(*at));
+        let Some(NodeKind::Interface { superclasses, .. }) = node.map(|node| &node.kind) else {
+            return 0;
+        };
+        if let Some(depth) = depths.get(&id) {
+            return *depth;
+        }
+        path.insert(id);
+        let mut depth = 0;
+        for superclass in superclasses {
+            if path.contains(&superclass.id) {
+                self.complain_about_ancestors(id, "extends itself");
+            } else if path.len() <= MAX_INHERITANCE {
+                depth = depth.max(1 + self.inheritance_depth(superclass.id, path, depths));
+            } else {
+                depth = MAX_INHERITANCE;
+            }
+        }
+        if depth == MAX_INHERITANCE {
+            self.complain_about_ancestors(id, "is at the end of too long a chain of interfaces");
+        }
+        path.remove(&id);
+        depths.insert(id, depth);
+        depth
+    }
+
+    fn complain_about_ancestors(&self, id: u64, what: &str) {
+        if let Some(scope) = self.by_id.get(&id)
+            && let Some(declared) = self.scope(*scope)
+        {
+            let name = &declared.decl.name;
+            let message = format!("the interface '{}' {what}", name.value);
+            self.complain_in(*scope, Problem::new(name.span, message));
+        }
     }
 
     /// The id and brand of a method's parameter or result struct, which is built if need be.

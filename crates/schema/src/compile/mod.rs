@@ -150,6 +150,7 @@ impl Compiler<'_> {
         for root in self.roots.clone() {
             self.build_nodes(root);
         }
+        self.check_inheritance();
         self.fill_values();
     }
 }

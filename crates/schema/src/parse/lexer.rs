@@ -95,6 +95,11 @@ impl Lexer<'_> {
                 let rest = self.text.get(start..).unwrap_or("");
                 let mark = rest.chars().next()?;
                 self.at += mark.len_utf8();
+                if mark == '\''
+                    && let Some(text) = self.single_quoted(start)
+                {
+                    return Some(text);
+                }
                 if !mark.is_ascii_graphic() || matches!(mark, '\'' | '`' | '\\') {
                     let problem = Problem::new(
                         Span::new(start, self.at),
@@ -287,6 +292,23 @@ impl Lexer<'_> {
                 }
             }
         }
+    }
+
+    /// Reports text in single quotes, and takes it for the literal that it was meant to be.
+    fn single_quoted(&mut self, start: usize) -> Option<Token> {
+        let line = self.text.get(self.at..)?.lines().next()?;
+        let inside = line.split_once('\'')?.0;
+        self.at += inside.len() + 1;
+        let span = Span::new(start, self.at);
+        let problem = Problem::new(span, "text literals are written in double quotes");
+        self.problems
+            .push(problem.hint(format!("write \"{inside}\"")));
+        Some(Token {
+            kind: TokenKind::String(inside.as_bytes().to_vec()),
+            span,
+            starts_line: false,
+            doc: None,
+        })
     }
 
     /// Reports a literal that began at `start` and still goes on at the end of this line.
@@ -508,7 +530,11 @@ mod tests {
             complaint("09"),
             "a number that begins with 0 is octal and has digits 0 to 7"
         );
-        assert_eq!(complaint("'a'"), "unexpected character '\\''");
+        assert_eq!(complaint("'a"), "unexpected character '\\''");
+        assert_eq!(
+            complaint("'a'"),
+            "text literals are written in double quotes"
+        );
         assert_eq!(complaint("é"), "unexpected character 'é'");
     }
 }
