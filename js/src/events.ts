@@ -3,22 +3,36 @@ import { onClosed } from "./connection.js";
 import { onFailed, onReady, onReturn } from "./pending.js";
 import { reportWord } from "./report.js";
 import { refresh } from "./seam/memory.js";
-import { onCall, onCanceled, onObjectReleased } from "./serve.js";
 
 /*
  * What the vat tells, taken out one event at a time. Nothing here runs code of the user's: promises
  * are settled, and whatever else has to be called is called in a microtask.
  */
 
-const NONE = 0;
-const RETURN = 1;
-const FAILED = 2;
-const STREAM_READY = 3;
-const STREAM_FAILED = 4;
-const CALL = 5;
-const CANCELED = 6;
-const OBJECT_RELEASED = 7;
-const CLOSED = 8;
+/** Is told the first word of the report; the views are fresh. */
+export type EventHandler = (first: number) => void;
+
+export const CALL = 5;
+export const CANCELED = 6;
+export const OBJECT_RELEASED = 7;
+
+/** By kind: nothing, return, failed, stream ready, stream failed, three that `serve` handles, closed. */
+const handlers: (EventHandler | undefined)[] = [
+  undefined,
+  (call) => onReturn(call, reportWord(1)),
+  onFailed,
+  onReady,
+  onFailed,
+  undefined,
+  undefined,
+  undefined,
+  onClosed,
+];
+
+/** What only some programs need comes with what they use, so that the others need not load it. */
+export function handle(kind: number, handler: EventHandler): void {
+  handlers[kind] = handler;
+}
 
 let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -37,39 +51,8 @@ export function startEvents(): void {
 export function drain(): void {
   for (;;) {
     const kind = glue.next_event();
-    if (kind === NONE) return;
+    if (kind === 0) return;
     refresh();
-    const first = reportWord(0);
-    switch (kind) {
-      case RETURN:
-        onReturn(first, reportWord(1));
-        break;
-      case FAILED:
-      case STREAM_FAILED:
-        onFailed(first);
-        break;
-      case STREAM_READY:
-        onReady(first);
-        break;
-      case CALL:
-        onCall({
-          answer: first,
-          object: reportWord(1),
-          interfaceHigh: reportWord(2),
-          interfaceLow: reportWord(3),
-          method: reportWord(4),
-          payload: reportWord(5),
-        });
-        break;
-      case CANCELED:
-        onCanceled(first);
-        break;
-      case OBJECT_RELEASED:
-        onObjectReleased(first);
-        break;
-      case CLOSED:
-        onClosed(first);
-        break;
-    }
+    handlers[kind]?.(reportWord(0));
   }
 }

@@ -2,6 +2,7 @@ import * as glue from "../wasm/capstan_web.js";
 import { type BoundMethod, methodsOf, sendResults } from "./call.js";
 import { makeClient, tracker } from "./client.js";
 import { CapnpError, ERROR_KINDS, messageOf } from "./errors.js";
+import { CALL, CANCELED, handle, OBJECT_RELEASED } from "./events.js";
 import { requireInit } from "./init.js";
 import { discardPayload, takePayload } from "./payload.js";
 import { reportWord, writeList } from "./report.js";
@@ -18,7 +19,7 @@ export interface Served {
   readonly implementation: Record<string, unknown>;
 }
 
-export interface IncomingCall {
+interface IncomingCall {
   readonly answer: number;
   readonly object: number;
   readonly interfaceHigh: number;
@@ -59,6 +60,9 @@ export function serve<Client, Server extends object>(
   implementation: Partial<Server>,
 ): Client {
   requireInit("serve");
+  handle(CALL, takeCall);
+  handle(CANCELED, onCanceled);
+  handle(OBJECT_RELEASED, onObjectReleased);
   const methods = methodsOf(type.$);
   const streaming = methods.filter((method) => method.streaming);
   writeList(streaming.flatMap((method) => [method.interfaceHigh, method.interfaceLow, method.ordinal]));
@@ -68,7 +72,18 @@ export function serve<Client, Server extends object>(
   return makeClient(type, cap);
 }
 
-export function onCall(call: IncomingCall): void {
+function takeCall(answer: number): void {
+  onCall({
+    answer,
+    object: reportWord(1),
+    interfaceHigh: reportWord(2),
+    interfaceLow: reportWord(3),
+    method: reportWord(4),
+    payload: reportWord(5),
+  });
+}
+
+function onCall(call: IncomingCall): void {
   const { answer, payload } = call;
   let method: BoundMethod | undefined;
   let start: (context: Context) => unknown;
@@ -95,12 +110,12 @@ export function onCall(call: IncomingCall): void {
   void answerWith(answer, method, context, start);
 }
 
-export function onCanceled(answer: number): void {
+function onCanceled(answer: number): void {
   const context = running.get(answer);
   if (context !== undefined) queueMicrotask(() => context.cancel());
 }
 
-export function onObjectReleased(object: number): void {
+function onObjectReleased(object: number): void {
   const implementation: Partial<Disposable> | undefined = served.get(object)?.implementation;
   served.delete(object);
   if (typeof implementation?.[dispose] === "function") queueMicrotask(() => implementation[dispose]?.());
