@@ -77,8 +77,15 @@ pub struct Line {
     /// Given to streams that were told to go on and have not yet.
     promised_bytes: u64,
     max_window_bytes: u64,
-    /// The mean of the streams' round trips, by their rates.
+    /// How old the newest message that came through is, were there no queue: what was sent since
+    /// then fills the line. The longest of late.
     round_trip_micros: f64,
+    running_micros: f64,
+    earlier_micros: f64,
+    /// No answer takes longer, of those that streams wait for now.
+    furthest_micros: f64,
+    advanced_at: u64,
+    advanced_micros: f64,
     /// The shortest round trip of any stream.
     shortest: ShortestTime,
     active: u32,
@@ -127,6 +134,11 @@ impl Line {
             promised_bytes: 0,
             max_window_bytes,
             round_trip_micros: 0.0,
+            running_micros: 0.0,
+            earlier_micros: 0.0,
+            furthest_micros: 0.0,
+            advanced_at: 0,
+            advanced_micros: 0.0,
             shortest: ShortestTime::default(),
             active: 0,
             unclear: false,
@@ -229,21 +241,16 @@ impl Line {
                 entry.clear_at = Some(now);
             }
         }
-        let Some(entry) = self.members.get(member.0) else {
-            return;
-        };
-        let round_trip_micros = self.round_trip_of(entry);
-        let queued = took
-            .map(|took| (took as f64 + grain_micros as f64 - round_trip_micros).max(0.0) as u64);
-        let Some(entry) = self.members.get_mut(member.0) else {
-            return;
-        };
+        let grain = grain_micros as f64;
+        let own_micros = entry.round_trip.get().map_or(0.0, |own| own as f64 + grain);
+        let queued_of = |shortest: f64| took.map(|took| (took as f64 + grain - shortest).max(0.0));
         let mut delivery = Delivery {
             now,
             same_era,
             delivered_bytes: entry.delivered_bytes,
-            queued_micros: queued.map(|queued| queued.saturating_sub(line_queued)),
-            round_trip_micros,
+            queued_micros: queued_of(own_micros)
+                .map(|queued| (queued as u64).saturating_sub(line_queued)),
+            round_trip_micros: own_micros,
             grain_micros,
             largest_bytes: entry.largest() as f64,
         };
@@ -256,13 +263,27 @@ impl Line {
                 entry.round_trip.reset(now, shortest.saturating_add(micros));
             }
         }
-        if self.round_trip_micros == 0.0 {
-            self.weigh();
-        }
-        if sent.end > self.pipe.delivered_bytes() {
+        let clear_micros = match self.members.get(member.0) {
+            Some(entry) => self.round_trip_of(entry),
+            None => own_micros,
+        };
+        self.furthest_micros = self.furthest_micros.max(own_micros);
+        let advances = sent.end > self.pipe.delivered_bytes();
+        let age_micros = if advances {
+            self.advanced_at = now;
+            self.advanced_micros = clear_micros;
+            clear_micros
+        } else {
+            self.advanced_micros + now.saturating_sub(self.advanced_at) as f64
+        };
+        self.running_micros = self
+            .running_micros
+            .max(age_micros.min(self.furthest_micros));
+        self.round_trip_micros = self.running_micros.max(self.earlier_micros);
+        if advances {
             delivery.delivered_bytes = sent.end;
-            delivery.queued_micros = queued;
-            delivery.round_trip_micros = self.round_trip_micros;
+            delivery.queued_micros = queued_of(clear_micros).map(|queued| queued as u64);
+            delivery.round_trip_micros = clear_micros;
             delivery.largest_bytes = self.largest() as f64;
             match self.pipe.on_delivered(sent.on_line, &delivery) {
                 Finding::Nothing => {}
@@ -415,7 +436,8 @@ impl Line {
                 let largest = entry.largest();
                 let queue =
                     (self.queue_bytes() / f64::from(self.active.max(1))).max(0.5 * largest as f64);
-                let round_trip = self.round_trip_of(entry);
+                let round_trip =
+                    (entry.round_trip.get().unwrap_or(0) + self.clock.grain_micros()) as f64;
                 let bytes = entry.pipe.window_bytes(round_trip, queue) as u64;
                 // One largest message is admitted on top of the window.
                 bytes
@@ -433,11 +455,10 @@ impl Line {
 
     fn begin_round(&mut self) {
         self.earlier_largest_bytes = core::mem::take(&mut self.largest_bytes);
-        self.weigh();
+        self.look_around();
     }
 
-    fn weigh(&mut self) {
-        let (mut weights, mut sum) = (0.0, 0.0);
+    fn look_around(&mut self) {
         self.active = 0;
         for (_, entry) in &mut self.members {
             if entry.promise_rounds > 2 {
@@ -448,21 +469,23 @@ impl Line {
             self.active += u32::from(entry.is_active());
         }
         let mut unclear = false;
+        let mut furthest_micros = 0.0_f64;
         for (_, entry) in &self.members {
             if entry.is_active() && entry.round_trip.get().is_some() {
                 unclear |= !self.is_clear(entry) && self.seems_further(entry);
-                // One that has no rate yet counts for a little.
-                let weight = entry.pipe.rate() + 1e-6;
-                weights += weight;
-                sum += weight * self.round_trip_of(entry);
+                let own = entry.round_trip.get().unwrap_or(0) + self.clock.grain_micros();
+                furthest_micros = furthest_micros.max(own as f64);
             }
         }
+        self.furthest_micros = furthest_micros;
+        let running_micros = core::mem::take(&mut self.running_micros);
+        self.earlier_micros = running_micros
+            .max(0.95 * self.earlier_micros)
+            .min(furthest_micros);
         self.unclear = unclear;
         if unclear {
-            self.pipe.ask_to_drain(self.clock.now());
-        }
-        if weights > 0.0 {
-            self.round_trip_micros = sum / weights;
+            self.pipe
+                .ask_to_drain(self.clock.now(), self.round_trip_micros);
         }
     }
 

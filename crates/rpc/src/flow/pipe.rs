@@ -91,7 +91,10 @@ pub(super) struct Pipe {
     /// When there was no queue, last.
     empty_at: u64,
     drained_at: u64,
+    /// The round trip when draining began.
+    drained_from_micros: f64,
     last_queued_micros: u64,
+    last_round_trip_micros: f64,
     peak_bytes: u64,
     /// The last deliveries, when and up to where, the oldest first.
     train: [(u64, u64); TRAIN],
@@ -178,12 +181,12 @@ impl Pipe {
     }
 
     /// Someone wants to see the pipe without a queue; not more often than it can be afforded.
-    pub(super) fn ask_to_drain(&mut self, now: u64) {
+    pub(super) fn ask_to_drain(&mut self, now: u64, round_trip_micros: f64) {
         if self.mode == Mode::Steady
             && self.settled_rounds >= 8
             && now.saturating_sub(self.drained_at) > SHORTEST_TIME_MICROS / 10
         {
-            self.drain(now);
+            self.drain(now, round_trip_micros);
         }
     }
 
@@ -272,7 +275,7 @@ impl Pipe {
 
     fn end_round(&mut self, delivery: &Delivery) -> Finding {
         let round = core::mem::take(&mut self.round);
-        self.peak_bytes = round.peak_bytes;
+        let last_peak_bytes = core::mem::replace(&mut self.peak_bytes, round.peak_bytes);
         self.train_rate = round.train_rate;
         self.last_queued_micros = round.queued_micros.unwrap_or(0);
         self.settled_rounds = self.settled_rounds.saturating_add(1);
@@ -309,6 +312,10 @@ impl Pipe {
                     self.empty_rounds = 0;
                 }
             }
+            Mode::Draining if delivery.round_trip_micros < 0.96 * self.drained_from_micros => {
+                // It was all queue, and there may be more of it.
+                self.drained_from_micros = delivery.round_trip_micros;
+            }
             Mode::Draining => {
                 self.mode = Mode::Steady;
                 self.settled_rounds = 0;
@@ -317,45 +324,60 @@ impl Pipe {
             }
         }
 
+        let fell = delivery.round_trip_micros < 0.75 * self.last_round_trip_micros;
         let large = delivery.round_trip_micros / 4.0 + 4.0 * message_micros + 2.0 * grain;
         match round.queued_micros {
-            Some(queued) if queued as f64 > large => {
+            Some(queued)
+                if queued as f64 > large
+                    || self
+                        .anchor
+                        .is_some_and(|(_, before)| queued > before - before / 5) =>
+            {
                 self.queued_rounds = self.queued_rounds.saturating_add(1);
                 if self.queued_rounds >= 2 {
                     self.rate.keep(2);
                 }
-                match self.anchor {
-                    None => self.anchor = Some((round.peak_bytes, queued)),
-                    Some((bytes, before)) => {
-                        let less = round.peak_bytes < bytes - bytes / 3;
-                        if less && queued > before - before / 5 {
-                            finding = Finding::Further(queued);
-                            self.anchor = None;
-                            self.last_queued_micros = 0;
-                            self.grow();
-                        } else if less {
-                            self.anchor = Some((round.peak_bytes, queued));
-                        }
+                let (bytes, before) = self.anchor.unwrap_or((0, 0));
+                // What queued in this round was in flight in the one before.
+                if last_peak_bytes < bytes - bytes / 3 {
+                    if queued > before - before / 5 {
+                        finding = Finding::Further(queued);
+                        self.anchor = None;
+                        self.last_queued_micros = 0;
+                        self.grow();
+                    } else {
+                        self.anchor = Some((last_peak_bytes, queued));
                     }
+                } else {
+                    self.anchor = Some((bytes.max(last_peak_bytes), before.max(queued)));
                 }
             }
-            _ => {
+            Some(_) if fell => {
+                // A shorter way, or a clock that stopped: if round trips are what they were when
+                // little is in flight, it was the clock.
+                let micros = self.last_round_trip_micros - delivery.round_trip_micros;
+                self.anchor = Some((last_peak_bytes.max(round.peak_bytes), micros as u64));
+            }
+            Some(_) => {
                 self.queued_rounds = 0;
                 self.anchor = None;
             }
+            None => {}
         }
+        self.last_round_trip_micros = delivery.round_trip_micros;
         if self.mode == Mode::Steady
             && round.limited
             && delivery.now.saturating_sub(self.empty_at) > SHORTEST_TIME_MICROS / 2
         {
-            self.drain(delivery.now);
+            self.drain(delivery.now, delivery.round_trip_micros);
         }
         self.rate.begin_round();
         finding
     }
 
-    fn drain(&mut self, now: u64) {
+    fn drain(&mut self, now: u64, round_trip_micros: f64) {
         self.mode = Mode::Draining;
+        self.drained_from_micros = round_trip_micros;
         self.drained_at = now;
     }
 

@@ -1,0 +1,107 @@
+//! Clocks that are coarse, stand still, go back, or show no time at all for a round trip.
+
+use crate::control::Ours;
+use crate::figures::{LINKS, Link};
+use crate::sim::{MILLI, SECOND, Sim, Stream, Watch};
+
+fn run(link: Link, watch: Watch, streams: usize, chunk: u64) -> Sim {
+    Sim::new(
+        Ours::adaptive(),
+        vec![link.phase(0)],
+        vec![Stream::greedy(chunk); streams],
+    )
+    .watch(watch)
+    .small_calls(7 * MILLI)
+    .run(10 * SECOND)
+}
+
+#[test]
+fn odd_clocks_cost_next_to_nothing_where_the_way_is_long() {
+    for link in LINKS
+        .into_iter()
+        .filter(|link| link.round_trip_millis >= 20)
+    {
+        for watch in [
+            Watch::Millis,
+            Watch::StepsBack(300_000),
+            Watch::StepsBack(2_000),
+            Watch::ZeroSamples(50),
+        ] {
+            for streams in [1, 8] {
+                let sim = run(link, watch, streams, 16_384);
+                let from = 8 * link.round_trip() + 100 * MILLI;
+                let goodput = sim.total_goodput(from, 10 * SECOND) / link.rate();
+                let latencies = sim.latencies(from);
+                let p50 = latencies[latencies.len() / 2] as f64;
+                let p99 = latencies[latencies.len() * 99 / 100] as f64;
+                let round_trip = link.round_trip() as f64;
+                let chunk_time = link.chunk_time(16_384) as f64;
+                println!(
+                    "# {watch:?} {} Mbit/s {} ms, {streams} streams: {goodput:.3}, p50 {:.2} RTT, p99 {:.2} RTT",
+                    link.megabits,
+                    link.round_trip_millis,
+                    p50 / round_trip,
+                    p99 / round_trip
+                );
+                assert!(goodput >= 0.95, "{watch:?} {link:?} {streams}: {goodput}");
+                assert!(
+                    p50 <= 1.3 * round_trip + 3.0 * chunk_time,
+                    "{watch:?} {link:?} {streams}"
+                );
+                assert!(
+                    p99 <= 1.8 * round_trip + 6.0 * chunk_time,
+                    "{watch:?} {link:?} {streams}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn short_ways_stay_bounded_under_every_clock() {
+    for link in LINKS {
+        for watch in [
+            Watch::Millis,
+            Watch::StandsStill,
+            Watch::StepsBack(900_000),
+            Watch::ZeroSamples(2),
+        ] {
+            let sim = run(link, watch, 2, 16_384);
+            for stream in 0..2 {
+                assert!(sim.window(stream) >= 16_384, "{watch:?} {link:?}");
+                assert!(sim.window(stream) <= 32 << 20, "{watch:?} {link:?}");
+                assert!(
+                    sim.most_over(stream) <= 2 * 16_384,
+                    "{watch:?} {link:?}: {}",
+                    sim.most_over(stream)
+                );
+                assert!(sim.goodput(stream, SECOND, 10 * SECOND) > 0.0);
+            }
+            let latencies = sim.latencies(SECOND);
+            println!(
+                "# {watch:?} {} Mbit/s {} ms: {:.3}, p50 {:.2} RTT",
+                link.megabits,
+                link.round_trip_millis,
+                sim.total_goodput(SECOND, 10 * SECOND) / link.rate(),
+                latencies[latencies.len() / 2] as f64 / link.round_trip() as f64
+            );
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_stopped_for_a_while_is_forgiven() {
+    for link in LINKS
+        .into_iter()
+        .filter(|link| link.round_trip_millis >= 20)
+    {
+        let sim = run(link, Watch::Stops, 1, 16_384);
+        let goodput = sim.total_goodput(7 * SECOND, 10 * SECOND) / link.rate();
+        println!(
+            "# stops for two seconds: {} Mbit/s {} ms: {goodput:.3}",
+            link.megabits, link.round_trip_millis
+        );
+        // Where the pipe holds less than two messages, what was seen last may stay for ten seconds.
+        assert!(goodput > 0.75, "{link:?}: {goodput}");
+    }
+}

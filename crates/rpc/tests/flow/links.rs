@@ -1,0 +1,95 @@
+//! One stream and eight on steady links.
+
+use crate::control::{AllTimeMinimum, Control, Ours};
+use crate::figures::{Figures, LINKS, Link, figures};
+use crate::sim::MILLI;
+
+const CHUNKS: [u64; 3] = [4096, 16_384, 65_536];
+
+fn line(name: &str, link: Link, streams: usize, chunk: u64, f: &Figures) -> String {
+    let chunk_time = link.chunk_time(chunk) as f64;
+    let round_trip = link.round_trip() as f64;
+    format!(
+        "{name:>9} {:>5} Mbit/s {:>3} ms {streams} x {:>2} KiB: goodput {:5.1} %, started {:>6}, p50 {:>6.2} RTT = RTT + {:>5.1} chunks, p99 {:>6.2} RTT = RTT + {:>5.1} chunks, Jain {:.3}",
+        link.megabits,
+        link.round_trip_millis,
+        chunk / 1024,
+        f.goodput * 100.0,
+        f.started
+            .map_or("never".to_owned(), |at| format!("{} ms", at / MILLI)),
+        f.p50 as f64 / round_trip,
+        (f.p50 as f64 - round_trip) / chunk_time,
+        f.p99 as f64 / round_trip,
+        (f.p99 as f64 - round_trip) / chunk_time,
+        f.fairness,
+    )
+}
+
+/// What is missed of the figures that are wanted.
+fn misses(link: Link, streams: usize, chunk: u64, f: &Figures) -> Vec<String> {
+    let chunk_time = link.chunk_time(chunk) as f64;
+    let round_trip = link.round_trip() as f64;
+    let wanted = if streams == 1 {
+        (1.25, 2.0, 1.6, 4.0)
+    } else {
+        (1.3, 3.0, 1.8, 6.0)
+    };
+    let small = 100.0 * 8e3 / link.megabits;
+    let mut misses = Vec::new();
+    if f.goodput < 0.95 {
+        misses.push(format!("goodput {:.3}", f.goodput));
+    }
+    // Eight chunks are what it takes to tell the rate.
+    let latest = 8.0 * round_trip + 100e6 + 8.0 * chunk_time;
+    if f.started.is_none_or(|at| at as f64 > latest) {
+        misses.push(format!("started {:?}", f.started));
+    }
+    if f.p50 as f64 > wanted.0 * round_trip + wanted.1 * chunk_time + small {
+        misses.push("p50".to_owned());
+    }
+    if f.p99 as f64 > wanted.2 * round_trip + wanted.3 * chunk_time + small {
+        misses.push("p99".to_owned());
+    }
+    if f.fairness < 0.98 {
+        misses.push(format!("fairness {:.3}", f.fairness));
+    }
+    if f.most_over > 2 * chunk {
+        misses.push(format!("{} bytes above the window", f.most_over));
+    }
+    misses
+}
+
+#[test]
+fn the_table() {
+    let mut missed = Vec::new();
+    for link in LINKS {
+        for chunk in CHUNKS {
+            // Nobody cuts chunks that small where the line is fast.
+            if chunk < 16_384 && link.megabits > 100.0 {
+                continue;
+            }
+            let seconds = if link.megabits > 200.0 { 7 } else { 12 };
+            for streams in [1, 2, 4, 8] {
+                let f = figures(Ours::adaptive(), link, streams, chunk, seconds);
+                let misses = misses(link, streams, chunk, &f);
+                println!("{} {misses:?}", line("adaptive", link, streams, chunk, &f));
+                if !misses.is_empty() {
+                    missed.push((link, streams, chunk, misses));
+                }
+            }
+        }
+        for (name, make) in [
+            (
+                "fixed",
+                (|| Ours::fixed() as Box<dyn Control>) as fn() -> Box<dyn Control>,
+            ),
+            ("all-time", || Box::new(AllTimeMinimum::default())),
+        ] {
+            for streams in [1, 8] {
+                let f = figures(make(), link, streams, 16_384, 7);
+                println!("{}", line(name, link, streams, 16_384, &f));
+            }
+        }
+    }
+    assert!(missed.is_empty(), "{missed:#?}");
+}

@@ -1,0 +1,16 @@
+//! Flow control on simulated links, in virtual time: what it reaches, beside what simpler ways reach.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod changes;
+mod clocks;
+mod control;
+mod figures;
+mod links;
+mod random;
+mod sharing;
+mod sim;
