@@ -22,8 +22,8 @@ export interface Source<Client, Chunk> {
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * The receiving end of a stream: what is written to `client` is read from `stream`. A write returns when the reader comes
- * for the next chunk, so that a slow reader makes a slow writer. When the client is dropped or its connection lost before the
+ * The receiving end of a stream: what is written to `client` is read from `stream`. A write returns when the reader has
+ * taken its chunk, so that a slow reader makes a slow writer. When the client is dropped or its connection lost before the
  * ending method was called, reading fails: nobody takes an aborted stream for a complete one. Canceling the stream
  * fails the writes with that reason.
  */
@@ -78,7 +78,7 @@ function makeSource<C extends object>(
   const { field, write, end } = inferMethods(caller, type.$, options);
   let controller!: ReadableStreamDefaultController<ChunkOf<C>>;
   let isOver = false;
-  /** The write whose chunk the reader has not come back from. */
+  /** The write whose chunk no reader has taken. */
   let writing: { resolve: () => void; reject: (error: unknown) => void } | undefined;
   let canceled: CapnpError | undefined;
 
@@ -92,31 +92,31 @@ function makeSource<C extends object>(
     stop(error);
     controller.error(error);
   };
-  const stream = new ReadableStream<ChunkOf<C>>(
-    {
-      start(its) {
-        controller = its;
-      },
-      pull() {
-        writing?.resolve();
-        writing = undefined;
-      },
-      cancel(reason) {
-        canceled = new CapnpError("failed", `the reader has canceled the stream: ${messageOf(reason)}`, { cause: reason });
-        stop(canceled);
-        release(client);
-        hooks.onCanceled(reason);
-      },
+  const onTaken = (): void => {
+    writing?.resolve();
+    writing = undefined;
+  };
+  // Of one chunk: those that come next wait at the sender, or as calls not yet delivered.
+  const stream = new ReadableStream<ChunkOf<C>>({
+    start(its) {
+      controller = its;
     },
-    // Only what is asked for is taken in: the chunks that come next wait at the sender, or as calls not yet delivered.
-    { highWaterMark: 0 },
-  );
+    pull: onTaken,
+    cancel(reason) {
+      canceled = new CapnpError("failed", `the reader has canceled the stream: ${messageOf(reason)}`, { cause: reason });
+      stop(canceled);
+      release(client);
+      hooks.onCanceled(reason);
+    },
+  });
   const implementation: Record<string, unknown> = {
     [write]: (params: Fields) =>
       new Promise<void>((resolve, reject) => {
         if (isOver) throw canceled ?? new CapnpError("failed", "the stream has ended");
         writing = { resolve, reject };
         controller.enqueue(params[field] as ChunkOf<C>);
+        // It went straight to a reader who was waiting for it.
+        if ((controller.desiredSize ?? 0) > 0) onTaken();
       }),
   };
   if (end !== undefined) {

@@ -51,7 +51,7 @@ describe("source(Interface)", () => {
     expect(near.stats()).toMatchObject({ exports: 0, answers: 0, questions: 0 });
   });
 
-  test("a slow reader makes a slow writer: its writes return as the reader comes back", async () => {
+  test("a slow reader makes a slow writer: a write returns when its chunk was taken", async () => {
     const { tester, server } = setUp();
     const { client, stream } = source(ByteSink);
     const used = tester.use({ sink: client, times: 20 });
@@ -107,6 +107,18 @@ describe("source(Interface)", () => {
     await reader.read();
     await reader.cancel("enough");
     await expect(used).rejects.toThrow(/canceled the stream: enough/);
+  });
+
+  test("may be read as far as one likes: what was taken is acknowledged", async () => {
+    const { tester } = setUp();
+    const { client, stream } = source(ByteSink);
+    const used = tester.use({ sink: client, times: 2 });
+    const reader = stream.getReader();
+    await reader.read();
+    await reader.read();
+    // Nobody asked for a third, and the end has nothing to be taken.
+    await used;
+    expect((await reader.read()).done).toBe(true);
   });
 
   test("its client goes with the call that carries it", async () => {
