@@ -100,6 +100,7 @@ pub struct Line {
 
 #[derive(Debug)]
 struct Member {
+    tag: u64,
     control: FlowControl,
     pipe: Pipe,
     round_trip: ShortestTime,
@@ -149,8 +150,10 @@ impl Line {
         }
     }
 
-    pub fn join(&mut self, control: FlowControl) -> MemberId {
+    /// A new stream. `tag` is what [`poll_ready`](Self::poll_ready) will call it.
+    pub fn join(&mut self, tag: u64, control: FlowControl) -> MemberId {
         MemberId(self.members.insert(Member {
+            tag,
             control,
             pipe: Pipe::default(),
             round_trip: ShortestTime::default(),
@@ -346,9 +349,9 @@ impl Line {
         }
     }
 
-    /// The stream, of those on which someone waits, that may send next. One of those who wait there
-    /// waits no longer.
-    pub fn poll_ready(&mut self) -> Option<MemberId> {
+    /// The tag of the stream, of those on which someone waits, that may send next. One of those who
+    /// wait there waits no longer.
+    pub fn poll_ready(&mut self) -> Option<u64> {
         if self.waiting == 0 {
             return None;
         }
@@ -369,7 +372,7 @@ impl Line {
             entry.promise_rounds = 0;
             self.promised_bytes += bytes;
         }
-        Some(MemberId(next))
+        Some(entry.tag)
     }
 
     pub fn member_stats(&self, member: MemberId) -> Option<MemberStats> {

@@ -2,6 +2,7 @@
 
 use super::answers::Invocation;
 use super::caps::{CapKind, wire_index};
+use super::flow::OnLine;
 use super::ordered::Ordered;
 use super::promises::{Place, Promise, Queued, SourceOf};
 use super::tasks::Task;
@@ -26,6 +27,7 @@ pub(super) struct Call {
     pub(super) stream: Option<StreamId>,
     /// For a streamed call, what it counts for in its stream.
     pub(super) bytes: u64,
+    pub(super) on_line: Option<Box<OnLine>>,
     param_exports: Vec<ExportId>,
 }
 
@@ -130,16 +132,16 @@ impl Vat {
         }
         let call = self.new_call(Purpose::Streamed { waiting: false }, target, Some(stream));
         self.route(call, target, params, caps);
-        let Some(slot) = self.streams.get_mut(stream.0) else {
+        let Some(slot) = self.streams.get(stream.0) else {
             return Err(Exception::failed("the capability was released"));
         };
         if let Some(error) = slot.flow.error() {
             return Err(error.clone());
         }
-        if slot.flow.is_ready() {
+        if self.has_room(stream) {
             return Ok(Admission::Ready);
         }
-        slot.flow.wait(call);
+        self.wait_for_room(stream, call);
         if let Some(entry) = self.calls.get_mut(call.0) {
             entry.purpose = Purpose::Streamed { waiting: true };
         }
@@ -219,8 +221,8 @@ impl Vat {
             Purpose::Streamed { .. } => {
                 entry.purpose = Purpose::Streamed { waiting: false };
                 let (stream, over) = (entry.stream, entry.route == Route::Over);
-                if let Some(slot) = stream.and_then(|stream| self.streams.get_mut(stream.0)) {
-                    slot.flow.stop_waiting(call);
+                if let Some(stream) = stream {
+                    self.stop_waiting_for_room(stream, call);
                 }
                 if over {
                     self.forget(call);
@@ -251,6 +253,7 @@ impl Vat {
             target: Some(target),
             stream,
             bytes: 0,
+            on_line: None,
             param_exports: Vec::new(),
         }))
     }
@@ -628,6 +631,7 @@ impl Vat {
             target: None,
             stream: None,
             bytes: 0,
+            on_line: None,
             param_exports: Vec::new(),
         }));
         let question = QuestionId(wire_index(table.questions.insert(call)));

@@ -96,6 +96,8 @@ pub(super) struct Connection {
     pub(super) imports: HashMap<ImportId, Import>,
     /// Promises of ours whose calls wait until the peer has sent back those that went before.
     pub(super) embargoes: Slab<CapId>,
+    /// What the streams that adapt share.
+    pub(super) line: Option<Box<crate::flow::Line>>,
 }
 
 #[derive(Debug)]
@@ -135,6 +137,7 @@ impl Connection {
             export_by_cap: HashMap::new(),
             imports: HashMap::new(),
             embargoes: Slab::new(),
+            line: None,
         }
     }
 

@@ -69,6 +69,7 @@ impl Vat {
             return;
         };
         entry.route = Route::Over;
+        let on_line = entry.on_line.take();
         let (purpose, stream, bytes, target) = (
             entry.purpose,
             entry.stream,
@@ -80,10 +81,7 @@ impl Vat {
                 let outcome = result.as_ref().map(|_| ()).map_err(Clone::clone);
                 self.release_result(result);
                 if let Some(stream) = stream {
-                    if let Some(slot) = self.streams.get_mut(stream.0) {
-                        slot.flow.on_returned(bytes, outcome);
-                    }
-                    self.wake_stream(stream);
+                    self.on_streamed(stream, bytes, on_line, outcome);
                 }
                 if !waiting {
                     self.forget(call);

@@ -4,12 +4,15 @@ use super::calls::{Purpose, Route};
 use super::caps::CapKind;
 use super::flow::{FlowControl, Stream, StreamStats};
 use super::{CallId, CapId, ConnectionId, Event, Exception, StreamId, Vat};
+use crate::flow::MemberId;
 
 #[derive(Debug)]
 pub(super) struct StreamSlot {
     pub(super) flow: Stream,
     /// Whose streams are counted together; none for streams that stay in this vat.
     pub(super) connection: Option<ConnectionId>,
+    /// The line it is on, and its place there, when it adapts.
+    pub(super) member: Option<(ConnectionId, MemberId)>,
     /// Capabilities and calls that refer to it.
     refs: u32,
 }
@@ -18,7 +21,7 @@ impl Vat {
     /// What the streamed calls to this capability are doing; `None` when there were none.
     pub fn stream_stats(&self, cap: CapId) -> Option<StreamStats> {
         let stream = self.caps.get(self.resolve(cap).0)?.stream?;
-        Some(self.streams.get(stream.0)?.flow.stats())
+        self.stats_of_stream(stream)
     }
 
     /// Sets the flow control of every stream of this connection, present and future.
@@ -32,6 +35,7 @@ impl Vat {
                 && slot.connection == Some(connection)
             {
                 slot.flow.set_control(flow_control);
+                self.place_stream(stream, true);
                 self.wake_stream(stream);
             }
         }
@@ -46,12 +50,13 @@ impl Vat {
         };
         if matches!(entry.purpose, Purpose::Streamed { .. })
             && entry.bytes == 0
-            && let Some(slot) = entry
-                .stream
-                .and_then(|stream| self.streams.get_mut(stream.0))
+            && let Some(stream) = entry.stream
         {
             entry.bytes = bytes;
-            slot.flow.on_sent(bytes);
+            let on_line = self.on_stream_sent(stream, bytes);
+            if let Some(entry) = self.calls.get_mut(call.0) {
+                entry.on_line = on_line;
+            }
         }
     }
 
@@ -89,18 +94,39 @@ impl Vat {
 
     /// Ends the waiting of those for whom there is room now, or never will be.
     pub(super) fn wake_stream(&mut self, stream: StreamId) {
-        while let Some(slot) = self.streams.get_mut(stream.0)
-            && let Some(call) = slot.flow.poll_ready()
-        {
-            let result = slot.flow.error().cloned().map_or(Ok(()), Err);
-            self.events.push_back(Event::StreamReady { call, result });
-            let Some(entry) = self.calls.get_mut(call.0) else {
-                continue;
-            };
-            entry.purpose = Purpose::Streamed { waiting: false };
-            if entry.route == Route::Over {
-                self.forget(call);
+        while let Some(slot) = self.streams.get_mut(stream.0) {
+            let member = slot.member;
+            if member.is_some() && slot.flow.error().is_none() {
+                break;
             }
+            let Some(call) = slot.flow.poll_ready() else {
+                break;
+            };
+            if let Some((connection, member)) = member
+                && let Some(table) = self.connections.get_mut(connection.0)
+                && let Some(line) = &mut table.line
+            {
+                line.stop_waiting(member);
+            }
+            self.tell_ready(stream, call);
+        }
+        if let Some(slot) = self.streams.get(stream.0)
+            && let Some((connection, _)) = slot.member
+        {
+            self.wake_line(connection);
+        }
+    }
+
+    /// The waiting behind this call is over.
+    pub(super) fn tell_ready(&mut self, stream: StreamId, call: CallId) {
+        let result = self.stream_error(stream).map_or(Ok(()), Err);
+        self.events.push_back(Event::StreamReady { call, result });
+        let Some(entry) = self.calls.get_mut(call.0) else {
+            return;
+        };
+        entry.purpose = Purpose::Streamed { waiting: false };
+        if entry.route == Route::Over {
+            self.forget(call);
         }
     }
 
@@ -114,8 +140,10 @@ impl Vat {
         let stream = StreamId(self.streams.insert(StreamSlot {
             flow: Stream::new(control),
             connection,
+            member: None,
             refs: 0,
         }));
+        self.place_stream(stream, true);
         self.attach_stream(stream, cap);
         stream
     }
@@ -132,7 +160,9 @@ impl Vat {
         };
         slot.refs = slot.refs.saturating_sub(1);
         if slot.refs == 0 {
+            let member = slot.member.take();
             self.streams.remove(stream.0);
+            self.leave_line(member);
         }
     }
 
@@ -171,6 +201,7 @@ impl Vat {
                     slot.connection = connection.or(slot.connection);
                     slot.flow.set_control(control);
                 }
+                self.place_stream(stream, connection.is_some());
                 self.attach_stream(stream, to);
             }
         }

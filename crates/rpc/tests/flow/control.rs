@@ -48,7 +48,8 @@ impl Ours {
 
 impl Control for Ours {
     fn join(&mut self) -> usize {
-        self.members.push(self.line.join(self.control));
+        let tag = self.members.len() as u64;
+        self.members.push(self.line.join(tag, self.control));
         self.members.len() - 1
     }
 
@@ -72,8 +73,7 @@ impl Control for Ours {
     }
 
     fn poll(&mut self) -> Option<usize> {
-        let ready = self.line.poll_ready()?;
-        self.members.iter().position(|member| *member == ready)
+        Some(self.line.poll_ready()? as usize)
     }
 
     fn window(&self, stream: usize) -> u64 {

@@ -1,27 +1,15 @@
 //! How much a stream may have in flight, and who waits for room. No clock, no I/O.
 
+mod lines;
+
 use std::collections::VecDeque;
 
 use super::ordered::Ordered;
 use super::{CallId, Exception};
+use crate::flow::Mode;
 
-/// How much a stream may have in flight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FlowControl {
-    /// This many bytes of framed calls, plus the largest call in flight: a call that is larger
-    /// than the window still leaves room for one behind it, so no round trip is lost to it.
-    Fixed(u64),
-}
-
-impl FlowControl {
-    pub const DEFAULT: Self = Self::Fixed(64 * 1024);
-}
-
-impl Default for FlowControl {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
-}
+pub use crate::flow::FlowControl;
+pub(super) use lines::OnLine;
 
 /// What a stream is doing, for gauges and tests. All in bytes of framed Call messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +21,11 @@ pub struct StreamStats {
     pub largest_bytes: u64,
     /// Returned without error, in total.
     pub delivered_bytes: u64,
+    /// The highest rate of late, in bytes per second. Of streams that adapt, as what follows.
+    pub btl_bw: u64,
+    /// The shortest round trip of late.
+    pub rt_prop_micros: Option<u64>,
+    pub mode: Option<Mode>,
 }
 
 /// The streamed calls to one object: what is in flight, who waits, and the error that ended it.
@@ -65,14 +58,21 @@ impl Stream {
         self.control = control;
     }
 
+    pub(super) fn control(&self) -> FlowControl {
+        self.control
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     pub(super) fn error(&self) -> Option<&Exception> {
         self.error.as_ref()
     }
 
     /// Whether there is room for another call, whatever its size.
     pub(super) fn is_ready(&self) -> bool {
-        let FlowControl::Fixed(window_bytes) = self.control;
-        self.in_flight_bytes < window_bytes.saturating_add(self.largest_bytes())
+        self.in_flight_bytes < self.window_bytes().saturating_add(self.largest_bytes())
     }
 
     pub(super) fn on_sent(&mut self, bytes: u64) {
@@ -106,8 +106,15 @@ impl Stream {
         self.waiting.push_back(call);
     }
 
-    pub(super) fn stop_waiting(&mut self, call: CallId) {
+    /// Whether it did wait.
+    pub(super) fn stop_waiting(&mut self, call: CallId) -> bool {
+        let before = self.waiting.len();
         self.waiting.retain(|waiting| *waiting != call);
+        self.waiting.len() < before
+    }
+
+    pub(super) fn take_waiting(&mut self) -> Option<CallId> {
+        self.waiting.pop_front()
     }
 
     /// The next call whose waiting is over, because there is room or because there never will be.
@@ -118,12 +125,20 @@ impl Stream {
     }
 
     pub(super) fn stats(&self) -> StreamStats {
-        let FlowControl::Fixed(window_bytes) = self.control;
         StreamStats {
-            window_bytes,
+            window_bytes: self.window_bytes(),
             in_flight_bytes: self.in_flight_bytes,
             largest_bytes: self.largest_bytes(),
             delivered_bytes: self.delivered_bytes,
+            ..StreamStats::default()
+        }
+    }
+
+    /// What counts where there is no line.
+    fn window_bytes(&self) -> u64 {
+        match self.control {
+            FlowControl::Fixed(bytes) => bytes,
+            FlowControl::Adaptive => 64 * 1024,
         }
     }
 
