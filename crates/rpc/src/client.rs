@@ -4,11 +4,13 @@ use core::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use capstan_message::capability::{CapHandle, Capability, FromCapability};
+use capstan_message::capability::{CapHandle, Capability, FromCapability, MaybeSend};
 use capstan_message::layout::{PointerBuilder, PointerReader};
 use capstan_message::traits::{FromPointerBuilder, FromPointerReader, Owned, SetterInput};
 use capstan_message::{MessageSize, Word};
 
+use crate::error::Result;
+use crate::promised::{LocalPromise, WhenResolved};
 use crate::request::{Request, StreamingRequest};
 use crate::runtime::{Runtime, Shared};
 use crate::server::Dispatch;
@@ -124,6 +126,14 @@ impl Client {
         }
     }
 
+    /// Waits until it is known what object this leads to: at once for all but promises. Fails
+    /// when that is none. Being waited for, the capability is kept until then.
+    pub fn when_resolved(&self) -> impl Future<Output = Result<()>> + MaybeSend + use<> {
+        WhenResolved {
+            client: self.clone(),
+        }
+    }
+
     /// The same reference, seen as a client of an interface.
     #[must_use]
     pub fn cast_to<C: FromClient>(&self) -> C {
@@ -166,6 +176,12 @@ impl Client {
         )
     }
 
+    pub(crate) fn from_hook(hook: Hook) -> Self {
+        Self {
+            hook: Arc::new(hook),
+        }
+    }
+
     /// Takes over one reference to `cap`.
     pub(crate) fn attached(runtime: Arc<Shared>, cap: CapId) -> Self {
         Self {
@@ -182,19 +198,40 @@ impl Client {
         match self.hook()? {
             Hook::Attached(attached) => Some(attached),
             Hook::Local(server) => server.attached.get(),
+            Hook::Promise(promise) => promise.attached.get(),
             Hook::Null | Hook::Broken(_) => None,
         }
     }
 
     /// The runtime and the name there of this capability, to call it. A local object that has no
     /// runtime yet gets one of its own.
-    pub(crate) fn target(&self) -> Result<&AttachedCap, Exception> {
+    pub(crate) fn target(&self) -> Result<&AttachedCap> {
         match self.hook() {
             Some(Hook::Attached(cap)) => Ok(cap),
             Some(Hook::Local(server)) => Ok(server.attach(|| Runtime::detached().into_shared())),
+            Some(Hook::Promise(promise)) => {
+                Ok(promise.attach(|| Runtime::detached().into_shared()))
+            }
             Some(Hook::Broken(error)) => Err(error.clone()),
             Some(Hook::Null) => Err(null_capability()),
             None => Err(foreign_capability()),
+        }
+    }
+}
+
+/// Whether both are known to lead to the same object. A promise is the same as what it turned out
+/// to be, once that is known here.
+impl PartialEq for Client {
+    fn eq(&self, other: &Self) -> bool {
+        if Arc::ptr_eq(&self.hook, &other.hook) {
+            return true;
+        }
+        match (self.hook(), other.hook()) {
+            (Some(Hook::Null), Some(Hook::Null)) => true,
+            _ => match (self.location(), other.location()) {
+                (Some(one), Some(other)) => one.is_same(other),
+                _ => false,
+            },
         }
     }
 }
@@ -206,6 +243,7 @@ impl fmt::Debug for Client {
             Some(Hook::Broken(error)) => write!(f, "Client(broken, {error})"),
             Some(Hook::Attached(attached)) => write!(f, "Client({})", attached.cap.to_raw()),
             Some(Hook::Local(_)) => f.write_str("Client(local)"),
+            Some(Hook::Promise(_)) => f.write_str("Client(promise)"),
             None => f.write_str("Client(foreign)"),
         }
     }
@@ -217,6 +255,7 @@ pub(crate) enum Hook {
     Broken(Exception),
     Attached(AttachedCap),
     Local(LocalServer),
+    Promise(LocalPromise),
 }
 
 impl Capability for Hook {}

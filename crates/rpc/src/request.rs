@@ -39,6 +39,12 @@ impl<P: Owned, R: Owned> Request<P, R> {
     }
 }
 
+impl<P, R> Request<P, R> {
+    pub(crate) fn into_parts(self) -> (Client, Outgoing) {
+        (self.client, self.outgoing)
+    }
+}
+
 impl<P: Owned, R> Request<P, R> {
     /// The parameters.
     pub fn get(&mut self) -> P::Builder<'_> {

@@ -1,7 +1,7 @@
 //! Objects that others call.
 
 use core::marker::PhantomData;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use capstan_message::capability::{MaybeSend, MaybeSync};
 use capstan_message::traits::{Owned, SetterInput};
@@ -9,8 +9,9 @@ use capstan_message::traits::{Owned, SetterInput};
 use crate::BoxFuture;
 use crate::client::{Client, FromClient};
 use crate::error::Result;
-use crate::runtime::lock;
-use crate::vat::{Exception, Outgoing, Payload};
+use crate::request::Request;
+use crate::runtime::{Shared, lock};
+use crate::vat::{AnswerId, Exception, Outgoing, Payload};
 
 /// An object whose methods are chosen by number. Generated code implements it for every `Server`.
 pub trait Dispatch: MaybeSend + MaybeSync + 'static {
@@ -90,19 +91,55 @@ impl<P: Owned> Params<P> {
 /// is sent: they must not outlive it.
 pub struct RawResults {
     outgoing: Option<Outgoing>,
+    tail: Option<Tail>,
     slot: Arc<ResultsSlot>,
+    runtime: Weak<Shared>,
+    answer: AnswerId,
+}
+
+/// A call whose results are to be those of another one.
+pub(crate) struct Tail {
+    pub(crate) client: Client,
+    pub(crate) params: Outgoing,
+}
+
+/// What a method that ended well leaves.
+pub(crate) enum Left {
+    Results(Outgoing),
+    Tail(Tail),
 }
 
 impl RawResults {
-    pub(crate) fn new() -> (Self, Arc<ResultsSlot>) {
+    pub(crate) fn new(runtime: &Arc<Shared>, answer: AnswerId) -> (Self, Arc<ResultsSlot>) {
         let slot = Arc::new(ResultsSlot::default());
         (
             Self {
                 outgoing: None,
+                tail: None,
                 slot: Arc::clone(&slot),
+                runtime: Arc::downgrade(runtime),
+                answer,
             },
             slot,
         )
+    }
+
+    /// Lets calls on capabilities in the results go on before the method ends: those that are in
+    /// them now, which have to be there in the end too.
+    pub fn set_pipeline(&mut self) -> Result<()> {
+        if let Some(runtime) = self.runtime.upgrade() {
+            let mut early = Outgoing::results(RESULTS_WORDS_HINT);
+            early.content()?.set_as(self.get().into_reader())?;
+            runtime.set_pipeline(self.answer, early);
+        }
+        Ok(())
+    }
+
+    /// Lets the results of the method be those of this call, which is made when the method has
+    /// ended well. The results of a call to an object of the caller's own need not come by here.
+    pub fn tail_call<P, R>(mut self, request: Request<P, R>) {
+        let (client, params) = request.into_parts();
+        self.tail = Some(Tail { client, params });
     }
 
     /// The results struct.
@@ -116,7 +153,10 @@ impl RawResults {
 
 impl Drop for RawResults {
     fn drop(&mut self) {
-        *lock(&self.slot.outgoing) = self.outgoing.take();
+        *lock(&self.slot.left) = match self.tail.take() {
+            Some(tail) => Some(Left::Tail(tail)),
+            None => self.outgoing.take().map(Left::Results),
+        };
     }
 }
 
@@ -145,25 +185,37 @@ impl<R: Owned> Results<R> {
     pub fn set(&mut self, from: impl SetterInput<R>) -> Result<()> {
         Ok(self.raw.get().set_as(from)?)
     }
+
+    /// Lets calls on capabilities in the results go on before the method ends: those that are in
+    /// them now, which have to be there in the end too.
+    pub fn set_pipeline(&mut self) -> Result<()> {
+        self.raw.set_pipeline()
+    }
+
+    /// Lets the results of the method be those of this call, which is made when the method has
+    /// ended well. The results of a call to an object of the caller's own need not come by here.
+    pub fn tail_call<P>(self, request: Request<P, R>) {
+        self.raw.tail_call(request);
+    }
 }
 
 /// Where results go when the method lets go of them.
 #[derive(Default)]
 pub(crate) struct ResultsSlot {
-    outgoing: Mutex<Option<Outgoing>>,
+    left: Mutex<Option<Left>>,
 }
 
 impl ResultsSlot {
     /// What to send for a method that ended well.
-    pub(crate) fn take(self: Arc<Self>) -> Result<Outgoing> {
+    pub(crate) fn take(self: Arc<Self>) -> Result<Left> {
         if Arc::strong_count(&self) > 1 {
             return Err(Exception::failed(
                 "the server's method returned while its results were still in use elsewhere; drop them first",
             ));
         }
-        Ok(lock(&self.outgoing)
+        Ok(lock(&self.left)
             .take()
-            .unwrap_or_else(|| Outgoing::results(0)))
+            .unwrap_or_else(|| Left::Results(Outgoing::results(0))))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Making and answering calls.
 
+use core::task::{Context, Poll};
 use std::sync::Arc;
 
 use capstan_message::capability::CapHandle;
@@ -10,7 +11,8 @@ use super::{Shared, State};
 use crate::client::{AttachedCap, Client, Hook, ServerId, attached_handle};
 use crate::error::Result;
 use crate::request::{CallHandle, StreamWait, StreamingSend, Waiter, admit};
-use crate::vat::{AnswerId, CallId, CapId, Exception, Outgoing, StreamStats};
+use crate::server::{Left, Tail};
+use crate::vat::{AnswerId, CallId, CapId, Exception, Outgoing, PromiseId, StreamStats};
 
 impl Shared {
     pub(crate) fn call(self: &Arc<Self>, target: CapId, mut params: Outgoing) -> Arc<CallHandle> {
@@ -46,9 +48,33 @@ impl Shared {
     }
 
     /// Answers a call; what has to be done about it is for the caller.
-    pub(super) fn answer(self: &Arc<Self>, answer: AnswerId, results: Result<Outgoing>) -> Effects {
-        match results {
-            Ok(mut results) => {
+    pub(super) fn answer(self: &Arc<Self>, answer: AnswerId, left: Result<Left>) -> Effects {
+        match left {
+            Ok(Left::Tail(Tail { client, mut params })) => {
+                let target = self.table(vec![client.into_cap()]);
+                let table = self.prepare(&mut params);
+                let ((), effects) = self.change(|state, now| {
+                    let caps = table.retain(state);
+                    state.running.remove(&answer);
+                    match target.retain(state).pop().flatten() {
+                        Some(target) => {
+                            state.vat.tail_call(now, answer, target, params, caps);
+                            state.vat.release(now, target);
+                        }
+                        None => {
+                            for cap in caps.into_iter().flatten() {
+                                state.vat.release(now, cap);
+                            }
+                            let error = Exception::failed(
+                                "a method ended with a call of a null capability",
+                            );
+                            state.vat.return_exception(now, answer, error);
+                        }
+                    }
+                });
+                effects
+            }
+            Ok(Left::Results(mut results)) => {
                 let table = self.prepare(&mut results);
                 let ((), effects) = self.change(|state, now| {
                     let caps = table.retain(state);
@@ -65,6 +91,49 @@ impl Shared {
                 effects
             }
         }
+    }
+
+    /// Decides what a promise of this runtime's is.
+    pub(crate) fn fulfill(self: &Arc<Self>, promise: PromiseId, to: Result<Client>) {
+        let to = to.map(|client| self.table(vec![client.into_cap()]));
+        self.enter(|state, now| {
+            let to = to.as_ref().map_err(Clone::clone).and_then(|table| {
+                let cap = table.retain(state).pop().flatten();
+                cap.ok_or_else(|| {
+                    Exception::failed("a promise was fulfilled with a null capability")
+                })
+            });
+            state.vat.fulfill(now, promise, to);
+        });
+    }
+
+    /// Ready when it is known what the capability is; with the error if that is none.
+    pub(crate) fn poll_resolved(
+        self: &Arc<Self>,
+        cap: CapId,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
+        self.enter(|state, _| {
+            if !state.watched.contains_key(&cap) && !state.vat.watch(cap) {
+                return Poll::Ready(state.vat.failure(cap).map_or(Ok(()), Err));
+            }
+            let wakers = state.watched.entry(cap).or_default();
+            if !wakers.iter().any(|known| known.will_wake(cx.waker())) {
+                wakers.push(cx.waker().clone());
+            }
+            Poll::Pending
+        })
+    }
+
+    pub(crate) fn set_pipeline(self: &Arc<Self>, answer: AnswerId, mut results: Outgoing) {
+        let table = self.prepare(&mut results);
+        self.enter(|state, now| {
+            // Another call may have the id by now.
+            if state.running.contains_key(&answer) {
+                let caps = table.retain(state);
+                state.vat.set_pipeline(now, answer, results, caps);
+            }
+        });
     }
 
     /// Nobody waits for this call any more. Its id may be another call's by now.
@@ -116,6 +185,7 @@ impl Shared {
             Some(Hook::Broken(error)) => return Entry::Broken(error.clone()),
             Some(Hook::Attached(attached)) => attached,
             Some(Hook::Local(server)) => server.attach(|| Arc::clone(self)),
+            Some(Hook::Promise(promise)) => promise.attach(|| Arc::clone(self)),
             None => {
                 return Entry::Broken(Exception::failed(
                     "a message carried a capability that does not come from this RPC implementation",
@@ -172,8 +242,14 @@ impl CapTable {
 impl Client {
     /// Makes an object without a runtime belong to this one.
     pub(super) fn attach_to(&self, runtime: &Arc<Shared>) {
-        if let Some(Hook::Local(server)) = self.hook() {
-            server.attach(|| Arc::clone(runtime));
+        match self.hook() {
+            Some(Hook::Local(server)) => {
+                server.attach(|| Arc::clone(runtime));
+            }
+            Some(Hook::Promise(promise)) => {
+                promise.attach(|| Arc::clone(runtime));
+            }
+            _ => {}
         }
     }
 
@@ -198,10 +274,13 @@ impl Client {
         loop {
             let hook = client.hook()?;
             let Some(attached) = client.location() else {
-                return match hook {
-                    Hook::Local(server) => Some(server.id),
-                    _ => None,
+                match hook {
+                    Hook::Local(server) => return Some(server.id),
+                    // Now it is somewhere.
+                    Hook::Promise(_) => client.target().ok()?,
+                    _ => return None,
                 };
+                continue;
             };
             attached.settle().await;
             match attached.hosted()?.origin {
@@ -229,6 +308,23 @@ impl AttachedCap {
             barrier.poll(cx)
         })
         .await;
+    }
+
+    /// Whether both lead to the same object, as far as is known, and whatever runtimes they are in.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        if Arc::ptr_eq(&self.runtime, &other.runtime)
+            && self
+                .runtime
+                .enter(|state, _| state.vat.is_same(self.cap, other.cap))
+        {
+            return true;
+        }
+        match (self.proxied(), other.proxied()) {
+            (None, None) => false,
+            (Some(one), Some(other)) => one == other,
+            (Some(client), None) => client.location().is_some_and(|one| one.is_same(other)),
+            (None, Some(client)) => client.location().is_some_and(|other| self.is_same(other)),
+        }
     }
 
     fn hosted(&self) -> Option<Arc<HostedObject>> {

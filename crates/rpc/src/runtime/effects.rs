@@ -128,8 +128,12 @@ impl State {
             Event::ObjectReleased { object } => effects
                 .garbage
                 .extend(self.objects.remove(&object).map(Garbage::Object)),
-            // Nothing here watches yet.
-            Event::Resolved { cap } => self.vat.release(now_micros, cap),
+            Event::Resolved { cap } => {
+                effects
+                    .wakers
+                    .extend(self.watched.remove(&cap).unwrap_or_default());
+                self.vat.release(now_micros, cap);
+            }
             Event::Closed { connection, reason } => {
                 if let Some(network) = self.connections.remove(&connection) {
                     effects.wakers.extend(network.close(reason));

@@ -12,7 +12,7 @@ mod objects;
 mod proxy;
 mod tasks;
 
-use core::task::Context;
+use core::task::{Context, Waker};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -140,6 +140,8 @@ pub(crate) struct State {
     pub(crate) vat: Vat,
     objects: HashMap<ObjectId, Arc<HostedObject>>,
     waiters: HashMap<CallId, Waiter>,
+    /// Who waits until it is known what a capability is.
+    watched: HashMap<CapId, Vec<Waker>>,
     running: HashMap<AnswerId, RunningCall>,
     connections: HashMap<ConnectionId, Arc<ConnectionState>>,
 }
@@ -150,6 +152,7 @@ impl State {
             vat: Vat::new(),
             objects: HashMap::new(),
             waiters: HashMap::new(),
+            watched: HashMap::new(),
             running: HashMap::new(),
             connections: HashMap::new(),
         }
@@ -197,7 +200,7 @@ impl Shared {
 
     /// Tasks hold their runtime weakly. An executor keeps it alive until they are done; without
     /// one they are done for when nobody is left to wait for them.
-    fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + MaybeSend + 'static) {
+    pub(crate) fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + MaybeSend + 'static) {
         match &self.executor {
             Executor::Given(spawn) => {
                 let runtime = Arc::clone(self);

@@ -111,7 +111,7 @@ impl Shared {
             method_id,
             params,
         } = delivery;
-        let (results, slot) = RawResults::new();
+        let (results, slot) = RawResults::new(self, answer);
         let answering = Answering {
             runtime: Arc::downgrade(self),
             answer: Some(answer),

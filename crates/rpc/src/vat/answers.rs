@@ -20,6 +20,8 @@ pub(super) struct Answer {
     pub(super) held_bytes: usize,
     /// Whether it counts among its connection's calls that wait.
     waiting: bool,
+    /// Results with the capabilities that the actual ones will have, for those who pipeline.
+    pub(super) early: Option<Box<Payload>>,
     /// The results stay here.
     pub(super) redirected: bool,
     /// The call of ours that the results are for, if it is known before they are there.
@@ -95,6 +97,48 @@ impl Vat {
         self.run_tasks();
     }
 
+    /// Says which capabilities will be in the results of a call that is being answered, so that
+    /// calls on them need not wait for the rest. References are taken over; the results still have
+    /// to be [returned](Self::return_results), with the same capabilities in the same places.
+    pub fn set_pipeline(
+        &mut self,
+        now_micros: u64,
+        answer: AnswerId,
+        results: Outgoing,
+        caps: Vec<Option<CapId>>,
+    ) {
+        self.now_micros = now_micros;
+        if let Ok(early) = self.keep_results((results, caps)) {
+            match self.answers.get_mut(answer.0) {
+                Some(entry)
+                    if entry.early.is_none() && matches!(entry.state, State::Running { .. }) =>
+                {
+                    let mut promised = core::mem::take(&mut entry.promised);
+                    if let Origin::Local(call) = entry.origin
+                        && let Some(call) = self.calls.get(call.0)
+                    {
+                        promised = call.pipelined.clone();
+                    }
+                    for (path, cap) in promised {
+                        if !self.awaits_results(cap) {
+                            continue;
+                        }
+                        let to = match early.cap_at(&path) {
+                            Some(to) => self.retain_cap(to),
+                            None => self.broken(Exception::failed(NO_CAPABILITY)),
+                        };
+                        self.resolve_to(cap, to);
+                    }
+                    if let Some(entry) = self.answers.get_mut(answer.0) {
+                        entry.early = Some(Box::new(early));
+                    }
+                }
+                _ => self.release_all(early.caps),
+            }
+        }
+        self.run_tasks();
+    }
+
     // ---- on the way in ----
 
     /// A call arrived whose target is `target`.
@@ -159,6 +203,7 @@ impl Vat {
             deliver_first: false,
             held_bytes: 0,
             waiting: false,
+            early: None,
             redirected: false,
             taker: None,
         }))
@@ -386,6 +431,10 @@ impl Vat {
                 let call = *call;
                 self.pipeline(call, path)
             }
+            _ if let Some(early) = &entry.early => match early.cap_at(path) {
+                Some(cap) => self.retain_cap(cap),
+                None => self.broken(Exception::failed(NO_CAPABILITY)),
+            },
             _ => {
                 // Two calls pipelined on the same path go through one promise, in order.
                 if let Some(cap) = entry.promised.get(path).copied() {

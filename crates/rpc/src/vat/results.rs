@@ -30,6 +30,7 @@ impl Vat {
         }
         let origin = entry.origin;
         let redirected = entry.redirected;
+        let early = entry.early.take();
         self.on_answered(answer);
         let failure = result.as_ref().err().cloned();
         match origin {
@@ -74,6 +75,9 @@ impl Vat {
                 }
             }
             State::Forwarded(_) | State::PassedBack(_) | State::Returned { .. } => {}
+        }
+        if let Some(early) = early {
+            self.release_all(early.caps);
         }
     }
 

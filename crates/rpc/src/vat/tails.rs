@@ -36,6 +36,13 @@ impl Vat {
             Some((object, streaming)) => {
                 let target = self.shorten(target);
                 self.pass_on(answer, target, params, caps);
+                if let Some(early) = self
+                    .answers
+                    .get_mut(answer.0)
+                    .and_then(|entry| entry.early.take())
+                {
+                    self.release_all(early.caps);
+                }
                 if streaming {
                     self.on_stream_returned(object, answer, None);
                 }

@@ -60,6 +60,14 @@ impl Vat {
         unresolved
     }
 
+    /// Why all calls to the capability fail, if it is known that they do.
+    pub fn failure(&self, cap: CapId) -> Option<Exception> {
+        match self.kind(self.resolve(cap)) {
+            Some(CapKind::Broken(exception)) => Some(exception.clone()),
+            _ => None,
+        }
+    }
+
     /// Whether both lead to the same object, as far as promises have led.
     pub fn is_same(&self, one: CapId, other: CapId) -> bool {
         self.resolve(one) == self.resolve(other)

@@ -14,6 +14,7 @@ mod calls;
 mod caps;
 mod chaos;
 mod link;
+mod promises;
 mod seeds;
 mod server;
 mod streams;
