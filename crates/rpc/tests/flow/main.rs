@@ -14,3 +14,4 @@ mod links;
 mod random;
 mod sharing;
 mod sim;
+mod vats;
