@@ -112,6 +112,32 @@ describe("README.md, followed in an empty directory", () => {
   });
 });
 
+describe("README.md's JavaScript on both sides", () => {
+  const heading = "JavaScript on both sides";
+  const [schema] = readme.take(heading, "capnp", 1) as [string];
+  const [program] = readme.take(heading, "js", 1) as [string];
+  const file = captured(readme.text, /its Worker\. This is `(.*?)`/, "name of the schema's file");
+
+  test("prints what the README says, and satisfies strict TypeScript", async () => {
+    // Strict TypeScript wants to know what is in the map and the list, and that a client may be missing.
+    const typed = [
+      ["new Map()", "new Map<string, Uint8Array<ArrayBuffer>[]>()"],
+      ["chunks = []", "chunks: Uint8Array<ArrayBuffer>[] = []"],
+      ["void chunks.push(chunk)", "void chunks.push(new Uint8Array(chunk))"],
+      ["writable(into)", "writable(into!)"],
+    ].reduce((text, [from, to]) => replaced(text, from as string, to as string), program);
+    const project = await Project.create({ [file]: schema, "program.js": program, "program.mts": typed }, [await pinned("typescript")]);
+    try {
+      await project.run("npx", "capstan", "compile", "-o", "js", file);
+      const said = [...program.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)].map(([, comment]) => comment);
+      expect((await project.run("node", "program.js")).trim().split("\n")).toEqual(said);
+      await project.run("npx", "tsc", "--noEmit", "--strict", "--target", "es2022", "--lib", "es2023,dom,dom.asynciterable", "--types", "", "--module", "nodenext", "program.mts");
+    } finally {
+      await project.remove();
+    }
+  });
+});
+
 describe("README.md's messages without a connection", () => {
   const heading = "Messages without a connection";
   const [schema] = readme.take(heading, "capnp", 1) as [string];
