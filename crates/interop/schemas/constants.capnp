@@ -15,5 +15,7 @@ struct Scope {
 const answer :UInt64 = 42;
 const greeting :Text = "hello";
 const colour :Colour = green;
+const ratio :Float32 = 0.1;
+const ratios :List(Float32) = [0.1, 3e38];
 const origin :Point = (x = 0, tags = ["zero", "origin"]);
 const route :List(Point) = [.origin, (x = -1, tags = [.greeting])];

@@ -207,6 +207,9 @@ fn eval_is_the_tools() {
         "Point.tags",
         "greeting",
         "colour",
+        "ratio",
+        "ratios",
+        "ratios[1]",
     ] {
         for flags in [&[][..], &["--short"]] {
             let mut arguments = vec!["eval"];
@@ -261,7 +264,7 @@ fn what_cannot_be_done_is_said_with_what_to_do() {
         (
             &["encode", "everything.capnp", "Everything"],
             "(int8 = 300)",
-            "<stdin>:1:10-13: error: 300 does not fit in Int8\n",
+            "<stdin>:1:9-12: error: 300 does not fit in Int8\n",
         ),
         (
             &["encode", "everything.capnp", "Everything"],

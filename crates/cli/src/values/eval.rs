@@ -58,6 +58,11 @@ pub(crate) fn run(arguments: &Arguments, host: &dyn Host) -> Result<(), String> 
         (false, false, false) => arguments.output,
     };
     if format == Format::Text {
+        let value = match value {
+            // The reference tool shows a number by itself with all the digits of a Float64.
+            Value::Float32(number) => Value::Float64(f64::from(number)),
+            value => value,
+        };
         let text = text::print(&value, !arguments.short).map_err(|error| error.to_string())?;
         host.print_bytes(format!("{text}\n").as_bytes());
         return Ok(());
