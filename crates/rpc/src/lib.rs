@@ -15,8 +15,10 @@ pub mod vat;
 
 mod client;
 mod error;
+mod membrane;
 mod pipeline;
 mod promised;
+mod reconnect;
 mod request;
 #[rustfmt::skip]
 pub mod rpc_capnp;
@@ -30,8 +32,10 @@ pub use capstan_message::generated_code;
 
 pub use client::{Client, FromClient};
 pub use error::Result;
+pub use membrane::{Membrane, Revoker, membrane, revocable};
 pub use pipeline::{AnyPipeline, FromTypelessPipeline, Pipelined};
 pub use promised::{Fulfiller, new_future_client, new_promise_client};
+pub use reconnect::reconnecting;
 pub use request::{Promise, RemotePromise, Request, Response, StreamingRequest, StreamingSend};
 pub use runtime::{ConnectOptions, ConnectionHandle, Runtime, Spawn};
 pub use server::{

@@ -6,6 +6,7 @@ use core::task::{Context, Poll, Waker};
 use std::sync::{Arc, Mutex, Weak};
 
 use capstan_message::MessageSize;
+use capstan_message::capability::CapHandle;
 use capstan_message::traits::{Owned, SetterInput};
 
 use crate::client::Client;
@@ -42,6 +43,15 @@ impl<P: Owned, R: Owned> Request<P, R> {
 impl<P, R> Request<P, R> {
     pub(crate) fn into_parts(self) -> (Client, Outgoing) {
         (self.client, self.outgoing)
+    }
+
+    /// Lets the capability pointers in the params lead elsewhere.
+    pub(crate) fn map_caps(
+        &mut self,
+        map: impl FnOnce(Vec<Option<CapHandle>>) -> Vec<Option<CapHandle>>,
+    ) {
+        let caps = self.outgoing.frame_mut().take_caps();
+        self.outgoing.frame_mut().set_caps(map(caps));
     }
 }
 

@@ -3,7 +3,7 @@
 use core::marker::PhantomData;
 use std::sync::{Arc, Mutex, Weak};
 
-use capstan_message::capability::{MaybeSend, MaybeSync};
+use capstan_message::capability::{CapHandle, MaybeSend, MaybeSync};
 use capstan_message::traits::{Owned, SetterInput};
 
 use crate::BoxFuture;
@@ -133,6 +133,17 @@ impl RawResults {
             runtime.set_pipeline(self.answer, early);
         }
         Ok(())
+    }
+
+    /// Lets the capability pointers in the results lead elsewhere.
+    pub(crate) fn map_caps(
+        &mut self,
+        map: impl FnOnce(Vec<Option<CapHandle>>) -> Vec<Option<CapHandle>>,
+    ) {
+        if let Some(outgoing) = &mut self.outgoing {
+            let caps = outgoing.frame_mut().take_caps();
+            outgoing.frame_mut().set_caps(map(caps));
+        }
     }
 
     /// Lets the results of the method be those of this call, which is made when the method has

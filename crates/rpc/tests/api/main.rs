@@ -10,6 +10,7 @@
     unreachable_pub
 )]
 
+mod borders;
 mod calls;
 mod caps;
 mod chaos;

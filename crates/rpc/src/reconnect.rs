@@ -1,0 +1,154 @@
+//! A client that outlives its connection.
+
+use core::any::Any;
+use std::sync::{Arc, Mutex, Weak};
+
+use capstan_message::any_pointer;
+use capstan_message::capability::{MaybeSend, MaybeSync};
+
+use crate::BoxFuture;
+use crate::client::{Client, FromClient};
+use crate::error::Result;
+use crate::promised::new_future_client;
+use crate::runtime::lock;
+use crate::server::{Dispatch, RawParams, RawResults};
+use crate::vat::ExceptionKind;
+
+/// A client of whatever `connect` gets, which connects with the first call, and again with the
+/// first call after the connection was lost.
+///
+/// No call is made twice: those that the connection was lost under fail as disconnected, and
+/// whether to repeat one is for its caller to decide. Capabilities that came over the lost
+/// connection stay broken. What `connect` gives beside the client, such as the connection, is kept
+/// for as long as the client is in use.
+pub fn reconnecting<C, K, F>(connect: impl Fn() -> F + MaybeSend + MaybeSync + 'static) -> C
+where
+    C: FromClient + MaybeSend + 'static,
+    K: MaybeSend + MaybeSync + 'static,
+    F: Future<Output = Result<(C, K)>> + MaybeSend + 'static,
+{
+    let connect = move || -> BoxFuture<Result<(Client, Kept)>> {
+        let connecting = connect();
+        Box::pin(async move {
+            let (client, kept) = connecting.await?;
+            Ok((client.into_client(), Box::new(kept) as Kept))
+        })
+    };
+    let dispatch = Arc::new(Reconnecting {
+        connect: Box::new(connect),
+        current: Arc::default(),
+    });
+    C::from_client(Client::local(dispatch).0)
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+type Kept = Box<dyn Any + Send + Sync>;
+#[cfg(target_arch = "wasm32")]
+type Kept = Box<dyn Any>;
+
+#[cfg(not(target_arch = "wasm32"))]
+type Connect = dyn Fn() -> BoxFuture<Result<(Client, Kept)>> + Send + Sync;
+#[cfg(target_arch = "wasm32")]
+type Connect = dyn Fn() -> BoxFuture<Result<(Client, Kept)>>;
+
+struct Reconnecting {
+    connect: Box<Connect>,
+    current: Arc<Mutex<Current>>,
+}
+
+#[derive(Default)]
+struct Current {
+    /// Counts connections, so that late news of an earlier one do not end a later one.
+    number: u64,
+    client: Option<Client>,
+    kept: Option<Kept>,
+}
+
+impl Reconnecting {
+    fn client(&self) -> (u64, Client) {
+        let mut current = lock(&self.current);
+        if let Some(client) = &current.client {
+            return (current.number, client.clone());
+        }
+        current.number += 1;
+        let number = current.number;
+        let place = Arc::downgrade(&self.current);
+        let connecting = (self.connect)();
+        let client = new_future_client::<Client>(async move {
+            match connecting.await {
+                Ok((client, kept)) => {
+                    if let Some(place) = place.upgrade() {
+                        let mut current = lock(&place);
+                        if current.number == number && current.client.is_some() {
+                            current.kept = Some(kept);
+                        }
+                    }
+                    Ok(client)
+                }
+                Err(error) => {
+                    lose(&place, number);
+                    Err(error)
+                }
+            }
+        });
+        current.client = Some(client.clone());
+        (number, client)
+    }
+}
+
+/// This connection is of no more use.
+fn lose(place: &Weak<Mutex<Current>>, number: u64) {
+    let Some(place) = place.upgrade() else {
+        return;
+    };
+    let lost = {
+        let mut current = lock(&place);
+        if current.number != number {
+            return;
+        }
+        (current.client.take(), current.kept.take())
+    };
+    // What is dropped may be anybody's.
+    drop(lost);
+}
+
+impl Dispatch for Reconnecting {
+    fn dispatch(
+        self: Arc<Self>,
+        interface_id: u64,
+        method_id: u16,
+        params: RawParams,
+        mut results: RawResults,
+    ) -> BoxFuture<Result<()>> {
+        Box::pin(async move {
+            let (number, client) = self.client();
+            let mut request = client.new_call::<any_pointer::Owned, any_pointer::Owned>(
+                interface_id,
+                method_id,
+                None,
+            );
+            request.set(params.get()?)?;
+            drop(params);
+            match request.send().promise.await {
+                Ok(response) => {
+                    results.get().set_as(response.get()?)?;
+                    Ok(())
+                }
+                Err(error) => {
+                    if error.kind == ExceptionKind::Disconnected {
+                        lose(&Arc::downgrade(&self.current), number);
+                    }
+                    Err(error)
+                }
+            }
+        })
+    }
+
+    fn streaming_methods(&self) -> &'static [(u64, u16)] {
+        &[]
+    }
+
+    fn concurrent(&self) -> bool {
+        true
+    }
+}

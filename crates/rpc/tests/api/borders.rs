@@ -1,0 +1,121 @@
+//! Clients that can be cut off, that pass a membrane, and that find their way back.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use capstan_rpc::{Error, ErrorKind, Membrane, membrane, new_client, reconnecting, revocable};
+
+use crate::link::{join, settle};
+use crate::server::{Ear, trial_client};
+use crate::trial_capnp::trial;
+
+const ONE_WAY: Duration = Duration::from_millis(50);
+
+async fn echo(trial: &trial::Client, text: &str) -> Result<String, Error> {
+    let mut request = trial.echo_request();
+    request.get().set_text(text);
+    let response = request.send().promise.await?;
+    Ok(response.get()?.get_text()?.to_string()?)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revoked_client_is_cut_off_with_all_that_came_through_it() {
+    let (lent, revoker) = revocable(trial_client());
+    let link = join(ONE_WAY, lent);
+    let trial: trial::Client = link.client.bootstrap();
+    assert_eq!(echo(&trial, "lent").await.unwrap(), "lent");
+    let next = trial.next_request().send().promise.await.unwrap();
+    let next = next.get().unwrap().get_trial().unwrap();
+    assert_eq!(echo(&next, "too").await.unwrap(), "too");
+    let hanging = tokio::spawn(trial.hang_request().send().promise);
+    settle().await;
+    assert!(!hanging.is_finished());
+    revoker.revoke(Error::failed("the time is up"));
+    assert_eq!(
+        hanging.await.unwrap().err().unwrap().reason,
+        "the time is up"
+    );
+    for client in [&trial, &next] {
+        assert_eq!(echo(client, "").await.unwrap_err().reason, "the time is up");
+    }
+}
+
+/// Lets through what is short enough in either direction.
+#[derive(Default)]
+struct Border {
+    calls: Mutex<Vec<bool>>,
+    closed_outward: bool,
+}
+
+impl Membrane for Border {
+    fn check(&self, inward: bool, _interface_id: u64, _method_id: u16) -> Result<(), Error> {
+        self.calls.lock().unwrap().push(inward);
+        if !inward && self.closed_outward {
+            return Err(Error::failed("nothing gets out"));
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_membrane_sees_calls_in_both_directions() {
+    for closed_outward in [false, true] {
+        let border = Arc::new(Border {
+            closed_outward,
+            ..Border::default()
+        });
+        let link = join(ONE_WAY, membrane(trial_client(), border.clone()));
+        let trial: trial::Client = link.client.bootstrap();
+        let mut request = trial.notify_request();
+        request.get().set_listener(new_client(Ear("outside")));
+        request.get().set_text("a word");
+        let answer = request.send().promise.await;
+        if closed_outward {
+            assert_eq!(answer.err().unwrap().reason, "nothing gets out");
+        } else {
+            let answer = answer.unwrap();
+            assert_eq!(
+                answer.get().unwrap().get_answer().unwrap(),
+                "outside heard a word"
+            );
+        }
+        assert_eq!(*border.calls.lock().unwrap(), [true, false]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reconnecting_client_connects_again_and_repeats_nothing() {
+    let connected = Arc::new(AtomicUsize::new(0));
+    let handles = Arc::new(Mutex::new(Vec::new()));
+    let trial: trial::Client = reconnecting({
+        let (connected, handles) = (connected.clone(), handles.clone());
+        move || {
+            let number = connected.fetch_add(1, Ordering::SeqCst);
+            let handles = handles.clone();
+            async move {
+                if number == 1 {
+                    return Err(Error::disconnected("nobody answers"));
+                }
+                let link = join(ONE_WAY, trial_client());
+                handles.lock().unwrap().push(link.server.clone());
+                Ok((link.client.bootstrap::<trial::Client>(), link))
+            }
+        }
+    });
+    assert_eq!(connected.load(Ordering::SeqCst), 0, "nobody has called");
+    assert_eq!(echo(&trial, "one").await.unwrap(), "one");
+    assert_eq!(echo(&trial, "two").await.unwrap(), "two");
+    assert_eq!(connected.load(Ordering::SeqCst), 1);
+    let hanging = tokio::spawn(trial.hang_request().send().promise);
+    settle().await;
+    handles.lock().unwrap()[0].close(Error::disconnected("restarting"));
+    let error = hanging.await.unwrap().err().unwrap();
+    assert_eq!(error.kind, ErrorKind::Disconnected);
+    assert_eq!(connected.load(Ordering::SeqCst), 1, "nothing is repeated");
+    // The server is not back yet, then it is.
+    let error = echo(&trial, "three").await.unwrap_err();
+    assert_eq!(error.reason, "nobody answers");
+    assert_eq!(echo(&trial, "four").await.unwrap(), "four");
+    assert_eq!(connected.load(Ordering::SeqCst), 3);
+}
