@@ -89,6 +89,8 @@ struct Playing {
     object: Uid,
     streaming: bool,
     params: Vec<Held>,
+    /// The capabilities that were announced to be in the results.
+    early: Option<[Option<Held>; 2]>,
 }
 
 struct Hosted {

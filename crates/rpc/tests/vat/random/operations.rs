@@ -184,7 +184,22 @@ impl World {
         }
         let index = self.random.below(count);
         let playing = self.drivers[at].playing.swap_remove(index);
+        let mut playing = playing;
+        if !playing.streaming && playing.early.is_none() && self.random.chance(10) {
+            // The rest of the results takes its time.
+            let caps = self.pick_caps(at, &playing.params, playing.birth);
+            for cap in caps.iter().flatten() {
+                self.drivers[at].vat.retain(cap.cap);
+            }
+            let early = fill(Outgoing::results(16), &encode(&[], caps), caps);
+            let (now, vat) = (self.now_micros, &mut self.drivers[at].vat);
+            vat.set_pipeline(now, playing.answer, early, table(caps));
+            playing.early = Some(caps);
+            self.drivers[at].playing.push(playing);
+            return;
+        }
         if !playing.streaming
+            && playing.early.is_none()
             && self.random.chance(20)
             && let Some(target) = self.pick_ref(at)
             && target.after < playing.birth
@@ -207,6 +222,21 @@ impl World {
         fail: bool,
         caps: [Option<Held>; 2],
     ) {
+        // What was announced is returned, or nothing is.
+        let caps = match playing.early {
+            Some(early) => {
+                for held in caps.into_iter().flatten() {
+                    self.drivers[at].refs.push(held);
+                }
+                if fail {
+                    for held in early.into_iter().flatten() {
+                        self.drivers[at].refs.push(held);
+                    }
+                }
+                early
+            }
+            None => caps,
+        };
         self.stop_playing(at, &playing);
         let now = self.now_micros;
         let driver = &mut self.drivers[at];

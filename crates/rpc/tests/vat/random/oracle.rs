@@ -133,6 +133,7 @@ impl World {
             object,
             streaming,
             params: params.into_iter().flatten().collect(),
+            early: None,
         });
     }
 
