@@ -9,6 +9,7 @@ use futures_util::task::AtomicWaker;
 
 use super::{Runtime, State, lock};
 use crate::client::{Client, FromClient};
+use crate::flow::LineStats;
 use crate::vat::{
     ConnectionId, ConnectionOptions, ConnectionStats, Exception, FlowControl, Limits,
 };
@@ -128,6 +129,20 @@ impl ConnectionHandle {
                 .vat
                 .set_flow_control(self.inner.id, FlowControl::Fixed(bytes))
         });
+    }
+
+    /// Chooses how the windows of this connection's streams are found, from now on.
+    pub fn set_flow_control(&self, flow_control: FlowControl) {
+        self.inner
+            .enter(|state, _| state.vat.set_flow_control(self.inner.id, flow_control));
+    }
+
+    /// What is known of the way to the peer; none when no stream adapts.
+    #[must_use]
+    pub fn line_stats(&self) -> Option<LineStats> {
+        self.inner
+            .enter(|state, _| state.vat.line_stats(self.inner.id))
+            .flatten()
     }
 
     /// Sizes of the tables and of what is in flight; none once the connection is over.

@@ -18,13 +18,16 @@ const WRITE: u16 = 0;
 const MAKE: u16 = 1;
 const PING: u16 = 2;
 
+type Flight = (u64, u64, usize, Vec<u8>);
+
 /// A client that streams to a server's objects, which answer at once, or when they are told to.
 struct Pair {
     link: Link,
     now: u64,
     vats: [Vat; 2],
     ends: [ConnectionId; 2],
-    wire: BinaryHeap<Reverse<(u64, u64, usize, Vec<u8>)>>,
+    /// When they arrive, in order, at which end.
+    wire: BinaryHeap<Reverse<Flight>>,
     order: u64,
     line_free: u64,
     root: CapId,
