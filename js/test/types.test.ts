@@ -4,13 +4,21 @@ import {
   type CallPromise,
   type CapnpError,
   clone,
+  CapabilityServerSet,
   connect,
   type Connection,
   type ConnectionStats,
+  connectPort,
+  connectTransport,
+  fromWritable,
+  give,
+  readable,
   release,
   serve,
+  source,
   type StreamStats,
   streamStats,
+  type Transport,
   writable,
 } from "../src/index.js";
 import { ByteSink, type LineSink, Tester, type Twofold } from "./generated/testing.capnp.js";
@@ -89,6 +97,49 @@ describe("types", () => {
       expectTypeOf(writable(lines)).toExtend<WritableStream<LineSink.Line.Input>>();
       void new Blob([]).stream().pipeTo(writable(sink));
       void writable(twofold, { write: "left", end: "finish" });
+    });
+  });
+
+  test("of streams that come in", () => {
+    never(async () => {
+      const { client, stream } = source(ByteSink, { result: { total: 5 } });
+      expectTypeOf(client).toEqualTypeOf<ByteSink>();
+      expectTypeOf(stream).toEqualTypeOf<ReadableStream<Uint8Array>>();
+      // @ts-expect-error: the total is a number
+      source(ByteSink, { result: { total: "5" } });
+      expectTypeOf(readable(ByteSink, (sink, options) => tester.use({ sink }, options))).toEqualTypeOf<ReadableStream<Uint8Array>>();
+      expectTypeOf(fromWritable(ByteSink, new WritableStream<Uint8Array>())).toEqualTypeOf<ByteSink>();
+      // @ts-expect-error: chunks are bytes
+      fromWritable(ByteSink, new WritableStream<string>());
+      expectTypeOf(give(client)).toEqualTypeOf<ByteSink>();
+    });
+  });
+
+  test("of server sets", () => {
+    never(async () => {
+      class Own {
+        write(): void {}
+        end(): { total: number } {
+          return { total: 1 };
+        }
+        secret = 5;
+      }
+      const any = new CapabilityServerSet(ByteSink);
+      expectTypeOf(any.add(new Own())).toEqualTypeOf<ByteSink>();
+      expectTypeOf(await any.getLocalServer(sink)).toEqualTypeOf<ByteSink.Server | undefined>();
+      const own = new CapabilityServerSet<ByteSink, ByteSink.Server, Own>(ByteSink);
+      expectTypeOf((await own.getLocalServer(sink))?.secret).toEqualTypeOf<number | undefined>();
+      // @ts-expect-error: another interface's client
+      void own.getLocalServer(lines);
+    });
+  });
+
+  test("of other transports", () => {
+    never(() => {
+      expectTypeOf(connectPort(new MessageChannel().port1, { bootstrap: sink })).toEqualTypeOf<Promise<Connection>>();
+      void connectPort(new Worker("worker.js"));
+      const transport: Transport = { start() {}, send(message) { message.fill(0); }, close() {} };
+      void connectTransport(transport, { name: "the cellar", maxMessageBytes: 5 });
     });
   });
 });
