@@ -1,9 +1,10 @@
 //! Capstan over TCP: the upload example's own objects as the server, and a client of them.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use capstan_net::{Connection, Options, tcp};
-use capstan_rpc::{Error, new_client};
+use capstan_rpc::{Error, new_client, new_future_client};
 use tokio::net::TcpListener;
 use upload_server::events::Events;
 use upload_server::files::{FilesService, Shared};
@@ -30,6 +31,34 @@ impl CapstanServer {
         tokio::spawn(tcp::serve(listener, options, move |_| files.clone()));
         Self { port, shared }
     }
+}
+
+/// A server whose bootstrap object is a promise, to each client, for a while.
+pub async fn serve_promises(shared: Arc<Shared>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let files: files::Client = new_client(FilesService::new(shared));
+    let promise = move |_| {
+        let files = files.clone();
+        new_future_client::<files::Client>(async move {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Ok(files)
+        })
+    };
+    tokio::spawn(tcp::serve(listener, Options::default(), promise));
+    port
+}
+
+/// A vat between the server at `port` and its clients, with a connection to each.
+pub async fn relay(port: u16) -> u16 {
+    let options = Options::default().with_runtime(&capstan_net::runtime());
+    let connection = connect(port, options.clone()).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(tcp::serve(listener, options, move |_| {
+        connection.bootstrap::<files::Client>()
+    }));
+    port
 }
 
 /// A connection to the server at `port`.

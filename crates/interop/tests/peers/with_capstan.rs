@@ -50,6 +50,36 @@ async fn capstan_client_and_capstan_server() {
     check_uploads(&server, "from-capstan.bin");
 }
 
+/// Calls that wait in a promise of ours, which comes true behind them.
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_of_a_promise() {
+    let server = CapstanServer::start().await;
+    let port = capstan_peer::serve_promises(server.shared.clone()).await;
+    let client = tokio::task::spawn_blocking(move || run_cpp_client(port, FILE_BYTES));
+    check_cpp_client_lines(&client.await.unwrap());
+    check_uploads(&server, "from-cpp.bin");
+
+    let server = CapstanServer::start().await;
+    let port = capstan_peer::serve_promises(server.shared.clone()).await;
+    LocalSet::new().run_until(check_crate_client(port)).await;
+    check_uploads(&server, "from-crate.bin");
+}
+
+/// Streams, callbacks and errors by way of a vat in the middle.
+#[tokio::test(flavor = "multi_thread")]
+async fn peers_that_meet_through_capstan() {
+    let server = CppServer::start();
+    let port = capstan_peer::relay(server.port).await;
+    check_capstan_client(port).await;
+    let server = CppServer::start();
+    let port = capstan_peer::relay(server.port).await;
+    let client = tokio::task::spawn_blocking(move || run_cpp_client(port, FILE_BYTES));
+    check_cpp_client_lines(&client.await.unwrap());
+    let server = CppServer::start();
+    let port = capstan_peer::relay(server.port).await;
+    LocalSet::new().run_until(check_crate_client(port)).await;
+}
+
 /// The crate's own packing, and ours in its place.
 const PACKED: [Wire; 2] = [Wire::Packed, Wire::PackedByCapstan];
 
