@@ -16,6 +16,7 @@ pub mod vat;
 mod client;
 mod error;
 mod membrane;
+mod network;
 mod pipeline;
 mod promised;
 mod reconnect;
@@ -33,6 +34,7 @@ pub use capstan_message::generated_code;
 pub use client::{Client, FromClient};
 pub use error::Result;
 pub use membrane::{Membrane, Revoker, membrane, revocable};
+pub use network::{NetworkReceiver, NetworkSender, VatNetwork};
 pub use pipeline::{AnyPipeline, FromTypelessPipeline, Pipelined};
 pub use promised::{Fulfiller, new_future_client, new_promise_client};
 pub use reconnect::reconnecting;
@@ -40,7 +42,7 @@ pub use request::{Promise, RemotePromise, Request, Response, StreamingRequest, S
 pub use runtime::{ConnectOptions, ConnectionHandle, Runtime, Spawn};
 pub use server::{
     Dispatch, FromServer, Params, RawParams, RawResults, Results, new_client,
-    unimplemented_default, unimplemented_interface, unimplemented_method,
+    new_concurrent_client, unimplemented_default, unimplemented_interface, unimplemented_method,
 };
 pub use server_set::CapabilityServerSet;
 pub use vat::{Exception as Error, ExceptionKind as ErrorKind};

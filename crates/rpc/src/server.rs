@@ -49,6 +49,35 @@ pub fn new_client<C: FromServer<S>, S>(server: S) -> C {
     C::from_client(client)
 }
 
+/// Like [`new_client`], for an object that wants its calls at once even while a streamed one runs: it
+/// sees to the order of its data itself, and `end` may come before a write is done.
+pub fn new_concurrent_client<C: FromServer<S>, S>(server: S) -> C {
+    let dispatch = Concurrent(C::into_dispatch(Arc::new(server)));
+    C::from_client(Client::local(Arc::new(dispatch)).0)
+}
+
+struct Concurrent(Arc<dyn Dispatch>);
+
+impl Dispatch for Concurrent {
+    fn dispatch(
+        self: Arc<Self>,
+        interface_id: u64,
+        method_id: u16,
+        params: RawParams,
+        results: RawResults,
+    ) -> BoxFuture<Result<()>> {
+        Arc::clone(&self.0).dispatch(interface_id, method_id, params, results)
+    }
+
+    fn streaming_methods(&self) -> &'static [(u64, u16)] {
+        self.0.streaming_methods()
+    }
+
+    fn concurrent(&self) -> bool {
+        true
+    }
+}
+
 /// The parameters of an incoming call, of no particular type.
 pub struct RawParams {
     payload: Payload,

@@ -76,6 +76,10 @@ impl Runtime {
         C::from_client(client)
     }
 
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + MaybeSend + 'static) {
+        self.shared.spawn(task);
+    }
+
     /// Adds a connection. Its frames are for the caller to carry, in both directions.
     pub fn connect(&self, options: ConnectOptions) -> ConnectionHandle {
         ConnectionHandle::open(self, options)

@@ -15,6 +15,7 @@ mod calls;
 mod caps;
 mod chaos;
 mod link;
+mod networks;
 mod promises;
 mod seeds;
 mod server;
