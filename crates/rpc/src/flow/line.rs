@@ -410,7 +410,8 @@ impl Line {
 
     /// The budget for all queues together.
     fn queue_bytes(&self) -> f64 {
-        (QUEUE_SHARE * self.pipe.rate() * self.round_trip_micros).max(0.5 * self.largest() as f64)
+        let micros = (QUEUE_SHARE * self.round_trip_micros).max(QUEUE_MICROS);
+        (micros * self.pipe.rate()).max(0.5 * self.largest() as f64)
     }
 
     fn line_window(&self) -> f64 {
@@ -554,3 +555,6 @@ impl Member {
 
 /// How much of the pipes' content may queue besides.
 const QUEUE_SHARE: f64 = 0.08;
+
+/// What computers take to get around to things at times, which the queue has to last for.
+const QUEUE_MICROS: f64 = 400.0;

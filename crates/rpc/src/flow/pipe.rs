@@ -235,14 +235,16 @@ impl Pipe {
         let acked = delivery.now.saturating_sub(mark.delivered_at);
         let sent = mark.sent_at.saturating_sub(mark.first_sent_at);
         let interval = acked.max(sent);
-        // Two acks at once, or a clock that does not see the difference, say nothing of the rate.
-        if interval == 0 {
+        // Answers that were held up and came all at once, or a clock that does not see the difference,
+        // say nothing of the rate.
+        let told_micros = interval + delivery.grain_micros;
+        if interval == 0 || (told_micros as f64) < 0.9 * delivery.round_trip_micros {
             return;
         }
         let bytes = delivery
             .delivered_bytes
             .saturating_sub(mark.delivered_bytes) as f64;
-        let rate = bytes / (interval + delivery.grain_micros) as f64;
+        let rate = bytes / told_micros as f64;
         if !mark.app_limited || rate > self.rate.get() {
             self.rate.see(rate);
         }
