@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p capstan-rpc --example shaped -- <Mbit/s> <round trip in ms> <streams> <chunk bytes> <seconds>`
 //! tells, for adaptive and for fixed windows, the share of the line that was used, when nine tenths
-//! of it were, and what small calls took beside the streams.
+//! of it were, and what small calls took beside the streams. A rate of 0 leaves the line out.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -76,8 +76,13 @@ fn run(line: Line, control: FlowControl, streams: usize, chunk: usize, time: Dur
         shape(line, near.try_clone().unwrap(), far.try_clone().unwrap());
         shape(line, far, near);
     });
+    let at = if line.bytes_per_second > 0.0 {
+        proxy_at
+    } else {
+        server_at
+    };
     let outcome = client(
-        TcpStream::connect(proxy_at).unwrap(),
+        TcpStream::connect(at).unwrap(),
         control,
         streams,
         chunk,
@@ -337,6 +342,16 @@ fn report(line: Line, outcome: &Outcome, delivered: &[(Instant, usize)]) -> Stri
         .map(|(_, took)| *took)
         .collect();
     calls.sort_unstable();
+    if line.bytes_per_second == 0.0 {
+        let bytes: usize = delivered.iter().map(|(_, bytes)| bytes).sum();
+        return format!(
+            "{:.0} MB/s, small calls p50 {:?} p99 {:?}, most in flight {} KB",
+            bytes as f64 / (outcome.ended - outcome.started).as_secs_f64() / 1e6,
+            calls[calls.len() / 2],
+            calls[calls.len() * 99 / 100],
+            outcome.most_in_flight / 1000,
+        );
+    }
     format!(
         "{:.1} % of the line, nine tenths after {started:?} ms, small calls p50 {:?} p99 {:?}, most in flight {} KB",
         100.0 * share(steady, outcome.ended),
