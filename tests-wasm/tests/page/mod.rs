@@ -1,4 +1,4 @@
-//! What the browser tests share: sockets without a network, a far side that answers when told to,
+//! What the browser tests share: links without a network, a far side that answers when told to,
 //! and promises for streamed calls, made as `js/src` makes them.
 
 use std::cell::{Cell, RefCell};
@@ -38,7 +38,10 @@ thread_local! {
 pub fn start() {
     let wake = Closure::<dyn Fn()>::new(|| spawn_local(async { drain() })).into_js_value();
     let timer = Closure::<dyn Fn(f64)>::new(|_| {}).into_js_value();
-    surface::set_hooks(wake.unchecked_into(), timer.unchecked_into());
+    let hooks = JsValue::from(Object::new());
+    set(&hooks, "wake", &wake);
+    set(&hooks, "setTimer", &timer);
+    surface::set_hooks(hooks.unchecked_into());
     WAITING.take();
     HELD.take();
     CLOSED.take();
@@ -76,17 +79,21 @@ pub fn host() -> u32 {
     surface::add_object(1)
 }
 
-/// Connects to a socket with a window of so many bytes.
-pub fn attach(socket: &JsValue, window_bytes: u32, bootstrap: u32) -> u32 {
-    surface::attach_socket(
-        socket.clone(),
-        true,
-        "the far side".to_owned(),
-        window_bytes,
-        64 << 20,
-        bootstrap,
-    )
-    .expect("the socket is good enough")
+/// Connects to the other end of a link with a window of so many bytes, and listens as `js/src` does.
+pub fn attach(link: &JsValue, window_bytes: u32, bootstrap: u32) -> u32 {
+    let target = link.clone().unchecked_into();
+    let connection = surface::attach_link(target, window_bytes, 64 << 20, bootstrap);
+    let on_message = Closure::<dyn Fn(Uint8Array)>::new(move |frame: Uint8Array| {
+        if !surface::receive(connection, frame.to_vec()) {
+            surface::close_connection(connection, 1007, 0, surface::failure_reason());
+        }
+    });
+    let on_close = Closure::<dyn Fn(u32)>::new(move |code: u32| {
+        surface::lost(connection, format!("the far side closed with code {code}"));
+    });
+    set(link, "onmessage", &on_message.into_js_value());
+    set(link, "onclose", &on_close.into_js_value());
+    connection
 }
 
 /// A streamed call with one Data parameter: a promise that settles as the vat says.
@@ -134,9 +141,8 @@ pub async fn turn() {
     JsFuture::from(promise).await.expect("timers do not reject");
 }
 
-/// Two WebSocket-shaped objects: what is sent to one is a message of the other, a microtask later. They use the `on…`
-/// properties, as the plainest of such objects do.
-pub fn socket_pair() -> (JsValue, JsValue) {
+/// The ends of a link: what is sent to one is a message of the other, a microtask later.
+pub fn link_pair() -> (JsValue, JsValue) {
     let (near, far) = (JsValue::from(Object::new()), JsValue::from(Object::new()));
     wire(&near, &far);
     wire(&far, &near);
@@ -148,35 +154,30 @@ fn wire(from: &JsValue, to: &JsValue) {
     let target = to.clone();
     let open = is_open.clone();
     let send = Closure::<dyn Fn(Uint8Array)>::new(move |data: Uint8Array| {
-        assert!(open.get(), "nothing is sent on a closed socket");
-        let copy = data.slice(0, data.length()).buffer();
+        assert!(open.get(), "nothing is sent on a closed link");
+        let copy = data.slice(0, data.length());
         let target = target.clone();
         spawn_local(async move { receive(&target, &copy.into()) });
     });
     let target = to.clone();
-    let close = Closure::<dyn Fn(u16, String)>::new(move |code: u16, reason: String| {
+    let close = Closure::<dyn Fn(u32, String)>::new(move |code: u32, _reason: String| {
         if is_open.replace(false) {
             let target = target.clone();
-            spawn_local(async move { end(&target, code, &reason) });
+            spawn_local(async move { end(&target, code) });
         }
     });
-    set(from, "readyState", &1.into());
     set(from, "send", &send.into_js_value());
     set(from, "close", &close.into_js_value());
 }
 
-/// A message arrives at a socket.
-pub fn receive(socket: &JsValue, data: &JsValue) {
-    emit(socket, "onmessage", &[("data", data.clone())]);
+/// A message arrives at an end.
+pub fn receive(link: &JsValue, frame: &JsValue) {
+    emit(link, "onmessage", frame);
 }
 
-/// A socket is closed from the other side.
-pub fn end(socket: &JsValue, code: u16, reason: &str) {
-    emit(
-        socket,
-        "onclose",
-        &[("code", code.into()), ("reason", reason.into())],
-    );
+/// A link is closed from the other side.
+pub fn end(link: &JsValue, code: u32) {
+    emit(link, "onclose", &code.into());
 }
 
 pub fn get(object: &JsValue, name: &str) -> JsValue {
@@ -187,16 +188,12 @@ pub fn set(object: &JsValue, name: &str, value: &JsValue) {
     Reflect::set(object, &name.into(), value).expect("objects take properties");
 }
 
-fn emit(socket: &JsValue, listener: &str, fields: &[(&str, JsValue)]) {
-    let Ok(listener) = get(socket, listener).dyn_into::<Function>() else {
+fn emit(link: &JsValue, listener: &str, event: &JsValue) {
+    let Ok(listener) = get(link, listener).dyn_into::<Function>() else {
         return;
     };
-    let event = JsValue::from(Object::new());
-    for (name, value) in fields {
-        set(&event, name, value);
-    }
     listener
-        .call1(&JsValue::UNDEFINED, &event)
+        .call1(&JsValue::UNDEFINED, event)
         .expect("listeners do not throw");
 }
 
