@@ -10,8 +10,8 @@ export type JsonObject = { [name: string]: Json };
 type Values = Readonly<Record<string, unknown>>;
 
 /**
- * A value as JSON has it, to be given to `JSON.stringify`: what the C++ implementation's JSON codec makes of it. Fields are spelled as
- * in the schema; of a union there is the member that is set. 64-bit integers become strings, Data an array of its bytes, enumerants
+ * A value as JSON has it, to be given to `JSON.stringify`, in the forms of the C++ implementation's JSON codec, less the annotations of
+ * `/capnp/compat/json.capnp`. Fields are spelled as in the schema; of a union there is the member that is set. 64-bit integers become strings, Data an array of its bytes, enumerants
  * their names, Void null; infinities and NaN become strings. Text, data, lists and structs that are not there are left out. Takes
  * what `decode` gives and `encode` takes, views and builders.
  *
