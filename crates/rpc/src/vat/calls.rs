@@ -4,12 +4,11 @@ use super::answers::Invocation;
 use super::caps::{CapKind, wire_index};
 use super::flow::OnLine;
 use super::ordered::Ordered;
-use super::promises::{Place, Promise, Queued, SourceOf};
-use super::tasks::Task;
+use super::promises::{Place, Queued};
 use super::wire::{self, Descriptor, Target};
 use super::{
-    Admission, AnswerId, CallId, CapId, ConnectionId, Event, Exception, ExportId, Outgoing,
-    Payload, PipelineOp, QuestionId, StreamId, Vat,
+    Admission, AnswerId, CallId, CapId, ConnectionId, Exception, ExportId, Outgoing, Payload,
+    PipelineOp, QuestionId, StreamId, Vat,
 };
 
 #[derive(Debug)]
@@ -146,63 +145,6 @@ impl Vat {
             entry.purpose = Purpose::Streamed { waiting: true };
         }
         Ok(Admission::Wait(call))
-    }
-
-    /// The capability that the pointer at `path` in the results will be, usable at once. One
-    /// reference. Of a call whose [`Event::Return`] was taken it is a broken one: take it from the
-    /// results.
-    pub fn pipeline(&mut self, call: CallId, path: &[PipelineOp]) -> CapId {
-        let path: Box<[PipelineOp]> = path
-            .iter()
-            .copied()
-            .filter(|op| *op != PipelineOp::Noop)
-            .collect();
-        let Some(entry) = self.calls.get(call.0) else {
-            return self.pipeline_on_returned(call, &path);
-        };
-        if let Some(cap) = entry.pipelined.get(&path).copied()
-            && self.kind(cap).is_some()
-        {
-            return self.retain_cap(cap);
-        }
-        let cap = match entry.route {
-            Route::Remote {
-                finished: false, ..
-            } => self.new_cap(CapKind::Answer {
-                call,
-                path: path.clone(),
-                used: false,
-            }),
-            _ => self.new_promise(SourceOf::Call(call), path.clone(), 0),
-        };
-        if let Some(entry) = self.calls.get_mut(call.0) {
-            entry.pipelined.insert(path, cap);
-        }
-        cap
-    }
-
-    /// Some calls are over as soon as they are made, which their driver has yet to hear.
-    fn pipeline_on_returned(&mut self, call: CallId, path: &[PipelineOp]) -> CapId {
-        let result = self.events.iter().rev().find_map(|event| match event {
-            Event::Return {
-                call: returned,
-                result,
-            } if *returned == call => Some(result),
-            _ => None,
-        });
-        let cap = match result {
-            Some(Ok(payload)) => payload
-                .cap_at(path)
-                .ok_or_else(|| Exception::failed(NO_CAPABILITY)),
-            Some(Err(exception)) => Err(exception.clone()),
-            None => Err(Exception::failed(
-                "the call has returned; take the capability from its results",
-            )),
-        };
-        match cap {
-            Ok(cap) => self.retain_cap(cap),
-            Err(exception) => self.broken(exception),
-        }
     }
 
     /// The driver has no more use for an ordinary call's results: it is cancelled, unless someone
@@ -438,31 +380,6 @@ impl Vat {
         }
     }
 
-    /// What was pipelined on a call while it waited in a promise can follow it now.
-    fn pipelines_went_remote(&mut self, call: CallId) {
-        let Some(entry) = self.calls.get(call.0) else {
-            return;
-        };
-        for (path, cap) in entry.pipelined.clone() {
-            let Some(entry) = self.caps.get_mut(cap.0) else {
-                continue;
-            };
-            let was = core::mem::replace(
-                &mut entry.kind,
-                CapKind::Answer {
-                    call,
-                    path,
-                    used: false,
-                },
-            );
-            if let CapKind::Promise(promise) = was {
-                for (turn, queued) in promise.queue {
-                    self.spawn(Task::Dispatch(turn, queued));
-                }
-            }
-        }
-    }
-
     /// A call goes on from a promise, unless it was given up in the meantime.
     pub(super) fn dispatch_made(&mut self, turn: u64, call: CallId) {
         let Some(entry) = self.calls.get_mut(call.0) else {
@@ -486,16 +403,6 @@ impl Vat {
 
     // ---- given up ----
 
-    /// A capability that was pipelined on this call is gone.
-    pub(super) fn on_pipelined_released(&mut self, call: CallId, path: &[PipelineOp]) {
-        let Some(entry) = self.calls.get_mut(call.0) else {
-            return;
-        };
-        entry.pipelined.remove(path);
-        self.cancel_if_unwanted(call);
-        self.end_passed_back(call);
-    }
-
     /// Gives up a call that a forwarded answer no longer needs.
     pub(super) fn abandon(&mut self, call: CallId) {
         if let Some(entry) = self.calls.get_mut(call.0) {
@@ -504,7 +411,7 @@ impl Vat {
         }
     }
 
-    fn cancel_if_unwanted(&mut self, call: CallId) {
+    pub(super) fn cancel_if_unwanted(&mut self, call: CallId) {
         let Some(entry) = self.calls.get(call.0) else {
             return;
         };
@@ -541,28 +448,6 @@ impl Vat {
             }
             Route::Remote { .. } | Route::Over => {}
         }
-    }
-
-    /// Whether someone has a capability that depends on this call.
-    fn is_pipelined_on(&self, call: CallId) -> bool {
-        self.calls.get(call.0).is_some_and(|entry| {
-            let mut pipelined = entry.pipelined.values();
-            pipelined.any(|cap| self.awaits_results(*cap))
-        })
-    }
-
-    /// Whether what a capability on the results of a call is depends on that call still.
-    pub(super) fn awaits_results(&self, cap: CapId) -> bool {
-        matches!(
-            self.kind(cap),
-            Some(
-                CapKind::Answer { .. }
-                    | CapKind::Promise(Promise {
-                        source: Some(_),
-                        ..
-                    })
-            )
-        )
     }
 
     pub(super) fn release_param_exports(&mut self, call: CallId, connection: ConnectionId) {

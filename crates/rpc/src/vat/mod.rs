@@ -23,6 +23,7 @@ mod objects;
 mod ordered;
 mod outgoing;
 mod payload;
+mod pipelining;
 mod promises;
 mod receive;
 mod results;

@@ -356,3 +356,43 @@ fn peers_that_know_no_tail_calls_can_be_spared_them() {
     hand.finish_keeping(1);
     hand.assert_nothing_left();
 }
+
+/// One peer's calls go on to another's object, those on their results right behind them.
+#[test]
+fn calls_on_results_that_are_far_away_go_there_without_waiting() {
+    let mut far = Hand::on(Vat::new(), Default::default());
+    let theirs = far.vat.bootstrap(0, far.connection);
+    far.sent();
+    far.return_bootstrap(0, Name::Mine(3));
+    far.sent();
+    let options = ConnectionOptions {
+        bootstrap: Some(theirs),
+        ..ConnectionOptions::default()
+    };
+    let (there, far) = (far.connection, far.vat);
+    let mut hand = Hand::on(far, options).with_bootstrap();
+    hand.call(1, Name::Yours(0), "one", &[]);
+    hand.call(2, Name::YourAnswer(1), "two", &[]);
+    hand.call(3, Name::YourAnswer(2), "three", &[]);
+    assert_eq!(hand.sent(), []);
+    let here = core::mem::replace(&mut hand.connection, there);
+    assert_eq!(
+        hand.sent(),
+        [
+            Sent::Call(0, To::Import(3), "one".into()),
+            Sent::Call(1, To::Question(0), "two".into()),
+            Sent::Call(2, To::Question(1), "three".into()),
+        ]
+    );
+    hand.return_exception(0, "no");
+    hand.return_exception(1, "no");
+    hand.return_exception(2, "no");
+    hand.disconnect();
+    hand.connection = here;
+    let sent = hand.sent();
+    assert_eq!(
+        sent,
+        [1, 2, 3].map(|question| Sent::Return(question, false))
+    );
+    hand.assert_nothing_left();
+}
