@@ -369,7 +369,7 @@ impl Pipe {
         self.last_round_trip_micros = delivery.round_trip_micros;
         if self.mode == Mode::Steady
             && round.limited
-            && delivery.now.saturating_sub(self.empty_at) > SHORTEST_TIME_MICROS / 2
+            && delivery.now.saturating_sub(self.empty_at) > SHORTEST_TIME_MICROS / 5 * 4
         {
             self.drain(delivery.now, delivery.round_trip_micros);
         }

@@ -93,3 +93,35 @@ fn the_table() {
     }
     assert!(missed.is_empty(), "{missed:#?}");
 }
+
+#[test]
+fn links_that_nobody_asked_for() {
+    let mut missed = Vec::new();
+    for (megabits, millis) in [
+        (2.0, 50),
+        (5.0, 300),
+        (20.0, 600),
+        (30.0, 5),
+        (300.0, 10),
+        (500.0, 80),
+        (1000.0, 1),
+    ] {
+        let link = crate::figures::link(megabits, millis);
+        for chunk in CHUNKS {
+            // Five seconds are to hold many chunks of each stream.
+            if link.chunk_time(chunk) > 70 * MILLI || (chunk < 65_536 && megabits > 200.0) {
+                continue;
+            }
+            for streams in [1, 8] {
+                let seconds = if megabits > 200.0 { 7 } else { 20 };
+                let f = figures(Ours::adaptive(), link, streams, chunk, seconds);
+                let misses = misses(link, streams, chunk, &f);
+                println!("{} {misses:?}", line("other", link, streams, chunk, &f));
+                if !misses.is_empty() {
+                    missed.push((link, streams, chunk, misses));
+                }
+            }
+        }
+    }
+    assert!(missed.is_empty(), "{missed:#?}");
+}
