@@ -72,7 +72,7 @@ window.bomb = async () => {
   return { given, largest, canceled };
 };
 
-window.broken = async () => {
+window.cutShort = async () => {
   const bytes = new Uint8Array(await new Response(await fetched()).arrayBuffer());
   const cut = new Blob([bytes.subarray(0, bytes.length - 3)]).stream();
   let count = 0;
@@ -91,7 +91,7 @@ declare global {
   interface Window {
     sum(way: string): Promise<Record<string, number>>;
     bomb(): Promise<{ given: number; largest: number; canceled: unknown }>;
-    broken(): Promise<{ count: number; message: string }>;
+    cutShort(): Promise<{ count: number; message: string }>;
   }
 }
 
@@ -133,7 +133,7 @@ describe("streams of messages in Chromium", () => {
   });
 
   test("a stream that ends too early fails behind its last whole message", async () => {
-    const { count, message } = await page.evaluate(() => window.broken());
+    const { count, message } = await page.evaluate(() => window.cutShort());
     expect(count).toBe(COUNT - 1);
     expect(message).toMatch(/^CapnpError: (the packed data ends .* after \d+ packed bytes|the stream ends after)/);
   });
