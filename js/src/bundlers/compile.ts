@@ -1,8 +1,8 @@
 /** Compiles one schema file to a module in memory. */
-import { randomFillSync } from "node:crypto";
-import { existsSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { type Host, initSync, run } from "../../wasm-compiler/capstan_compiler.js";
+import { type Host, run } from "../../wasm-compiler/capstan_compiler.js";
+import { loadCompiler, system, withSlashes } from "../cli/system.js";
 
 export interface Options {
   /** Where schemas' imports that begin with `/` lead; the standard files are built in. */
@@ -24,32 +24,25 @@ export const SCHEMA = /\.capnp$/;
 /** Only a name: nothing is written there. */
 const OUT = "/capstan-out";
 
-let loaded = false;
-
 /**
  * Compiles the schema at an absolute path.
  *
  * @throws Error with the compiler's messages when the schema has errors.
  */
 export function compile(path: string, options: Options | undefined): Module {
-  if (!loaded) {
-    initSync({ module: readFileSync(new URL("../../wasm-compiler/capstan_compiler_bg.wasm", import.meta.url)) });
-    loaded = true;
-  }
+  loadCompiler();
   const importPaths = (options?.importPaths ?? []).map((directory) => resolve(directory));
   const files = new Set<string>();
   const written = new Map<string, string>();
   let complaints = "";
   const host: Host = {
-    canonicalize: (file) => withSlashes(realpathSync.native(file)),
-    isFile: (file) => statSync(file, { throwIfNoEntry: false })?.isFile() ?? false,
+    ...system,
     read: (file) => {
       files.add(resolve(file));
       return readFileSync(file);
     },
     write: (file, contents) => void written.set(file, new TextDecoder().decode(contents)),
     createDirectories: () => undefined,
-    random: () => randomFillSync(new BigUint64Array(1))[0] ?? 0n,
     print: () => undefined,
     report: (text) => void (complaints += text),
     printBytes: () => undefined,
@@ -80,9 +73,4 @@ function importSchemas(code: string, path: string, importPaths: readonly string[
 /** Writes what is new: a file that is written again wakes editors and watchers. */
 function keep(path: string, text: string): void {
   if (!existsSync(path) || readFileSync(path, "utf8") !== text) writeFileSync(path, text);
-}
-
-/** Inside the compiler paths have slashes, which Windows understands as well as its own separators. */
-function withSlashes(path: string): string {
-  return process.platform === "win32" ? path.replaceAll("\\", "/") : path;
 }

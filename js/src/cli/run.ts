@@ -1,23 +1,14 @@
 /** The `capstan` command, over the files and the terminal of this process. */
 import { spawnSync } from "node:child_process";
-import { randomFillSync } from "node:crypto";
-import { mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
-import { type Host, initSync, run } from "../../wasm-compiler/capstan_compiler.js";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { type Host, run } from "../../wasm-compiler/capstan_compiler.js";
+import { loadCompiler, system, withSlashes } from "./system.js";
 
 const host: Host = {
-  // The system's own `realpath`: Node's other one takes a file with a slash behind it for the file.
-  canonicalize: (path) => withSlashes(realpathSync.native(path)),
-  isFile: (path) => {
-    try {
-      return statSync(path).isFile();
-    } catch {
-      return false;
-    }
-  },
+  ...system,
   read: (path) => readFileSync(path),
   write: (path, contents) => writeFileSync(path, contents),
   createDirectories: (path) => void mkdirSync(path, { recursive: true }),
-  random: () => randomFillSync(new BigUint64Array(1))[0] ?? 0n,
   print: (text) => void process.stdout.write(text),
   report: (text) => void process.stderr.write(text),
   printBytes: (bytes) => void process.stdout.write(bytes.slice()),
@@ -35,16 +26,11 @@ export function main(args: readonly string[]): void {
   // Whoever closed the other end of a pipe wants to hear no more, this error included.
   for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined);
   try {
-    initSync({ module: readFileSync(new URL("../../wasm-compiler/capstan_compiler_bg.wasm", import.meta.url)) });
+    loadCompiler();
     // Not `process.exit`, which would drop what a pipe has not taken yet.
     process.exitCode = run(args.map(withSlashes), host);
   } catch (error) {
     host.report(`capstan: the compiler itself failed, please report this: ${error instanceof Error ? error.stack : String(error)}\n`);
     process.exitCode = 101;
   }
-}
-
-/** Inside the compiler paths have slashes, which Windows understands as well as its own separators. */
-function withSlashes(path: string): string {
-  return process.platform === "win32" ? path.replaceAll("\\", "/") : path;
 }
