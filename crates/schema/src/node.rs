@@ -218,6 +218,39 @@ pub enum Type {
     AnyPointer(AnyPointer),
 }
 
+impl Type {
+    /// Whether a field of this type is a pointer rather than data.
+    pub fn is_pointer(&self) -> bool {
+        matches!(
+            self,
+            Type::Text
+                | Type::Data
+                | Type::List(_)
+                | Type::Struct { .. }
+                | Type::Interface { .. }
+                | Type::AnyPointer(_)
+        )
+    }
+
+    pub fn is_integer(&self) -> bool {
+        matches!(
+            self,
+            Type::Int8
+                | Type::Int16
+                | Type::Int32
+                | Type::Int64
+                | Type::UInt8
+                | Type::UInt16
+                | Type::UInt32
+                | Type::UInt64
+        )
+    }
+
+    pub fn is_float(&self) -> bool {
+        matches!(self, Type::Float32 | Type::Float64)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AnyPointer {
     Any,

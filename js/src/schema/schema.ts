@@ -12,7 +12,7 @@ import {
   type StructDescriptor,
 } from "../seam/descriptor.js";
 import * as codes from "../seam/fields.js";
-import { Capability, type PointerType } from "../seam/types.js";
+import { Capability, elementOf, type ElementType, type PointerType } from "../seam/types.js";
 import { decoderOf, encoderOf, typeOf, type Values } from "./interpret.js";
 
 /** A struct whose fields are known at run time only. */
@@ -287,7 +287,7 @@ export class Schema {
         }
         if (any.which !== "parameter") return { type: codes.ANY };
         const bound = bindings.get(any.parameter.scopeId)?.[any.parameter.parameterIndex] ?? AnyPointer;
-        return elementOfBound(bound);
+        return elementOf(bound as ElementType);
       }
       default:
         return { type: (typeof type?.which === "string" ? TYPES[type.which] : undefined) ?? codes.ANY };
@@ -419,13 +419,6 @@ function reaches(from: codes.Element, field: codes.Field): boolean {
 
 function memberName(name: string): string {
   return TAKEN.has(name) ? `${name}_` : name;
-}
-
-function elementOfBound(bound: PointerType): codes.Element {
-  const { $ } = bound as { $: { kind: string; type?: number; of?: codes.Element } };
-  if ($.kind === "struct") return { type: codes.STRUCT, of: bound as unknown as StructDescriptor };
-  if ($.kind === "interface") return { type: codes.CAP, of: bound as unknown as InterfaceDescriptor };
-  return $.of === undefined ? { type: $.type ?? codes.ANY } : { type: $.type ?? codes.ANY, of: $.of };
 }
 
 /** A default as tables of fields have it; undefined for zero, null and empty. */

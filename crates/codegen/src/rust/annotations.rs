@@ -85,7 +85,7 @@ fn is_identifier(name: &str) -> bool {
 
 fn is_pointer(field: &Field) -> bool {
     match &field.kind {
-        FieldKind::Slot { ty, .. } => super::fields::is_pointer(ty),
+        FieldKind::Slot { ty, .. } => ty.is_pointer(),
         FieldKind::Group { .. } => false,
     }
 }

@@ -4,7 +4,7 @@ use capstan_schema::node::{Field, FieldKind, Node, StructNode, Type};
 
 use super::Error;
 use super::annotations::accessor;
-use super::fields::{is_pointer, variant};
+use super::fields::variant;
 use super::types::Context;
 use super::writer::{Writer, line, open};
 
@@ -83,7 +83,7 @@ fn show(cx: Context<'_>, field: &Field, value: &str) -> String {
     let shown = match ty {
         Type::Enum { .. } => return result,
         Type::AnyPointer(kind) if super::fields::is_untyped(kind) => plain,
-        ty if is_pointer(ty) => result,
+        ty if ty.is_pointer() => result,
         _ => return plain,
     };
     format!("if self.has_{}() {{ {shown} }}", accessor(field))

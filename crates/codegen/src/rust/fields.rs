@@ -30,7 +30,7 @@ pub(super) fn getter_type(cx: Context<'_>, field: &Field, side: &str) -> Result<
     Ok(match ty {
         Type::Enum { .. } => format!("::core::result::Result<{view}, {message}::NotInSchema>"),
         Type::AnyPointer(kind) if is_untyped(kind) => options::type_of(field, view),
-        ty if is_pointer(ty) => format!("{message}::Result<{}>", options::type_of(field, view)),
+        ty if ty.is_pointer() => format!("{message}::Result<{}>", options::type_of(field, view)),
         _ => view,
     })
 }
@@ -62,7 +62,7 @@ pub(super) fn write_reader_methods(
     }
     w.close("}");
     if let FieldKind::Slot { offset, ty, .. } = &field.kind
-        && is_pointer(ty)
+        && ty.is_pointer()
     {
         w.blank();
         write_has(w, structure, field, "reader", *offset);
@@ -104,7 +104,7 @@ pub(super) fn write_builder_methods(
             default,
             ..
         } => {
-            if is_pointer(ty) {
+            if ty.is_pointer() {
                 write_pointer_setters(w, cx, structure, field, *offset, ty)?;
                 write_orphans(w, cx, structure, field, *offset, ty)?;
                 w.blank();
@@ -473,17 +473,5 @@ pub(super) fn is_untyped(kind: &AnyPointer) -> bool {
     matches!(
         kind,
         AnyPointer::Any | AnyPointer::ImplicitMethodParameter { .. }
-    )
-}
-
-pub(super) fn is_pointer(ty: &Type) -> bool {
-    matches!(
-        ty,
-        Type::Text
-            | Type::Data
-            | Type::List(_)
-            | Type::Struct { .. }
-            | Type::Interface { .. }
-            | Type::AnyPointer(_)
     )
 }

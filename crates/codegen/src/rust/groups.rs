@@ -4,7 +4,7 @@ use capstan_schema::node::{Field, FieldKind, NodeKind, StructNode, Type};
 
 use super::Error;
 use super::annotations::accessor;
-use super::fields::{is_pointer, write_discriminant};
+use super::fields::write_discriminant;
 use super::types::Context;
 use super::writer::{Writer, line, open};
 
@@ -76,7 +76,7 @@ fn collect_clears(
                 ty: Type::Bool,
                 ..
             } => clears.push(format!("self.builder.set_bool_field({offset}, false);")),
-            FieldKind::Slot { offset, ty, .. } if is_pointer(ty) => {
+            FieldKind::Slot { offset, ty, .. } if ty.is_pointer() => {
                 clears.push(format!(
                     "self.builder.reborrow().get_pointer_field({offset}).clear();"
                 ));

@@ -7,9 +7,7 @@ use capstan_schema::node::{Field, FieldKind, Node, StructNode, Type};
 use super::Error;
 use super::doc::doc;
 use super::names::{Names, Site, field_name, in_code_order};
-use super::types::{
-    Direction, element_type, field_type, is_compound, is_number, struct_name, value_type,
-};
+use super::types::{Direction, element_type, field_type, is_compound, struct_name, value_type};
 
 /// The interface of a struct's or group's builders.
 pub(super) fn builder_type(
@@ -140,7 +138,7 @@ fn struct_inputs(
 /// What a list can be set to: an array, or a list of another message.
 fn list_inputs(names: &Names<'_>, site: Site, element: &Type) -> Result<String, Error> {
     let input = element_type(names, site, element, Direction::In)?;
-    if is_number(element) {
+    if element.is_integer() || element.is_float() {
         return Ok(format!("{}<{input}>", names.global("ArrayLike")));
     }
     let mut of = vec![

@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
-use capstan_message::layout::{ElementSize, PointerReader, StructReader};
+use capstan_message::layout::{PointerReader, StructReader};
 use capstan_message::{Word, any_pointer};
 use capstan_schema::node::{AnyPointer, Field, FieldKind, StructNode, Type, Value};
 
@@ -157,16 +157,7 @@ impl Literals<'_, '_> {
     }
 
     fn list(&self, element: &Type, pointer: PointerReader<'_>) -> Result<String, Error> {
-        let size = match element {
-            Type::Void => ElementSize::Void,
-            Type::Bool => ElementSize::Bit,
-            Type::Int8 | Type::UInt8 => ElementSize::Byte,
-            Type::Int16 | Type::UInt16 | Type::Enum { .. } => ElementSize::TwoBytes,
-            Type::Int32 | Type::UInt32 | Type::Float32 => ElementSize::FourBytes,
-            Type::Int64 | Type::UInt64 | Type::Float64 => ElementSize::EightBytes,
-            Type::Struct { .. } => ElementSize::InlineComposite,
-            _ => ElementSize::Pointer,
-        };
+        let size = element.list_element_size();
         let list = pointer.get_list(size, None).map_err(damaged)?;
         let mut elements = Vec::new();
         for at in 0..list.len() {

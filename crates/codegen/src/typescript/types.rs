@@ -343,7 +343,9 @@ fn list_type(
         Direction::Out if is_compound(&of) => format!("({of})[]"),
         Direction::Out => format!("{of}[]"),
         // Typed arrays will do.
-        Direction::In if is_number(element) => format!("{}<{of}>", names.global("ArrayLike")),
+        Direction::In if (element.is_integer() || element.is_float()) => {
+            format!("{}<{of}>", names.global("ArrayLike"))
+        }
         Direction::In if is_compound(&of) => format!("readonly ({of})[]"),
         Direction::In => format!("readonly {of}[]"),
     })
@@ -375,22 +377,6 @@ pub(super) fn element_type(
         Type::Interface { .. } | Type::AnyPointer(_) => format!("{value} | undefined"),
         _ => value,
     })
-}
-
-pub(super) fn is_number(ty: &Type) -> bool {
-    matches!(
-        ty,
-        Type::Int8
-            | Type::Int16
-            | Type::Int32
-            | Type::Int64
-            | Type::UInt8
-            | Type::UInt16
-            | Type::UInt32
-            | Type::UInt64
-            | Type::Float32
-            | Type::Float64
-    )
 }
 
 fn pipeline_type(names: &Names<'_>, node: &Node, structure: &StructNode) -> Result<String, Error> {

@@ -32,7 +32,7 @@ impl Compiler<'_> {
         let (pointers, scalars): (Vec<_>, Vec<_>) = pending
             .defaults
             .into_iter()
-            .partition(|default| is_pointer(&default.ty));
+            .partition(|default| default.ty.is_pointer());
         for default in scalars.iter().chain(&pointers) {
             if default.of_parameter
                 && matches!(&default.expr.kind, ExprKind::Name(n) if n == "null")
@@ -498,34 +498,16 @@ fn float_tree(value: f64, ty: &Type) -> Tree {
 /// Whether a constant of type `from` may stand where `to` is wanted (if the number fits).
 fn converts(from: &Type, to: &Type) -> bool {
     from == to
-        || matches!(to, Type::AnyPointer(_)) && is_pointer(from)
-        || is_integer(from) && (is_integer(to) || is_float(to))
-        || is_float(from) && is_float(to)
-}
-
-fn is_integer(ty: &Type) -> bool {
-    matches!(
-        ty,
-        Type::Int8
-            | Type::Int16
-            | Type::Int32
-            | Type::Int64
-            | Type::UInt8
-            | Type::UInt16
-            | Type::UInt32
-            | Type::UInt64
-    )
-}
-
-fn is_float(ty: &Type) -> bool {
-    matches!(ty, Type::Float32 | Type::Float64)
+        || matches!(to, Type::AnyPointer(_)) && from.is_pointer()
+        || from.is_integer() && (to.is_integer() || to.is_float())
+        || from.is_float() && to.is_float()
 }
 
 /// Whether a literal looks like a value of this type.
 fn is_literal_of(expr: &Expr, ty: &Type) -> bool {
     match expr.kind {
-        ExprKind::PositiveInt(_) | ExprKind::NegativeInt(_) => is_integer(ty) || is_float(ty),
-        ExprKind::Float(_) => is_float(ty),
+        ExprKind::PositiveInt(_) | ExprKind::NegativeInt(_) => ty.is_integer() || ty.is_float(),
+        ExprKind::Float(_) => ty.is_float(),
         ExprKind::String(_) => matches!(ty, Type::Text | Type::Data),
         ExprKind::Binary(_) => *ty == Type::Data,
         ExprKind::List(_) => matches!(ty, Type::List(_)),
@@ -535,12 +517,4 @@ fn is_literal_of(expr: &Expr, ty: &Type) -> bool {
 
 fn is_literal_name(name: &str) -> bool {
     matches!(name, "void" | "true" | "false" | "inf" | "nan")
-}
-
-/// Whether values of this type are messages of their own.
-fn is_pointer(ty: &Type) -> bool {
-    matches!(
-        ty,
-        Type::List(_) | Type::Struct { .. } | Type::AnyPointer(_) | Type::Interface { .. }
-    )
 }

@@ -321,19 +321,6 @@ fn read_pointer<'a>(
 }
 
 impl Type {
-    /// Whether a field of this type is a pointer rather than data.
-    pub fn is_pointer(&self) -> bool {
-        matches!(
-            self,
-            Type::Text
-                | Type::Data
-                | Type::List(_)
-                | Type::Struct { .. }
-                | Type::Interface { .. }
-                | Type::AnyPointer(_)
-        )
-    }
-
     /// How a list of these is laid out.
     pub fn list_element_size(&self) -> ElementSize {
         match self {

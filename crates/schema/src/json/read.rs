@@ -233,7 +233,7 @@ fn put(slot: Slot<'_>, bytes: Bytes, json: &Json, path: &mut Path) -> Outcome {
         (Type::Float32 | Type::Float64, Json::Number(number)) => {
             plain(slot.set(Value::Float64(number.as_f64().unwrap_or(f64::NAN))))
         }
-        (ty, json) if is_integer(ty) => match integer(json) {
+        (ty, json) if ty.is_integer() => match integer(json) {
             Some(value) => plain(slot.set(value)),
             None => Err(expected(&format!("a number for {name}"), json)),
         },
@@ -242,20 +242,6 @@ fn put(slot: Slot<'_>, bytes: Bytes, json: &Json, path: &mut Path) -> Outcome {
         }
         (_, json) => Err(expected(&format!("a value of type {name}"), json)),
     }
-}
-
-fn is_integer(ty: &Type) -> bool {
-    matches!(
-        ty,
-        Type::Int8
-            | Type::Int16
-            | Type::Int32
-            | Type::Int64
-            | Type::UInt8
-            | Type::UInt16
-            | Type::UInt32
-            | Type::UInt64
-    )
 }
 
 fn integer(json: &Json) -> Option<Value<'static>> {
