@@ -5,15 +5,21 @@
 //! makes of them, servers as `async fn`s on `&self`. Networks, such as those of `capstan-net`,
 //! carry frames between a [`ConnectionHandle`] and a socket.
 //!
-//! Whoever uses generated code needs no other crate: the message layer is at [`message`].
+//! Whoever uses generated code needs no other crate: the message layer is at [`message`]. With the
+//! feature `schema`, interfaces of a schema that arrives at run time are called and served without
+//! generated code, by the module `dynamic`. It is the one thing here that uses `capstan-schema`,
+//! and nothing else of this crate uses it.
 #![forbid(unsafe_code)]
 // Where there are no threads, servers need not be `Send`; the same code shares them by `Arc` everywhere.
 #![cfg_attr(target_arch = "wasm32", allow(clippy::arc_with_non_send_sync))]
 
 pub mod flow;
+pub mod framing;
 pub mod vat;
 
 mod client;
+#[cfg(feature = "schema")]
+pub mod dynamic;
 mod error;
 mod membrane;
 mod network;

@@ -27,7 +27,7 @@ pub trait Dispatch: MaybeSend + MaybeSync + 'static {
 
     /// (interface id, method id) of the methods declared `-> stream`. Calls to them run one at a
     /// time, and later calls of any kind wait for them.
-    fn streaming_methods(&self) -> &'static [(u64, u16)];
+    fn streaming_methods(&self) -> &[(u64, u16)];
 
     /// Whether calls are not to wait for streamed ones after all.
     fn concurrent(&self) -> bool {
@@ -69,7 +69,7 @@ impl Dispatch for Concurrent {
         Arc::clone(&self.0).dispatch(interface_id, method_id, params, results)
     }
 
-    fn streaming_methods(&self) -> &'static [(u64, u16)] {
+    fn streaming_methods(&self) -> &[(u64, u16)] {
         self.0.streaming_methods()
     }
 

@@ -195,6 +195,10 @@ pub(crate) fn apply_brand(ty: &Type, brand: &Brand) -> Type {
             id: *id,
             brand: apply_to_brand(inner, brand),
         },
+        Type::Interface { id, brand: inner } => Type::Interface {
+            id: *id,
+            brand: apply_to_brand(inner, brand),
+        },
         Type::AnyPointer(AnyPointer::Parameter { scope_id, index }) => {
             let scope = brand.scopes.iter().find(|s| s.scope_id == *scope_id);
             match scope.map(|s| &s.bindings) {
@@ -209,7 +213,8 @@ pub(crate) fn apply_brand(ty: &Type, brand: &Brand) -> Type {
     }
 }
 
-fn apply_to_brand(inner: &Brand, outer: &Brand) -> Brand {
+/// A brand written inside a node, as it is when the node's own parameters are bound by `outer`.
+pub(crate) fn apply_to_brand(inner: &Brand, outer: &Brand) -> Brand {
     let mut brand = inner.clone();
     for scope in &mut brand.scopes {
         match &mut scope.bindings {

@@ -14,7 +14,7 @@ mod structs;
 mod suggest;
 mod values;
 
-pub(crate) use brands::apply_brand;
+pub(crate) use brands::{apply_brand, apply_to_brand};
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

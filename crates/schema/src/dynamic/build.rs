@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use capstan_message::capability::FromCapability;
 use capstan_message::layout::{self, ElementSize, PointerBuilder, PrimitiveElement};
 
 use super::{Schema, Struct, StructType, Value};
-use crate::node::{Field, FieldKind, NodeKind, StructNode, Type, Value as Constant};
+use crate::node::{AnyPointer, Field, FieldKind, NodeKind, StructNode, Type, Value as Constant};
 
 /// A struct under construction, or a group of one.
 #[derive(Debug)]
@@ -88,6 +89,18 @@ impl<'b> StructBuilder<'b> {
     /// When there is no such field or the value is not of its type; the field keeps its value.
     pub fn set(&mut self, name: &str, value: Value<'_>) -> Result<(), SetError> {
         self.slot(name)?.set(value)
+    }
+
+    /// Lets the field of this name lead to an object, as [`Slot::set_capability`].
+    ///
+    /// # Errors
+    /// When there is no such field or it is not for capabilities.
+    pub fn set_capability<C: FromCapability>(
+        &mut self,
+        name: &str,
+        cap: C,
+    ) -> Result<(), SetError> {
+        self.slot(name)?.set_capability(cap)
     }
 
     /// The place of the field of this name, which becomes the one that its union holds.
@@ -293,9 +306,34 @@ impl<'b> Slot<'b> {
         }
     }
 
+    /// Lets this place lead to an object. The message's table of capabilities gets an entry for it.
+    ///
+    /// # Errors
+    /// When capabilities are not what this place is for.
+    pub fn set_capability<C: FromCapability>(self, cap: C) -> Result<(), SetError> {
+        let fits = match &self.ty {
+            Type::Interface { .. } => true,
+            Type::AnyPointer(kind) => !matches!(kind, AnyPointer::Struct | AnyPointer::List),
+            _ => false,
+        };
+        match self.place {
+            Place::Pointer(mut pointer) if fits => {
+                match cap.into_cap() {
+                    Some(cap) => pointer.set_capability(cap),
+                    None => pointer.clear(),
+                }
+                Ok(())
+            }
+            _ => Err(SetError::WrongType {
+                expected: self.schema.type_name(&self.ty),
+                found: "a capability".to_owned(),
+            }),
+        }
+    }
+
     fn set_pointer(self, value: Value<'_>) -> Result<(), SetError> {
         let error = self.wrong_type(&value);
-        let Place::Pointer(mut pointer) = self.place else {
+        let Place::Pointer(pointer) = self.place else {
             return Err(error);
         };
         match (&self.ty, value) {
@@ -304,11 +342,9 @@ impl<'b> Slot<'b> {
             (Type::List(element), Value::List(value)) if **element == *value.element_type() => {
                 pointer.set_list(&value.reader(), false)?;
             }
-            (Type::Interface { .. } | Type::AnyPointer(_), Value::Capability(index)) => match index
-            {
-                Some(index) => pointer.set_capability_index(index),
-                None => pointer.clear(),
-            },
+            (Type::Interface { .. } | Type::AnyPointer(_), Value::Capability(value)) => {
+                pointer.copy_from(value.pointer, false)?;
+            }
             (Type::AnyPointer(_), Value::AnyPointer(value)) => {
                 pointer.copy_from(value.reader, false)?;
             }

@@ -21,6 +21,7 @@
 //! ```
 
 mod build;
+mod interface;
 mod read;
 mod serde;
 
@@ -30,6 +31,7 @@ use capstan_message::layout::{StructReader, StructSize};
 use capstan_message::{Word, any_pointer, message};
 
 pub use build::{ListBuilder, SetError, Slot, StructBuilder};
+pub use interface::{Capability, InterfaceType, MethodType};
 pub use read::{Enum, List, Struct, Value};
 
 use crate::node::{Brand, CompiledSchema, Field, FieldKind, Node, NodeKind, StructNode, Type};
@@ -117,6 +119,16 @@ impl Schema {
             layout,
             brand,
         })
+    }
+
+    /// The interface that `path`, such as `Outer.Inner`, names; its type parameters are unbound.
+    pub fn interface_type(&self, path: &str) -> Option<InterfaceType<'_>> {
+        self.interface_by_id(self.find(path)?.id, Brand::default())
+    }
+
+    /// The interface with this id, its type parameters bound by `brand`.
+    pub fn interface_by_id(&self, id: u64, brand: Brand) -> Option<InterfaceType<'_>> {
+        InterfaceType::new(self, self.node(id)?, brand)
     }
 
     /// The value of the constant with this id; `None` when that is no constant.
@@ -207,6 +219,10 @@ impl<'s> StructType<'s> {
         }
     }
 
+    pub fn brand(&self) -> &Brand {
+        &self.brand
+    }
+
     /// A struct with nothing in it: all its fields have their defaults.
     pub fn default_value(&self) -> Struct<'s> {
         Struct::new(self.clone(), StructReader::default())
@@ -220,8 +236,30 @@ impl<'s> StructType<'s> {
     where
         's: 'b,
     {
-        let root: any_pointer::Builder<'b> = message.get_root_any();
-        StructBuilder::new(self.clone(), root.builder.init_struct(self.size()))
+        self.init(message.get_root_any())
+    }
+
+    /// Makes a new struct of this type behind a pointer, in place of what is there.
+    pub fn init<'b>(&self, pointer: any_pointer::Builder<'b>) -> StructBuilder<'b>
+    where
+        's: 'b,
+    {
+        StructBuilder::new(self.clone(), pointer.builder.init_struct(self.size()))
+    }
+
+    /// The struct of this type behind a pointer; a new one when nothing is there.
+    ///
+    /// # Errors
+    /// When something else is there.
+    pub fn get<'b>(
+        &self,
+        pointer: any_pointer::Builder<'b>,
+    ) -> capstan_message::Result<StructBuilder<'b>>
+    where
+        's: 'b,
+    {
+        let builder = pointer.builder.get_struct(self.size(), None)?;
+        Ok(StructBuilder::new(self.clone(), builder))
     }
 
     /// Reads a message's root as this type.

@@ -3,7 +3,7 @@
 use capstan_message::layout::{ElementSize, ListReader, PointerReader, StructReader};
 use capstan_message::{Result, Word, any_pointer, text};
 
-use super::{Schema, StructType};
+use super::{Capability, Schema, StructType};
 use crate::node::{Brand, Field, FieldKind, NodeKind, Type, Value as Constant};
 
 /// A value in a message. 64-bit numbers stand for the smaller ones too.
@@ -20,8 +20,7 @@ pub enum Value<'a> {
     Enum(Enum<'a>),
     Struct(Struct<'a>),
     List(List<'a>),
-    /// The index in the message's table of capabilities, if there is one.
-    Capability(Option<u32>),
+    Capability(Capability<'a>),
     AnyPointer(any_pointer::Reader<'a>),
 }
 
@@ -274,7 +273,7 @@ pub(super) fn constant<'a>(
             Type::Enum { id, .. } => Value::Enum(enumerant(schema, *id, *ordinal)),
             _ => Value::UInt((*ordinal).into()),
         },
-        Constant::Interface => Value::Capability(None),
+        Constant::Interface => read_pointer(schema, ty, PointerReader::default(), None)?,
         Constant::List(_) | Constant::Struct(_) | Constant::AnyPointer(_) => {
             read_pointer(schema, ty, PointerReader::from_words(words), None)?
         }
@@ -310,7 +309,12 @@ fn read_pointer<'a>(
             element: element.as_ref().clone(),
             reader: pointer.get_list(element.list_element_size(), default)?,
         }),
-        Type::Interface { .. } => Value::Capability(pointer.capability_index()?),
+        Type::Interface { id, brand } => {
+            // Says now, rather than when somebody calls it, that something else is there.
+            pointer.capability_index()?;
+            let interface = schema.interface_by_id(*id, brand.clone());
+            Value::Capability(Capability::new(interface, pointer))
+        }
         _ => match default {
             Some(words) if pointer.is_null() => {
                 Value::AnyPointer(any_pointer::Reader::new(PointerReader::from_words(words)))
@@ -335,7 +339,8 @@ impl Type {
         }
     }
 
-    pub(crate) fn bound_by(&self, brand: &Brand) -> Type {
+    /// The type with parameters replaced by what they are bound to.
+    pub fn bound_by(&self, brand: &Brand) -> Type {
         if brand.scopes.is_empty() {
             self.clone()
         } else {
