@@ -1,7 +1,7 @@
 //! Streams over TCP through a line that is shaped in this process: a rate, a delay, a queue.
 //!
-//! `cargo run --release -p capstan-rpc --example shaped -- <Mbit/s> <round trip in ms> <streams> <chunk bytes> <seconds>`
-//! tells, for adaptive and for fixed windows, the share of the line that was used, when nine tenths
+//! `cargo run --release -p capstan-rpc --example shaped -- <Mbit/s> <round trip in ms> <streams> <chunk bytes> <seconds> [<window bytes> ...]`
+//! tells, for windows that adapt (0) and of 64 KiB, or for those that are given, the share of the line that was used, when nine tenths
 //! of it were, and what small calls took beside the streams. A rate of 0 leaves the line out.
 #![allow(
     clippy::unwrap_used,
@@ -38,20 +38,26 @@ fn main() {
                 .expect("numbers: Mbit/s ms streams bytes s")
         })
         .collect();
-    let &[megabits, millis, streams, chunk, seconds] = numbers.as_slice() else {
+    let &[megabits, millis, streams, chunk, seconds, ref windows @ ..] = numbers.as_slice() else {
         panic!("give five numbers: Mbit/s, round trip in ms, streams, chunk bytes, seconds")
     };
     let line = Line {
         bytes_per_second: megabits as f64 * 1e6 / 8.0,
         one_way: Duration::from_micros(millis * 500),
     };
-    for (name, control) in [
-        ("adaptive", FlowControl::Adaptive),
-        ("fixed 64 KiB", FlowControl::DEFAULT),
-    ] {
+    let windows = if windows.is_empty() {
+        &[0, 65_536]
+    } else {
+        windows
+    };
+    for bytes in windows {
+        let control = match bytes {
+            0 => FlowControl::Adaptive,
+            bytes => FlowControl::Fixed(*bytes),
+        };
         let seconds = Duration::from_secs(seconds);
         println!(
-            "{name}: {}",
+            "{control:?}: {}",
             run(line, control, streams as usize, chunk as usize, seconds)
         );
     }
@@ -246,6 +252,7 @@ fn client(
     let mut asked: Option<(CallId, Instant)> = None;
     let mut made = 0;
     let mut next_call = begin;
+    let mut next_trace = begin;
     let mut outcome = Outcome {
         started: begin,
         ended: begin,
@@ -263,6 +270,14 @@ fn client(
             outcome.most_in_flight = outcome.most_in_flight.max(stats.in_flight_bytes);
         }
         let now = Instant::now();
+        if std::env::var_os("SHAPED_TRACE").is_some() && now >= next_trace {
+            next_trace = now + Duration::from_millis(100);
+            eprintln!(
+                "{:6.3} s {:?}",
+                begin.elapsed().as_secs_f64(),
+                vat.line_stats(connection)
+            );
+        }
         if asked.is_none() && now >= next_call {
             let call = vat.call(micros(), root, outgoing(PING, &[]), Vec::new());
             asked = Some((call, now));

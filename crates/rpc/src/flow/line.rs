@@ -410,8 +410,10 @@ impl Line {
 
     /// The budget for all queues together.
     fn queue_bytes(&self) -> f64 {
-        let micros = (QUEUE_SHARE * self.round_trip_micros).max(QUEUE_MICROS);
-        (micros * self.pipe.rate()).max(0.5 * self.largest() as f64)
+        let rate = self.pipe.rate();
+        let share = QUEUE_SHARE * self.round_trip_micros * rate;
+        let pauses = (QUEUE_MICROS * rate).min(QUEUE_BYTES);
+        share.max(pauses).max(0.5 * self.largest() as f64)
     }
 
     fn line_window(&self) -> f64 {
@@ -558,3 +560,6 @@ const QUEUE_SHARE: f64 = 0.08;
 
 /// What computers take to get around to things at times, which the queue has to last for.
 const QUEUE_MICROS: f64 = 400.0;
+
+/// As much is enough for that. Within one machine, more only leaves the processor's cache.
+const QUEUE_BYTES: f64 = 384.0 * 1024.0;
