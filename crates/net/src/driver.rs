@@ -57,6 +57,12 @@ pub(crate) enum CloseCode {
     /// A binary message that is not one RPC message.
     Invalid,
     TooBig,
+    /// This side is being shut down, or gives the peer up.
+    GoingAway,
+    /// A gateway has lost the server behind it.
+    Lost,
+    /// A gateway does not reach the server behind it.
+    Unreachable,
 }
 
 /// Runs a connection to its end. `peer` names the other side in errors.
@@ -190,8 +196,8 @@ fn poll_send<L: Link>(
 }
 
 /// How much is read before writing gets its turn, and how much is written at a time.
-const TURN_BYTES: usize = 256 * 1024;
+pub(crate) const TURN_BYTES: usize = 256 * 1024;
 const TURN_FRAMES: usize = 128;
 
 /// How long the last words may take.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);

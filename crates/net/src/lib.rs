@@ -15,7 +15,6 @@ pub mod websocket;
 mod connection;
 mod driver;
 mod error;
-mod framing;
 mod options;
 mod runtime;
 
@@ -25,3 +24,4 @@ pub use options::Options;
 pub use runtime::runtime;
 
 pub use capstan_rpc;
+use capstan_rpc::framing;

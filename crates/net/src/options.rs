@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use capstan_rpc::vat::Limits;
+use capstan_rpc::vat::{Batching, Limits};
 use capstan_rpc::{Client, ConnectOptions, FromClient, Runtime};
 
 /// Options of a connection, or of all connections of a server.
@@ -31,6 +31,9 @@ pub struct Options {
     /// Whether messages are packed, in both directions, on TCP and other streams of bytes. Both
     /// sides must be set to the same: nothing on the wire tells. Default false.
     pub packed: bool,
+    /// Whether several small messages may share a WebSocket frame, if the peer agrees: see
+    /// `docs/framing.md`, "Batches". Default true.
+    pub batching: bool,
     /// How long connecting may take, how long a client may take to complete its HTTP request, and how
     /// long to wait for a peer's first message before asking for one. Default 10 s.
     pub handshake_timeout: Duration,
@@ -48,6 +51,7 @@ impl Default for Options {
             limits: rpc.limits,
             idle_timeout: Some(Duration::from_secs(60)),
             packed: false,
+            batching: true,
             handshake_timeout: Duration::from_secs(10),
         }
     }
@@ -81,6 +85,14 @@ impl Options {
     #[must_use]
     pub fn with_packed(self, packed: bool) -> Self {
         Self { packed, ..self }
+    }
+
+    /// `wanted`, unless the user does not want any.
+    pub(crate) fn batching(&self, wanted: Batching) -> Batching {
+        match self.batching {
+            true => wanted,
+            false => Batching::Off,
+        }
     }
 
     pub(crate) fn runtime(&self) -> Runtime {

@@ -14,12 +14,12 @@ use capstan_message::WORD_BYTES;
 use capstan_message::message::ReaderOptions;
 use capstan_message::serialize_packed::{PackedFrameDecoder, pack_frame};
 use capstan_rpc::FromClient;
+use capstan_rpc::framing::{MAX_SEGMENTS, message_bytes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::driver::{self, CloseCode, Goodbye, Link, LinkError};
-use crate::framing::{MAX_SEGMENTS, message_bytes};
 use crate::{Connection, Error, Options};
 
 /// Connects to `address`, such as `127.0.0.1:4000` or `example.com:4000`.
@@ -80,7 +80,7 @@ where
 }
 
 /// Messages back to back on a stream of bytes.
-struct StreamLink<S> {
+pub(crate) struct StreamLink<S> {
     stream: S,
     max_message_bytes: usize,
     /// What was read and not used yet is `buffer[used..filled]`.
@@ -97,7 +97,7 @@ struct StreamLink<S> {
 }
 
 impl<S> StreamLink<S> {
-    fn new(stream: S, options: &Options) -> Self {
+    pub(crate) fn new(stream: S, options: &Options) -> Self {
         let limits = ReaderOptions {
             traversal_limit_in_words: Some(options.max_message_bytes / WORD_BYTES),
             segment_limit: MAX_SEGMENTS as u32,

@@ -1,5 +1,7 @@
 //! Connecting to a WebSocket server.
 
+use capstan_rpc::ConnectOptions;
+use capstan_rpc::vat::Batching;
 use http::Uri;
 use tokio::net::TcpStream;
 use tokio_tungstenite::client_async_with_config;
@@ -17,9 +19,11 @@ pub async fn connect(url: &str, options: Options) -> Result<Connection, Error> {
         Ok(link) => link?,
         Err(_) => return Err(Error::timeout(url, options.handshake_timeout)),
     };
-    let handle = options
-        .runtime()
-        .connect(options.connect(options.bootstrap.clone()));
+    let handle = options.runtime().connect(ConnectOptions {
+        batching: options.batching(Batching::Offer),
+        ..options.connect(options.bootstrap.clone())
+    });
+    let link = link.of(&handle);
     let driver = tokio::spawn(driver::run(handle.clone(), link, url.to_string()));
     Ok(Connection::new(handle, driver))
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use capstan_rpc::ConnectionHandle;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
@@ -13,19 +14,37 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 
 use crate::driver::{CloseCode, Goodbye, Link, LinkError};
-use crate::framing::check_whole;
+use crate::framing::{FramingError, Messages, messages};
 
-pub(super) struct WebSocketLink<S> {
+pub(crate) struct WebSocketLink<S> {
     socket: WebSocketStream<S>,
+    /// Knows whether the peer may send batches; without it, it may not.
+    connection: Option<ConnectionHandle>,
+    batch_bytes: usize,
+    /// What is left of the last frame.
+    messages: Messages,
 }
 
 impl<S> WebSocketLink<S> {
-    pub(super) fn new(socket: WebSocketStream<S>) -> Self {
-        Self { socket }
+    pub(crate) fn new(socket: WebSocketStream<S>) -> Self {
+        Self {
+            socket,
+            connection: None,
+            batch_bytes: 0,
+            messages: Messages::default(),
+        }
+    }
+
+    /// Takes the batches that this connection has offered to take.
+    pub(super) fn of(self, connection: &ConnectionHandle) -> Self {
+        Self {
+            connection: Some(connection.clone()),
+            ..self
+        }
     }
 }
 
-pub(super) fn config(max_message_bytes: usize) -> WebSocketConfig {
+pub(crate) fn config(max_message_bytes: usize) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES)
@@ -33,17 +52,15 @@ pub(super) fn config(max_message_bytes: usize) -> WebSocketConfig {
         .max_frame_size(Some(max_message_bytes))
 }
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for WebSocketLink<S> {
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Vec<u8>>, LinkError>> {
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> WebSocketLink<S> {
+    /// What the next binary message holds, whatever it is.
+    pub(crate) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Vec<u8>>, LinkError>> {
         loop {
             return Poll::Ready(match ready!(Pin::new(&mut self.socket).poll_next(cx)) {
-                Some(Ok(Message::Binary(frame))) => match check_whole(&frame) {
-                    Ok(()) => Ok(Some(frame.into())),
-                    Err(error) => Err(violation(
-                        CloseCode::Invalid,
-                        format!("a frame is not one message: {error}"),
-                    )),
-                },
+                Some(Ok(Message::Binary(frame))) => Ok(Some(frame.into())),
                 Some(Ok(Message::Text(_))) => Err(violation(
                     CloseCode::Unsupported,
                     "got a text frame; Cap'n Proto messages travel in binary frames".to_string(),
@@ -53,6 +70,32 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for WebSocketLink<S> {
                 Some(Err(error)) => Err(link_error(error)),
                 None => Ok(None),
             });
+        }
+    }
+
+    /// Asks the peer for a sign of life; it leaves with the next flush.
+    pub(crate) fn ping(&mut self) -> Result<(), LinkError> {
+        Pin::new(&mut self.socket)
+            .start_send(Message::Ping(bytes::Bytes::new()))
+            .map_err(link_error)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for WebSocketLink<S> {
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Vec<u8>>, LinkError>> {
+        loop {
+            if let Some(message) = self.messages.next() {
+                return Poll::Ready(Ok(Some(message)));
+            }
+            let Some(frame) = ready!(self.poll_frame(cx))? else {
+                return Poll::Ready(Ok(None));
+            };
+            if self.batch_bytes == 0
+                && let Some(connection) = &self.connection
+            {
+                self.batch_bytes = connection.accepted_batch_bytes();
+            }
+            self.messages = messages(frame, self.batch_bytes).map_err(misframed)?;
         }
     }
 
@@ -87,6 +130,16 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for WebSocketLink<S> {
         if said.is_ok() {
             while let Some(Ok(_)) = self.socket.next().await {}
         }
+    }
+}
+
+fn misframed(error: FramingError) -> LinkError {
+    match error {
+        FramingError::BatchTooLong { .. } => violation(CloseCode::TooBig, error.to_string()),
+        error => violation(
+            CloseCode::Invalid,
+            format!("a frame is not one message: {error}"),
+        ),
     }
 }
 
@@ -140,6 +193,9 @@ fn wire_code(code: CloseCode) -> WireCode {
         CloseCode::Unsupported => WireCode::Unsupported,
         CloseCode::Invalid => WireCode::Invalid,
         CloseCode::TooBig => WireCode::Size,
+        CloseCode::GoingAway => WireCode::Away,
+        CloseCode::Lost => WireCode::Error,
+        CloseCode::Unreachable => WireCode::Again,
     }
 }
 

@@ -1,9 +1,9 @@
 //! Cap'n Proto RPC over WebSocket: one message per binary WebSocket message, as a browser sends it.
 
 mod client;
-mod link;
-mod server;
-mod upgrade;
+pub(crate) mod link;
+pub(crate) mod server;
+pub(crate) mod upgrade;
 
 pub use client::connect;
 pub use server::serve;

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use capstan_rpc::{BoxFuture, FromClient};
 use http::header::{CONNECTION, HeaderValue};
@@ -46,7 +47,11 @@ where
             .await
             .map_err(|cause| Error::listen(&cause))?;
         while connections.try_join_next().is_some() {}
-        connections.spawn(serve_one(stream, peer, Arc::clone(&site)));
+        let site = Arc::clone(&site);
+        let timeout = site.options.handshake_timeout;
+        connections.spawn(exchange(stream, timeout, move |request| {
+            site.answer(request, peer)
+        }));
     }
 }
 
@@ -56,16 +61,15 @@ struct Site<F> {
     bootstrap: F,
 }
 
-/// One HTTP exchange and, if it was an upgrade, the RPC connection that it began.
-async fn serve_one<C, F>(stream: TcpStream, peer: SocketAddr, site: Arc<Site<F>>)
+/// One HTTP exchange and, if it was an upgrade, the connection that `answer` begins with it.
+/// `timeout` is how long the request may take.
+pub(crate) async fn exchange<A>(stream: TcpStream, timeout: Duration, answer: A)
 where
-    C: FromClient + 'static,
-    F: Fn(SocketAddr) -> C + Send + Sync + 'static,
+    A: Fn(Request<Incoming>) -> (Response<String>, Option<BoxFuture<()>>),
 {
-    let timeout = site.options.handshake_timeout;
     let upgraded: Mutex<Option<BoxFuture<()>>> = Mutex::new(None);
     let service = service_fn(|request| {
-        let (response, connection) = site.answer(request, peer);
+        let (response, connection) = answer(request);
         *upgraded.lock().unwrap_or_else(PoisonError::into_inner) = connection;
         async { Ok::<_, Infallible>(response) }
     });
@@ -75,7 +79,7 @@ where
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     if let Err(error) = exchange.await {
-        tracing::debug!(%peer, %error, "handshake failed");
+        tracing::debug!(%error, "handshake failed");
         return;
     }
     let connection = upgraded
@@ -123,7 +127,7 @@ impl<F> Site<F> {
 }
 
 /// Nobody has a second request for a server of nothing but RPC.
-fn last(mut refusal: Response<String>) -> Response<String> {
+pub(crate) fn last(mut refusal: Response<String>) -> Response<String> {
     refusal
         .headers_mut()
         .append(CONNECTION, HeaderValue::from_static("close"));

@@ -1,6 +1,7 @@
 //! From an HTTP request to an RPC connection, for any server built on hyper.
 
-use capstan_rpc::{BoxFuture, Client, ConnectionHandle, FromClient};
+use capstan_rpc::vat::Batching;
+use capstan_rpc::{BoxFuture, Client, ConnectOptions, ConnectionHandle, FromClient};
 use http::header::{
     CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
     SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -53,7 +54,7 @@ pub fn upgrade<B, C: FromClient>(
 
 /// The response to a proper request, and the promise of the socket.
 #[allow(clippy::result_large_err)]
-pub(super) fn switch_protocols<B>(
+pub(crate) fn switch_protocols<B>(
     request: &mut Request<B>,
 ) -> Result<(Response<String>, OnUpgrade), Response<String>> {
     let key = check(request)?;
@@ -72,7 +73,10 @@ pub(super) fn run(
     options: &Options,
     peer: String,
 ) -> impl Future<Output = ()> + Send + use<> {
-    let handle = options.runtime().connect(options.connect(Some(bootstrap)));
+    let handle = options.runtime().connect(ConnectOptions {
+        batching: options.batching(Batching::Answer),
+        ..options.connect(Some(bootstrap))
+    });
     run_upgraded(upgrade, handle, options.max_message_bytes, peer)
 }
 
@@ -88,7 +92,8 @@ async fn run_upgraded(
             let socket =
                 WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, config)
                     .await;
-            driver::run(handle, WebSocketLink::new(socket), peer).await;
+            let link = WebSocketLink::new(socket).of(&handle);
+            driver::run(handle, link, peer).await;
         }
         Err(error) => tracing::debug!(%error, "connection ended in its handshake"),
     }
@@ -156,7 +161,7 @@ fn lists(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
         .any(|item| item.trim().eq_ignore_ascii_case(token))
 }
 
-pub(super) fn refuse(status: StatusCode, text: impl Into<String>) -> Response<String> {
+pub(crate) fn refuse(status: StatusCode, text: impl Into<String>) -> Response<String> {
     let mut response = Response::new(text.into());
     *response.status_mut() = status;
     response.headers_mut().insert(

@@ -11,7 +11,7 @@ use super::{Runtime, State, lock};
 use crate::client::{Client, FromClient};
 use crate::flow::LineStats;
 use crate::vat::{
-    ConnectionId, ConnectionOptions, ConnectionStats, Exception, FlowControl, Limits,
+    Batching, ConnectionId, ConnectionOptions, ConnectionStats, Exception, FlowControl, Limits,
 };
 
 /// What a new connection offers and allows.
@@ -30,6 +30,8 @@ pub struct ConnectOptions {
     pub limits: Limits,
     /// Whether calls that lead back to the peer are passed back with their results. Default true.
     pub tail_calls: bool,
+    /// Whether several messages may share a frame. Default off: it is for networks whose frames have ends.
+    pub batching: Batching,
 }
 
 impl Default for ConnectOptions {
@@ -41,6 +43,7 @@ impl Default for ConnectOptions {
             stream_backlog_bytes: 16 * 1024 * 1024,
             limits: Limits::default(),
             tail_calls: true,
+            batching: Batching::Off,
         }
     }
 }
@@ -88,6 +91,7 @@ impl ConnectionHandle {
                     stream_backlog_bytes: options.stream_backlog_bytes,
                     limits: options.limits,
                     tail_calls: options.tail_calls,
+                    batching: options.batching,
                 },
             );
             shared_state.connections.insert(id, Arc::clone(&state));
@@ -179,6 +183,15 @@ impl ConnectionHandle {
                 state.vat.handle_message(now, self.inner.id, frame);
             }
         });
+    }
+
+    /// The longest frame that may hold more than one message from the peer, each for a
+    /// [`handle_frame`](Self::handle_frame) of its own; 0 when none may.
+    #[must_use]
+    pub fn accepted_batch_bytes(&self) -> usize {
+        self.inner
+            .enter(|state, _| state.vat.accepted_batch_bytes(self.inner.id))
+            .unwrap_or(0)
     }
 
     /// Appends frames for the peer, until there are no more or they are `max_bytes` together.

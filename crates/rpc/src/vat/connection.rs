@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use slab::Slab;
 
+use super::batches::{Batches, Batching};
 use super::{AnswerId, CallId, CapId, FlowControl, ImportId, Limits};
 
 /// What a driver may choose about a connection.
@@ -23,6 +24,8 @@ pub struct ConnectionOptions {
     /// results, which then need not come here and return. All peers should understand; one that
     /// does not would fail such calls as unimplemented. Default: true.
     pub tail_calls: bool,
+    /// Default: off.
+    pub batching: Batching,
 }
 
 impl Default for ConnectionOptions {
@@ -34,6 +37,7 @@ impl Default for ConnectionOptions {
             stream_backlog_bytes: 16 << 20,
             limits: Limits::default(),
             tail_calls: true,
+            batching: Batching::Off,
         }
     }
 }
@@ -75,6 +79,7 @@ pub(super) struct Connection {
     pub(super) options: ConnectionOptions,
     pub(super) outbound: VecDeque<Vec<u8>>,
     pub(super) outbound_bytes: usize,
+    pub(super) batches: Batches,
     /// The frames of the calls in `answers` that were not answered, and of the results kept there.
     pub(super) held_bytes: usize,
     /// Of those calls, how many are not at their objects.
@@ -124,6 +129,7 @@ impl Connection {
             options,
             outbound: VecDeque::new(),
             outbound_bytes: 0,
+            batches: Batches::default(),
             held_bytes: 0,
             waiting_calls: 0,
             quiet_since_micros: now_micros,

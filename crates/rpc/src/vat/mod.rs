@@ -9,6 +9,7 @@
 //! What can go wrong on a connection ends that connection and nothing else.
 
 mod answers;
+mod batches;
 mod calls;
 mod caps;
 mod connection;
@@ -38,6 +39,7 @@ mod wire;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
+pub use batches::Batching;
 pub use connection::{ConnectionOptions, ConnectionStats, VatStats};
 pub use event::{Event, IncomingCall};
 pub use exception::{Exception, ExceptionKind};
@@ -167,14 +169,13 @@ impl Vat {
         self.run_tasks();
     }
 
-    /// The next frame to send, segment table included. After [`Event::Closed`] the frames that are
+    /// The next frame to send: a message, segment table included, or several of them back to back
+    /// when [`sends_batches`](Self::sends_batches). After [`Event::Closed`] the frames that are
     /// left can still be sent, an Abort the last of them; `None` then ends the connection's id.
     pub fn poll_transmit(&mut self, connection: ConnectionId) -> Option<Vec<u8>> {
         let table = self.connections.get_mut(connection.0)?;
-        let frame = table.outbound.pop_front();
-        if let Some(frame) = &frame {
-            table.outbound_bytes -= frame.len();
-        } else {
+        let frame = table.next_frame();
+        if frame.is_none() {
             table.announced = false;
             if table.closed {
                 self.connections.remove(connection.0);
@@ -260,8 +261,14 @@ impl Vat {
         };
         table.outbound_bytes += frame.len();
         table.outbound.push_back(frame);
-        if !table.announced {
-            table.announced = true;
+        self.announce(connection);
+    }
+
+    /// There is something to transmit.
+    fn announce(&mut self, connection: ConnectionId) {
+        if let Some(table) = self.connections.get_mut(connection.0)
+            && !core::mem::replace(&mut table.announced, true)
+        {
             self.transmit_ready.push_back(connection);
         }
     }
@@ -276,9 +283,8 @@ impl Vat {
             return;
         };
         table.closed = true;
-        if !table.announced {
-            // Someone has to poll the last `None`.
-            table.announced = true;
+        // Someone has to poll the last `None`.
+        if !core::mem::replace(&mut table.announced, true) {
             self.transmit_ready.push_back(connection);
         }
         let bootstrap = table.options.bootstrap.take();

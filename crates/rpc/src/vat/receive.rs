@@ -48,6 +48,10 @@ impl Vat {
                 self.on_unimplemented(connection, &original);
                 Ok(())
             }
+            Incoming::Offer(offer) => match self.on_offer(connection, offer)? {
+                true => Ok(()),
+                false => self.send_back(connection, &message),
+            },
             Incoming::Bootstrap { answer } => self.on_bootstrap(connection, answer),
             Incoming::Call {
                 results_to: ResultsTo::Unsupported,

@@ -1,8 +1,11 @@
 //! The messages of `rpc.capnp`, parsed once into types that cannot be wrong, and built.
 
+use capstan_message::NotInSchema;
 use capstan_message::any_pointer;
 use capstan_message::message::FrameBuilder;
+use capstan_message::traits::IntoInternalStructReader;
 
+use super::batches::Offer;
 use super::{EmbargoId, Exception, ExceptionKind, ExportId, ImportId, PipelineOp, QuestionId};
 use crate::rpc_capnp::call::send_results_to;
 use crate::rpc_capnp::{
@@ -49,6 +52,7 @@ pub(super) enum Incoming {
         target: Target,
         context: DisembargoContext,
     },
+    Offer(Offer),
     /// A kind of message that this implementation does not know or does not support.
     Other,
 }
@@ -117,8 +121,12 @@ pub(super) enum Descriptor {
 type Parsed<T> = crate::Result<T>;
 
 pub(super) fn parse(root: message::Reader<'_>) -> Parsed<Incoming> {
-    let Ok(which) = root.which() else {
-        return Ok(Incoming::Other);
+    let which = match root.which() {
+        Ok(which) => which,
+        Err(NotInSchema(kind)) => {
+            let offer = Offer::parse(kind, root.into_internal_struct_reader());
+            return Ok(offer.map_or(Incoming::Other, Incoming::Offer));
+        }
     };
     Ok(match which {
         message::Unimplemented(original) => {

@@ -6,6 +6,7 @@
     clippy::indexing_slicing
 )]
 
+mod batches;
 mod bench;
 mod by_hand;
 mod calls;
