@@ -228,7 +228,9 @@ impl Line {
         let grain_micros = self.clock.grain_micros();
         // No time at all is a clock's doing and no round trip.
         let took = Some(now.saturating_sub(sent.at)).filter(|micros| same_era && *micros > 0);
-        let line_queued = self.pipe.queued_micros();
+        // What was on the line when it was sent, and how long that takes to come through.
+        let ahead_bytes = sent.end.saturating_sub(sent.on_line.delivered_bytes());
+        let line_micros = ahead_bytes as f64 / self.pipe.rate().max(f64::MIN_POSITIVE);
         self.in_flight_bytes = self.in_flight_bytes.saturating_sub(sent.bytes);
         if let Some(took) = took {
             self.shortest.see(now, took);
@@ -251,8 +253,7 @@ impl Line {
             now,
             same_era,
             delivered_bytes: entry.delivered_bytes,
-            queued_micros: queued_of(own_micros)
-                .map(|queued| (queued as u64).saturating_sub(line_queued)),
+            queued_micros: queued_of(own_micros.max(line_micros)).map(|queued| queued as u64),
             round_trip_micros: own_micros,
             grain_micros,
             largest_bytes: entry.largest() as f64,
@@ -442,8 +443,10 @@ impl Line {
                 let largest = entry.largest();
                 let queue =
                     (self.queue_bytes() / f64::from(self.active.max(1))).max(0.5 * largest as f64);
-                let round_trip =
-                    (entry.round_trip.get().unwrap_or(0) + self.clock.grain_micros()) as f64;
+                let own = (entry.round_trip.get().unwrap_or(0) + self.clock.grain_micros()) as f64;
+                // Where others make the line long, nobody is faster than the line.
+                let rate = self.pipe.rate().max(f64::MIN_POSITIVE);
+                let round_trip = own.max(self.on_line_bytes() as f64 / rate);
                 let bytes = entry.pipe.window_bytes(round_trip, queue) as u64;
                 // One largest message is admitted on top of the window.
                 bytes

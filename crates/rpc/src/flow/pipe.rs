@@ -28,6 +28,12 @@ pub(super) struct Mark {
     app_limited: bool,
 }
 
+impl Mark {
+    pub(super) fn delivered_bytes(&self) -> u64 {
+        self.delivered_bytes
+    }
+}
+
 /// A message came through.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Delivery {
@@ -245,7 +251,11 @@ impl Pipe {
             .delivered_bytes
             .saturating_sub(mark.delivered_bytes) as f64;
         let rate = bytes / told_micros as f64;
-        if !mark.app_limited || rate > self.rate.get() {
+        // Whoever queued was not waiting for the application.
+        if !mark.app_limited
+            || rate > self.rate.get()
+            || self.is_queue(delivery.queued_micros, delivery)
+        {
             self.rate.see(rate);
         }
     }
@@ -265,7 +275,11 @@ impl Pipe {
 
     /// Whether the pipe is fuller than it has to be.
     fn shows_queue(&self, delivery: &Delivery) -> bool {
-        let Some(queued) = self.round.queued_micros else {
+        self.is_queue(self.round.queued_micros, delivery)
+    }
+
+    fn is_queue(&self, queued_micros: Option<u64>, delivery: &Delivery) -> bool {
+        let Some(queued) = queued_micros else {
             return false;
         };
         let message_micros = delivery.largest_bytes / self.rate().max(f64::MIN_POSITIVE);
