@@ -6,9 +6,12 @@
 //!   binary WebSocket message; `docs/framing.md` in the repository has the details.
 //! - [`tcp`]: between servers. Messages back to back, as other Cap'n Proto implementations have it.
 //!
+//! A third, [`gateway`], lets WebSocket clients reach servers that only speak TCP.
+//!
 //! A client gets a [`Connection`]; a server gives each connection a bootstrap object.
 #![forbid(unsafe_code)]
 
+pub mod gateway;
 pub mod tcp;
 pub mod websocket;
 
