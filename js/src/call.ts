@@ -138,7 +138,7 @@ function encodeCall(method: BoundMethod, params: object | undefined): void {
   }
 }
 
-function finishCall(target: ClientBase, finish: (cap: number, capCount: number) => number): number {
+function finishCall<T>(target: ClientBase, finish: (cap: number, capCount: number) => T): T {
   let cap: number;
   let count: number;
   try {
@@ -152,21 +152,36 @@ function finishCall(target: ClientBase, finish: (cap: number, capCount: number) 
   return finishWith(count, () => finish(cap, count));
 }
 
-/** Encodes the results of an answer. */
+/** Answers with results. */
 export function sendResults(answer: number, method: BoundMethod, results: object): void {
+  const count = encodeResults(method, results);
+  finishWith(count, () => glue.results_finish(answer, count));
+}
+
+/** Lets calls on the capabilities in results go on that are to be sent later. */
+export function announceResults(answer: number, method: BoundMethod, results: object): void {
+  glue.pipeline_finish(answer, encodeResults(method, results));
+}
+
+/** Answers with the results of a call, which is made now. */
+export function answerWithCall(answer: number, target: ClientBase, method: BoundMethod, params: object | undefined): void {
+  encodeCall(method, params);
+  finishCall(target, (cap, count) => glue.tail_call_finish(answer, cap, count));
+  releaseGiven([target]);
+}
+
+/** How many clients the message carries that is to be finished. */
+function encodeResults(method: BoundMethod, results: object): number {
   const type = method.results?.();
   glue.results_begin(type === undefined ? 0 : sizeHint(type));
-  let count = 0;
   try {
-    if (type !== undefined) {
-      encodeContent(type, results, met);
-      count = listMetClients();
-    }
+    if (type === undefined) return 0;
+    encodeContent(type, results, met);
+    return listMetClients();
   } catch (error) {
     glue.build_abort();
     throw error;
   }
-  finishWith(count, () => glue.results_finish(answer, count));
 }
 
 /** Ends the message that carries so many of the clients met; those that were given away are not needed any more. */

@@ -4,7 +4,7 @@ import { type CapnpError, ERROR_KINDS, type ErrorKind, messageOf } from "./error
 import { requireInit } from "./init.js";
 import { NONE } from "./payload.js";
 import { takeFailure } from "./pending.js";
-import { readPairs, reportWord } from "./report.js";
+import { readPairs, reportWord, writeList } from "./report.js";
 import type { InterfaceDescriptor } from "./seam/descriptor.js";
 import { ignoreErrors, socketTransport } from "./socket.js";
 import { asyncDispose, dispose } from "./symbols.js";
@@ -19,8 +19,49 @@ export interface ConnectionOptions {
   readonly flowControl?: { readonly fixed: number } | undefined;
   /** Longer messages from the other side end the connection; 64 MiB by default. */
   readonly maxMessageBytes?: number | undefined;
+  readonly limits?: ConnectionLimits | undefined;
 }
 
+/**
+ * How much the two sides may make each other do and keep. What exceeds a limit fails as `overloaded`, or ends this connection with a
+ * reason, and no other. `Infinity` stands for no limit.
+ */
+export interface ConnectionLimits {
+  /** A call of this side fails when so many have not returned; 1,048,576 by default. */
+  readonly maxQuestions?: number | undefined;
+  /** The connection ends when more calls of the other side are unanswered or unfinished; 262,144 by default. */
+  readonly maxAnswers?: number | undefined;
+  /** A call or an answer fails that would leave more capabilities of this side's with the other; 1,048,576 by default. */
+  readonly maxExports?: number | undefined;
+  /** The connection ends when more bytes of the other side's calls, and of results kept for it, are held; 512 MiB by default. */
+  readonly maxHeldBytes?: number | undefined;
+  /** The connection ends when more bytes than this wait to be sent, and the other side still sends; 512 MiB by default. */
+  readonly maxQueuedBytes?: number | undefined;
+  /** A call of the other side fails when so many of its calls wait for promises or streamed calls; 65,536 by default. */
+  readonly maxWaitingCalls?: number | undefined;
+  /** A call of the other side fails when more than this would wait for each other's results; 1,000 by default. */
+  readonly maxPromiseDepth?: number | undefined;
+  /**
+   * Milliseconds of silence after which the other side is asked for a sign of life, which any peer gives; after as many more
+   * the connection ends. Never by default.
+   */
+  readonly idleTimeout?: number | undefined;
+  /** The same until the first message of the other side has come; as `idleTimeout` by default. */
+  readonly handshakeTimeout?: number | undefined;
+}
+
+/** In the order in which the vat wants them. */
+const LIMITS = [
+  "maxQuestions",
+  "maxAnswers",
+  "maxExports",
+  "maxHeldBytes",
+  "maxQueuedBytes",
+  "maxWaitingCalls",
+  "maxPromiseDepth",
+  "idleTimeout",
+  "handshakeTimeout",
+] as const;
 const DEFAULT_WINDOW_BYTES = 64 * 1024;
 const DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 const NORMAL = 1000;
@@ -41,7 +82,7 @@ export class Connection {
 
   /** Not for callers: see `connect` and `accept`. */
   constructor(transport: Transport, name: string, options: ConnectionOptions) {
-    const { windowBytes, maxMessageBytes } = checkOptions(options);
+    const { windowBytes, maxMessageBytes, limits } = checkOptions(options);
     let bootstrap = NONE;
     if (options.bootstrap !== undefined) {
       bootstrap = ClientBase.cap(theClient(options.bootstrap, "bootstrap"));
@@ -53,6 +94,7 @@ export class Connection {
     this.#windowBytes = windowBytes;
     const lost = (reason: string): void => glue.lost(id, `${reason}; connect again to go on`);
     const link = linkTo(transport, (error) => lost(`could not send to ${name}: ${messageOf(error)}`));
+    writeList(limits);
     const id = glue.attach_link(link, windowBytes, maxMessageBytes, bootstrap);
     this.#id = id;
     connections.set(id, this);
@@ -180,16 +222,22 @@ export function onClosed(id: number): void {
 }
 
 /** Throws a RangeError for an option that makes no sense, before a connection is attempted. */
-export function checkOptions(options: ConnectionOptions): { windowBytes: number; maxMessageBytes: number } {
+export function checkOptions(options: ConnectionOptions): { windowBytes: number; maxMessageBytes: number; limits: number[] } {
   return {
-    windowBytes: checkBytes("flowControl.fixed", options.flowControl?.fixed ?? DEFAULT_WINDOW_BYTES),
-    maxMessageBytes: checkBytes("maxMessageBytes", options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES),
+    windowBytes: check("flowControl.fixed", options.flowControl?.fixed ?? DEFAULT_WINDOW_BYTES, " of bytes"),
+    maxMessageBytes: check("maxMessageBytes", options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES, " of bytes"),
+    limits: LIMITS.map((name) => {
+      const limit = options.limits?.[name] ?? NONE;
+      if (limit !== Infinity) return check(`limits.${name}`, limit, "");
+      // No time means never.
+      return name.endsWith("Timeout") ? NONE : NONE - 1;
+    }),
   };
 }
 
-function checkBytes(name: string, value: number): number {
+function check(name: string, value: number, unit: string): number {
   if (!Number.isInteger(value) || value < 1 || value > 0xffffffff) {
-    throw new RangeError(`${name}: expected a number of bytes from 1 to 4294967295, got ${value}`);
+    throw new RangeError(`${name}: expected a whole number${unit} from 1 to 4294967295, got ${value}`);
   }
   return value;
 }

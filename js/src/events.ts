@@ -3,6 +3,7 @@ import { onClosed } from "./connection.js";
 import { onFailed, onReady, onReturn } from "./pending.js";
 import { reportWord } from "./report.js";
 import { refresh } from "./seam/memory.js";
+import { LONGEST_MILLIS } from "./timer.js";
 
 /*
  * What the vat tells, taken out one event at a time. Nothing here runs code of the user's: promises
@@ -15,8 +16,9 @@ export type EventHandler = (first: number) => void;
 export const CALL = 5;
 export const CANCELED = 6;
 export const OBJECT_RELEASED = 7;
+export const RESOLVED = 9;
 
-/** By kind: nothing, return, failed, stream ready, stream failed, three that `serve` handles, closed. */
+/** By kind: nothing, return, failed, stream ready, stream failed, three that `serve` handles, closed, one of `whenResolved`. */
 const handlers: (EventHandler | undefined)[] = [
   undefined,
   (call) => onReturn(call, reportWord(1)),
@@ -42,7 +44,10 @@ export function startEvents(): void {
     wake: () => queueMicrotask(drain),
     setTimer(millis: number) {
       clearTimeout(timer);
-      timer = setTimeout(glue.on_timer, millis);
+      // One that is too long for a timer rings earlier, and is set again.
+      timer = setTimeout(glue.on_timer, Math.min(millis, LONGEST_MILLIS));
+      // Connections keep a program alive, not the watching over them.
+      (timer as { unref?: () => void }).unref?.();
     },
   });
 }

@@ -2,7 +2,7 @@
 export { canonicalize, isCanonical } from "./canonical.js";
 export { clone, give, release, streamStats } from "./client.js";
 export { connect, type ConnectOptions } from "./connect.js";
-export { accept, Connection, type ConnectionOptions } from "./connection.js";
+export { accept, Connection, type ConnectionLimits, type ConnectionOptions } from "./connection.js";
 export { type ClientTracking, trackClients, type UnreleasedClient } from "./debug.js";
 export { CapnpError, type ErrorKind } from "./errors.js";
 export { init, type InitSource } from "./init.js";
@@ -51,10 +51,12 @@ export {
   Void,
 } from "./seam/types.js";
 export { connectPort, type PortLike } from "./port.js";
-export { serve } from "./serve.js";
+export { isSame, promised, whenResolved } from "./promised.js";
+export { serve, type ServeOptions } from "./serve.js";
 export { CapabilityServerSet } from "./server-set.js";
 export { fromWritable, readable, type Source, source, type SourceOptions } from "./source.js";
 export type { StreamMethods } from "./stream-methods.js";
+export { tailCall } from "./tail-call.js";
 export { connectTransport, type Transport, type TransportEvents, type TransportOptions } from "./transport.js";
 export type {
   Awaitable,

@@ -1,5 +1,5 @@
 import * as glue from "../wasm/capstan_web.js";
-import { type BoundMethod, methodsOf, sendResults } from "./call.js";
+import { announceResults, type BoundMethod, methodsOf, sendResults } from "./call.js";
 import { makeClient, tracker } from "./client.js";
 import { CapnpError, ERROR_KINDS, messageOf } from "./errors.js";
 import { CALL, CANCELED, handle, OBJECT_RELEASED } from "./events.js";
@@ -19,6 +19,22 @@ export interface Served {
   readonly implementation: Record<string, unknown>;
 }
 
+export interface ServeOptions {
+  /**
+   * True lets every call come at once, even while a streamed one runs. The object then sees to the order of its data itself, and an
+   * ending method may be called before a write is done. By default streamed calls come one at a time, and others after those that
+   * were made before them.
+   */
+  readonly concurrent?: boolean | undefined;
+}
+
+/** In place of results: answers the call itself. */
+export const ANSWER: unique symbol = Symbol("capstan.answer");
+
+export interface Answering {
+  [ANSWER](answer: number): void;
+}
+
 interface IncomingCall {
   readonly answer: number;
   readonly object: number;
@@ -33,8 +49,20 @@ export const served = new Map<number, Served>();
 const running = new Map<number, Context>();
 
 class Context implements CallContext {
+  readonly #answer: number;
+  readonly #method: BoundMethod;
   #controller: AbortController | undefined;
   #isCanceled = false;
+
+  constructor(answer: number, method: BoundMethod) {
+    this.#answer = answer;
+    this.#method = method;
+  }
+
+  setPipeline(results: object): void {
+    // Of a call that has been answered there is nothing left to say.
+    if (running.get(this.#answer) === this) announceResults(this.#answer, this.#method, results);
+  }
 
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
@@ -52,12 +80,14 @@ class Context implements CallContext {
  * Makes a client of an object of yours, to be passed in parameters and results or as a connection's `bootstrap`. Each of
  * the interface's methods is a method of the object: it takes the parameters as a plain object and returns the results as
  * one, or a promise of them. What it throws fails the call; a method that is missing is `unimplemented`. A streamed
- * method is called for one chunk at a time: the next one comes when its promise has resolved. The object's `Symbol.dispose`
+ * method is called for one chunk at a time: the next one comes when its promise has resolved, unless the object is to be
+ * `concurrent`. The object's `Symbol.dispose`
  * method, if it has one, is called when no client of it is left, here or anywhere.
  */
 export function serve<Client, Server extends object>(
   type: InterfaceDescriptor<Client, Server>,
   implementation: Partial<Server>,
+  options: ServeOptions = {},
 ): Client {
   requireInit("serve");
   handle(CALL, takeCall);
@@ -66,7 +96,7 @@ export function serve<Client, Server extends object>(
   const methods = methodsOf(type.$);
   const streaming = methods.filter((method) => method.streaming);
   writeList(streaming.flatMap((method) => [method.interfaceHigh, method.interfaceLow, method.ordinal]));
-  const cap = glue.add_object(streaming.length);
+  const cap = glue.add_object(streaming.length, options.concurrent === true);
   refresh();
   served.set(reportWord(0), { type, methods, implementation: implementation as Record<string, unknown> });
   return makeClient(type, cap);
@@ -105,7 +135,7 @@ function onCall(call: IncomingCall): void {
   } finally {
     tracker?.from(undefined);
   }
-  const context = new Context();
+  const context = new Context(answer, method);
   running.set(answer, context);
   void answerWith(answer, method, context, start);
 }
@@ -130,9 +160,10 @@ async function answerWith(
   try {
     // Code of the user's never runs while events are being taken.
     await undefined;
-    const results = (await start(context)) ?? {};
+    const results = ((await start(context)) ?? {}) as object & Partial<Answering>;
     running.delete(answer);
-    sendResults(answer, method, results as object);
+    if (results[ANSWER] !== undefined) results[ANSWER](answer);
+    else sendResults(answer, method, results);
   } catch (error) {
     running.delete(answer);
     fail(answer, error);

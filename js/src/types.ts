@@ -25,6 +25,11 @@ export type Awaitable<T> = T | PromiseLike<T>;
 export interface CallContext {
   /** Aborted when the caller does not want the results any more. */
   readonly signal: AbortSignal;
+  /**
+   * Lets calls on clients in the results go on before the method returns: on those in these results, which the method has to
+   * return too, in the same fields. Works once for each call.
+   */
+  setPipeline(results: object): void;
 }
 
 /** What a streamed call has in flight and how much it may. */

@@ -37,7 +37,10 @@ pub(crate) struct Driver {
     /// The connection whose frames are going out.
     transmitting: Option<ConnectionId>,
     woken: bool,
+    /// When the timer will ring.
     timer_micros: Option<u64>,
+    /// Whether any connection has deadlines at all.
+    timed: bool,
     /// Why the last thing failed that JavaScript was told to have failed.
     failure: Option<Exception>,
 }
@@ -92,11 +95,7 @@ pub(crate) fn settle() {
                     hooks.wake();
                 }
             }),
-            Effect::SetTimer { delay_millis } => HOOKS.with_borrow(|hooks| {
-                if let Some(hooks) = hooks {
-                    hooks.set_timer(delay_millis);
-                }
-            }),
+            Effect::SetTimer { delay_millis } => set_timer(delay_millis),
         }
     }
     PUMPING.set(false);
@@ -108,15 +107,29 @@ pub(crate) fn set_hooks(hooks: Hooks) {
 
 /// Connects the vat to the other end of `link`.
 pub(crate) fn attach(link: Link, options: ConnectionOptions) -> ConnectionId {
-    with(|driver| {
+    let (id, timer) = with(|driver| {
+        let limits = &options.limits;
+        driver.timed |= limits.idle_micros.or(limits.handshake_micros).is_some();
         let id = driver.vat.connect(now_micros(), options);
         driver.connections.push(Attached {
             id,
             link: Rc::new(link),
             close_code: None,
         });
-        id
-    })
+        (id, driver.next_timer())
+    });
+    if let Some(delay_millis) = timer {
+        set_timer(delay_millis);
+    }
+    id
+}
+
+fn set_timer(delay_millis: f64) {
+    HOOKS.with_borrow(|hooks| {
+        if let Some(hooks) = hooks {
+            hooks.set_timer(delay_millis);
+        }
+    });
 }
 
 /// Microseconds on the platform's monotonic clock.
@@ -141,6 +154,7 @@ impl Driver {
             transmitting: None,
             woken: false,
             timer_micros: None,
+            timed: false,
             failure: None,
         }
     }
@@ -171,8 +185,8 @@ impl Driver {
         self.payloads.insert(payload)
     }
 
-    pub(crate) fn free_payload(&mut self, id: u32) {
-        self.payloads.remove(id);
+    pub(crate) fn free_payload(&mut self, id: u32) -> Option<Payload> {
+        self.payloads.remove(id)
     }
 
     // ---- events ----
@@ -253,15 +267,29 @@ impl Driver {
             self.woken = true;
             return Some(Effect::Wake);
         }
-        let deadline = self.vat.poll_timeout();
-        if deadline != self.timer_micros {
-            self.timer_micros = deadline;
-            let delay = deadline?.saturating_sub(now_micros());
-            return Some(Effect::SetTimer {
-                delay_millis: delay as f64 / 1000.0,
-            });
+        self.next_timer()
+            .map(|delay_millis| Effect::SetTimer { delay_millis })
+    }
+
+    /// In how many milliseconds the timer is to ring, when it is to be set. Deadlines move with every
+    /// message that arrives; the timer stays and rings early, which costs less than to set it each time.
+    fn next_timer(&mut self) -> Option<f64> {
+        if !self.timed {
+            return None;
         }
-        None
+        let deadline = self.vat.poll_timeout()?;
+        if self.timer_micros.is_some_and(|set| set <= deadline) {
+            return None;
+        }
+        self.timer_micros = Some(deadline);
+        let delay_micros = deadline.saturating_sub(now_micros());
+        // Not a moment too early, or there is nothing to do yet.
+        Some(delay_micros.div_ceil(1000) as f64)
+    }
+
+    pub(crate) fn on_timer(&mut self) {
+        self.timer_micros = None;
+        self.vat.handle_timeout(now_micros());
     }
 
     fn next_frame(&mut self) -> Option<Effect> {

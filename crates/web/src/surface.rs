@@ -9,7 +9,7 @@ use std::cell::{Cell, RefCell};
 
 use capstan_rpc::vat::{
     Admission, AnswerId, CallId, CapId, ConnectionId, ConnectionOptions, Event, Exception,
-    ExceptionKind, FlowControl, ObjectId, ObjectOptions, Outgoing, PipelineOp,
+    ExceptionKind, FlowControl, Limits, ObjectId, ObjectOptions, Outgoing, PipelineOp, PromiseId,
 };
 use wasm_bindgen::prelude::*;
 
@@ -80,20 +80,22 @@ pub fn list_address(min_len: u32) -> u32 {
 
 #[wasm_bindgen]
 pub fn on_timer() {
-    with(|driver| driver.vat.handle_timeout(now_micros()));
+    with(driver::Driver::on_timer);
     driver::settle();
 }
 
 // ---- connections ----
 
 /// Connects the vat to the other end of a link; hands back the connection's id. `bootstrap` is the
-/// capability a peer gets that asks, or [`NONE`]; its reference is taken over.
+/// capability a peer gets that asks, or [`NONE`]; its reference is taken over. The list holds the
+/// limits: in order those of [`Limits`], times in milliseconds, [`NONE`] for the default.
 #[wasm_bindgen]
 pub fn attach_link(link: Link, window_bytes: u32, max_message_bytes: u32, bootstrap: u32) -> u32 {
     let options = ConnectionOptions {
         bootstrap: optional_cap(bootstrap),
         flow_control: FlowControl::Fixed(u64::from(window_bytes)),
         max_message_bytes: max_message_bytes as usize,
+        limits: listed_limits(),
         ..ConnectionOptions::default()
     };
     driver::attach(link, options).to_raw()
@@ -160,9 +162,9 @@ pub fn bootstrap(connection: u32) -> u32 {
 
 /// Hosts an object whose `streaming_count` streaming methods are in the list, three entries each:
 /// interface high, interface low, method. Hands back a capability for it, the object's id first in
-/// the report.
+/// the report. A concurrent one gets its calls at once, even while a streamed one runs.
 #[wasm_bindgen]
-pub fn add_object(streaming_count: u32) -> u32 {
+pub fn add_object(streaming_count: u32, concurrent: bool) -> u32 {
     let streaming_methods = LIST.with_borrow(|list| {
         list.chunks_exact(3)
             .take(streaming_count as usize)
@@ -174,7 +176,7 @@ pub fn add_object(streaming_count: u32) -> u32 {
     });
     let options = ObjectOptions {
         streaming_methods,
-        ..ObjectOptions::default()
+        concurrent,
     };
     let (object, cap) = with(|driver| driver.vat.add_object(options));
     report(&[object.to_raw()]);
@@ -185,6 +187,53 @@ pub fn add_object(streaming_count: u32) -> u32 {
 #[wasm_bindgen]
 pub fn local_object(cap: u32) -> u32 {
     with(|driver| driver.vat.local_object(CapId::from_raw(cap))).map_or(NONE, ObjectId::to_raw)
+}
+
+/// A capability that is not known yet, the promise's id first in the report.
+#[wasm_bindgen]
+pub fn promise_cap() -> u32 {
+    let (promise, cap) = with(|driver| driver.vat.promise());
+    report(&[promise.to_raw()]);
+    cap.to_raw()
+}
+
+/// Says what a promised capability is; the reference to `to` is taken over.
+#[wasm_bindgen]
+pub fn fulfill(promise: u32, to: u32) {
+    with(|driver| {
+        let promise = PromiseId::from_raw(promise);
+        driver
+            .vat
+            .fulfill(now_micros(), promise, Ok(CapId::from_raw(to)));
+    });
+    driver::settle();
+}
+
+/// Whether it is not known yet where a capability leads: [`EVENT_RESOLVED`] then says when it is.
+#[wasm_bindgen]
+pub fn watch_cap(cap: u32) -> bool {
+    with(|driver| driver.vat.watch(CapId::from_raw(cap)))
+}
+
+/// Whether all calls to a capability are known to fail; [`failure_reason`] tells why.
+#[wasm_bindgen]
+pub fn is_broken(cap: u32) -> bool {
+    with(|driver| {
+        let failure = driver.vat.failure(CapId::from_raw(cap));
+        let broken = failure.is_some();
+        failure.map(|failure| driver.fail(failure));
+        broken
+    })
+}
+
+/// Whether both capabilities lead to the same object, as far as is known.
+#[wasm_bindgen]
+pub fn is_same_cap(one: u32, other: u32) -> bool {
+    with(|driver| {
+        driver
+            .vat
+            .is_same(CapId::from_raw(one), CapId::from_raw(other))
+    })
 }
 
 /// A capability whose every call fails with this.
@@ -341,6 +390,58 @@ pub fn results_finish(answer: u32, cap_count: u32) {
     driver::settle();
 }
 
+/// Like [`results_finish`], but the answer is still to be returned: only what the capabilities in the
+/// results will be is known from now on.
+#[wasm_bindgen]
+pub fn pipeline_finish(answer: u32, cap_count: u32) {
+    with(|driver| {
+        let caps = retained_list(driver, cap_count);
+        if let Some(results) = driver.end_building() {
+            let answer = AnswerId::from_raw(answer);
+            driver.vat.set_pipeline(now_micros(), answer, results, caps);
+        }
+    });
+    driver::settle();
+}
+
+/// Like [`call_finish`], for a call whose results are those of an answer.
+#[wasm_bindgen]
+pub fn tail_call_finish(answer: u32, target: u32, cap_count: u32) {
+    with(|driver| {
+        let caps = retained_list(driver, cap_count);
+        if let Some(params) = driver.end_building() {
+            let (answer, target) = (AnswerId::from_raw(answer), CapId::from_raw(target));
+            driver
+                .vat
+                .tail_call(now_micros(), answer, target, params, caps);
+        }
+    });
+    driver::settle();
+}
+
+/// Answers with the results of the same call to another object. Takes the payload over, of which
+/// nothing was asked for.
+#[wasm_bindgen]
+pub fn pass_call(
+    answer: u32,
+    interface_high: u32,
+    interface_low: u32,
+    method: u32,
+    payload: u32,
+    target: u32,
+) {
+    with(|driver| {
+        if let Some(params) = driver.free_payload(payload) {
+            let (answer, target) = (AnswerId::from_raw(answer), CapId::from_raw(target));
+            let method = (whole(interface_high, interface_low), method as u16);
+            driver
+                .vat
+                .pass_call(now_micros(), answer, method, params, target);
+        }
+    });
+    driver::settle();
+}
+
 #[wasm_bindgen]
 pub fn return_exception(answer: u32, kind: u32, reason: String, trace: String) {
     let mut exception = Exception::new(exception_kind(kind), reason);
@@ -447,7 +548,9 @@ pub fn payload_caps(payload: u32) -> u32 {
 
 #[wasm_bindgen]
 pub fn payload_free(payload: u32) {
-    with(|driver| driver.free_payload(payload));
+    with(|driver| {
+        driver.free_payload(payload);
+    });
 }
 
 /// The kind of the last failure that an event or a return code told of: its ordinal in `rpc.capnp`.
@@ -517,6 +620,34 @@ fn report(words: &[u32]) {
             cell.set(*word);
         }
     });
+}
+
+/// What the list says of limits, as [`attach_link`] wants it.
+fn listed_limits() -> Limits {
+    let mut limits = Limits::default();
+    LIST.with_borrow(|list| {
+        let mut entries = list.iter().map(Cell::get);
+        let mut next = || entries.next().filter(|entry| *entry != NONE);
+        for limit in [
+            &mut limits.max_questions,
+            &mut limits.max_answers,
+            &mut limits.max_exports,
+            &mut limits.max_held_bytes,
+            &mut limits.max_queued_bytes,
+            &mut limits.max_waiting_calls,
+        ] {
+            if let Some(listed) = next() {
+                *limit = listed as usize;
+            }
+        }
+        if let Some(listed) = next() {
+            limits.max_promise_depth = listed;
+        }
+        for micros in [&mut limits.idle_micros, &mut limits.handshake_micros] {
+            *micros = next().map(|millis| u64::from(millis) * 1000);
+        }
+    });
+    limits
 }
 
 fn optional_cap(raw: u32) -> Option<CapId> {

@@ -354,7 +354,7 @@ impl Vat {
     }
 
     /// Copies a payload into `outgoing`, references included.
-    fn copy_payload(
+    pub(super) fn copy_payload(
         &mut self,
         payload: Payload,
         mut outgoing: Outgoing,

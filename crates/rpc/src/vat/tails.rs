@@ -54,6 +54,22 @@ impl Vat {
         self.run_tasks();
     }
 
+    /// Answers a call by making the same one to another object.
+    pub fn pass_call(
+        &mut self,
+        now_micros: u64,
+        answer: AnswerId,
+        (interface_id, method_id): (u64, u16),
+        params: Payload,
+        target: CapId,
+    ) {
+        let outgoing = Outgoing::call(interface_id, method_id, params.size_words());
+        match self.copy_payload(params, outgoing) {
+            Ok((outgoing, caps)) => self.tail_call(now_micros, answer, target, outgoing, caps),
+            Err(exception) => self.return_exception(now_micros, answer, exception),
+        }
+    }
+
     /// Makes the call whose results are those of `answer`, for which nobody does anything yet.
     pub(super) fn pass_on(
         &mut self,

@@ -292,6 +292,29 @@ fn a_tail_call_to_an_object_here_or_elsewhere_returns_through_here() {
 }
 
 #[test]
+fn a_call_is_passed_on_whole_to_another_object() {
+    let mut hand = Hand::new(Default::default()).with_bootstrap();
+    let theirs = hand.import(7);
+    hand.call(1, Name::Yours(0), "as it came", &[]);
+    let incoming = hand.only_call();
+    hand.vat.pass_call(
+        0,
+        incoming.answer,
+        (incoming.interface_id, incoming.method_id),
+        incoming.params,
+        theirs,
+    );
+    assert_eq!(
+        hand.sent(),
+        [
+            Sent::Call(0, To::Import(7), "as it came".into()),
+            Sent::Taken(1, 0)
+        ]
+    );
+    hand.vat.release(0, theirs);
+}
+
+#[test]
 fn a_tail_call_is_given_up_with_the_call_it_answers() {
     let mut hand = Hand::new(Default::default()).with_bootstrap();
     hand.call(1, Name::Yours(0), "", &[]);
