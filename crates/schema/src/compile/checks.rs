@@ -112,7 +112,7 @@ impl<'a> Compiler<'a> {
         };
         if !allowed {
             let problem = Problem::new(
-                decl.name.span,
+                decl.span,
                 "only structs, interfaces and files can hold this kind of declaration",
             );
             self.complain(

@@ -251,7 +251,7 @@ impl<'a> Compiler<'a> {
                 let found = self.member(top, &name.value, &context);
                 if found.is_none() && !self.lossy {
                     let message = format!("'.{}' is not defined in this file", name.value);
-                    self.complain_in(scope, Problem::new(expr.span, message));
+                    self.complain_in(scope, Problem::new(name.span, message));
                 }
                 found?
             }

@@ -164,7 +164,7 @@ impl<'a> Compiler<'a> {
         code_order: &mut usize,
     ) {
         if decl.nested.len() < 2 && !self.lossy {
-            let problem = Problem::new(decl.name.span, "a union has at least two members");
+            let problem = Problem::new(decl.span, "a union has at least two members");
             self.complain_in(
                 scope,
                 problem.hint("a lone field can be made part of a union later: it keeps its place"),
@@ -207,7 +207,7 @@ impl<'a> Compiler<'a> {
 
     fn check_group(&self, scope: ScopeId, decl: &Decl) {
         if decl.nested.is_empty() {
-            let problem = Problem::new(decl.name.span, "a group has at least one member");
+            let problem = Problem::new(decl.span, "a group has at least one member");
             self.complain_in(scope, problem);
         }
     }

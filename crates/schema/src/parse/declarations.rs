@@ -439,17 +439,14 @@ impl Parser<'_> {
     }
 
     fn uid(&mut self) -> Parsed<Located<u64>> {
-        let at = self.mark('@', "before an id")?;
+        self.mark('@', "before an id")?;
         let number = self.integer("a 64-bit id", "after '@'")?;
-        let span = at.to(number.span);
         if number.value >> 63 == 0 {
-            let problem = Problem::new(span, "this is not an id: its highest bit is not set");
+            let message = "this is not an id: its highest bit is not set";
+            let problem = Problem::new(number.span, message);
             self.report(problem.hint("generate one with 'capstan id'"));
         }
-        Ok(Located {
-            value: number.value,
-            span,
-        })
+        Ok(number)
     }
 
     fn ordinal(&mut self, name: &Located<String>) -> Parsed<Located<u16>> {
@@ -457,12 +454,12 @@ impl Parser<'_> {
             let place = format!("after '{}'", name.value);
             return Err(self.expected("'@' and a number", &place));
         }
-        let at = self.advance().span;
+        self.advance();
         let number = self.integer("a number", "after '@'")?;
-        let span = at.to(number.span);
+        let span = number.span;
         match u16::try_from(number.value) {
-            Ok(value) if value < u16::MAX => Ok(Located { value, span }),
-            _ => Err(self.report(Problem::new(span, "the highest number allowed is @65534"))),
+            Ok(value) => Ok(Located { value, span }),
+            Err(_) => Err(self.report(Problem::new(span, "the highest number allowed is @65535"))),
         }
     }
 

@@ -54,7 +54,7 @@ impl Parser<'_> {
     }
 
     fn primary(&mut self, place: &str) -> Parsed<Expr> {
-        let start = self.span();
+        let mut start = self.span();
         let kind = match self.peek() {
             TokenKind::Integer(value) => {
                 self.advance();
@@ -87,13 +87,16 @@ impl Parser<'_> {
             }
             TokenKind::Mark('-') => {
                 self.advance();
+                let number = self.span();
                 match self.peek() {
                     TokenKind::Integer(value) => {
                         self.advance();
+                        start = number;
                         ExprKind::NegativeInt(*value)
                     }
                     TokenKind::Float(value) => {
                         self.advance();
+                        start = number;
                         ExprKind::Float(-*value)
                     }
                     TokenKind::Identifier(word) if word == "inf" => {

@@ -181,7 +181,8 @@ impl Lexer<'_> {
                 self.at += 1;
             }
             let line = self.take_while(|byte| byte != b'\n');
-            doc.push_str(line.trim_end_matches('\r'));
+            // Carriage returns stay: generators take lines apart, and the reference keeps them.
+            doc.push_str(line);
             doc.push('\n');
             self.at += 1;
         }
@@ -204,8 +205,7 @@ impl Lexer<'_> {
             return self.integer(start, &digits, 16);
         }
         let digits = self.take_while(|byte| byte.is_ascii_digit()).to_owned();
-        let fraction =
-            self.peek() == Some(b'.') && self.peek_at(1).is_some_and(|b| b.is_ascii_digit());
+        let fraction = self.peek() == Some(b'.');
         let exponent = matches!(self.peek(), Some(b'e' | b'E'));
         if fraction || exponent {
             return self.float(start);
@@ -495,7 +495,7 @@ mod tests {
         );
         assert_eq!(
             docs("a;\n  #  one\r\n  #two\n\n# apart"),
-            Some(" one\ntwo\n".into())
+            Some(" one\r\ntwo\n".into())
         );
         assert_eq!(docs("a;\n\n# apart"), None);
         assert_eq!(docs("a {} # late"), Some("late\n".into()));

@@ -1,7 +1,7 @@
 //! `CodeGeneratorRequest`: the message that a schema compiler sends to the code generators it
 //! runs, written and read.
 
-mod needed;
+mod order;
 mod read;
 mod write;
 

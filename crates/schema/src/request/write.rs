@@ -4,7 +4,7 @@ use capstan_message::message::{FrameBuilder, Reader, ReaderOptions, SegmentArray
 use capstan_message::orphan::Orphan;
 use capstan_message::{Result, any_pointer, struct_list};
 
-use super::needed::needed_nodes;
+use super::order::{Order, info_id, is_implied};
 use crate::node::{
     Annotation, AnyPointer, Binding, Brand, BrandBindings, CompiledSchema, Field, FieldKind,
     Method, Node, NodeKind, PreferredListEncoding, StructNode, Superclass, Type, Value,
@@ -18,7 +18,7 @@ const VERSION: (u16, u8, u8) = (0, 9, 2);
 pub(super) fn request(schema: &CompiledSchema) -> Result<Vec<u8>> {
     let mut message = FrameBuilder::with_capacity_words(1024);
     let mut request: capnp::code_generator_request::Builder<'_> = message.init_root();
-    let nodes = needed_nodes(schema);
+    let Order { nodes, infos } = Order::of(schema);
     let mut list = request.reborrow().init_nodes(count(nodes.len()));
     for (index, found) in (0..).zip(&nodes) {
         node(list.reborrow().get(index), found)?;
@@ -27,8 +27,8 @@ pub(super) fn request(schema: &CompiledSchema) -> Result<Vec<u8>> {
     version.set_major(VERSION.0);
     version.set_minor(VERSION.1);
     version.set_micro(VERSION.2);
-    let mut list = request.reborrow().init_source_info(count(nodes.len()));
-    for (index, found) in (0..).zip(&nodes) {
+    let mut list = request.reborrow().init_source_info(count(infos.len()));
+    for (index, found) in (0..).zip(&infos) {
         source_info(list.reborrow().get(index), found);
     }
     let files = &schema.requested_files;
@@ -125,14 +125,6 @@ fn node(mut out: capnp::node::Builder<'_>, node: &Node) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Whether a struct has no declaration of its own: groups, parameters, results.
-fn is_implied(node: &Node) -> bool {
-    match &node.kind {
-        NodeKind::Struct(found) => found.is_group || node.scope_id == 0,
-        _ => false,
-    }
 }
 
 fn structure(mut out: capnp::node::struct_::Builder<'_>, found: &StructNode) -> Result<()> {
@@ -387,7 +379,7 @@ fn copy(mut out: any_pointer::Builder<'_>, bytes: &[u8]) -> Result<()> {
 }
 
 fn source_info(mut out: capnp::node::source_info::Builder<'_>, node: &Node) {
-    out.set_id(node.id);
+    out.set_id(info_id(node));
     if let Some(doc) = &node.doc_comment {
         out.set_doc_comment(doc);
     }
