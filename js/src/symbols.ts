@@ -9,3 +9,6 @@ export const asyncDispose: typeof Symbol.asyncDispose =
 
 /** What makes an encoded message of a view or builder. A symbol, so that those who only encode objects need not load them. */
 export const frame: unique symbol = Symbol("capstan.frame");
+
+/** Whether a pointer of a view or builder is there, by its index: null pointers read as their defaults. */
+export const has: unique symbol = Symbol("capstan.has");

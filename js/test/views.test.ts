@@ -72,7 +72,8 @@ describe.each(written)("%s of the C++ tool", (name, type) => {
     expect(decode(type, encode(shown))).toEqual(decode(type, bytes));
     expect(decode(type, encode(type, shown))).toEqual(decode(type, bytes));
     expect(decode(type, encodePacked(shown), { packed: true })).toEqual(decode(type, bytes));
-    expect(toJSON(type, shown)).toEqual(toJSON(type, decode(type, bytes)));
+    // A view knows what is null, where JSON has nothing.
+    expect(toJSON(type, decode(type, bytes))).toMatchObject(toJSON(type, shown));
   });
 });
 

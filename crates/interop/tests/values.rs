@@ -182,3 +182,28 @@ fn annotations_for_json_are_honoured() {
         assert_eq!(again, written);
     }
 }
+
+#[test]
+fn what_json_says_of_a_union_is_what_the_tool_takes_it_for() {
+    let schema = schema("json.capnp");
+    let ty = schema.struct_type("Shape").unwrap();
+    for document in [
+        r#"{"named":{"sort":"number"}}"#,
+        // Under `valueName` it is the one that the discriminator says, or none.
+        r#"{"named":{"number":5}}"#,
+        r#"{"named":{"value":5}}"#,
+        r#"{"named":{"sort":"nonsense","value":5}}"#,
+        r#"{"spread":"two"}"#,
+        r#"{"two":[1]}"#,
+        r#"{"spread":"nonsense","two":[1]}"#,
+        r#"{"at-tag":"x"}"#,
+        r#"{"at-flat":null}"#,
+    ] {
+        let mut message = message::Builder::new_default();
+        json::read(document, ty.init_root(&mut message)).unwrap();
+        let read = serialize::write_message_to_vec(&message).unwrap();
+        let again = shown(&ty, &[read], |value| json::write(&value, false).unwrap());
+        let arguments = ["convert", "--short", "json:json", "json.capnp", "Shape"];
+        assert_eq!(again, tool(&arguments, document.as_bytes()), "{document}");
+    }
+}

@@ -1,8 +1,8 @@
 import type { StructInfo } from "../seam/descriptor.js";
 import * as types from "../seam/fields.js";
-import { dispose, frame } from "../symbols.js";
+import { dispose, frame, has } from "../symbols.js";
 import { flatten, frameOf } from "./output.js";
-import { A_STRUCT, closeMessage, follow, foundAddress, live, type Part, part, type Place } from "./place.js";
+import { A_STRUCT, closeMessage, follow, foundAddress, live, type Part, part, type Place, pointerAt } from "./place.js";
 import type { Getter } from "./scalars.js";
 
 /*
@@ -35,6 +35,10 @@ export class Struct implements Part {
       if (foundAddress() === address) return frameOf(message);
     }
     return flatten(this.#place, name);
+  }
+
+  [has](pointer: number): boolean {
+    return pointerAt(this.#place, pointer) !== 0;
   }
 
   [part](): Place {

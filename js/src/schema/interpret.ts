@@ -1,28 +1,9 @@
+import { typeOf } from "../absent.js";
 import { AnyPointer, decodeAny, encodeAny } from "../seam/any.js";
 import type { EnumDescriptor, StructDescriptor } from "../seam/descriptor.js";
 import * as codes from "../seam/fields.js";
 import type { Reader } from "../seam/reader.js";
-import {
-  Bool,
-  Data,
-  type ElementType,
-  Float32,
-  Float64,
-  Int16,
-  Int32,
-  Int64,
-  Int8,
-  List,
-  type PointerType,
-  put,
-  take,
-  Text,
-  UInt16,
-  UInt32,
-  UInt64,
-  UInt8,
-  Void,
-} from "../seam/types.js";
+import { type PointerType, put, take } from "../seam/types.js";
 import type { Writer } from "../seam/writer.js";
 
 /*
@@ -36,18 +17,7 @@ type Decode = (reader: Reader, address: number, out: Record<string, unknown>) =>
 /** What absent pointers with a default are read as, decoded beforehand. */
 export type Defaults = (field: codes.Field) => unknown;
 
-const SCALARS: readonly ElementType[] = [Void, Bool, Int8, UInt8, Int16, UInt16, Int32, UInt32, Int64, UInt64, Float32, Float64];
 const scratch = new DataView(new ArrayBuffer(8));
-
-/** The descriptor that a table of fields has for a type. */
-export function typeOf({ type, of }: codes.Element): ElementType {
-  if (type <= codes.F64) return SCALARS[type] as ElementType;
-  if (type === codes.TEXT) return Text;
-  if (type === codes.DATA) return Data;
-  if (type === codes.LIST) return List(typeOf(of as codes.Element));
-  if (type === codes.ANY) return AnyPointer;
-  return of as ElementType;
-}
 
 /** Writes a struct with these fields, whose data section has so many bytes. */
 export function encoderOf(fields: readonly codes.Field[], tagAt: number | undefined, dataBytes: number): Encode {

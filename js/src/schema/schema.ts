@@ -1,6 +1,6 @@
 import type { Brand, CodeGeneratorRequest, Field as SchemaField, Method, Node, Type, Value } from "../capnp/schema.capnp.js";
+import { behind, typeOf, zeroOf } from "../absent.js";
 import { freeze } from "../codegen/freeze.js";
-import { decode } from "../message.js";
 import { AnyPointer } from "../seam/any.js";
 import {
   type EnumDescriptor,
@@ -13,7 +13,8 @@ import {
 } from "../seam/descriptor.js";
 import * as codes from "../seam/fields.js";
 import { Capability, elementOf, type ElementType, type PointerType } from "../seam/types.js";
-import { decoderOf, encoderOf, typeOf, type Values } from "./interpret.js";
+import { decoderOf, encoderOf, type Values } from "./interpret.js";
+import { enumerantsInJson, rulesOfField, rulesOfStruct } from "./json-rules.js";
 
 /** A struct whose fields are known at run time only. */
 export type AnyStruct = { readonly [field: string]: unknown };
@@ -126,10 +127,10 @@ export class Schema {
       const ordinal = Number(value ?? 0);
       return (element.of as EnumDescriptor).$.names[ordinal] ?? ordinal;
     }
-    if (!codes.isPointer(element.type) || element.type === codes.TEXT || element.type === codes.DATA) {
-      return value ?? (element.type === codes.I64 || element.type === codes.U64 ? 0n : element.type === codes.VOID ? undefined : 0);
-    }
-    return this.#behind({ name: path, at: 0, ...element }, value as Uint8Array | undefined);
+    if (!codes.isPointer(element.type)) return value ?? zeroOf(element.type);
+    if (element.type === codes.TEXT) return value ?? "";
+    if (element.type === codes.DATA) return value ?? new Uint8Array(0);
+    return this.#behind(element, path, value as Uint8Array | undefined);
   }
 
   /** What is declared at the top of the files that were compiled, and inside of that: paths such as `Outer.Inner`. */
@@ -234,6 +235,7 @@ export class Schema {
       },
       fields,
       ...(tagAt === undefined ? {} : { tagAt }),
+      ...rulesOfStruct(node),
     });
     this.#structs.set(key, made);
     return made;
@@ -247,7 +249,9 @@ export class Schema {
       tagAt: hasUnion ? discriminantOffset * 2 : undefined,
       // The order of the text, in which generated code has them too.
       fields: () =>
-        (made ??= [...node.struct.fields].sort((a, b) => a.codeOrder - b.codeOrder).map((field) => this.#field(field, hasUnion, bindings))),
+        (made ??= [...node.struct.fields.entries()]
+          .sort(([, a], [, b]) => a.codeOrder - b.codeOrder)
+          .map(([nth, field], place) => ({ ...this.#field(field, hasUnion, bindings), ...(nth === place ? {} : { nth }), ...rulesOfField(field) }))),
     };
   }
 
@@ -299,7 +303,7 @@ export class Schema {
     if (made === undefined) {
       const node = this.#node(id, "enum") as Extract<Node, { which: "enum" }>;
       const names = node.enum.enumerants.map((each) => each.name);
-      this.#enums.set(id, (made = enumeration(id, node.displayName, names)));
+      this.#enums.set(id, (made = enumeration(id, node.displayName, names, enumerantsInJson(node.enum.enumerants))));
     }
     return made;
   }
@@ -349,7 +353,7 @@ export class Schema {
         if ((field.type === codes.STRUCT || field.type === codes.LIST) && field.or !== undefined && !this.#defaults.has(field)) {
           // A default in which it would be met again has no end: it is left out, in generated code too.
           if (reaches(field, field)) delete (field as { or?: unknown }).or;
-          else this.#defaults.set(field, this.#behind(field, field.or as Uint8Array));
+          else this.#defaults.set(field, this.#behind(field, field.name, field.or as Uint8Array));
         }
       }
     };
@@ -366,32 +370,9 @@ export class Schema {
   }
 
   /** The value of a pointer's type that a message has for its root; of no message, what is read where nothing is. */
-  #behind(field: codes.Field, message: Uint8Array | undefined): unknown {
-    if (field.type === codes.ANY) return message && new AnyPointer(message);
-    const { or: _, tag: __, ...plain } = field;
-    const only: codes.Field = { ...plain, name: "value", at: 0 };
-    const holder: StructDescriptor<{ value?: unknown }> = struct<{ value?: unknown }, unknown, unknown, unknown>({
-      id: 0n,
-      name: field.name,
-      dataWords: 0,
-      pointers: 1,
-      encode: () => undefined,
-      decode: (reader, address) => {
-        const out = {};
-        decoderOf([only], undefined, (inner) => this.#defaults.get(inner))(reader, address, out);
-        return out;
-      },
-      fields: () => [only],
-    });
-    if (message === undefined) return field.type === codes.LIST ? Object.freeze([]) : Object.freeze({});
-    // A struct with one pointer in front of what the root pointer was.
-    const words = (message.length - 8) / 8 + 1;
-    const wrapped = new Uint8Array(message.length + 8);
-    const view = new DataView(wrapped.buffer);
-    view.setUint32(4, words, true);
-    view.setUint16(14, 1, true);
-    wrapped.set(message.subarray(8), 16);
-    return freeze(decode(holder, wrapped).value);
+  #behind(element: codes.Element, name: string, message: Uint8Array | undefined): unknown {
+    if (message === undefined) return element.type === codes.ANY ? undefined : Object.freeze(element.type === codes.LIST ? [] : {});
+    return freeze(behind(element, name, message));
   }
 
   #node(id: bigint, kind: string): Node {

@@ -1,4 +1,4 @@
-import type { Field } from "./fields.js";
+import type { Field, JsonRules } from "./fields.js";
 import type { Reader } from "./reader.js";
 import type { PointerType } from "./types.js";
 import type { Writer } from "./writer.js";
@@ -42,6 +42,7 @@ export interface StructSource<Out, In> {
   readonly fields?: () => readonly Field[];
   /** Where the tag of the struct's own union is, in bytes into the data section. */
   readonly tagAt?: number;
+  readonly json?: JsonRules;
 }
 
 export interface StructInfo<Out = unknown, In = unknown, View = unknown, Builder = unknown> {
@@ -59,6 +60,7 @@ export interface StructInfo<Out = unknown, In = unknown, View = unknown, Builder
   readonly fields: () => readonly Field[];
   /** Where the tag of the struct's own union is, in bytes into the data section. */
   readonly tagAt: number | undefined;
+  readonly json: JsonRules | undefined;
   /** Words to reserve for the next message of this type, learned from the ones before. */
   hintWords: number;
   /** The layout program's number in wasm, 0 while it is not registered. */
@@ -107,6 +109,8 @@ export interface EnumInfo<Name extends string = string> {
   readonly id: bigint;
   readonly name: string;
   readonly names: readonly Name[];
+  /** As JSON has them, where that differs. */
+  readonly json: readonly string[] | undefined;
   readonly ordinals: ReadonlyMap<string, number>;
   readonly types?: Types<Name | number, Name | number, Name | number, Name | number>;
 }
@@ -138,6 +142,7 @@ export function struct<Out, In, View, Builder, Members extends object = object>(
     applied: source.applied,
     fields: () => (fields ??= source.fields?.() ?? []),
     tagAt: source.tagAt,
+    json: source.json,
     hintWords: 0,
     program: 0,
   };
@@ -165,6 +170,7 @@ export function enumeration<const Name extends string>(
   id: bigint,
   name: string,
   names: readonly Name[],
+  json?: readonly string[],
 ): EnumDescriptor<Name> {
-  return { $: { kind: "enum", id, name, names, ordinals: new Map(names.map((each, ordinal) => [each, ordinal])) } };
+  return { $: { kind: "enum", id, name, names, json, ordinals: new Map(names.map((each, ordinal) => [each, ordinal])) } };
 }

@@ -53,6 +53,21 @@ export interface Field extends Element {
   readonly fields?: () => readonly Field[];
   /** Where the tag of the group's union is, in bytes into the struct's data section. */
   readonly tagAt?: number;
+  /** The field's place by ordinal, where that is not its place in the text. */
+  readonly nth?: number;
+  readonly json?: JsonRules;
+}
+
+/** What the annotations of `/capnp/compat/json.capnp` say of a field, or of a struct: nothing but its union. */
+export interface JsonRules {
+  readonly name?: string;
+  /** The members of the struct or group are the parent's own, with this in front of their names. */
+  readonly flatten?: string;
+  readonly bytes?: "base64" | "hex";
+  /** The name under which stands which member the union holds. */
+  readonly which?: string;
+  /** The name under which the union's member stands, whichever it is. */
+  readonly value?: string;
 }
 
 /** The fields that are always there come first, then the members of the union: the order in which values are decoded. */

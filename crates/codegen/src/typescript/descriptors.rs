@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use capstan_schema::json::renamed;
 use capstan_schema::node::{Brand, Enumerant, Method, Node, NodeKind, StructNode, Superclass};
 
 use super::Error;
@@ -9,7 +10,7 @@ use super::doc::{doc, indented};
 use super::generics::Parameter;
 use super::names::{Names, Site, member};
 use super::table;
-use super::values::constant;
+use super::values::{constant, string};
 
 /// `declare const` for the module's `.d.ts`.
 pub(super) fn declare(names: &Names<'_>, node: &Node) -> Result<String, Error> {
@@ -259,8 +260,17 @@ fn enumeration(node: &Node, enumerants: &[Enumerant]) -> (String, String) {
     } else {
         literals.join(" | ")
     };
+    let renamed = enumerants
+        .iter()
+        .map(|each| renamed(&each.annotations, &each.name));
+    let renamed: Vec<String> = renamed.map(|name| string(&name)).collect();
+    let json = if renamed == literals {
+        String::new()
+    } else {
+        format!(", [{}]", renamed.join(", "))
+    };
     let value = format!(
-        "/* @__PURE__ */ $.enumeration({:#018x}n, {:?}, [{}])",
+        "/* @__PURE__ */ $.enumeration({:#018x}n, {:?}, [{}]{json})",
         node.id,
         node.display_name,
         literals.join(", ")
@@ -276,6 +286,9 @@ fn struct_source(names: &Names<'_>, node: &Node, structure: &StructNode) -> Resu
     );
     body.push_str(&applied_to(names, node));
     body.push_str(&table::entries(names, structure, Site::beside(node.id))?);
+    if let Some(json) = table::json_of_struct(node) {
+        let _ = writeln!(body, "{json},");
+    }
     Ok(format!("{{\n{}}}", indented(&body)))
 }
 

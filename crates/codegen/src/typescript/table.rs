@@ -1,6 +1,9 @@
 //! The tables of fields, from which the runtime derives all but the straight-line functions.
 
-use capstan_schema::node::{AnyPointer, Field, FieldKind, StructNode, Type, Value};
+use capstan_schema::json::{Bytes, Discriminator, FieldRules};
+use capstan_schema::node::{
+    Annotation, AnyPointer, Field, FieldKind, Node, StructNode, Type, Value,
+};
 
 use super::Error;
 use super::doc::indented;
@@ -15,8 +18,14 @@ pub(super) fn entries(
 ) -> Result<String, Error> {
     let mut out = String::new();
     let mut rows = String::new();
-    for field in in_code_order(structure) {
-        rows.push_str(&row(names, structure, field, site)?);
+    for (place, field) in in_code_order(structure).into_iter().enumerate() {
+        // The schema's own order is that of the ordinals.
+        let nth = structure
+            .fields
+            .iter()
+            .position(|each| std::ptr::eq(each, field));
+        let nth = nth.filter(|nth| *nth != place);
+        rows.push_str(&row(names, structure, field, nth, site)?);
     }
     if !rows.is_empty() {
         out.push_str(&format!("fields: () => [\n{}],\n", indented(&rows)));
@@ -31,6 +40,7 @@ fn row(
     names: &Names<'_>,
     structure: &StructNode,
     field: &Field,
+    nth: Option<usize>,
     site: Site,
 ) -> Result<String, Error> {
     let name = field_name(&field.name, structure);
@@ -39,6 +49,12 @@ fn row(
         parts.push(format!("schemaName: {:?}", field.name));
     }
     let tag = field.discriminant.map(|tag| format!("tag: {tag}"));
+    let json = json_of_field(field).into_iter();
+    let extras: Vec<String> = nth
+        .map(|nth| format!("nth: {nth}"))
+        .into_iter()
+        .chain(json)
+        .collect();
     match &field.kind {
         FieldKind::Slot {
             offset,
@@ -59,11 +75,13 @@ fn row(
             if !is_behind_pointer || names.stands_for_absent(field)? {
                 parts.extend(default_value(default).map(|value| format!("or: {value}")));
             }
+            parts.extend(extras);
             Ok(format!("{{ {} }},\n", parts.join(", ")))
         }
         FieldKind::Group { id } => {
             parts.extend(["type: $.GROUP".to_owned(), "at: 0".to_owned()]);
             parts.extend(tag);
+            parts.extend(extras);
             let inner = entries(names, names.structure(*id)?, site)?;
             if inner.is_empty() {
                 return Ok(format!("{{ {} }},\n", parts.join(", ")));
@@ -74,6 +92,45 @@ fn row(
             ))
         }
     }
+}
+
+/// The property `json` of a struct whose annotations have something to say about its union.
+pub(super) fn json_of_struct(node: &Node) -> Option<String> {
+    json(discriminator(&node.annotations, None))
+}
+
+/// The property `json` of a field whose annotations have something to say.
+fn json_of_field(field: &Field) -> Option<String> {
+    let rules = FieldRules::of(field);
+    let mut parts = Vec::new();
+    if rules.name != field.name {
+        parts.push(format!("name: {}", string(&rules.name)));
+    }
+    if let Some(prefix) = &rules.flatten {
+        parts.push(format!("flatten: {}", string(prefix)));
+    }
+    match rules.bytes {
+        Bytes::Numbers => {}
+        Bytes::Base64 => parts.push("bytes: \"base64\"".to_owned()),
+        Bytes::Hex => parts.push("bytes: \"hex\"".to_owned()),
+    }
+    if matches!(field.kind, FieldKind::Group { .. }) {
+        parts.extend(discriminator(&[], Some(field)));
+    }
+    json(parts)
+}
+
+fn discriminator(annotations: &[Annotation], field: Option<&Field>) -> Vec<String> {
+    let found = Discriminator::of(annotations, field).unwrap_or_default();
+    let which = found.name.map(|name| format!("which: {}", string(&name)));
+    let value = found
+        .value_name
+        .map(|name| format!("value: {}", string(&name)));
+    which.into_iter().chain(value).collect()
+}
+
+fn json(parts: Vec<String>) -> Option<String> {
+    (!parts.is_empty()).then(|| format!("json: {{ {} }}", parts.join(", ")))
 }
 
 /// The `type` of a type, and its `of`.

@@ -9,5 +9,6 @@ mod read;
 mod tree;
 mod write;
 
+pub use names::{Bytes, Discriminator, FieldRules, renamed};
 pub use read::{Document, JsonError, documents, read, read_document};
 pub use write::{WriteError, write};

@@ -2,7 +2,6 @@
 
 use capstan_message::layout::PointerReader;
 
-use crate::dynamic::StructType;
 use crate::node::{Annotation, Field, NodeKind, Value};
 
 const NAME: u64 = 0xfa5b_1fd6_1c2e_7c3d;
@@ -13,29 +12,38 @@ const HEX: u64 = 0xf061_e22f_0ae5_c7b5;
 
 /// How a field appears in JSON.
 #[derive(Debug)]
-pub(super) struct FieldRules {
-    pub(super) name: String,
+pub struct FieldRules {
+    /// The schema's name for it, or another that an annotation gives it.
+    pub name: String,
     /// The fields of the struct or group are the parent's own, with this in front of their names.
-    pub(super) flatten: Option<String>,
-    pub(super) bytes: Bytes,
+    pub flatten: Option<String>,
+    /// What becomes of Data in it.
+    pub bytes: Bytes,
 }
 
+/// How Data appears in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bytes {
+pub enum Bytes {
+    /// An array of its bytes.
     Numbers,
+    /// Base64 with padding.
     Base64,
+    /// Two digits for each byte.
     Hex,
 }
 
 /// The name that says which member a union holds, and the one under which all members appear.
 #[derive(Debug, Default)]
-pub(super) struct Discriminator {
-    pub(super) name: Option<String>,
-    pub(super) value_name: Option<String>,
+pub struct Discriminator {
+    /// The name that says which member it is.
+    pub name: Option<String>,
+    /// The name of the member itself; each member has its own where there is none.
+    pub value_name: Option<String>,
 }
 
 impl FieldRules {
-    pub(super) fn of(field: &Field) -> Self {
+    /// What the field's annotations say.
+    pub fn of(field: &Field) -> Self {
         let annotations = &field.annotations;
         let bytes = match (find(annotations, BASE64), find(annotations, HEX)) {
             (Some(_), _) => Bytes::Base64,
@@ -51,9 +59,10 @@ impl FieldRules {
 }
 
 impl Discriminator {
-    /// That of a struct's unnamed union. A named union's stands at the field, in `field`.
-    pub(super) fn of(ty: &StructType<'_>, field: Option<&Field>) -> Option<Self> {
-        let own = find(&ty.node().annotations, DISCRIMINATOR).map(|value| (value, None));
+    /// That of a struct's unnamed union, from the struct's annotations. A named union's stands at
+    /// the field, in `field`.
+    pub fn of(annotations: &[Annotation], field: Option<&Field>) -> Option<Self> {
+        let own = find(annotations, DISCRIMINATOR).map(|value| (value, None));
         let named = field.and_then(|field| {
             let value = find(&field.annotations, DISCRIMINATOR)?;
             Some((value, Some(renamed(&field.annotations, &field.name))))
@@ -85,7 +94,8 @@ pub(super) fn enumerant_named(node: Option<&NodeKind>, name: &str) -> Option<u16
     u16::try_from(found).ok()
 }
 
-fn renamed(annotations: &[Annotation], name: &str) -> String {
+/// The name that annotations give to what has this one otherwise: a field or an enumerant.
+pub fn renamed(annotations: &[Annotation], name: &str) -> String {
     match find(annotations, NAME) {
         Some(Value::Text(other)) => other.clone(),
         _ => name.to_owned(),

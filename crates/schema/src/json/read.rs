@@ -73,20 +73,27 @@ fn fill(
     path: &mut Path,
 ) -> Outcome {
     let ty = into.ty().clone();
-    let discriminator = Discriminator::of(&ty, field).unwrap_or_default();
+    let discriminator = Discriminator::of(&ty.node().annotations, field).unwrap_or_default();
     let tag = discriminator.name.map(|name| format!("{prefix}{name}"));
-    let tag = tag.and_then(|name| Some((members.get(&name)?.as_str()?, name)));
+    let tag = tag.and_then(|name| members.get(&name)?.as_str());
+    // A tag that names no member says nothing.
+    let tag = tag.filter(|held| {
+        let mut fields = ty.fields().iter();
+        fields.any(|field| field.discriminant.is_some() && FieldRules::of(field).name == *held)
+    });
     for field in ty.fields() {
         let rules = FieldRules::of(field);
         let is_member = field.discriminant.is_some();
         let mut name = format!("{prefix}{}", rules.name);
-        if is_member && let Some((held, _)) = &tag {
-            if *held != rules.name {
+        if is_member && tag.is_some_and(|held| held != rules.name) {
+            continue;
+        }
+        if is_member && let Some(value_name) = &discriminator.value_name {
+            // Under this name it is the one that the tag says, or none.
+            if tag.is_none() {
                 continue;
             }
-            if let Some(value_name) = &discriminator.value_name {
-                name = format!("{prefix}{value_name}");
-            }
+            name = format!("{prefix}{value_name}");
         }
         let chosen = is_member && tag.is_some();
         if let Some(inner) = &rules.flatten {
@@ -142,7 +149,7 @@ fn any_member(
                         let rules = FieldRules::of(field);
                         rules.flatten.is_some()
                             || members.contains_key(&format!("{prefix}{}", rules.name))
-                    }) || Discriminator::of(&structure, None)
+                    }) || Discriminator::of(&structure.node().annotations, None)
                         .and_then(|discriminator| discriminator.name)
                         .is_some_and(|name| members.contains_key(&format!("{prefix}{name}")))
                 })

@@ -58,7 +58,7 @@ fn put_members<'a>(
         return Ok(());
     };
     let mut value_name = None;
-    if let Some(discriminator) = Discriminator::of(value.ty(), field) {
+    if let Some(discriminator) = Discriminator::of(&value.ty().node().annotations, field) {
         let rules = FieldRules::of(held);
         if let Some(name) = &discriminator.name {
             members.push((format!("{prefix}{name}"), Json::String(rules.name)));

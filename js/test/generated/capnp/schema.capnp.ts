@@ -1500,13 +1500,13 @@ export const Node: $.StructDescriptor<Node, Node.Input, Node.View, Node.Builder>
     { name: "displayName", type: $.TEXT, at: 0 },
     { name: "displayNamePrefixLength", type: $.U32, at: 8 },
     { name: "scopeId", type: $.U64, at: 16 },
-    { name: "parameters", type: $.LIST, at: 5, of: { type: $.STRUCT, of: Node$Parameter } },
-    { name: "isGeneric", type: $.BOOL, at: 288 },
-    { name: "nestedNodes", type: $.LIST, at: 1, of: { type: $.STRUCT, of: Node$NestedNode } },
-    { name: "annotations", type: $.LIST, at: 2, of: { type: $.STRUCT, of: Annotation } },
-    { name: "file", type: $.VOID, at: 0, tag: 0 },
+    { name: "parameters", type: $.LIST, at: 5, of: { type: $.STRUCT, of: Node$Parameter }, nth: 12 },
+    { name: "isGeneric", type: $.BOOL, at: 288, nth: 13 },
+    { name: "nestedNodes", type: $.LIST, at: 1, of: { type: $.STRUCT, of: Node$NestedNode }, nth: 4 },
+    { name: "annotations", type: $.LIST, at: 2, of: { type: $.STRUCT, of: Annotation }, nth: 5 },
+    { name: "file", type: $.VOID, at: 0, tag: 0, nth: 6 },
     {
-      name: "struct", type: $.GROUP, at: 0, tag: 1,
+      name: "struct", type: $.GROUP, at: 0, tag: 1, nth: 7,
       fields: () => [
         { name: "dataWordCount", type: $.U16, at: 14 },
         { name: "pointerCount", type: $.U16, at: 24 },
@@ -1518,27 +1518,27 @@ export const Node: $.StructDescriptor<Node, Node.Input, Node.View, Node.Builder>
       ],
     },
     {
-      name: "enum", type: $.GROUP, at: 0, tag: 2,
+      name: "enum", type: $.GROUP, at: 0, tag: 2, nth: 8,
       fields: () => [
         { name: "enumerants", type: $.LIST, at: 3, of: { type: $.STRUCT, of: Enumerant } },
       ],
     },
     {
-      name: "interface", type: $.GROUP, at: 0, tag: 3,
+      name: "interface", type: $.GROUP, at: 0, tag: 3, nth: 9,
       fields: () => [
         { name: "methods", type: $.LIST, at: 3, of: { type: $.STRUCT, of: Method } },
         { name: "superclasses", type: $.LIST, at: 4, of: { type: $.STRUCT, of: Superclass } },
       ],
     },
     {
-      name: "const", type: $.GROUP, at: 0, tag: 4,
+      name: "const", type: $.GROUP, at: 0, tag: 4, nth: 10,
       fields: () => [
         { name: "type", type: $.STRUCT, at: 3, of: Type },
         { name: "value", type: $.STRUCT, at: 4, of: Value },
       ],
     },
     {
-      name: "annotation", type: $.GROUP, at: 0, tag: 5,
+      name: "annotation", type: $.GROUP, at: 0, tag: 5, nth: 11,
       fields: () => [
         { name: "type", type: $.STRUCT, at: 3, of: Type },
         { name: "targetsFile", type: $.BOOL, at: 112 },
@@ -1639,12 +1639,12 @@ export const Method: $.StructDescriptor<Method, Method.Input, Method.View, Metho
   fields: () => [
     { name: "name", type: $.TEXT, at: 0 },
     { name: "codeOrder", type: $.U16, at: 0 },
-    { name: "implicitParameters", type: $.LIST, at: 4, of: { type: $.STRUCT, of: Node$Parameter } },
-    { name: "paramStructType", type: $.U64, at: 8 },
-    { name: "paramBrand", type: $.STRUCT, at: 2, of: Brand },
-    { name: "resultStructType", type: $.U64, at: 16 },
+    { name: "implicitParameters", type: $.LIST, at: 4, of: { type: $.STRUCT, of: Node$Parameter }, nth: 7 },
+    { name: "paramStructType", type: $.U64, at: 8, nth: 2 },
+    { name: "paramBrand", type: $.STRUCT, at: 2, of: Brand, nth: 5 },
+    { name: "resultStructType", type: $.U64, at: 16, nth: 3 },
     { name: "resultBrand", type: $.STRUCT, at: 3, of: Brand },
-    { name: "annotations", type: $.LIST, at: 1, of: { type: $.STRUCT, of: Annotation } },
+    { name: "annotations", type: $.LIST, at: 1, of: { type: $.STRUCT, of: Annotation }, nth: 4 },
   ],
 });
 
@@ -1811,8 +1811,8 @@ export const Annotation: $.StructDescriptor<Annotation, Annotation.Input, Annota
   decode: decode$Annotation,
   fields: () => [
     { name: "id", type: $.U64, at: 0 },
-    { name: "brand", type: $.STRUCT, at: 1, of: Brand },
-    { name: "value", type: $.STRUCT, at: 0, of: Value },
+    { name: "brand", type: $.STRUCT, at: 1, of: Brand, nth: 2 },
+    { name: "value", type: $.STRUCT, at: 0, of: Value, nth: 1 },
   ],
 });
 
@@ -1902,10 +1902,10 @@ export const CodeGeneratorRequest: $.StructDescriptor<CodeGeneratorRequest, Code
   encode: encode$CodeGeneratorRequest,
   decode: decode$CodeGeneratorRequest,
   fields: () => [
-    { name: "capnpVersion", type: $.STRUCT, at: 2, of: CapnpVersion },
-    { name: "nodes", type: $.LIST, at: 0, of: { type: $.STRUCT, of: Node } },
-    { name: "sourceInfo", type: $.LIST, at: 3, of: { type: $.STRUCT, of: Node$SourceInfo } },
-    { name: "requestedFiles", type: $.LIST, at: 1, of: { type: $.STRUCT, of: CodeGeneratorRequest$RequestedFile } },
+    { name: "capnpVersion", type: $.STRUCT, at: 2, of: CapnpVersion, nth: 2 },
+    { name: "nodes", type: $.LIST, at: 0, of: { type: $.STRUCT, of: Node }, nth: 0 },
+    { name: "sourceInfo", type: $.LIST, at: 3, of: { type: $.STRUCT, of: Node$SourceInfo }, nth: 3 },
+    { name: "requestedFiles", type: $.LIST, at: 1, of: { type: $.STRUCT, of: CodeGeneratorRequest$RequestedFile }, nth: 1 },
   ],
 }, { RequestedFile: CodeGeneratorRequest$RequestedFile });
 
