@@ -7,6 +7,8 @@ mod check;
 mod compile;
 mod disk;
 mod fmt;
+#[cfg(not(target_arch = "wasm32"))]
+mod gateway;
 mod host;
 mod id;
 mod output;
@@ -36,6 +38,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, host: &dyn Host) -> u8
         Command::Encode(arguments) => convert::encode(&arguments, host),
         Command::Decode(arguments) => convert::decode(&arguments, host),
         Command::Eval(arguments) => eval::run(&arguments, host),
+        #[cfg(not(target_arch = "wasm32"))]
+        Command::Gateway(arguments) => gateway::run(arguments, host),
+        #[cfg(target_arch = "wasm32")]
+        Command::Gateway { .. } => Err(
+            "capstan: the gateway is in the native command: cargo install capstan-cli".to_owned(),
+        ),
         Command::Id => {
             host.print(&format!("{}\n", id::from_random(host.random())));
             Ok(())
@@ -92,6 +100,16 @@ enum Command {
     Decode(convert::DecodeArguments),
     /// Print the value of a constant or the default of a field.
     Eval(eval::Arguments),
+    /// Let WebSocket clients, such as browsers, reach a server that speaks TCP.
+    #[cfg(not(target_arch = "wasm32"))]
+    Gateway(gateway::Arguments),
+    /// Let WebSocket clients, such as browsers, reach a server that speaks TCP; the native command has it.
+    #[cfg(target_arch = "wasm32")]
+    #[command(disable_help_flag = true)]
+    Gateway {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        _arguments: Vec<OsString>,
+    },
     /// Print a new random id for a schema file or a type.
     Id,
 }
