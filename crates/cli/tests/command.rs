@@ -271,7 +271,7 @@ fn checks_files_and_their_changes() {
     assert_success(&capstan(&dir, &["check", "old.capnp"]));
     let output = capstan(&dir, &["check", "broken.capnp"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("broken.capnp:4:7-9: error: the number @1 is missing"));
+    assert!(stderr(&output).contains("broken.capnp:4:8-9: error: the number @1 is missing"));
 
     let output = capstan(&dir, &["check", "--against", "old.capnp", "good.capnp"]);
     assert_success(&output);
