@@ -11,4 +11,4 @@ export const asyncDispose: typeof Symbol.asyncDispose =
 export const frame: unique symbol = Symbol("capstan.frame");
 
 /** Whether a pointer of a view or builder is there, by its index: null pointers read as their defaults. */
-export const has: unique symbol = Symbol("capstan.has");
+export const has: unique symbol = /* @__PURE__ */ Symbol("capstan.has");
