@@ -1,4 +1,4 @@
-import { checkOptions, type Connection, type ConnectionOptions, overSocket } from "./connection.js";
+import { checkOptions, type Connection, type ConnectionOptions, OFFER, overSocket } from "./connection.js";
 import { CapnpError, messageOf } from "./errors.js";
 import { init } from "./init.js";
 import { platform } from "./platform.js";
@@ -34,7 +34,7 @@ export async function connect(url: string | URL, options: ConnectOptions = {}): 
     throw cannotConnect(address, messageOf(error), error);
   }
   ignoreErrors(socket);
-  return await opened(socket, address, timeout, signal, () => overSocket(socket, address, options));
+  return await opened(socket, address, timeout, signal, () => overSocket(socket, address, options, OFFER));
 }
 
 /** Runs `then` in the very turn in which the socket opens, so that it misses no message. */

@@ -19,6 +19,11 @@ export interface ConnectionOptions {
   readonly flowControl?: { readonly fixed: number } | undefined;
   /** Longer messages from the other side end the connection; 64 MiB by default. */
   readonly maxMessageBytes?: number | undefined;
+  /**
+   * Whether small messages made in one turn of the event loop may share a WebSocket frame, if the other side agrees; true by default.
+   * Peers that are not Capstan's do not, and nothing changes for them.
+   */
+  readonly batch?: boolean | undefined;
   readonly limits?: ConnectionLimits | undefined;
 }
 
@@ -65,10 +70,15 @@ const LIMITS = [
 const DEFAULT_WINDOW_BYTES = 64 * 1024;
 const DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 const NORMAL = 1000;
-const INVALID = 1007;
 const TOO_BIG = 1009;
 /** WebSocket.OPEN, without asking for a global of that name. */
 const OPEN = 1;
+
+/** Whether messages may share frames: never, when the other side offers it, or this side offers it. */
+export type Batching = 0 | 1 | 2;
+const NEVER = 0;
+const ANSWER = 1;
+export const OFFER = 2;
 
 const connections = new Map<number, Connection>();
 
@@ -81,7 +91,7 @@ export class Connection {
   #onClosed!: (reason: CapnpError) => void;
 
   /** Not for callers: see `connect` and `accept`. */
-  constructor(transport: Transport, name: string, options: ConnectionOptions) {
+  constructor(transport: Transport, name: string, options: ConnectionOptions, batching: Batching) {
     const { windowBytes, maxMessageBytes, limits } = checkOptions(options);
     let bootstrap = NONE;
     if (options.bootstrap !== undefined) {
@@ -95,7 +105,7 @@ export class Connection {
     const lost = (reason: string): void => glue.lost(id, `${reason}; connect again to go on`);
     const link = linkTo(transport, (error) => lost(`could not send to ${name}: ${messageOf(error)}`));
     writeList(limits);
-    const id = glue.attach_link(link, windowBytes, maxMessageBytes, bootstrap);
+    const id = glue.attach_link(link, windowBytes, maxMessageBytes, bootstrap, options.batch === false ? 0 : batching);
     this.#id = id;
     connections.set(id, this);
     const refuse = (code: number, reason: string): void => endConnection(id, code, "failed", reason);
@@ -109,9 +119,10 @@ export class Connection {
               TOO_BIG,
               `${name} sent a message of ${length} bytes, more than the limit of ${maxMessageBytes}; raise maxMessageBytes or send less at once`,
             );
-          } else if (!glue.receive(id, bytes)) {
-            refuse(INVALID, `${name} sent a frame that is not one message: ${glue.failure_reason()}`);
+            return;
           }
+          const code = glue.receive(id, bytes);
+          if (code !== 0) refuse(code, `${name} sent a frame that is not one message: ${glue.failure_reason()}`);
         },
         closed: (reason) => lost(String(reason)),
         refuse,
@@ -179,17 +190,17 @@ export function accept(socket: WebSocketLike, options: ConnectionOptions = {}): 
   if (socket.readyState !== OPEN) {
     throw new TypeError("accept() wants an open WebSocket; wait for its `open` event, or use connect(url)");
   }
-  return overSocket(socket, "the peer", options);
+  return overSocket(socket, "the peer", options, ANSWER);
 }
 
 /** A connection over an open socket. */
-export function overSocket(socket: WebSocketLike, name: string, options: ConnectionOptions): Connection {
+export function overSocket(socket: WebSocketLike, name: string, options: ConnectionOptions, batching: Batching): Connection {
   ignoreErrors(socket);
-  return overTransport(socketTransport(socket, name), name, options);
+  return new Connection(socketTransport(socket, name), name, options, batching);
 }
 
 export function overTransport(transport: Transport, name: string, options: ConnectionOptions): Connection {
-  return new Connection(transport, name, options);
+  return new Connection(transport, name, options, NEVER);
 }
 
 /** What wasm calls. Nothing of it throws, since wasm could not clean up behind it. */

@@ -42,6 +42,7 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 export function startEvents(): void {
   glue.set_hooks({
     wake: () => queueMicrotask(drain),
+    awaitTurn: () => queueMicrotask(endTurn),
     setTimer(millis: number) {
       clearTimeout(timer);
       // One that is too long for a timer rings earlier, and is set again.
@@ -50,6 +51,11 @@ export function startEvents(): void {
       (timer as { unref?: () => void }).unref?.();
     },
   });
+}
+
+/** Lets messages go that wait for others to share a frame with: those of all code that goes on in this turn. */
+function endTurn(): void {
+  if (!glue.on_turn()) queueMicrotask(endTurn);
 }
 
 /** Takes all events that wait. */

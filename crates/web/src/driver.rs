@@ -4,8 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use capstan_message::message::ReaderOptions;
-use capstan_message::serialize;
+use capstan_rpc::framing::{FramingError, messages};
 use capstan_rpc::vat::{
     ConnectionId, ConnectionOptions, Event, Exception, ExceptionKind, Outgoing, Payload, Vat,
 };
@@ -34,8 +33,12 @@ pub(crate) struct Driver {
     events: VecDeque<Event>,
     /// Links of connections that are over, each to be closed when its last frame is out.
     closing: Vec<(Rc<Link>, u32, String)>,
-    /// The connection whose frames are going out.
-    transmitting: Option<ConnectionId>,
+    /// Connections whose frames are to go out, and those whose messages wait for the end of the turn, to
+    /// share frames.
+    transmitting: VecDeque<ConnectionId>,
+    waiting: Vec<ConnectionId>,
+    /// How many bytes waited when JavaScript last asked.
+    waiting_bytes: usize,
     woken: bool,
     /// When the timer will ring.
     timer_micros: Option<u64>,
@@ -64,6 +67,7 @@ enum Effect {
         reason: String,
     },
     Wake,
+    AwaitTurn,
     SetTimer {
         delay_millis: f64,
     },
@@ -93,6 +97,11 @@ pub(crate) fn settle() {
             Effect::Wake => HOOKS.with_borrow(|hooks| {
                 if let Some(hooks) = hooks {
                     hooks.wake();
+                }
+            }),
+            Effect::AwaitTurn => HOOKS.with_borrow(|hooks| {
+                if let Some(hooks) = hooks {
+                    hooks.await_turn();
                 }
             }),
             Effect::SetTimer { delay_millis } => set_timer(delay_millis),
@@ -151,7 +160,9 @@ impl Driver {
             payloads: Slots::new(),
             events: VecDeque::new(),
             closing: Vec::new(),
-            transmitting: None,
+            transmitting: VecDeque::new(),
+            waiting: Vec::new(),
+            waiting_bytes: 0,
             woken: false,
             timer_micros: None,
             timed: false,
@@ -219,26 +230,41 @@ impl Driver {
         }
     }
 
-    /// Takes in what claims to be one framed message; says whether it is one.
-    pub(crate) fn on_frame(&mut self, id: ConnectionId, frame: Vec<u8>) -> bool {
+    /// Takes in what claims to be a message, or several where the other side may send that; the close
+    /// code if it is none.
+    pub(crate) fn on_frame(&mut self, id: ConnectionId, frame: Vec<u8>) -> Result<(), u32> {
         if self.attached(id).is_none() {
-            return true;
+            return Ok(());
         }
-        // Only the segment table is looked at here; the vat has limits of its own.
-        let table_only = ReaderOptions {
-            traversal_limit_in_words: None,
-            ..ReaderOptions::default()
-        };
-        match serialize::read_frame_from_slice(&frame, table_only) {
-            Ok(_) => {
-                self.vat.handle_message(now_micros(), id, frame);
-                true
+        match messages(frame, self.vat.accepted_batch_bytes(id)) {
+            Ok(messages) => {
+                let now_micros = now_micros();
+                for message in messages {
+                    self.vat.handle_message(now_micros, id, message);
+                }
+                Ok(())
             }
             Err(error) => {
                 self.fail(Exception::failed(error.to_string()));
-                false
+                Err(match error {
+                    FramingError::BatchTooLong { .. } => close_code::TOO_BIG,
+                    _ => close_code::INVALID,
+                })
             }
         }
+    }
+
+    /// The code that made calls has come to its end, perhaps: what waits goes out, unless more has come
+    /// since the last time. Says whether it does.
+    pub(crate) fn on_turn(&mut self) -> bool {
+        let waiting = self.waiting.iter();
+        let bytes = waiting.map(|id| self.vat.queued_bytes(*id)).sum();
+        if core::mem::replace(&mut self.waiting_bytes, bytes) != bytes {
+            return false;
+        }
+        self.waiting_bytes = 0;
+        self.transmitting.extend(self.waiting.drain(..));
+        true
     }
 
     /// The link is gone.
@@ -251,14 +277,19 @@ impl Driver {
 
     /// In order: frames before the close of their link, and JavaScript last.
     fn next_effect(&mut self) -> Option<Effect> {
-        if let Some(effect) = self.next_frame() {
-            return Some(effect);
-        }
-        while let Some(event) = self.vat.poll_event() {
-            if let Event::Closed { connection, reason } = &event {
-                self.detach(*connection, &reason.kind, &reason.reason);
+        loop {
+            if let Some(effect) = self.next_frame() {
+                return Some(effect);
             }
-            self.events.push_back(event);
+            while let Some(event) = self.vat.poll_event() {
+                if let Event::Closed { connection, reason } = &event {
+                    self.detach(*connection, &reason.kind, &reason.reason);
+                }
+                self.events.push_back(event);
+            }
+            if self.transmitting.is_empty() {
+                break;
+            }
         }
         if let Some((link, code, reason)) = self.closing.pop() {
             return Some(Effect::Close { link, code, reason });
@@ -293,11 +324,25 @@ impl Driver {
     }
 
     fn next_frame(&mut self) -> Option<Effect> {
-        loop {
-            let id = self
-                .transmitting
-                .or_else(|| self.vat.poll_transmit_ready())?;
-            self.transmitting = Some(id);
+        while let Some(id) = self.vat.poll_transmit_ready() {
+            if !self.vat.sends_batches(id) {
+                self.transmitting.push_back(id);
+                continue;
+            }
+            self.waiting.push(id);
+            if self.waiting.len() == 1 {
+                return Some(Effect::AwaitTurn);
+            }
+        }
+        if let Some(index) = self
+            .waiting
+            .iter()
+            .position(|id| self.vat.queued_bytes(*id) >= FULL_FRAME_BYTES)
+        {
+            // It gains nothing by waiting.
+            self.transmitting.push_back(self.waiting.swap_remove(index));
+        }
+        while let Some(id) = self.transmitting.front().copied() {
             if let Some(frame) = self.vat.poll_transmit(id) {
                 if let Some(attached) = self.attached(id) {
                     return Some(Effect::Send {
@@ -306,9 +351,10 @@ impl Driver {
                     });
                 }
             } else {
-                self.transmitting = None;
+                self.transmitting.pop_front();
             }
         }
+        None
     }
 
     fn detach(&mut self, id: ConnectionId, kind: &ExceptionKind, reason: &str) {
@@ -320,6 +366,10 @@ impl Driver {
             return;
         };
         let attached = self.connections.swap_remove(index);
+        if let Some(index) = self.waiting.iter().position(|waiting| *waiting == id) {
+            // Its last words go first.
+            self.transmitting.push_back(self.waiting.swap_remove(index));
+        }
         let code = attached.close_code.unwrap_or(match kind {
             ExceptionKind::Failed => close_code::PROTOCOL_ERROR,
             _ => close_code::NORMAL,
@@ -333,3 +383,6 @@ impl Driver {
             .find(|attached| attached.id == id)
     }
 }
+
+/// As much is sent at once.
+const FULL_FRAME_BYTES: usize = 16 * 1024;

@@ -9,7 +9,7 @@ extern "C" {
     /// is told of through [`lost`](crate::surface::lost).
     pub type Link;
 
-    /// Lends one framed message, for as long as the call lasts.
+    /// Lends one frame, a message or several, for as long as the call lasts.
     #[wasm_bindgen(method)]
     pub(crate) fn send(this: &Link, frame: &[u8]);
 
@@ -17,12 +17,17 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn close(this: &Link, code: u32, reason: &str);
 
-    /// Two functions of `js/src/events.ts`; both only schedule.
+    /// Functions of `js/src/events.ts`; they only schedule.
     pub type Hooks;
 
     /// Events are waiting. Called at most once until JavaScript has taken them all.
     #[wasm_bindgen(method)]
     pub(crate) fn wake(this: &Hooks);
+
+    /// Wants [`on_turn`](crate::surface::on_turn) called when the code that runs now has come to its end, again until
+    /// that says true.
+    #[wasm_bindgen(method, js_name = awaitTurn)]
+    pub(crate) fn await_turn(this: &Hooks);
 
     /// Wants [`on_timer`](crate::surface::on_timer) called in so many milliseconds; replaces an earlier wish.
     #[wasm_bindgen(method, js_name = setTimer)]
@@ -33,4 +38,6 @@ extern "C" {
 pub(crate) mod close_code {
     pub(crate) const NORMAL: u32 = 1000;
     pub(crate) const PROTOCOL_ERROR: u32 = 1002;
+    pub(crate) const INVALID: u32 = 1007;
+    pub(crate) const TOO_BIG: u32 = 1009;
 }

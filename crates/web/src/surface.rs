@@ -8,8 +8,9 @@
 use std::cell::{Cell, RefCell};
 
 use capstan_rpc::vat::{
-    Admission, AnswerId, CallId, CapId, ConnectionId, ConnectionOptions, Event, Exception,
-    ExceptionKind, FlowControl, Limits, ObjectId, ObjectOptions, Outgoing, PipelineOp, PromiseId,
+    Admission, AnswerId, Batching, CallId, CapId, ConnectionId, ConnectionOptions, Event,
+    Exception, ExceptionKind, FlowControl, Limits, ObjectId, ObjectOptions, Outgoing, PipelineOp,
+    PromiseId,
 };
 use wasm_bindgen::prelude::*;
 
@@ -89,25 +90,46 @@ pub fn on_timer() {
 /// Connects the vat to the other end of a link; hands back the connection's id. `bootstrap` is the
 /// capability a peer gets that asks, or [`NONE`]; its reference is taken over. The list holds the
 /// limits: in order those of [`Limits`], times in milliseconds, [`NONE`] for the default.
+/// `batching` says whether messages may share frames: 0 for never, 1 when the other side offers it, 2 for
+/// offering it.
 #[wasm_bindgen]
-pub fn attach_link(link: Link, window_bytes: u32, max_message_bytes: u32, bootstrap: u32) -> u32 {
+pub fn attach_link(
+    link: Link,
+    window_bytes: u32,
+    max_message_bytes: u32,
+    bootstrap: u32,
+    batching: u32,
+) -> u32 {
     let options = ConnectionOptions {
         bootstrap: optional_cap(bootstrap),
         flow_control: FlowControl::Fixed(u64::from(window_bytes)),
         max_message_bytes: max_message_bytes as usize,
+        batching: match batching {
+            0 => Batching::Off,
+            1 => Batching::Answer,
+            _ => Batching::Offer,
+        },
         limits: listed_limits(),
         ..ConnectionOptions::default()
     };
     driver::attach(link, options).to_raw()
 }
 
-/// Takes in what arrived, no longer than the limit. False when it is not one framed message:
-/// [`failure_reason`] tells why, and the connection is for the caller to end.
+/// Takes in what arrived, no longer than the limit. When it is no frame of messages, hands back the code to close the
+/// connection with, which is for the caller to do; [`failure_reason`] tells why. Otherwise 0.
 #[wasm_bindgen]
-pub fn receive(connection: u32, frame: Vec<u8>) -> bool {
-    let is_message = with(|driver| driver.on_frame(ConnectionId::from_raw(connection), frame));
+pub fn receive(connection: u32, frame: Vec<u8>) -> u32 {
+    let taken = with(|driver| driver.on_frame(ConnectionId::from_raw(connection), frame));
     driver::settle();
-    is_message
+    taken.err().unwrap_or(0)
+}
+
+/// Sends what waited for the end of a turn, or says false when it is better to wait on.
+#[wasm_bindgen]
+pub fn on_turn() -> bool {
+    let is_over = with(driver::Driver::on_turn);
+    driver::settle();
+    is_over
 }
 
 /// The link of a connection is gone.

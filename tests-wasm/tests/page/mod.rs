@@ -82,10 +82,11 @@ pub fn host() -> u32 {
 /// Connects to the other end of a link with a window of so many bytes, and listens as `js/src` does.
 pub fn attach(link: &JsValue, window_bytes: u32, bootstrap: u32) -> u32 {
     let target = link.clone().unchecked_into();
-    let connection = surface::attach_link(target, window_bytes, 64 << 20, bootstrap);
+    let connection = surface::attach_link(target, window_bytes, 64 << 20, bootstrap, 1);
     let on_message = Closure::<dyn Fn(Uint8Array)>::new(move |frame: Uint8Array| {
-        if !surface::receive(connection, frame.to_vec()) {
-            surface::close_connection(connection, 1007, 0, surface::failure_reason());
+        let code = surface::receive(connection, frame.to_vec());
+        if code != 0 {
+            surface::close_connection(connection, code, 0, surface::failure_reason());
         }
     });
     let on_close = Closure::<dyn Fn(u32)>::new(move |code: u32| {
