@@ -294,7 +294,7 @@ fn checks_files_and_their_changes() {
         ),
         (
             ["--against=broken.capnp", "bad.capnp"],
-            "broken.capnp:4:7-9: error",
+            "broken.capnp:4:8-9: error",
         ),
     ] {
         let output = capstan(&dir, &[&["check"], &arguments[..]].concat());
