@@ -1,3 +1,5 @@
+import { Message } from "../src/capnp/rpc.capnp.js";
+import { read } from "../src/messages/views.js";
 import type { WebSocketLike } from "../src/index.js";
 
 type Listener = (event: never) => void;
@@ -116,4 +118,12 @@ export async function state(promise: Promise<unknown>): Promise<"pending" | "res
   } catch {
     return "rejected";
   }
+}
+
+/** The kinds of messages that one end has sent, and of returns what they are. */
+export function sentOver(socket: PairSocket): string[] {
+  return socket.given.map((frame) => {
+    using message = read(Message, frame);
+    return message.which === "return" ? `return ${message.return?.which}` : String(message.which);
+  });
 }
