@@ -39,8 +39,8 @@ export declare namespace Box {
     readonly next: Box.Pipeline<T>;
     readonly size: Box.size.Pipeline<T>;
   }
-  type Type<T extends $.PointerType = $.Any> = $.StructDescriptor<Box<T>, Box.Input<T>, Box.View<T>, Box.Builder<T>> & { readonly Mark: typeof Box$Mark; readonly Lid: Box.Lid.Type<T>; readonly limit: typeof Box$limit };
-  interface Generic { <T extends $.PointerType = $.Any>(T?: T): Box.Type<T>; readonly $: Box.Type["$"]; readonly Mark: typeof Box$Mark; readonly Lid: typeof Box$Lid; readonly limit: typeof Box$limit }
+  type Type<T extends $.PointerType = $.Any> = $.StructDescriptor<Box<T>, Box.Input<T>, Box.View<T>, Box.Builder<T>> & { readonly Mark: typeof Box$Mark; readonly Lid: Box.Lid.Type<T>; /** How many there may be. */ readonly limit: typeof Box$limit };
+  interface Generic { <T extends $.PointerType = $.Any>(T?: T): Box.Type<T>; readonly $: Box.Type["$"]; readonly Mark: typeof Box$Mark; readonly Lid: typeof Box$Lid; /** How many there may be. */ readonly limit: typeof Box$limit }
   type Mark = "plain" | "marked" | number;
   interface Lid<T extends $.PointerType = $.Any> {
   }
@@ -639,6 +639,7 @@ const Box$Mark: $.EnumDescriptor<"plain" | "marked"> = /* @__PURE__ */ $.enumera
 
 const Box$Lid: Box.Lid.Generic = /* @__PURE__ */ $.generic(make$Box$Lid);
 
+/** How many there may be. */
 const Box$limit: number = 12;
 
 export const Box: Box.Generic = /* @__PURE__ */ $.generic(make$Box, { Mark: Box$Mark, Lid: Box$Lid, limit: Box$limit });

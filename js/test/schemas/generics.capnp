@@ -12,6 +12,7 @@ struct Box(T) {
   enum Mark { plain @0; marked @1; }
   struct Lid {}
   const limit :UInt16 = 12;
+  # How many there may be.
 }
 
 struct Map(Key, Value) {

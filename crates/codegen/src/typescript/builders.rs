@@ -6,8 +6,9 @@ use capstan_schema::node::{Field, FieldKind, Node, StructNode, Type};
 
 use super::Error;
 use super::doc::doc;
-use super::names::{Names, Site, field_name, in_code_order};
+use super::names::{Names, Site, in_code_order};
 use super::types::{Direction, element_type, field_type, is_compound, struct_name, value_type};
+use super::words::field_name;
 
 /// The interface of a struct's or group's builders.
 pub(super) fn builder_type(

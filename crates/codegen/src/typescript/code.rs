@@ -9,8 +9,9 @@ use super::descriptors::source;
 use super::doc::indented;
 use super::fields::{at, decode_field, encode_field, function, is_void, list_name};
 use super::literals::literal;
-use super::names::{Names, Site, field_name, in_code_order};
+use super::names::{Names, Site, in_code_order};
 use super::types::{Direction, value_type};
+use super::words::field_name;
 
 /// The functions of a node and of everything inside it.
 pub(super) fn define(

@@ -6,11 +6,12 @@ use capstan_schema::json::renamed;
 use capstan_schema::node::{Brand, Enumerant, Method, Node, NodeKind, StructNode, Superclass};
 
 use super::Error;
-use super::doc::{doc, indented};
+use super::doc::{doc, indented, inline_doc};
 use super::generics::Parameter;
-use super::names::{Names, Site, member};
+use super::names::{Names, Site};
 use super::table;
 use super::values::{constant, string};
+use super::words::member;
 
 /// `declare const` for the module's `.d.ts`.
 pub(super) fn declare(names: &Names<'_>, node: &Node) -> Result<String, Error> {
@@ -104,10 +105,7 @@ pub(super) fn descriptor_type(names: &Names<'_>, node: &Node, site: Site) -> Res
     let mut out = format!("$.{kind}Descriptor<{}>", types.join(", "));
     let members = members(names, node, !arguments.is_empty(), site)?;
     if !members.is_empty() {
-        let types: Vec<String> = members
-            .iter()
-            .map(|member| format!("readonly {}: {}", member.name, member.ty))
-            .collect();
+        let types: Vec<String> = members.iter().map(Member::declared).collect();
         let _ = write!(out, " & {{ {} }}", types.join("; "));
     }
     Ok(out)
@@ -151,7 +149,7 @@ pub(super) fn generic_type(names: &Names<'_>, node: &Node) -> Result<String, Err
     let call = call_signature(names, node, names.parameters(node.id), site)?;
     let mut out = format!("{{ {call} readonly $: {unbound}[\"$\"]");
     for member in members(names, node, false, site)? {
-        let _ = write!(out, "; readonly {}: {}", member.name, member.ty);
+        let _ = write!(out, "; {}", member.declared());
     }
     out.push_str(" }");
     Ok(out)
@@ -181,9 +179,20 @@ fn call_signature(
 
 /// Something nested in a type, as a member of that type's descriptor.
 struct Member {
+    /// Of a constant; that of a type is with the type.
+    comment: String,
     name: String,
     ty: String,
     value: String,
+}
+
+impl Member {
+    fn declared(&self) -> String {
+        let Self {
+            comment, name, ty, ..
+        } = self;
+        format!("{comment}readonly {name}: {ty}")
+    }
 }
 
 fn member_values(members: &[Member]) -> String {
@@ -235,7 +244,12 @@ fn members(
                 format!("$.partial({constant}, {})", given.join(", ")),
             )
         };
+        let comment = match inner.kind {
+            NodeKind::Const { .. } => inline_doc(inner.doc_comment.as_deref()),
+            _ => String::new(),
+        };
         found.push(Member {
+            comment,
             name: nested.name.clone(),
             ty,
             value,

@@ -3,8 +3,9 @@
 use capstan_schema::node::{AnyPointer, Field, FieldKind, StructNode, Type, Value};
 
 use super::Error;
-use super::names::{Names, Site, field_name};
+use super::names::{Names, Site};
 use super::values::{data, default_bits, string};
+use super::words::field_name;
 
 /// A scalar's place and how the runtime calls its type.
 struct Scalar {

@@ -13,7 +13,8 @@ use capstan_schema::node::{
 use capstan_schema::node::{Brand, FieldKind, Node};
 
 use super::Error;
-use super::names::{Names, Site, type_name};
+use super::names::{Names, Site};
+use super::words::type_name;
 
 /// A type parameter of a node or of one it is nested in.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,8 +9,9 @@ use capstan_message::{Word, any_pointer};
 use capstan_schema::node::{AnyPointer, Field, FieldKind, StructNode, Type, Value};
 
 use super::Error;
-use super::names::{Names, field_name, in_code_order};
+use super::names::{Names, in_code_order};
 use super::values::{data, default_bits, enumerant, float, string};
+use super::words::field_name;
 
 /// An expression for a value, which is a message without segment table, empty for null.
 ///

@@ -15,6 +15,8 @@ mod descriptors;
 mod doc;
 mod fields;
 mod generics;
+mod imports;
+mod interfaces;
 mod literals;
 mod names;
 mod table;
@@ -22,6 +24,7 @@ mod table;
 mod tests;
 mod types;
 mod values;
+mod words;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -4,84 +4,10 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use capstan_schema::node::{CompiledSchema, FieldKind, Node, NodeKind, StructNode, Type};
-use capstan_schema::standard_file;
 
+use super::Error;
 use super::generics::{Parameter, with_capabilities, with_own_parameters};
-use super::{Error, Options};
-use crate::names::file_stem_identifier;
-
-/// Members of every JavaScript object: a value that lacks such a field would seem to have it.
-/// And members that make an object look like a promise.
-const TAKEN_MEMBERS: &[&str] = &[
-    "catch",
-    "constructor",
-    "finally",
-    "hasOwnProperty",
-    "isPrototypeOf",
-    "propertyIsEnumerable",
-    "then",
-    "toLocaleString",
-    "toString",
-    "valueOf",
-];
-
-/// Words that cannot name a constant at the top level of a module, sorted.
-const RESERVED: &[&str] = &[
-    "arguments",
-    "await",
-    "break",
-    "case",
-    "catch",
-    "class",
-    "const",
-    "continue",
-    "debugger",
-    "default",
-    "delete",
-    "do",
-    "else",
-    "enum",
-    "eval",
-    "export",
-    "extends",
-    "false",
-    "finally",
-    "for",
-    "function",
-    "if",
-    "implements",
-    "import",
-    "in",
-    "instanceof",
-    "interface",
-    "let",
-    "new",
-    "null",
-    "package",
-    "private",
-    "protected",
-    "public",
-    "return",
-    "static",
-    "super",
-    "switch",
-    "this",
-    "throw",
-    "true",
-    "try",
-    "typeof",
-    "undefined",
-    "var",
-    "void",
-    "while",
-    "with",
-    "yield",
-];
-
-/// Types that TypeScript has without declaring them, sorted.
-const PREDEFINED: &[&str] = &[
-    "any", "bigint", "boolean", "never", "number", "object", "string", "symbol", "unknown",
-];
+use super::words::{group_name, type_name};
 
 /// Types that come with a node, in its namespace.
 const EXTRAS: &[&str] = &[
@@ -155,7 +81,7 @@ pub(super) struct Names<'s> {
     perhaps_with_capabilities: BTreeSet<u64>,
     /// Filled while code is made: files referred to, local types that need another name, structs
     /// that stand in lists.
-    imported: RefCell<BTreeSet<u64>>,
+    pub(super) imported: RefCell<BTreeSet<u64>>,
     aliased: RefCell<BTreeMap<String, String>>,
     listed: RefCell<BTreeSet<u64>>,
     /// Expressions for types with arguments that the code under way needs at run time.
@@ -468,11 +394,6 @@ impl<'s> Names<'s> {
         Ok(false)
     }
 
-    fn import(&self, file: u64) -> Result<String, Error> {
-        self.imported.borrow_mut().insert(file);
-        self.import_name(file)
-    }
-
     /// Marks a struct as standing in a list somewhere; the functions for that are made last.
     pub(super) fn note_list(&self, id: u64) {
         self.listed.borrow_mut().insert(id);
@@ -522,48 +443,6 @@ impl<'s> Names<'s> {
         out
     }
 
-    pub(super) fn imports(&self, schema: &CompiledSchema, file: u64, options: &Options) -> String {
-        let mut out = format!("import * as $ from {:?};\n", options.runtime);
-        let requested = schema
-            .requested_files
-            .iter()
-            .find(|requested| requested.id == file);
-        for id in self.imported.borrow().iter() {
-            let written = requested
-                .and_then(|requested| requested.imports.iter().find(|import| import.id == *id));
-            let display_name = self
-                .nodes
-                .get(id)
-                .map(|node| node.display_name.as_str())
-                .unwrap_or_default();
-            let standard = format!("/{display_name}");
-            let path = match written {
-                _ if standard_file(&standard).is_some() => &standard,
-                Some(import) => import.name.as_str(),
-                None => display_name,
-            };
-            let module = options
-                .file_modules
-                .get(id)
-                .cloned()
-                .unwrap_or_else(|| module_path(path, options));
-            if let Ok(name) = self.import_name(*id) {
-                out.push_str(&format!("import * as {name} from {module:?};\n"));
-            }
-        }
-        out
-    }
-
-    fn import_name(&self, file: u64) -> Result<String, Error> {
-        let display_name = &self.node(file)?.display_name;
-        // The id tells files of one name in different folders apart.
-        Ok(format!(
-            "${}_{:x}",
-            file_stem_identifier(display_name),
-            file & 0xffff
-        ))
-    }
-
     /// Whether a capability can be reached through this struct; with `perhaps`, if its type
     /// parameters stand for interfaces.
     pub(super) fn has_capabilities(&self, id: u64, perhaps: bool) -> bool {
@@ -581,85 +460,4 @@ pub(super) fn in_code_order(structure: &StructNode) -> Vec<&capstan_schema::node
     let mut fields: Vec<_> = structure.fields.iter().collect();
     fields.sort_by_key(|field| field.code_order);
     fields
-}
-
-/// A field or method as JavaScript may safely call it.
-pub(super) fn member(name: &str) -> String {
-    if TAKEN_MEMBERS.contains(&name) {
-        format!("{name}_")
-    } else {
-        name.to_owned()
-    }
-}
-
-/// A field of a struct with a union, where `which` names the union's member.
-pub(super) fn field_name(name: &str, structure: &StructNode) -> String {
-    if name == "which" && structure.discriminant_count > 0 {
-        "which_".to_owned()
-    } else {
-        member(name)
-    }
-}
-
-pub(super) fn type_name(name: &str) -> String {
-    if RESERVED.binary_search(&name).is_ok() {
-        format!("{name}_")
-    } else {
-        name.to_owned()
-    }
-}
-
-/// Groups are types of their own, named like their fields: but not like one of the language's.
-fn group_name(name: &str) -> String {
-    if PREDEFINED.binary_search(&name).is_ok() {
-        format!("{name}_")
-    } else {
-        type_name(name)
-    }
-}
-
-/// `../other.capnp` becomes `../other.capnp.js`, `other.capnp` `./other.capnp.js`, and
-/// `/capnp/schema.capnp` `capstan/capnp/schema.capnp.js`.
-fn module_path(import: &str, options: &Options) -> String {
-    // The package has modules of the standard files.
-    if standard_file(import).is_some() {
-        return format!("capstan{import}.js");
-    }
-    let stem = import.trim_start_matches('/');
-    let stem = stem.strip_suffix(".capnp").unwrap_or(stem);
-    let dot = if stem.starts_with("./") || stem.starts_with("../") {
-        ""
-    } else {
-        "./"
-    };
-    format!("{dot}{stem}{}", options.import_extension)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lists_of_words_are_sorted_where_they_are_searched() {
-        assert!(RESERVED.is_sorted() && PREDEFINED.is_sorted());
-        assert_eq!(
-            [group_name("enum"), group_name("string"), group_name("type")],
-            ["enum_", "string_", "type"]
-        );
-        assert_eq!(type_name("default"), "default_");
-        assert_eq!(member("then"), "then_");
-        assert_eq!(member("name"), "name");
-    }
-
-    #[test]
-    fn imports_become_module_paths() {
-        let options = Options::default();
-        assert_eq!(module_path("a.capnp", &options), "./a.capnp.js");
-        assert_eq!(module_path("../x/a.capnp", &options), "../x/a.capnp.js");
-        assert_eq!(
-            module_path("/capnp/rpc.capnp", &options),
-            "capstan/capnp/rpc.capnp.js"
-        );
-        assert_eq!(module_path("/own/a.capnp", &options), "./own/a.capnp.js");
-    }
 }

@@ -7,8 +7,9 @@ use capstan_schema::node::{
 
 use super::Error;
 use super::doc::indented;
-use super::names::{Names, Site, field_name, in_code_order};
+use super::names::{Names, Site, in_code_order};
 use super::values::{data, float, string};
+use super::words::field_name;
 
 /// The properties `fields` and `tagAt` of a struct or group; nothing for what has no fields.
 pub(super) fn entries(

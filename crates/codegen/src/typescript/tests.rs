@@ -276,7 +276,8 @@ fn lists_may_be_of_any_lists_and_capabilities() {
 fn comments_are_carried_over() {
     let made = generated(
         "enum E { # An enum.\n  a @0; # The first.\n  b @1; }\n
-         struct S { # A struct.\n  x @0 :Int8; # A field.\n union { m @1 :Void; # Nothing.\n n @2 :Text; # A\n # member.\n } }
+         struct S { # A struct.\n  x @0 :Int8; # A field.\n union { m @1 :Void; # Nothing.\n n @2 :Text; # A\n # member.\n }
+           const d :Int8 = 2; # A nested\n # constant.\n }
          const c :Int8 = 1; # A constant.\n interface I { # An interface.\n f @0 (p :Int8); # A method.\n }",
     );
     for part in [
@@ -287,6 +288,7 @@ fn comments_are_carried_over() {
         "| { which: \"n\"; /** A member. */ n: string }",
         "/** An interface. */\nexport interface I",
         "  /** A method. */\n  f(",
+        "& { /** A nested constant. */ readonly d: typeof S$d }",
     ] {
         assert!(made.ts.contains(part), "no `{part}` in\n{}", made.ts);
         assert!(made.dts.contains(part), "no `{part}` in\n{}", made.dts);

@@ -39,8 +39,8 @@ export declare namespace Box {
     readonly next: Box.Pipeline<T>;
     readonly size: Box.size.Pipeline<T>;
   }
-  type Type<T extends $.PointerType = $.Any> = $.StructDescriptor<Box<T>, Box.Input<T>, Box.View<T>, Box.Builder<T>> & { readonly Mark: typeof Box$Mark; readonly Lid: Box.Lid.Type<T>; readonly limit: typeof Box$limit };
-  interface Generic { <T extends $.PointerType = $.Any>(T?: T): Box.Type<T>; readonly $: Box.Type["$"]; readonly Mark: typeof Box$Mark; readonly Lid: typeof Box$Lid; readonly limit: typeof Box$limit }
+  type Type<T extends $.PointerType = $.Any> = $.StructDescriptor<Box<T>, Box.Input<T>, Box.View<T>, Box.Builder<T>> & { readonly Mark: typeof Box$Mark; readonly Lid: Box.Lid.Type<T>; /** How many there may be. */ readonly limit: typeof Box$limit };
+  interface Generic { <T extends $.PointerType = $.Any>(T?: T): Box.Type<T>; readonly $: Box.Type["$"]; readonly Mark: typeof Box$Mark; readonly Lid: typeof Box$Lid; /** How many there may be. */ readonly limit: typeof Box$limit }
   type Mark = "plain" | "marked" | number;
   interface Lid<T extends $.PointerType = $.Any> {
   }
@@ -637,6 +637,7 @@ export declare namespace Fallbacks {
 
 declare const Box$Mark: $.EnumDescriptor<"plain" | "marked">;
 declare const Box$Lid: Box.Lid.Generic;
+/** How many there may be. */
 declare const Box$limit: number;
 export declare const Box: Box.Generic;
 declare const Map$Entry$Tag: Map.Entry.Tag.Generic;

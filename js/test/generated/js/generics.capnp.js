@@ -7,6 +7,7 @@ const Box$Mark = /* @__PURE__ */ $.enumeration(0x84ff9c307284772bn, "generics.ca
 
 const Box$Lid = /* @__PURE__ */ $.generic(make$Box$Lid);
 
+/** How many there may be. */
 const Box$limit = 12;
 
 export const Box = /* @__PURE__ */ $.generic(make$Box, { Mark: Box$Mark, Lid: Box$Lid, limit: Box$limit });
