@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, expectTypeOf, test } from "vitest";
-import { compile } from "../src/compiler-node.js";
+import { type AnyClient, type AnyPipeline, compile } from "../src/compiler-node.js";
 import { CapabilityServerSet, fromWritable, readable, release, serve, source, Text, writable } from "../src/node.js";
 import { turn } from "./sockets.js";
 import { connectPair } from "./support.js";
@@ -52,6 +52,21 @@ test("an interface of a schema compiled at run time streams both ways", async ()
   await expect(sink.end?.()).resolves.toEqual({ total: 77n });
   await tester.same?.({ sink });
   expect(found).toEqual([undefined, own]);
+});
+
+test("results of an interface that is compiled at run time are pipelined before they arrive", async () => {
+  const written: unknown[] = [];
+  const sink = { write: ({ chunk }: { chunk: Uint8Array }) => void written.push(chunk.length), end: () => ({ total: 5 }) };
+  const { near } = connectPair(serve(Tester, { open: async () => (await turn(), { sink: serve(ByteSink, sink) }) }));
+  using tester = near.bootstrap(Tester);
+  const call = tester.open?.();
+  const early = call?.sink;
+  expectTypeOf(early).toExtend<(AnyClient & AnyPipeline) | undefined>();
+  expectTypeOf(call).resolves.toEqualTypeOf<Record<string, unknown>>();
+  await early?.write?.({ chunk: new Uint8Array(7) }, { timeout: 10_000 });
+  await expect(early?.end?.()).resolves.toEqual({ total: 5n });
+  expect(written).toEqual([7]);
+  release(early as AnyClient);
 });
 
 test("a generic interface is served, called and streamed to with its types, over a connection", async () => {

@@ -13,6 +13,7 @@ import {
 } from "../seam/descriptor.js";
 import * as codes from "../seam/fields.js";
 import { Capability, elementOf, type ElementType, type PointerType } from "../seam/types.js";
+import type { CallOptions, CallPromise, Client } from "../types.js";
 import { decoderOf, encoderOf, type Values } from "./interpret.js";
 import { enumerantsInJson, rulesOfField, rulesOfStruct } from "./json-rules.js";
 
@@ -21,7 +22,11 @@ export type AnyStruct = { readonly [field: string]: unknown };
 /** Describes a struct that came with a schema at run time. Use it as one that was generated. */
 export type RuntimeStruct = StructDescriptor<Record<string, unknown>, AnyStruct, AnyStruct, Record<string, unknown>>;
 /** A client whose methods are known at run time only. */
-export type AnyClient = object & { readonly [method: string]: (params?: AnyStruct, options?: object) => Promise<Record<string, unknown>> };
+export type AnyClient = Client & {
+  readonly [method: string]: (params?: AnyStruct, options?: CallOptions) => CallPromise<Record<string, unknown>, AnyPipeline>;
+};
+/** What results that have not arrived have: clients of what is a capability there, and more of this where a struct is. */
+export type AnyPipeline = { readonly [field: string]: AnyClient & AnyPipeline };
 /** Describes an interface that came with a schema at run time. Use it as one that was generated. */
 export type RuntimeInterface = InterfaceDescriptor<AnyClient, object>;
 
