@@ -24,6 +24,7 @@ pub(super) struct Mark {
     delivered_at: u64,
     first_sent_at: u64,
     sent_at: u64,
+    in_flight_bytes: u64,
     /// Sent when the pipe could have held more.
     app_limited: bool,
 }
@@ -88,6 +89,8 @@ pub(super) struct Pipe {
     flat_rounds: u8,
     /// Whether the rate is known to be the line's own, and not that of a network that warms up.
     proven: bool,
+    /// Growing only a little for a round: what was missing may have been a computer's pause.
+    careful: bool,
     empty_rounds: u8,
     queued_rounds: u8,
     /// Rounds since the queue was last kept empty on purpose.
@@ -99,6 +102,10 @@ pub(super) struct Pipe {
     drained_at: u64,
     /// The round trip when draining began.
     drained_from_micros: f64,
+    /// What was in flight when draining began, and how long the queue was.
+    drained_from: (u64, u64),
+    drained_rounds: u8,
+    last_in_flight_bytes: u64,
     last_queued_micros: u64,
     last_round_trip_micros: f64,
     peak_bytes: u64,
@@ -153,6 +160,9 @@ impl Pipe {
             Mode::Growing => {
                 // However odd the samples: twice what was seen in flight is enough for one round.
                 let doubled = 2.0 * self.peak_bytes.max(self.round.peak_bytes) as f64;
+                if self.careful {
+                    return 1.25 * pipe_bytes + queue_bytes;
+                }
                 let train_rate = self.train_rate.max(self.round.train_rate);
                 let enough = if train_rate > 0.0 {
                     (1.05 * train_rate * round_trip_micros).max(1.25 * pipe_bytes)
@@ -178,6 +188,7 @@ impl Pipe {
             delivered_at: self.delivered_at,
             first_sent_at: self.first_sent_at,
             sent_at: now,
+            in_flight_bytes,
             app_limited: has_room,
         }
     }
@@ -232,7 +243,7 @@ impl Pipe {
         }
         if mark.delivered_bytes >= self.round_mark_bytes {
             self.round_mark_bytes = self.delivered_bytes;
-            return self.end_round(delivery);
+            return self.end_round(mark, delivery);
         }
         Finding::Nothing
     }
@@ -289,7 +300,7 @@ impl Pipe {
                 + delivery.grain_micros as f64
     }
 
-    fn end_round(&mut self, delivery: &Delivery) -> Finding {
+    fn end_round(&mut self, mark: Mark, delivery: &Delivery) -> Finding {
         let round = core::mem::take(&mut self.round);
         let last_peak_bytes = core::mem::replace(&mut self.peak_bytes, round.peak_bytes);
         self.train_rate = round.train_rate;
@@ -302,6 +313,7 @@ impl Pipe {
 
         match self.mode {
             Mode::Growing if round.limited => {
+                self.careful = false;
                 if rate >= 1.25 * self.full_rate {
                     self.full_rate = rate;
                     self.flat_rounds = 0;
@@ -323,6 +335,7 @@ impl Pipe {
                     self.empty_rounds += 1;
                     if self.empty_rounds >= if self.proven { 3 } else { 1 } {
                         self.grow();
+                        self.careful = self.proven;
                     }
                 } else {
                     self.empty_rounds = 0;
@@ -331,6 +344,18 @@ impl Pipe {
             Mode::Draining if delivery.round_trip_micros < 0.96 * self.drained_from_micros => {
                 // It was all queue, and there may be more of it.
                 self.drained_from_micros = delivery.round_trip_micros;
+            }
+            Mode::Draining if self.stays(mark, &round, delivery) => {
+                // Not by the word of one message: the next round tells for certain.
+                self.drained_rounds += 1;
+                if let Some(queued) = round.queued_micros
+                    && self.drained_rounds > 1
+                {
+                    finding = Finding::Further(queued);
+                    self.anchor = None;
+                    self.last_queued_micros = 0;
+                    self.grow();
+                }
             }
             Mode::Draining => {
                 self.mode = Mode::Steady;
@@ -381,6 +406,7 @@ impl Pipe {
             None => {}
         }
         self.last_round_trip_micros = delivery.round_trip_micros;
+        self.last_in_flight_bytes = mark.in_flight_bytes;
         if self.mode == Mode::Steady
             && round.limited
             && delivery.now.saturating_sub(self.empty_at) > SHORTEST_TIME_MICROS / 5 * 4
@@ -391,9 +417,27 @@ impl Pipe {
         finding
     }
 
+    /// Whether it takes as long with less in flight, so that what seemed a queue is none.
+    fn stays(&self, mark: Mark, round: &Round, delivery: &Delivery) -> bool {
+        let queued = match self.drained_rounds {
+            // Messages that come through in the first round were sent before, but for the last.
+            0 => delivery.queued_micros,
+            _ => round.queued_micros,
+        };
+        let Some(queued) = queued else { return false };
+        let (from_bytes, before_micros) = self.drained_from;
+        let less = 1.0 - mark.in_flight_bytes as f64 / from_bytes.max(1) as f64;
+        let before = before_micros as f64;
+        let due = ((delivery.round_trip_micros + before) * less).min(before);
+        let close = delivery.round_trip_micros / 16.0 + delivery.grain_micros as f64;
+        less > 0.08 && queued as f64 > close && queued as f64 > before - due / 2.0
+    }
+
     fn drain(&mut self, now: u64, round_trip_micros: f64) {
         self.mode = Mode::Draining;
         self.drained_from_micros = round_trip_micros;
+        self.drained_from = (self.last_in_flight_bytes, self.last_queued_micros);
+        self.drained_rounds = 0;
         self.drained_at = now;
     }
 

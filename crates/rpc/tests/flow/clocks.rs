@@ -105,3 +105,44 @@ fn a_clock_that_stopped_for_a_while_is_forgiven() {
         assert!(goodput > 0.75, "{link:?}: {goodput}");
     }
 }
+
+#[test]
+fn computers_that_pause_leave_no_gaps_on_long_ways() {
+    for link in LINKS {
+        for (most, every) in [
+            (MILLI, 5 * MILLI),
+            (4 * MILLI, 30 * MILLI),
+            (12 * MILLI, 100 * MILLI),
+        ] {
+            for streams in [1, 4] {
+                let sim = Sim::new(
+                    Ours::adaptive(),
+                    vec![link.phase(0)],
+                    vec![Stream::greedy(16_384); streams],
+                )
+                .pauses(most, every)
+                .small_calls(7 * MILLI)
+                .run(12 * SECOND);
+                let from = 8 * link.round_trip() + 100 * MILLI;
+                let goodput = sim.total_goodput(from, 12 * SECOND) / link.rate();
+                let latencies = sim.latencies(from);
+                println!(
+                    "# pauses up to {} ms of {}: {} Mbit/s {} ms, {streams} streams: {goodput:.3}, p50 {:.2} RTT, p99 {:.2} RTT",
+                    most / MILLI,
+                    every / MILLI,
+                    link.megabits,
+                    link.round_trip_millis,
+                    latencies[latencies.len() / 2] as f64 / link.round_trip() as f64,
+                    latencies[latencies.len() * 99 / 100] as f64 / link.round_trip() as f64,
+                );
+                if link.round_trip_millis >= 20 {
+                    assert!(goodput >= 0.95, "{link:?} {streams}: {goodput}");
+                    let round_trip = link.round_trip() + most;
+                    let p50 = latencies[latencies.len() / 2] as f64;
+                    let wanted = 1.3 * round_trip as f64 + 3.0 * link.chunk_time(16_384) as f64;
+                    assert!(p50 <= wanted, "{link:?} {streams}: {p50}");
+                }
+            }
+        }
+    }
+}

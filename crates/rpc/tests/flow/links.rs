@@ -1,7 +1,7 @@
 //! One stream and eight on steady links.
 
 use crate::control::{AllTimeMinimum, Control, Ours};
-use crate::figures::{Figures, LINKS, Link, figures};
+use crate::figures::{Figures, LINKS, Link, figures, misses};
 use crate::sim::MILLI;
 
 const CHUNKS: [u64; 3] = [4096, 16_384, 65_536];
@@ -23,40 +23,6 @@ fn line(name: &str, link: Link, streams: usize, chunk: u64, f: &Figures) -> Stri
         (f.p99 as f64 - round_trip) / chunk_time,
         f.fairness,
     )
-}
-
-/// What is missed of the figures that are wanted.
-fn misses(link: Link, streams: usize, chunk: u64, f: &Figures) -> Vec<String> {
-    let chunk_time = link.chunk_time(chunk) as f64;
-    let round_trip = link.round_trip() as f64;
-    let wanted = if streams == 1 {
-        (1.25, 2.0, 1.6, 4.0)
-    } else {
-        (1.3, 3.0, 1.8, 6.0)
-    };
-    let small = 100.0 * 8e3 / link.megabits;
-    let mut misses = Vec::new();
-    if f.goodput < 0.95 {
-        misses.push(format!("goodput {:.3}", f.goodput));
-    }
-    // Eight chunks are what it takes to tell the rate.
-    let latest = 8.0 * round_trip + 100e6 + 8.0 * chunk_time;
-    if f.started.is_none_or(|at| at as f64 > latest) {
-        misses.push(format!("started {:?}", f.started));
-    }
-    if f.p50 as f64 > wanted.0 * round_trip + wanted.1 * chunk_time + small {
-        misses.push("p50".to_owned());
-    }
-    if f.p99 as f64 > wanted.2 * round_trip + wanted.3 * chunk_time + small {
-        misses.push("p99".to_owned());
-    }
-    if f.fairness < 0.98 {
-        misses.push(format!("fairness {:.3}", f.fairness));
-    }
-    if f.most_over > 2 * chunk {
-        misses.push(format!("{} bytes above the window", f.most_over));
-    }
-    misses
 }
 
 #[test]

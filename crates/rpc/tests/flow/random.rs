@@ -1,6 +1,7 @@
 //! Links and streams as they come.
 
 use crate::control::Ours;
+use crate::figures::{figures, link, misses};
 use crate::sim::{MILLI, Phase, SECOND, Sim, Stream, Watch};
 
 /// Numbers that look random and are the same in every run.
@@ -98,4 +99,26 @@ fn nothing_starves_and_nothing_runs_over_whatever_the_link() {
             );
         }
     }
+}
+
+#[test]
+fn figures_hold_on_links_as_they_come() {
+    let mut missed = Vec::new();
+    for seed in 0..40 {
+        let mut dice = Dice(seed * 104_729 + 3);
+        let megabits = dice.magnitude(5.0, 600.0);
+        let link = link(megabits, dice.magnitude(1.0, 400.0) as u64);
+        // Five seconds are to hold many chunks of each stream.
+        let most = (link.rate() * 0.02).min(100_000.0);
+        let least = (link.rate() / 4000.0).max(1000.0);
+        let chunk = dice.magnitude(least, most) as u64;
+        let streams = 1 << dice.up_to(3);
+        let f = figures(Ours::adaptive(), link, streams, chunk, 12);
+        let misses = misses(link, streams, chunk, &f);
+        println!("# {link:?} {streams} x {chunk}: {f:?} {misses:?}");
+        if !misses.is_empty() {
+            missed.push((seed, link, streams, chunk, misses));
+        }
+    }
+    assert!(missed.is_empty(), "{missed:#?}");
 }

@@ -73,6 +73,8 @@ pub struct Sim {
     sending: bool,
     last_arrival: u64,
     small_every: u64,
+    /// How long the pauses of both computers are at most, and how often there is one.
+    pauses: Option<(u64, u64)>,
     readings: u64,
     /// When each small call was made and how long it took.
     pub small: Vec<(u64, u64)>,
@@ -147,6 +149,7 @@ impl Sim {
             sending: false,
             last_arrival: 0,
             small_every: 0,
+            pauses: None,
             readings: 0,
             small: Vec::new(),
             trace: std::env::var_os("FLOW_TRACE").is_some(),
@@ -173,6 +176,12 @@ impl Sim {
 
     pub fn watch(mut self, watch: Watch) -> Self {
         self.watch = watch;
+        self
+    }
+
+    /// Both computers do something else for up to `most` nanoseconds, once in `every`.
+    pub fn pauses(mut self, most: u64, every: u64) -> Self {
+        self.pauses = Some((most, every));
         self
     }
 
@@ -254,6 +263,21 @@ impl Sim {
         self.phases[index.saturating_sub(1)]
     }
 
+    /// When a computer gets around to what arrives at this time.
+    fn awake(&self, at: u64, computer: u64) -> u64 {
+        let Some((most, every)) = self.pauses else {
+            return at;
+        };
+        let dice = (at / every * 2 + computer + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+        let pause = dice % most;
+        let begins = at / every * every + (dice * 31) % (every - pause);
+        if (begins..begins + pause).contains(&at) {
+            begins + pause
+        } else {
+            at
+        }
+    }
+
     /// What the controller's clock shows.
     fn reading(&mut self) -> u64 {
         let micros = self.now / 1000 + 77_000_000;
@@ -305,7 +329,7 @@ impl Sim {
                 let further = live.stream.further / 2;
                 let back = self.now + self.phase().round_trip / 2 + further;
                 self.at(
-                    back,
+                    self.awake(back, 0),
                     Event::Returned {
                         stream,
                         token,
@@ -386,7 +410,7 @@ impl Sim {
             } => {
                 let further = self.streams[stream].stream.further / 2;
                 self.at(
-                    arrival + further,
+                    self.awake(arrival + further, 1),
                     Event::Arrived {
                         stream,
                         token,
@@ -395,10 +419,8 @@ impl Sim {
                 );
             }
             Item::Small { made } => {
-                self.at(
-                    arrival + phase.round_trip / 2,
-                    Event::SmallReturned { made },
-                );
+                let back = self.awake(arrival, 1) + phase.round_trip / 2;
+                self.at(self.awake(back, 0), Event::SmallReturned { made });
             }
         }
     }
