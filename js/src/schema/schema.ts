@@ -26,7 +26,9 @@ export type AnyClient = Client & {
   readonly [method: string]: (params?: AnyStruct, options?: CallOptions) => CallPromise<Record<string, unknown>, AnyPipeline>;
 };
 /** What results that have not arrived have: clients of what is a capability there, and more of this where a struct is. */
-export type AnyPipeline = { readonly [field: string]: AnyClient & AnyPipeline };
+export interface AnyPipeline {
+  readonly [field: string]: AnyClient & AnyPipeline;
+}
 /** Describes an interface that came with a schema at run time. Use it as one that was generated. */
 export type RuntimeInterface = InterfaceDescriptor<AnyClient, object>;
 
