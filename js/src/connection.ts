@@ -61,7 +61,6 @@ const LIMITS = [
   "maxAnswers",
   "maxExports",
   "maxHeldBytes",
-  "maxQueuedBytes",
   "maxWaitingCalls",
   "maxPromiseDepth",
   "idleTimeout",
@@ -69,6 +68,7 @@ const LIMITS = [
 ] as const;
 const DEFAULT_WINDOW_BYTES = 64 * 1024;
 const DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+const DEFAULT_MAX_QUEUED_BYTES = 512 * 1024 * 1024;
 const NORMAL = 1000;
 const TOO_BIG = 1009;
 /** WebSocket.OPEN, without asking for a global of that name. */
@@ -92,7 +92,7 @@ export class Connection {
 
   /** Not for callers: see `connect` and `accept`. */
   constructor(transport: Transport, name: string, options: ConnectionOptions, batching: Batching) {
-    const { windowBytes, maxMessageBytes, limits } = checkOptions(options);
+    const { windowBytes, maxMessageBytes, maxQueuedBytes, limits } = checkOptions(options);
     let bootstrap = NONE;
     if (options.bootstrap !== undefined) {
       bootstrap = ClientBase.cap(theClient(options.bootstrap, "bootstrap"));
@@ -118,6 +118,15 @@ export class Connection {
             refuse(
               TOO_BIG,
               `${name} sent a message of ${length} bytes, more than the limit of ${maxMessageBytes}; raise maxMessageBytes or send less at once`,
+            );
+            return;
+          }
+          if ((transport.queuedBytes ?? 0) > maxQueuedBytes) {
+            endConnection(
+              id,
+              NORMAL,
+              "overloaded",
+              `more than ${maxQueuedBytes} bytes wait to be sent to ${name}, which goes on sending; read what comes back, or ask for less at a time`,
             );
             return;
           }
@@ -233,17 +242,26 @@ export function onClosed(id: number): void {
 }
 
 /** Throws a RangeError for an option that makes no sense, before a connection is attempted. */
-export function checkOptions(options: ConnectionOptions): { windowBytes: number; maxMessageBytes: number; limits: number[] } {
+export function checkOptions(options: ConnectionOptions): CheckedOptions {
+  const limit = (name: keyof ConnectionLimits, fallback = NONE): number => {
+    const value = options.limits?.[name] ?? fallback;
+    if (value !== Infinity) return check(`limits.${name}`, value, "");
+    // No time means never.
+    return name.endsWith("Timeout") ? NONE : NONE - 1;
+  };
   return {
     windowBytes: check("flowControl.fixed", options.flowControl?.fixed ?? DEFAULT_WINDOW_BYTES, " of bytes"),
     maxMessageBytes: check("maxMessageBytes", options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES, " of bytes"),
-    limits: LIMITS.map((name) => {
-      const limit = options.limits?.[name] ?? NONE;
-      if (limit !== Infinity) return check(`limits.${name}`, limit, "");
-      // No time means never.
-      return name.endsWith("Timeout") ? NONE : NONE - 1;
-    }),
+    maxQueuedBytes: limit("maxQueuedBytes", DEFAULT_MAX_QUEUED_BYTES),
+    limits: LIMITS.map((name) => limit(name)),
   };
+}
+
+interface CheckedOptions {
+  readonly windowBytes: number;
+  readonly maxMessageBytes: number;
+  readonly maxQueuedBytes: number;
+  readonly limits: readonly number[];
 }
 
 function check(name: string, value: number, unit: string): number {

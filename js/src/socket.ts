@@ -56,6 +56,9 @@ export function socketTransport(socket: WebSocketLike, name: string): Transport 
   let listeners: [string, SocketListener][] = [];
   return {
     copiesAtOnce: copiesAtOnce(socket),
+    get queuedBytes() {
+      return socket.bufferedAmount;
+    },
     start({ message, closed, refuse }: TransportEvents): void {
       let lastError = "";
       const onMessage = ({ data }: { data: unknown }): void => {

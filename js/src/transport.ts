@@ -12,6 +12,8 @@ export interface Transport {
    * things afterwards, which saves a copy; otherwise each array and its buffer are the transport's to keep and to transfer.
    */
   readonly copiesAtOnce?: boolean | undefined;
+  /** Bytes that were given to `send` and have not left, where that is known. */
+  readonly queuedBytes?: number | undefined;
   /** Messages can be sent from now on, and what arrives is to be told to `events`. */
   start(events: TransportEvents): void;
   /** Sends one message. It may wait in a queue of the transport's: how much can be in flight is bounded elsewhere. */

@@ -71,6 +71,8 @@ export interface ConnectionStats {
 export interface WebSocketLike {
   binaryType: string;
   readonly readyState: number;
+  /** Bytes that were given to `send` and have not left; of a socket that does not know, none are taken to wait. */
+  readonly bufferedAmount?: number;
   send(data: Uint8Array<ArrayBuffer>): void;
   close(code?: number, reason?: string): void;
 }

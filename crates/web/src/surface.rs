@@ -89,7 +89,8 @@ pub fn on_timer() {
 
 /// Connects the vat to the other end of a link; hands back the connection's id. `bootstrap` is the
 /// capability a peer gets that asks, or [`NONE`]; its reference is taken over. The list holds the
-/// limits: in order those of [`Limits`], times in milliseconds, [`NONE`] for the default.
+/// limits: in order those of [`Limits`], times in milliseconds, [`NONE`] for the default. What is queued is the
+/// link's business, since frames do not wait here.
 /// `batching` says whether messages may share frames: 0 for never, 1 when the other side offers it, 2 for
 /// offering it.
 #[wasm_bindgen]
@@ -655,7 +656,6 @@ fn listed_limits() -> Limits {
             &mut limits.max_answers,
             &mut limits.max_exports,
             &mut limits.max_held_bytes,
-            &mut limits.max_queued_bytes,
             &mut limits.max_waiting_calls,
         ] {
             if let Some(listed) = next() {

@@ -124,8 +124,8 @@ impl Vat {
         table.quiet_since_micros = now_micros;
         if core::mem::replace(&mut table.asked, true) {
             let reason = Exception::disconnected(format!(
-                "the peer has sent nothing for {} seconds after it was asked for a sign of life",
-                silent_micros / 1_000_000
+                "the peer has sent nothing for {} ms after it was asked for a sign of life",
+                silent_micros / 1000
             ));
             return self.close(now_micros, connection, reason);
         }
