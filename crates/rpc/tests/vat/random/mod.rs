@@ -182,6 +182,7 @@ impl World {
             98..102 => self.promise(at),
             102..106 => self.fulfill(at),
             106 => self.watch(at),
+            107 => self.control(at),
             _ if self.faults == Faults::Disconnects && self.random.chance(30) => self.disconnect(),
             _ => drop(self.carry_one()),
         }

@@ -9,7 +9,7 @@ impl World {
             let bootstrap = self.new_object(vat);
             let options = ConnectionOptions {
                 bootstrap: Some(bootstrap.cap),
-                flow_control: FlowControl::Fixed(600),
+                flow_control: self.some_flow_control(),
                 ..ConnectionOptions::default()
             };
             let connection = self.drivers[vat].vat.connect(self.now_micros, options);
@@ -22,6 +22,33 @@ impl World {
         });
         self.bootstrap(a);
         self.bootstrap(b);
+    }
+
+    fn some_flow_control(&mut self) -> FlowControl {
+        match self.random.below(3) {
+            0 => FlowControl::Fixed(600),
+            1 => FlowControl::Fixed(1),
+            _ => FlowControl::Adaptive,
+        }
+    }
+
+    /// Chooses another flow control, for a connection or for one stream.
+    pub(super) fn control(&mut self, at: usize) {
+        let flow_control = self.some_flow_control();
+        let ends = self.links.iter().flat_map(|link| link.ends);
+        let ends: Vec<_> = ends.filter(|end| end.0 == at).collect();
+        let refs = self.drivers[at].refs.len();
+        if refs > 0 && self.random.chance(50) {
+            let cap = self.drivers[at].refs[self.random.below(refs)].cap;
+            self.drivers[at]
+                .vat
+                .set_stream_flow_control(cap, flow_control);
+        } else {
+            let connection = ends[self.random.below(ends.len())].1;
+            self.drivers[at]
+                .vat
+                .set_flow_control(connection, flow_control);
+        }
     }
 
     pub(super) fn new_object(&mut self, at: usize) -> Held {
