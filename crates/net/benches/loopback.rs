@@ -2,11 +2,17 @@
 //!
 //! Prints one line per measurement; numbers from a shared machine say little but in relation to
 //! each other.
-#![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    unreachable_pub
+)]
 
 use std::time::Instant;
 
 use capstan_net::{Connection, Options, tcp, websocket};
+use capstan_rpc::flow::FlowControl;
 use capstan_rpc::{Error, new_client};
 use tokio::net::TcpListener;
 use trial_capnp::{streaming_byte_sink, trial};
@@ -16,6 +22,8 @@ use trial_capnp::{streaming_byte_sink, trial};
 mod trial_capnp;
 
 const STREAM_BYTES: usize = 256 << 20;
+/// Of each, the one in the middle counts.
+const ROUNDS: usize = 5;
 const CALLS: usize = 50_000;
 const IN_FLIGHT: usize = 256;
 
@@ -25,13 +33,22 @@ async fn main() {
         let connection = connect(network).await;
         for chunk_bytes in [8 << 10, 64 << 10, 1 << 20] {
             let window_bytes = (4 * chunk_bytes as u64).max(256 << 10);
-            connection.set_window_size(window_bytes);
-            let seconds = stream(&connection, chunk_bytes).await;
-            let rate = STREAM_BYTES as f64 / 1e6 / seconds;
-            println!(
-                "{network:>9}  stream, {:>4} KiB chunks: {rate:>6.0} MB/s",
-                chunk_bytes >> 10
-            );
+            let controls = [FlowControl::Adaptive, FlowControl::Fixed(window_bytes)];
+            let mut seconds = [Vec::new(), Vec::new()];
+            for _ in 0..ROUNDS {
+                for (control, seconds) in controls.into_iter().zip(&mut seconds) {
+                    connection.set_flow_control(control);
+                    seconds.push(stream(&connection, chunk_bytes).await);
+                }
+            }
+            for (control, mut seconds) in controls.into_iter().zip(seconds) {
+                seconds.sort_unstable_by(f64::total_cmp);
+                let rate = STREAM_BYTES as f64 / 1e6 / seconds[ROUNDS / 2];
+                println!(
+                    "{network:>9}  stream, {:>4} KiB chunks, {control:?}: {rate:>6.0} MB/s",
+                    chunk_bytes >> 10
+                );
+            }
         }
         let seconds = calls(&connection, CALLS / 10, 1).await;
         println!(

@@ -1,5 +1,6 @@
 //! A connection that this process made.
 
+use capstan_rpc::flow::{FlowControl, LineStats};
 use capstan_rpc::vat::ConnectionStats;
 use capstan_rpc::{ConnectionHandle, Error, FromClient};
 use tokio::task::JoinHandle;
@@ -31,6 +32,17 @@ impl Connection {
     /// Lets each stream have this many bytes in flight, from now on.
     pub fn set_window_size(&self, bytes: u64) {
         self.handle.set_window_size(bytes);
+    }
+
+    /// Chooses how the windows of this connection's streams are found, from now on.
+    pub fn set_flow_control(&self, flow_control: FlowControl) {
+        self.handle.set_flow_control(flow_control);
+    }
+
+    /// What is known of the way to the server; none when no stream adapts.
+    #[must_use]
+    pub fn line_stats(&self) -> Option<LineStats> {
+        self.handle.line_stats()
     }
 
     /// Sizes of the tables and of what is in flight; none once the connection is over.

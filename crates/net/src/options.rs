@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use capstan_rpc::flow::FlowControl;
 use capstan_rpc::vat::{Batching, Limits};
 use capstan_rpc::{Client, ConnectOptions, FromClient, Runtime};
 
@@ -15,8 +16,8 @@ pub struct Options {
     /// What a server that we connect to gets when it asks for *our* bootstrap object. A server's
     /// own is given to `serve`.
     pub bootstrap: Option<Client>,
-    /// How many bytes each stream may have in flight. Default 64 KiB.
-    pub window_bytes: u64,
+    /// How much each stream may have in flight.
+    pub flow_control: FlowControl,
     /// A longer incoming message ends the connection. Default 64 MiB.
     pub max_message_bytes: usize,
     /// A streamed call beyond this many unacknowledged bytes fails as overloaded. Default 16 MiB.
@@ -45,7 +46,7 @@ impl Default for Options {
         Self {
             runtime: None,
             bootstrap: None,
-            window_bytes: rpc.window_bytes,
+            flow_control: rpc.flow_control,
             max_message_bytes: rpc.max_message_bytes,
             stream_backlog_bytes: rpc.stream_backlog_bytes,
             limits: rpc.limits,
@@ -75,11 +76,17 @@ impl Options {
     }
 
     #[must_use]
-    pub fn with_window_bytes(self, window_bytes: u64) -> Self {
+    pub fn with_flow_control(self, flow_control: FlowControl) -> Self {
         Self {
-            window_bytes,
+            flow_control,
             ..self
         }
+    }
+
+    /// Lets each stream have this many bytes in flight.
+    #[must_use]
+    pub fn with_window_bytes(self, window_bytes: u64) -> Self {
+        self.with_flow_control(FlowControl::Fixed(window_bytes))
     }
 
     #[must_use]
@@ -105,7 +112,7 @@ impl Options {
         let handshake = micros(self.handshake_timeout);
         ConnectOptions {
             bootstrap,
-            window_bytes: self.window_bytes,
+            flow_control: self.flow_control,
             max_message_bytes: self.max_message_bytes,
             stream_backlog_bytes: self.stream_backlog_bytes,
             limits: Limits {

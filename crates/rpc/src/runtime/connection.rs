@@ -19,8 +19,8 @@ use crate::vat::{
 pub struct ConnectOptions {
     /// What the peer gets when it asks for our bootstrap object. Without one, it gets an error.
     pub bootstrap: Option<Client>,
-    /// How many bytes each stream may have in flight. Default 64 KiB.
-    pub window_bytes: u64,
+    /// How much each stream may have in flight.
+    pub flow_control: FlowControl,
     /// A longer incoming message ends the connection. Default 64 MiB.
     pub max_message_bytes: usize,
     /// A streamed call beyond this many unacknowledged bytes fails as overloaded, for a caller
@@ -38,7 +38,7 @@ impl Default for ConnectOptions {
     fn default() -> Self {
         Self {
             bootstrap: None,
-            window_bytes: 64 * 1024,
+            flow_control: FlowControl::DEFAULT,
             max_message_bytes: 64 * 1024 * 1024,
             stream_backlog_bytes: 16 * 1024 * 1024,
             limits: Limits::default(),
@@ -86,7 +86,7 @@ impl ConnectionHandle {
                 now,
                 ConnectionOptions {
                     bootstrap,
-                    flow_control: FlowControl::Fixed(options.window_bytes),
+                    flow_control: options.flow_control,
                     max_message_bytes: options.max_message_bytes,
                     stream_backlog_bytes: options.stream_backlog_bytes,
                     limits: options.limits,
