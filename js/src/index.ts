@@ -51,7 +51,9 @@ export {
   Void,
 } from "./seam/types.js";
 export { connectPort, type PortLike } from "./port.js";
+export { type Membrane, membrane, type PassingCall, type Revocable, revocable } from "./membrane.js";
 export { isSame, promised, whenResolved } from "./promised.js";
+export { type Reconnecting, reconnecting } from "./reconnecting.js";
 export { serve, type ServeOptions } from "./serve.js";
 export { CapabilityServerSet } from "./server-set.js";
 export { fromWritable, readable, type Source, source, type SourceOptions } from "./source.js";

@@ -17,6 +17,8 @@ export interface Served {
   readonly type: InterfaceDescriptor;
   readonly methods: readonly BoundMethod[];
   readonly implementation: Record<string, unknown>;
+  /** In place of methods: passes every call on, of whatever interface, with the capability that this returns as its target. */
+  readonly passTo?: (() => number) | undefined;
 }
 
 export interface ServeOptions {
@@ -90,16 +92,21 @@ export function serve<Client, Server extends object>(
   options: ServeOptions = {},
 ): Client {
   requireInit("serve");
+  const methods = methodsOf(type.$);
+  const streaming = methods.filter((method) => method.streaming);
+  return host({ type, methods, implementation: implementation as Record<string, unknown> }, streaming, options.concurrent === true);
+}
+
+/** Makes a client of an object. The streaming methods are those that run one at a time. */
+export function host<Client>(object: Served, streaming: readonly BoundMethod[], concurrent: boolean): Client {
   handle(CALL, takeCall);
   handle(CANCELED, onCanceled);
   handle(OBJECT_RELEASED, onObjectReleased);
-  const methods = methodsOf(type.$);
-  const streaming = methods.filter((method) => method.streaming);
   writeList(streaming.flatMap((method) => [method.interfaceHigh, method.interfaceLow, method.ordinal]));
-  const cap = glue.add_object(streaming.length, options.concurrent === true);
+  const cap = glue.add_object(streaming.length, concurrent);
   refresh();
-  served.set(reportWord(0), { type, methods, implementation: implementation as Record<string, unknown> });
-  return makeClient(type, cap);
+  served.set(reportWord(0), object);
+  return makeClient(object.type as InterfaceDescriptor<Client>, cap);
 }
 
 function takeCall(answer: number): void {
@@ -119,6 +126,10 @@ function onCall(call: IncomingCall): void {
   let start: (context: Context) => unknown;
   try {
     const object = served.get(call.object);
+    if (object?.passTo !== undefined) {
+      glue.pass_call(answer, call.interfaceHigh, call.interfaceLow, call.method, payload, object.passTo());
+      return;
+    }
     method = object && findMethod(object, call);
     if (object === undefined || method === undefined) throw unknownMethod(object, call);
     const { implementation } = object;
