@@ -70,18 +70,43 @@ export function giveUpOn(options: CallOptions, label: string, giveUp: (reason: u
     cleanUp();
     giveUp(signal?.reason);
   };
-  signal?.addEventListener("abort", onAbort);
+  const unwatch = signal && watch(signal, onAbort);
   const timer = startTimer(timeout, () => {
     cleanUp();
     giveUp(new DOMException(`${label} took longer than ${timeout} ms`, "TimeoutError"));
   });
   const cleanUp = (): void => {
-    signal?.removeEventListener("abort", onAbort);
+    unwatch?.();
     clearTimeout(timer);
   };
   // A getter among the parameters may have aborted it, when nobody listened yet.
   if (signal?.aborted === true) onAbort();
   return cleanUp;
+}
+
+interface Watch {
+  readonly waiting: Set<() => void>;
+  readonly onAbort: () => void;
+}
+
+/** One listener for all that wait for a signal: Node warns of more than ten. */
+const watches = new WeakMap<AbortSignal, Watch>();
+
+function watch(signal: AbortSignal, then: () => void): () => void {
+  let known = watches.get(signal);
+  if (known === undefined) {
+    const waiting = new Set<() => void>();
+    known = { waiting, onAbort: () => waiting.forEach((each) => each()) };
+    watches.set(signal, known);
+    signal.addEventListener("abort", known.onAbort);
+  }
+  const { waiting, onAbort } = known;
+  waiting.add(then);
+  return () => {
+    if (!waiting.delete(then) || waiting.size > 0) return;
+    signal.removeEventListener("abort", onAbort);
+    watches.delete(signal);
+  };
 }
 
 /** Its failure is known elsewhere: no unhandled rejection comes of it. */

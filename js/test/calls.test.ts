@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { setFlagsFromString } from "node:v8";
 import { inspect } from "node:util";
 import { runInNewContext } from "node:vm";
@@ -127,6 +128,24 @@ describe("calls", () => {
     await expect(tester.echo(params, { signal: controller.signal })).rejects.toBe("enough");
     await turn();
     expect(near.stats().questions).toBe(0);
+  });
+
+  test("share one listener of their signal, which goes with the last of them", async () => {
+    const { tester, server } = setUp();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const listeners = (): number => getEventListeners(signal, "abort").length;
+    const never = Array.from({ length: 15 }, () => tester.never({}, { signal }));
+    await Promise.all(Array.from({ length: 15 }, () => tester.echo({}, { signal })));
+    expect(listeners()).toBe(1);
+    controller.abort("now");
+    for (const call of never) await expect(call).rejects.toBe("now");
+    expect(listeners()).toBe(0);
+    await turn();
+    expect(server.canceled).toHaveLength(15);
+    const other = new AbortController();
+    await tester.echo({}, { signal: other.signal });
+    expect(getEventListeners(other.signal, "abort")).toHaveLength(0);
   });
 
   test("with a timeout reject with a TimeoutError that names the method", async () => {
