@@ -16,6 +16,9 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 pub const INTERFACE: [u32; 2] = [0x8123_4567, 0x89ab_cdef];
 pub const WRITE: u32 = 0;
 
+/// How many limits a connection has.
+const LIMITS: u32 = 8;
+
 /// What a promise has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -76,12 +79,14 @@ pub fn host() -> u32 {
     for (index, word) in [INTERFACE[0], INTERFACE[1], WRITE].into_iter().enumerate() {
         list.set_index(index as u32, word);
     }
-    surface::add_object(1)
+    surface::add_object(1, false)
 }
 
 /// Connects to the other end of a link with a window of so many bytes, and listens as `js/src` does.
 pub fn attach(link: &JsValue, window_bytes: u32, bootstrap: u32) -> u32 {
     let target = link.clone().unchecked_into();
+    // Every limit at its default.
+    words_at(surface::list_address(LIMITS), LIMITS).fill(surface::NONE, 0, LIMITS);
     let connection = surface::attach_link(target, window_bytes, 64 << 20, bootstrap, 1);
     let on_message = Closure::<dyn Fn(Uint8Array)>::new(move |frame: Uint8Array| {
         let code = surface::receive(connection, frame.to_vec());

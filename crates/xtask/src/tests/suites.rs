@@ -1,6 +1,7 @@
 //! What `npm test` consists of.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -8,7 +9,7 @@ use super::Step;
 use super::report::Counts;
 use crate::demo;
 use crate::package;
-use crate::process::{self, Failure};
+use crate::process::{self, Failure, Running};
 use crate::tools;
 use crate::wasm;
 use crate::workspace;
@@ -208,6 +209,7 @@ fn wasm_pack_test() -> Result<Counts, Failure> {
         &capabilities,
         &serde_json::json!({"goog:chromeOptions": {"binary": browser, "args": []}}).to_string(),
     )?;
+    let server = TestServer::start()?;
     count_results(
         "wasm-pack test",
         tools::command(tools::bin_dir().join("wasm-pack"))
@@ -215,10 +217,44 @@ fn wasm_pack_test() -> Result<Counts, Failure> {
             .args(["--headless", "--chrome", "--chromedriver"])
             .arg(driver)
             .arg("tests-wasm")
+            // Compiled into the tests: a page cannot be told anything at run time.
+            .env("CAPSTAN_TEST_SERVER", &server.url)
             .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", capabilities)
             .env("WASM_BINDGEN_TEST_TIMEOUT", "120")
             .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30"),
     )
+}
+
+/// What programs in Rust that run in the browser talk to. Ends when dropped.
+struct TestServer {
+    url: String,
+    _running: Running,
+}
+
+impl TestServer {
+    fn start() -> Result<Self, Failure> {
+        let package = "tests-wasm-server";
+        process::run(
+            "building the server of the tests in the browser",
+            tools::cargo().args(["build", "--quiet", "--package", package]),
+        )?;
+        let mut command = Command::new(workspace::cargo_output("debug").join(package));
+        let mut running = process::start(package, command.stdout(Stdio::piped()))?;
+        // It says one thing, as soon as it listens; if it ends instead, there is nothing to read.
+        let mut line = String::new();
+        if let Some(stdout) = running.child.stdout.take() {
+            let _ = BufReader::new(stdout).read_line(&mut line);
+        }
+        match line.strip_prefix("listening ") {
+            Some(url) => Ok(Self {
+                url: url.trim().to_owned(),
+                _running: running,
+            }),
+            None => Err(Failure::new(format!(
+                "{package} does not say where it listens: {line:?}"
+            ))),
+        }
+    }
 }
 
 /// Runs test binaries whose output stays visible while it is being counted.
