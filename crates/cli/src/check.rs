@@ -1,46 +1,52 @@
 //! `capstan check`.
 
-use capstan_schema::compat::incompatibilities;
-use clap::Args;
-
-use crate::disk::Sources;
+use crate::arguments::{Flag, Given, Operands, Verb};
+use crate::disk::{SOURCE_FLAGS, Sources};
+use crate::failure::{Failure, print};
 use crate::host::Host;
+use capstan_schema::compat::incompatibilities;
 
-#[derive(Args)]
-pub(crate) struct Arguments {
-    #[command(flatten)]
-    sources: Sources,
-
-    /// The older version of the file: name every change that breaks wire compatibility with it.
-    #[arg(long, value_name = "OLD")]
-    against: Option<String>,
-
-    /// The schema files; with '--against', one.
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<String>,
-}
+pub(crate) const VERB: Verb = Verb {
+    name: "check",
+    about: "Say what is wrong with schema files, or which changes peers with an older version would notice.",
+    more: "",
+    flags: &[
+        SOURCE_FLAGS,
+        &[Flag {
+            short: None,
+            long: "against",
+            value: Some("OLD"),
+            about: "The older version of the file: name every change that breaks wire compatibility with it.",
+        }],
+    ],
+    operands: Operands {
+        names: &["file"],
+        required: 1,
+        repeated: true,
+    },
+    run,
+};
 
 /// Says what is wrong with the files, and what of their changes.
-pub(crate) fn run(arguments: &Arguments, host: &dyn Host) -> Result<(), String> {
-    let Some(old_path) = &arguments.against else {
-        arguments.sources.compile(host, &arguments.files)?;
+fn run(given: &Given, host: &dyn Host) -> Result<(), Failure> {
+    let sources = Sources::given(given, host)?;
+    let Some(old_path) = given.value("against") else {
+        sources.compile(host, &given.operands)?;
         return Ok(());
     };
-    let [new_path] = arguments.files.as_slice() else {
-        return Err("capstan: '--against' compares with one file; name one".to_owned());
+    let [new_path] = given.operands.as_slice() else {
+        return Err(Failure::Misuse(
+            "'--against' compares with one file; name one".to_owned(),
+        ));
     };
-    let old = arguments
-        .sources
-        .compile(host, std::slice::from_ref(old_path))?;
-    let new = arguments.sources.compile(host, &arguments.files)?;
+    let old = sources.compile(host, &[old_path.to_owned()])?;
+    let new = sources.compile(host, &given.operands)?;
     let found = incompatibilities(&old, &new);
     if found.is_empty() {
-        host.print(&format!(
-            "{new_path} keeps wire compatibility with {old_path}.\n"
-        ));
-        return Ok(());
+        let text = format!("{new_path} keeps wire compatibility with {old_path}.\n");
+        return print(host, text.as_bytes());
     }
-    let source = arguments.sources.read(host, new_path)?;
+    let source = sources.read(host, new_path)?;
     let mut report = String::new();
     for incompatibility in &found {
         if incompatibility.file == source.display_name {
@@ -57,5 +63,5 @@ pub(crate) fn run(arguments: &Arguments, host: &dyn Host) -> Result<(), String> 
     report.push_str(&format!(
         "{new_path}: {changes} wire compatibility with {old_path}.\n"
     ));
-    Err(report)
+    Err(report.into())
 }

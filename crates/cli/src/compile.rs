@@ -3,64 +3,84 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use capstan_schema::node::CompiledSchema;
-use capstan_schema::{read_request, write_request};
-use clap::Args;
-
-use crate::disk::Sources;
+use crate::arguments::{Flag, Given, Operands, Verb};
+use crate::disk::{SOURCE_FLAGS, Sources};
+use crate::failure::{Failure, print, read_to_end};
 use crate::host::{Host, reason};
 use crate::output::{self, Language, Output};
+use capstan_schema::node::CompiledSchema;
+use capstan_schema::{read_request, write_request};
 
-#[derive(Args)]
-pub(crate) struct Arguments {
-    #[command(flatten)]
-    sources: Sources,
+pub(crate) const VERB: Verb = Verb {
+    name: "compile",
+    about: "Write Rust, TypeScript or JavaScript for schema files, or run other languages' plugins.",
+    more: "",
+    flags: &[
+        SOURCE_FLAGS,
+        &[Flag {
+            short: Some('o'),
+            long: "output",
+            value: Some("LANG[:DIR]"),
+            about: "What to write, and where: rust, ts or js, each beside its schema or into DIR; \
+                    any other word runs the program 'capnpc-LANG' in DIR, and a path the program \
+                    there, each with the CodeGeneratorRequest on its standard input; '-' prints \
+                    that request. By default ts.",
+        }],
+    ],
+    operands: Operands {
+        names: &["file"],
+        required: 1,
+        repeated: true,
+    },
+    run,
+};
 
-    /// What to write, and where: rust, ts or js, each into the current directory or into DIR; any
-    /// other word runs the program 'capnpc-LANG' in DIR, and a path the program there, each with
-    /// the CodeGeneratorRequest on its standard input; '-' prints that request.
-    #[arg(
-        short = 'o',
-        long = "output",
-        value_name = "LANG[:DIR]",
-        default_value = "ts"
-    )]
-    outputs: Vec<Output>,
-
-    /// The schema files.
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<String>,
-}
-
-#[derive(Args)]
-pub(crate) struct PluginArguments {
-    /// What to write into the current directory: rust, ts or js.
-    #[arg(value_name = "LANG")]
-    language: Language,
-}
+pub(crate) const PLUGIN_VERB: Verb = Verb {
+    name: "plugin",
+    about: "Write code for the CodeGeneratorRequest on the standard input.",
+    more: "LANG is rust, ts or js; files go into the current directory. Other compilers run this \
+           through the programs capnpc-capstan-ts, -js and -rust.",
+    flags: &[],
+    operands: Operands {
+        names: &["LANG"],
+        required: 1,
+        repeated: false,
+    },
+    run: run_as_plugin,
+};
 
 /// Compiles the files and writes the results; nothing is written unless everything worked.
-pub(crate) fn run(arguments: &Arguments, host: &dyn Host) -> Result<(), String> {
-    let schema = arguments.sources.compile(host, &arguments.files)?;
+fn run(given: &Given, host: &dyn Host) -> Result<(), Failure> {
+    let sources = Sources::given(given, host)?;
+    let mut outputs = Vec::new();
+    for text in given.values("output") {
+        let output: Output = text.parse().map_err(Failure::Misuse)?;
+        output.check(host).map_err(Failure::Misuse)?;
+        outputs.push(output);
+    }
+    if outputs.is_empty() {
+        outputs.push(Output::DEFAULT);
+    }
+    let schema = sources.compile(host, &given.operands)?;
     let mut written = Vec::new();
     let mut request = None;
-    for output in &arguments.outputs {
+    for output in &outputs {
         match output {
             Output::Language {
                 language,
                 directory,
             } => written.extend(output::generate(&schema, *language, directory.as_deref())?),
-            Output::Request | Output::Plugin { .. } => request = Some(request_of(&schema)?),
+            Output::Request { .. } | Output::Plugin { .. } => request = Some(request_of(&schema)?),
         }
     }
     for file in &written {
         output::write(host, file)?;
     }
     let request = request.unwrap_or_default();
-    for output in &arguments.outputs {
+    for output in &outputs {
         match output {
             Output::Language { .. } => {}
-            Output::Request => host.print_bytes(&request),
+            Output::Request { .. } => print(host, &request)?,
             Output::Plugin { name, directory } => {
                 output::run_plugin(host, name, directory.as_deref(), &request)?;
             }
@@ -74,8 +94,9 @@ fn request_of(schema: &CompiledSchema) -> Result<Vec<u8>, String> {
 }
 
 /// Generates code for a schema that another compiler has compiled.
-pub(crate) fn run_as_plugin(arguments: &PluginArguments, host: &dyn Host) -> Result<(), String> {
-    let input = host.read_input().map_err(|error| {
+fn run_as_plugin(given: &Given, host: &dyn Host) -> Result<(), Failure> {
+    let language: Language = given.operand(0).parse().map_err(Failure::Misuse)?;
+    let input = read_to_end(host).map_err(|error| {
         format!(
             "capstan: cannot read the standard input: {}",
             reason(&error)
@@ -84,7 +105,8 @@ pub(crate) fn run_as_plugin(arguments: &PluginArguments, host: &dyn Host) -> Res
     if input.is_empty() {
         return Err(
             "capstan: nothing came in; a compiler runs this command: capnp compile -o capstan-ts"
-                .to_owned(),
+                .to_owned()
+                .into(),
         );
     }
     let mut schema = read_request(&input).map_err(|error| format!("capstan: {error}"))?;
@@ -94,7 +116,7 @@ pub(crate) fn run_as_plugin(arguments: &PluginArguments, host: &dyn Host) -> Res
         node.nested_nodes
             .retain(|nested| known.contains(&nested.id));
     }
-    for file in output::generate(&schema, arguments.language, Some(Path::new("")))? {
+    for file in output::generate(&schema, language, Some(Path::new("")))? {
         output::write(host, &file)?;
     }
     Ok(())

@@ -4,38 +4,75 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use capstan_schema::node::CompiledSchema;
-use capstan_schema::{Diagnostic, Files, SourceFile, resolve_path, standard_file};
-use clap::Args;
-
+use crate::arguments::{Flag, Given};
+use crate::failure::Failure;
 use crate::host::{Host, reason};
 use crate::id;
+use capstan_schema::node::CompiledSchema;
+use capstan_schema::{Diagnostic, Files, SourceFile, resolve_path, standard_file};
+
+/// Where imports are found.
+pub(crate) const IMPORT_FLAGS: &[Flag] = &[IMPORT_PATH, NO_STANDARD_IMPORT];
+
+const IMPORT_PATH: Flag = Flag {
+    short: Some('I'),
+    long: "import-path",
+    value: Some("DIR"),
+    about: "Look here for imports that begin with '/'.",
+};
+
+const NO_STANDARD_IMPORT: Flag = Flag {
+    short: None,
+    long: "no-standard-import",
+    value: None,
+    about: "Look nowhere else for them: not among the standard files (/capnp/…), which are \
+                built in, nor in /usr/local/include and /usr/include.",
+};
+
+/// The same, and what requested files are called.
+pub(crate) const SOURCE_FLAGS: &[Flag] = &[
+    IMPORT_PATH,
+    NO_STANDARD_IMPORT,
+    Flag {
+        short: None,
+        long: "src-prefix",
+        value: Some("PREFIX"),
+        about: "Name files from here on, in the schema and for what is written.",
+    },
+];
 
 /// Where a command finds its schemas.
-#[derive(Args)]
 pub(crate) struct Sources {
-    /// Look here for imports that begin with '/'.
-    #[arg(short = 'I', long = "import-path", value_name = "DIR")]
     import_directories: Vec<PathBuf>,
-
-    /// Look nowhere else for them: not among the standard files (/capnp/…), which are built in,
-    /// nor in /usr/local/include and /usr/include.
-    #[arg(long)]
     no_standard_import: bool,
-
-    /// Name files from here on, in the schema and for what is written.
-    #[arg(long = "src-prefix", value_name = "PREFIX")]
-    source_prefixes: Vec<String>,
-
-    /// Accepted, as other compilers have it; there is nothing more to say.
-    #[arg(long, hide = true)]
-    verbose: bool,
+    source_prefixes: Vec<PathBuf>,
 }
 
 /// Where else absolute imports lead.
 const STANDARD_DIRECTORIES: [&str; 2] = ["/usr/local/include", "/usr/include"];
 
 impl Sources {
+    pub(crate) fn given(given: &Given, host: &dyn Host) -> Result<Self, Failure> {
+        let directories = |flag: &str| -> Result<Vec<PathBuf>, Failure> {
+            let directories = given.values(flag).map(|path| {
+                let path = Path::new(path);
+                match host.canonicalize(path) {
+                    Ok(full) if !host.is_file(&full) => Ok(path.to_owned()),
+                    _ => Err(Failure::Misuse(format!(
+                        "--{flag}={}: there is no such directory",
+                        path.display()
+                    ))),
+                }
+            });
+            directories.collect()
+        };
+        Ok(Sources {
+            import_directories: directories("import-path")?,
+            no_standard_import: given.has("no-standard-import"),
+            source_prefixes: directories("src-prefix")?,
+        })
+    }
+
     /// Compiles the files, or says everything that is wrong with them.
     pub(crate) fn compile(
         &self,
@@ -136,7 +173,7 @@ impl<'a> Disk<'a> {
         let directory = self.host.canonicalize(directory).unwrap_or_default();
         let full = directory.join(path.file_name().unwrap_or_default());
         let prefixes = self.sources.source_prefixes.iter();
-        let prefixes = prefixes.filter_map(|p| self.host.canonicalize(Path::new(p)).ok());
+        let prefixes = prefixes.filter_map(|p| self.host.canonicalize(p).ok());
         let rest = prefixes
             .filter_map(|prefix| full.strip_prefix(prefix).ok())
             .min_by_key(|rest| rest.components().count());

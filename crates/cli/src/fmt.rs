@@ -2,36 +2,47 @@
 
 use std::path::Path;
 
-use clap::Args;
-
+use crate::arguments::{Flag, Given, Operands, Verb};
+use crate::failure::{Failure, print, read_to_end};
 use crate::host::{Host, reason};
 
-#[derive(Args)]
-pub(crate) struct Arguments {
-    /// Change nothing; fail and name the files that are not in the canonical layout.
-    #[arg(long)]
-    check: bool,
-
-    /// The schema files; '-' formats the standard input to the standard output.
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<String>,
-}
+pub(crate) const VERB: Verb = Verb {
+    name: "fmt",
+    about: "Put schema files in the canonical layout; their comments stay.",
+    more: "The file '-' is the standard input, formatted to the standard output.",
+    flags: &[&[Flag {
+        short: None,
+        long: "check",
+        value: None,
+        about: "Change nothing; fail and name the files that are not in the canonical layout.",
+    }]],
+    operands: Operands {
+        names: &["file"],
+        required: 1,
+        repeated: true,
+    },
+    run,
+};
 
 /// Formats the files; those with errors stay as they are, the others are done all the same.
-pub(crate) fn run(arguments: &Arguments, host: &dyn Host) -> Result<(), String> {
-    let results = arguments.files.iter();
-    let results = results.map(|file| format(file, arguments.check, host));
-    let reports: Vec<String> = results.filter_map(Result::err).collect();
+fn run(given: &Given, host: &dyn Host) -> Result<(), Failure> {
+    let mut reports = Vec::new();
+    for file in &given.operands {
+        match format(file, given.has("check"), host) {
+            Err(Failure::Report(report)) => reports.push(report),
+            other => other?,
+        }
+    }
     match reports.is_empty() {
         true => Ok(()),
-        false => Err(reports.join("\n")),
+        false => Err(reports.join("\n").into()),
     }
 }
 
-fn format(file: &str, check: bool, host: &dyn Host) -> Result<(), String> {
+fn format(file: &str, check: bool, host: &dyn Host) -> Result<(), Failure> {
     let from_input = file == "-";
     let bytes = match from_input {
-        true => host.read_input(),
+        true => read_to_end(host),
         false => host.read(Path::new(file)),
     };
     let name = if from_input { "<stdin>" } else { file };
@@ -44,15 +55,12 @@ fn format(file: &str, check: bool, host: &dyn Host) -> Result<(), String> {
     })?;
     match (check, from_input) {
         (true, _) if formatted != text => {
-            Err(format!("capstan: {name} is not in the canonical layout"))
+            Err(format!("capstan: {name} is not in the canonical layout").into())
         }
-        (false, true) => {
-            host.print_bytes(formatted.as_bytes());
-            Ok(())
-        }
-        (false, false) if formatted != text => host
+        (false, true) => print(host, formatted.as_bytes()),
+        (false, false) if formatted != text => Ok(host
             .write(Path::new(file), formatted.as_bytes())
-            .map_err(failed),
+            .map_err(failed)?),
         _ => Ok(()),
     }
 }

@@ -24,17 +24,15 @@ pub trait Host {
     /// A random number from the system.
     fn random(&self) -> u64;
 
-    /// Puts text on the standard output.
-    fn print(&self, text: &str);
+    /// Puts bytes on the standard output, at once.
+    fn print(&self, bytes: &[u8]) -> io::Result<()>;
 
     /// Puts text on the standard error output.
     fn report(&self, text: &str);
 
-    /// Puts bytes on the standard output.
-    fn print_bytes(&self, bytes: &[u8]);
-
-    /// All that comes in by the standard input.
-    fn read_input(&self) -> io::Result<Vec<u8>>;
+    /// Waits until something comes in by the standard input and puts what is there into `buffer`.
+    /// Returns the count of bytes, 0 at the end.
+    fn read_input(&self, buffer: &mut [u8]) -> io::Result<usize>;
 
     /// Runs a program, by its path or by a name to be looked up in `PATH`, in `directory` (by
     /// default the current one) with `input` as its standard input, and waits for it. Returns its

@@ -1,5 +1,21 @@
 //! Ids for files and types.
 
+use crate::arguments::{Operands, Verb};
+use crate::failure::print;
+
+pub(crate) const VERB: Verb = Verb {
+    name: "id",
+    about: "Print a new random id for a schema file or a type.",
+    more: "",
+    flags: &[],
+    operands: Operands {
+        names: &[],
+        required: 0,
+        repeated: false,
+    },
+    run: |_, host| print(host, format!("{}\n", from_random(host.random())).as_bytes()),
+};
+
 /// An id as it is written in a schema (before the `;` of a file's), with the highest bit set as ids must have it.
 pub(crate) fn from_random(random: u64) -> String {
     format!("@{:#018x}", random | 1 << 63)

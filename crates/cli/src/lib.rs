@@ -3,11 +3,12 @@
 
 #![forbid(unsafe_code)]
 
+mod arguments;
 mod check;
 mod compile;
 mod disk;
+mod failure;
 mod fmt;
-#[cfg(not(target_arch = "wasm32"))]
 mod gateway;
 mod host;
 mod id;
@@ -16,100 +17,60 @@ mod values;
 
 use std::ffi::OsString;
 
-use clap::{Parser, Subcommand};
-
+use arguments::{Misuse, Request, Verb};
+use failure::Failure;
 pub use host::Host;
 use values::{convert, eval};
 
+const VERBS: &[Verb] = &[
+    compile::VERB,
+    check::VERB,
+    compile::PLUGIN_VERB,
+    fmt::VERB,
+    convert::VERB,
+    convert::ENCODE_VERB,
+    convert::DECODE_VERB,
+    eval::VERB,
+    gateway::VERB,
+    id::VERB,
+];
+
 /// Runs the command with what follows its name on the command line. Returns the exit status: 0, or
-/// 1 when a schema, a file or the command line is at fault.
+/// 1 when a schema, a file or the command line is at fault, or 141 when nobody reads the output
+/// any more: what shells make of the signal that ends other programs then.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, host: &dyn Host) -> u8 {
-    let name = OsString::from("capstan");
-    let command = match Cli::try_parse_from([name].into_iter().chain(arguments)) {
-        Ok(cli) => cli.command,
-        Err(answer) => return reply(&answer, host),
+    let report = match attempt(arguments, host) {
+        Ok(()) => return 0,
+        Err(Failure::Unheard) => return 141,
+        Err(Failure::Misuse(report) | Failure::Report(report)) => report,
     };
-    let result = match command {
-        Command::Compile(arguments) => compile::run(&arguments, host),
-        Command::Check(arguments) => check::run(&arguments, host),
-        Command::Plugin(arguments) => compile::run_as_plugin(&arguments, host),
-        Command::Fmt(arguments) => fmt::run(&arguments, host),
-        Command::Convert(arguments) => convert::run(&arguments, host),
-        Command::Encode(arguments) => convert::encode(&arguments, host),
-        Command::Decode(arguments) => convert::decode(&arguments, host),
-        Command::Eval(arguments) => eval::run(&arguments, host),
-        #[cfg(not(target_arch = "wasm32"))]
-        Command::Gateway(arguments) => gateway::run(arguments, host),
-        #[cfg(target_arch = "wasm32")]
-        Command::Gateway { .. } => Err(
-            "capstan: the gateway is in the native command: cargo install capstan-cli".to_owned(),
-        ),
-        Command::Id => {
-            host.print(&format!("{}\n", id::from_random(host.random())));
-            Ok(())
+    if !report.is_empty() {
+        host.report(&format!("{}\n", report.trim_end()));
+    }
+    1
+}
+
+fn attempt(arguments: impl IntoIterator<Item = OsString>, host: &dyn Host) -> Result<(), Failure> {
+    let arguments = arguments.into_iter().map(OsString::into_string);
+    let arguments: Result<Vec<String>, OsString> = arguments.collect();
+    let arguments = arguments.map_err(|argument| {
+        let argument = argument.display();
+        format!("capstan: the argument '{argument}' is not Unicode")
+    })?;
+    match arguments::read(&arguments, VERBS, disk::IMPORT_FLAGS) {
+        Ok(Request::Show(text)) => failure::print(host, text.as_bytes()),
+        Ok(Request::Run(verb, given)) => {
+            (verb.run)(&given, host).map_err(|failure| match failure {
+                Failure::Misuse(problem) => misused(&format!("capstan {}", verb.name), &problem),
+                other => other,
+            })
         }
-    };
-    match result {
-        Ok(()) => 0,
-        Err(report) => {
-            host.report(&format!("{}\n", report.trim_end()));
-            1
-        }
+        Err(Misuse { command, problem }) => Err(misused(&command, &problem)),
     }
 }
 
-/// Shows the help or the version that was asked for, or what is wrong with the command line.
-fn reply(answer: &clap::Error, host: &dyn Host) -> u8 {
-    let text = answer.render().to_string();
-    if answer.use_stderr() {
-        host.report(&text);
-    } else {
-        host.print(&text);
-    }
-    // Scripts expect the status that the reference implementation's command gives.
-    u8::from(answer.exit_code() != 0)
-}
-
-/// Cap'n Proto schemas and messages: compile them, format them, convert them.
-#[derive(Parser)]
-#[command(name = "capstan", version, arg_required_else_help = true)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Write Rust, TypeScript or JavaScript for schema files, or run other languages' plugins.
-    Compile(compile::Arguments),
-    /// Say what is wrong with schema files, and which changes peers with an older version would notice.
-    Check(check::Arguments),
-    /// Write code for the CodeGeneratorRequest on the standard input.
-    ///
-    /// Other compilers run this through the programs capnpc-capstan-ts, -js and -rust.
-    Plugin(compile::PluginArguments),
-    /// Put schema files in the canonical layout; their comments stay.
-    Fmt(fmt::Arguments),
-    /// Convert messages between binary, packed, flat, canonical, text and JSON.
-    ///
-    /// Messages come in by the standard input and go out by the standard output, any number of them.
-    Convert(convert::Arguments),
-    /// Make binary messages of text, such as (name = "Ada", phones = [(number = "555")]).
-    Encode(convert::EncodeArguments),
-    /// Show binary messages as text.
-    Decode(convert::DecodeArguments),
-    /// Print the value of a constant or the default of a field.
-    Eval(eval::Arguments),
-    /// Let WebSocket clients, such as browsers, reach a server that speaks TCP.
-    #[cfg(not(target_arch = "wasm32"))]
-    Gateway(gateway::Arguments),
-    /// Let WebSocket clients, such as browsers, reach a server that speaks TCP; the native command has it.
-    #[cfg(target_arch = "wasm32")]
-    #[command(disable_help_flag = true)]
-    Gateway {
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-        _arguments: Vec<OsString>,
-    },
-    /// Print a new random id for a schema file or a type.
-    Id,
+fn misused(command: &str, problem: &str) -> Failure {
+    Failure::Misuse(format!(
+        "{command}: {problem}\n  help: '{command} --help' shows what there is"
+    ))
 }

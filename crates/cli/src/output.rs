@@ -19,7 +19,10 @@ pub(crate) enum Language {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Output {
     /// `-`: the `CodeGeneratorRequest`, on the standard output.
-    Request,
+    Request {
+        /// Changes nothing, but has to be there.
+        directory: Option<PathBuf>,
+    },
     Language {
         language: Language,
         directory: Option<PathBuf>,
@@ -56,7 +59,7 @@ impl FromStr for Output {
         };
         match name {
             "" => Err("there is no language before the ':'".to_owned()),
-            "-" => Ok(Output::Request),
+            "-" => Ok(Output::Request { directory }),
             _ => Ok(match name.parse() {
                 Ok(language) => Output::Language {
                     language,
@@ -67,6 +70,27 @@ impl FromStr for Output {
                     directory,
                 },
             }),
+        }
+    }
+}
+
+impl Output {
+    pub(crate) const DEFAULT: Output = Output::Language {
+        language: Language::TypeScript,
+        directory: None,
+    };
+
+    /// Programs run in directories that exist; for languages of our own they are made.
+    pub(crate) fn check(&self, host: &dyn Host) -> Result<(), String> {
+        let (Output::Request { directory } | Output::Plugin { directory, .. }) = self else {
+            return Ok(());
+        };
+        let Some(directory) = directory.as_deref().filter(|path| *path != Path::new("")) else {
+            return Ok(());
+        };
+        match host.canonicalize(directory) {
+            Ok(full) if !host.is_file(&full) => Ok(()),
+            _ => Err(format!("there is no directory {}", directory.display())),
         }
     }
 }
@@ -137,7 +161,13 @@ fn place(directory: Option<&Path>, filename: &str, name: &str) -> PathBuf {
 pub(crate) fn write(host: &dyn Host, file: &Written) -> Result<(), String> {
     // The parent of a plain file name is the empty path: the current directory, which exists.
     if let Some(parent) = file.path.parent().filter(|p| *p != Path::new("")) {
-        create_directory(host, parent)?;
+        host.create_dir_all(parent).map_err(|error| {
+            format!(
+                "capstan: cannot create the directory {}: {}",
+                parent.display(),
+                reason(&error)
+            )
+        })?;
     }
     host.write(&file.path, file.text.as_bytes())
         .map_err(|error| {
@@ -147,16 +177,6 @@ pub(crate) fn write(host: &dyn Host, file: &Written) -> Result<(), String> {
                 reason(&error)
             )
         })
-}
-
-fn create_directory(host: &dyn Host, directory: &Path) -> Result<(), String> {
-    host.create_dir_all(directory).map_err(|error| {
-        format!(
-            "capstan: cannot create the directory {}: {}",
-            directory.display(),
-            reason(&error)
-        )
-    })
 }
 
 /// Hands the request to another compiler's code generator.
@@ -173,9 +193,6 @@ pub(crate) fn run_plugin(
     } else {
         PathBuf::from(format!("capnpc-{name}"))
     };
-    if let Some(directory) = directory {
-        create_directory(host, directory)?;
-    }
     match host.run_plugin(&program, directory, request) {
         Ok(Some(0)) => Ok(()),
         Ok(Some(code)) => Err(format!(
@@ -236,7 +253,8 @@ mod tests {
                 directory
             })
         );
-        assert_eq!("-".parse(), Ok(Output::Request));
+        let request = Output::Request { directory: None };
+        assert_eq!("-".parse(), Ok(request));
         assert!(":x".parse::<Output>().is_err());
     }
 }

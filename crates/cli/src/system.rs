@@ -37,26 +37,24 @@ impl Host for System {
         RandomState::new().hash_one(std::process::id())
     }
 
-    // Whoever closed the other end of a pipe wants to hear no more, a failure to write included.
-
-    fn print(&self, text: &str) {
-        let _ = io::stdout().write_all(text.as_bytes());
-        let _ = io::stdout().flush();
+    fn print(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut output = io::stdout().lock();
+        output.write_all(bytes)?;
+        output.flush()
     }
 
     fn report(&self, text: &str) {
+        // There is nowhere left to tell of a failure here.
         let _ = io::stderr().write_all(text.as_bytes());
     }
 
-    fn print_bytes(&self, bytes: &[u8]) {
-        let _ = io::stdout().write_all(bytes);
-        let _ = io::stdout().flush();
-    }
-
-    fn read_input(&self) -> io::Result<Vec<u8>> {
-        let mut input = Vec::new();
-        io::stdin().read_to_end(&mut input)?;
-        Ok(input)
+    fn read_input(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match io::stdin().read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
     }
 
     fn run_plugin(

@@ -145,7 +145,8 @@ fn offers_an_id_to_files_without_one() {
 #[test]
 fn names_files_from_the_longest_prefix() {
     let text = format!("{ID} struct A {{}}");
-    let dir = directory("prefixes", &[("x/y/z/a.capnp", &text)]);
+    let files = [("x/y/z/a.capnp", text.as_str()), ("elsewhere/x", "")];
+    let dir = directory("prefixes", &files);
     for (prefixes, expected) in [
         (&["--src-prefix=x"][..], "y/z/a.capnp.ts"),
         (&["--src-prefix=x/y/"], "z/a.capnp.ts"),
@@ -189,6 +190,7 @@ fn runs_plugins_and_is_one() {
     let dir = directory("plugins", &files);
     let script = dir.join("bin/capnpc-through");
     fs::create_dir_all(script.parent().unwrap()).unwrap();
+    fs::create_dir_all(dir.join("out/deep")).unwrap();
     let own = env!("CARGO_BIN_EXE_capnpc-capstan-ts");
     fs::write(&script, format!("#!/bin/sh\nexec '{own}'\n")).unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();

@@ -16,10 +16,11 @@ export interface Host {
   write(path: string, contents: Uint8Array): void;
   createDirectories(path: string): void;
   random(): bigint;
-  print(text: string): void;
+  /** Puts bytes on the standard output. They are in the compiler's memory: who keeps them, copies them. */
+  print(bytes: Uint8Array): void;
   report(text: string): void;
-  printBytes(bytes: Uint8Array): void;
-  readInput(): Uint8Array;
+  /** Waits until something comes in by the standard input, puts it into `buffer`, and returns the count of bytes: 0 at the end. */
+  readInput(buffer: Uint8Array): number;
   /** Returns the exit code, or undefined when the program was killed. */
   runPlugin(program: string, directory: string | undefined, input: Uint8Array): number | undefined;
 }
@@ -42,14 +43,12 @@ extern "C" {
     fn create_directories(this: &JsHost, path: &str) -> Result<(), JsValue>;
     #[wasm_bindgen(method)]
     fn random(this: &JsHost) -> u64;
-    #[wasm_bindgen(method)]
-    fn print(this: &JsHost, text: &str);
+    #[wasm_bindgen(method, catch)]
+    fn print(this: &JsHost, bytes: &[u8]) -> Result<(), JsValue>;
     #[wasm_bindgen(method)]
     fn report(this: &JsHost, text: &str);
-    #[wasm_bindgen(method, js_name = printBytes)]
-    fn print_bytes(this: &JsHost, bytes: &[u8]);
     #[wasm_bindgen(method, catch, js_name = readInput)]
-    fn read_input(this: &JsHost) -> Result<Vec<u8>, JsValue>;
+    fn read_input(this: &JsHost, buffer: &mut [u8]) -> Result<usize, JsValue>;
     #[wasm_bindgen(method, catch, js_name = runPlugin)]
     fn run_plugin(
         this: &JsHost,
@@ -97,20 +96,16 @@ impl Host for Outside<'_> {
         self.0.random()
     }
 
-    fn print(&self, text: &str) {
-        self.0.print(text);
+    fn print(&self, bytes: &[u8]) -> io::Result<()> {
+        self.0.print(bytes).map_err(failure)
     }
 
     fn report(&self, text: &str) {
         self.0.report(text);
     }
 
-    fn print_bytes(&self, bytes: &[u8]) {
-        self.0.print_bytes(bytes);
-    }
-
-    fn read_input(&self) -> io::Result<Vec<u8>> {
-        self.0.read_input().map_err(failure)
+    fn read_input(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read_input(buffer).map_err(failure)
     }
 
     fn run_plugin(
@@ -144,6 +139,7 @@ fn failure(thrown: JsValue) -> io::Error {
         "ENOTDIR" => io::ErrorKind::NotADirectory,
         "EEXIST" => io::ErrorKind::AlreadyExists,
         "EROFS" => io::ErrorKind::ReadOnlyFilesystem,
+        "EPIPE" => io::ErrorKind::BrokenPipe,
         "ENOSPC" => io::ErrorKind::StorageFull,
         "ENAMETOOLONG" => io::ErrorKind::InvalidFilename,
         _ => io::ErrorKind::Other,

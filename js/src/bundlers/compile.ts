@@ -45,8 +45,7 @@ export function compile(path: string, options: Options | undefined): Module {
     createDirectories: () => undefined,
     print: () => undefined,
     report: (text) => void (complaints += text),
-    printBytes: () => undefined,
-    readInput: () => new Uint8Array(0),
+    readInput: () => 0,
     runPlugin: () => undefined,
   };
   const source = withSlashes(path);

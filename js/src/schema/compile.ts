@@ -56,10 +56,9 @@ function request(files: SchemaFiles, paths: readonly string[]): Uint8Array {
     write: missing,
     createDirectories: missing,
     random: () => crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n,
-    print: () => undefined,
+    print: (bytes) => void chunks.push(bytes.slice()),
     report: (text) => void (complaints += text),
-    printBytes: (bytes) => void chunks.push(bytes.slice()),
-    readInput: () => new Uint8Array(0),
+    readInput: () => 0,
     runPlugin: missing,
   };
   const status = run(["compile", "-o-", ...paths], host);

@@ -1,100 +1,88 @@
 //! `capstan convert`, `capstan encode` and `capstan decode`.
 
-use capstan_schema::dynamic::{Schema, StructType};
-use clap::Args;
-
 use super::formats::Format;
 use super::incoming;
 use super::outgoing::{self, Style};
-use crate::disk::Sources;
-use crate::host::{Host, reason};
+use crate::arguments::{Flag, Given, Operands, Verb};
+use crate::disk::{IMPORT_FLAGS, Sources};
+use crate::failure::{Failure, print};
+use crate::host::Host;
+use capstan_schema::dynamic::{Schema, StructType};
 
-#[derive(Args)]
-pub(crate) struct Arguments {
-    #[command(flatten)]
-    sources: Sources,
+pub(crate) const VERB: Verb = Verb {
+    name: "convert",
+    about: "Convert messages between binary, packed, flat, canonical, text and JSON.",
+    more: "FROM and TO are two of binary, packed, flat, flat-packed, canonical, text and json. \
+           Messages come in by the standard input and go out by the standard output, any number of \
+           them, each as soon as it is whole. Text and JSON need the schema file and the type of \
+           the messages, such as Person or Outer.Inner.",
+    flags: &[IMPORT_FLAGS, &[SHORT, QUIET, SEGMENT_SIZE]],
+    operands: Operands {
+        names: &["FROM:TO", "schema", "type"],
+        required: 1,
+        repeated: false,
+    },
+    run,
+};
 
-    /// Write text and JSON on one line for each message.
-    #[arg(long)]
-    short: bool,
+pub(crate) const ENCODE_VERB: Verb = Verb {
+    name: "encode",
+    about: "Make binary messages of text, such as (name = \"Ada\", phones = [(number = \"555\")]).",
+    more: "",
+    flags: &[IMPORT_FLAGS, &[FLAT, PACKED, QUIET, SEGMENT_SIZE]],
+    operands: SCHEMA_AND_TYPE,
+    run: encode,
+};
 
-    /// Accepted, as other tools have it: there are no warnings to keep quiet.
-    #[arg(long, hide = true)]
-    quiet: bool,
+pub(crate) const DECODE_VERB: Verb = Verb {
+    name: "decode",
+    about: "Show binary messages as text.",
+    more: "",
+    flags: &[IMPORT_FLAGS, &[FLAT, PACKED, SHORT, QUIET]],
+    operands: SCHEMA_AND_TYPE,
+    run: decode,
+};
 
-    /// Words in each segment of binary output.
-    #[arg(long, value_name = "WORDS")]
-    segment_size: Option<u32>,
+const SCHEMA_AND_TYPE: Operands = Operands {
+    names: &["schema", "type"],
+    required: 2,
+    repeated: false,
+};
 
-    /// The formats of the input and of the output: two of binary, packed, flat, flat-packed,
-    /// canonical, text and json.
-    #[arg(value_name = "FROM:TO")]
-    formats: Formats,
+const SHORT: Flag = Flag {
+    short: None,
+    long: "short",
+    value: None,
+    about: "Write text and JSON on one line for each message.",
+};
 
-    /// The schema, needed for text and JSON.
-    #[arg(value_name = "SCHEMA")]
-    file: Option<String>,
+const QUIET: Flag = Flag {
+    short: None,
+    long: "quiet",
+    value: None,
+    about: "Read the input as what it is said to be, even where it looks like another format.",
+};
 
-    /// The type of the messages, such as Person or Outer.Inner.
-    #[arg(value_name = "TYPE", requires = "file")]
-    type_name: Option<String>,
-}
+const FLAT: Flag = Flag {
+    short: None,
+    long: "flat",
+    value: None,
+    about: "Messages have one segment each and no table, so that there is one to an input.",
+};
 
-#[derive(Args)]
-pub(crate) struct EncodeArguments {
-    #[command(flatten)]
-    sources: Sources,
+const PACKED: Flag = Flag {
+    short: Some('p'),
+    long: "packed",
+    value: None,
+    about: "Messages are packed.",
+};
 
-    /// Expect one message and write its one segment without a table.
-    #[arg(long)]
-    flat: bool,
-
-    /// Pack the output.
-    #[arg(short, long)]
-    packed: bool,
-
-    /// Words in each segment of the output.
-    #[arg(long, value_name = "WORDS")]
-    segment_size: Option<u32>,
-
-    /// The schema.
-    #[arg(value_name = "SCHEMA")]
-    file: String,
-
-    /// The type of the messages, such as Person or Outer.Inner.
-    #[arg(value_name = "TYPE")]
-    type_name: String,
-}
-
-#[derive(Args)]
-pub(crate) struct DecodeArguments {
-    #[command(flatten)]
-    sources: Sources,
-
-    /// Expect one segment without a table.
-    #[arg(long)]
-    flat: bool,
-
-    /// Expect packed messages.
-    #[arg(short, long)]
-    packed: bool,
-
-    /// Write each message on one line.
-    #[arg(long)]
-    short: bool,
-
-    /// Accepted, as other tools have it: there are no warnings to keep quiet.
-    #[arg(long, hide = true)]
-    quiet: bool,
-
-    /// The schema.
-    #[arg(value_name = "SCHEMA")]
-    file: String,
-
-    /// The type of the messages, such as Person or Outer.Inner.
-    #[arg(value_name = "TYPE")]
-    type_name: String,
-}
+const SEGMENT_SIZE: Flag = Flag {
+    short: None,
+    long: "segment-size",
+    value: Some("WORDS"),
+    about: "Words in each segment of binary output.",
+};
 
 #[derive(Clone, Copy, Debug)]
 struct Formats {
@@ -116,69 +104,60 @@ impl std::str::FromStr for Formats {
     }
 }
 
-pub(crate) fn run(arguments: &Arguments, host: &dyn Host) -> Result<(), String> {
-    let Formats { from, to } = arguments.formats;
-    let style = Style {
-        format: to,
-        short: arguments.short,
-        segment_words: arguments.segment_size,
+fn run(given: &Given, host: &dyn Host) -> Result<(), Failure> {
+    let Formats { from, to } = given.operand(0).parse().map_err(Failure::Misuse)?;
+    let style = style(given, to)?;
+    // They are looked at even where the formats can do without.
+    let schema = match given.operands.get(1) {
+        Some(file) => Some(compile(given, host, file)?),
+        None => None,
     };
-    match (&arguments.file, &arguments.type_name) {
-        (Some(file), Some(name)) => {
-            let schema = Schema::new(
-                arguments
-                    .sources
-                    .compile(host, std::slice::from_ref(file))?,
-            );
-            let ty = struct_type(&schema, file, name)?;
-            convert(host, from, style, Some(&ty))
-        }
-        _ => match [from, to].into_iter().find(|format| format.needs_schema()) {
-            Some(_) => Err(
-                "capstan: text and JSON need a schema: write the schema file and the type of the \
-                 messages behind the formats"
-                    .to_owned(),
-            ),
-            None => convert(host, from, style, None),
-        },
+    let ty = match (&schema, given.operands.get(1), given.operands.get(2)) {
+        (Some(schema), Some(file), Some(name)) => Some(struct_type(schema, file, name)?),
+        _ => None,
+    };
+    if ty.is_none() && (from.needs_schema() || to.needs_schema()) {
+        return Err(Failure::Misuse(
+            "text and JSON need a schema: write the schema file and the type of the messages \
+             behind the formats"
+                .to_owned(),
+        ));
     }
+    convert(given, host, from, style, ty.as_ref())
 }
 
-pub(crate) fn encode(arguments: &EncodeArguments, host: &dyn Host) -> Result<(), String> {
-    let file = &arguments.file;
-    let schema = Schema::new(
-        arguments
-            .sources
-            .compile(host, std::slice::from_ref(file))?,
-    );
-    let ty = struct_type(&schema, file, &arguments.type_name)?;
-    let style = Style {
-        format: binary(arguments.flat, arguments.packed),
-        short: false,
-        segment_words: arguments.segment_size,
-    };
-    convert(host, Format::Text, style, Some(&ty))
+fn encode(given: &Given, host: &dyn Host) -> Result<(), Failure> {
+    let style = style(given, binary(given))?;
+    let schema = compile(given, host, given.operand(0))?;
+    let ty = struct_type(&schema, given.operand(0), given.operand(1))?;
+    convert(given, host, Format::Text, style, Some(&ty))
 }
 
-pub(crate) fn decode(arguments: &DecodeArguments, host: &dyn Host) -> Result<(), String> {
-    let file = &arguments.file;
-    let schema = Schema::new(
-        arguments
-            .sources
-            .compile(host, std::slice::from_ref(file))?,
-    );
-    let ty = struct_type(&schema, file, &arguments.type_name)?;
-    let style = Style {
-        format: Format::Text,
-        short: arguments.short,
-        segment_words: None,
-    };
-    let from = binary(arguments.flat, arguments.packed);
-    convert(host, from, style, Some(&ty))
+fn decode(given: &Given, host: &dyn Host) -> Result<(), Failure> {
+    let schema = compile(given, host, given.operand(0))?;
+    let ty = struct_type(&schema, given.operand(0), given.operand(1))?;
+    let style = style(given, Format::Text)?;
+    convert(given, host, binary(given), style, Some(&ty))
 }
 
-fn binary(flat: bool, packed: bool) -> Format {
-    match (flat, packed) {
+fn style(given: &Given, format: Format) -> Result<Style, Failure> {
+    let segment_words = given.value("segment-size").map(|words| {
+        let wrong = |_| {
+            Failure::Misuse(format!(
+                "--segment-size={words}: this is no number of words"
+            ))
+        };
+        words.parse().map_err(wrong)
+    });
+    Ok(Style {
+        format,
+        short: given.has("short"),
+        segment_words: segment_words.transpose()?,
+    })
+}
+
+fn binary(given: &Given) -> Format {
+    match (given.has("flat"), given.has("packed")) {
         (false, false) => Format::Binary,
         (false, true) => Format::Packed,
         (true, false) => Format::Flat,
@@ -186,22 +165,38 @@ fn binary(flat: bool, packed: bool) -> Format {
     }
 }
 
+fn compile(given: &Given, host: &dyn Host, file: &str) -> Result<Schema, Failure> {
+    let sources = Sources::given(given, host)?;
+    Ok(Schema::new(sources.compile(host, &[file.to_owned()])?))
+}
+
+/// A message that cannot be converted is reported and passed over: the others are for someone.
 fn convert(
+    given: &Given,
     host: &dyn Host,
     from: Format,
     style: Style,
     ty: Option<&StructType<'_>>,
-) -> Result<(), String> {
-    let input = host.read_input().map_err(|error| {
-        format!(
-            "capstan: cannot read the standard input: {}",
-            reason(&error)
-        )
-    })?;
-    incoming::read(from, ty, &input, &mut |frame| {
-        host.print_bytes(&outgoing::write(style, ty, &frame)?);
-        Ok(())
-    })
+) -> Result<(), Failure> {
+    let mut faulty = false;
+    incoming::read(
+        from,
+        ty,
+        host,
+        given.has("quiet"),
+        &mut |message| match message.and_then(|frame| outgoing::write(style, ty, &frame)) {
+            Ok(bytes) => print(host, &bytes),
+            Err(report) => {
+                faulty = true;
+                host.report(&format!("{}\n", report.trim_end()));
+                Ok(())
+            }
+        },
+    )?;
+    match faulty {
+        false => Ok(()),
+        true => Err(Failure::Report(String::new())),
+    }
 }
 
 fn struct_type<'s>(schema: &'s Schema, file: &str, name: &str) -> Result<StructType<'s>, String> {

@@ -1,93 +1,111 @@
 //! `capstan eval`.
 
+use super::formats::Format;
+use super::outgoing::{self, Style};
+use crate::arguments::{Flag, Given, Operands, Verb};
+use crate::disk::{IMPORT_FLAGS, Sources};
+use crate::failure::{Failure, print};
+use crate::host::Host;
 use capstan_message::message;
 use capstan_message::serialize;
 use capstan_schema::dynamic::{Schema, Value};
 use capstan_schema::text;
-use clap::Args;
 
-use super::formats::Format;
-use super::outgoing::{self, Style};
-use crate::disk::Sources;
-use crate::host::Host;
+pub(crate) const VERB: Verb = Verb {
+    name: "eval",
+    about: "Print the value of a constant or the default of a field.",
+    more: "The name is that of a constant, of a field of a struct for its default value, or of \
+           something inside one of these: constant, Outer.constant, Struct.field, constant.field, \
+           constant.list[4].field.",
+    flags: &[
+        IMPORT_FLAGS,
+        &[
+            Flag {
+                short: Some('o'),
+                long: "output",
+                value: Some("FORMAT"),
+                about: "The format of the output, as for convert; formats other than text are for \
+                        structs. By default text.",
+            },
+            Flag {
+                short: Some('b'),
+                long: "binary",
+                value: None,
+                about: "The same as --output=binary.",
+            },
+            Flag {
+                short: None,
+                long: "flat",
+                value: None,
+                about: "The same as --output=flat; with -p, flat-packed.",
+            },
+            Flag {
+                short: Some('p'),
+                long: "packed",
+                value: None,
+                about: "The same as --output=packed.",
+            },
+            Flag {
+                short: None,
+                long: "short",
+                value: None,
+                about: "Write text and JSON on one line.",
+            },
+        ],
+    ],
+    operands: Operands {
+        names: &["schema", "name"],
+        required: 2,
+        repeated: false,
+    },
+    run,
+};
 
-#[derive(Args)]
-pub(crate) struct Arguments {
-    #[command(flatten)]
-    sources: Sources,
-
-    /// The format of the output; formats other than text are for structs.
-    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
-    output: Format,
-
-    /// The same as --output=binary.
-    #[arg(short, long)]
-    binary: bool,
-
-    /// The same as --output=flat.
-    #[arg(long)]
-    flat: bool,
-
-    /// The same as --output=packed.
-    #[arg(short, long)]
-    packed: bool,
-
-    /// Write text and JSON on one line.
-    #[arg(long)]
-    short: bool,
-
-    /// The schema.
-    #[arg(value_name = "SCHEMA")]
-    file: String,
-
-    /// A constant, a field of a struct for its default value, or something inside one of these:
-    /// constant, Outer.constant, Struct.field, constant.field, constant.list[4].field.
-    name: String,
-}
-
-pub(crate) fn run(arguments: &Arguments, host: &dyn Host) -> Result<(), String> {
-    let file = std::slice::from_ref(&arguments.file);
-    let schema = Schema::new(arguments.sources.compile(host, file)?);
-    let value = find(&schema, &arguments.name)
-        .map_err(|reason| format!("capstan: {}: {reason}", arguments.name))?;
-    let format = match (arguments.binary, arguments.flat, arguments.packed) {
-        (_, true, true) => Format::FlatPacked,
-        (_, true, false) => Format::Flat,
-        (_, false, true) => Format::Packed,
-        (true, false, false) => Format::Binary,
-        (false, false, false) => arguments.output,
-    };
+fn run(given: &Given, host: &dyn Host) -> Result<(), Failure> {
+    let format = format(given).map_err(Failure::Misuse)?;
+    let short = given.has("short");
+    let (file, name) = (given.operand(0), given.operand(1));
+    let sources = Sources::given(given, host)?;
+    let schema = Schema::new(sources.compile(host, &[file.to_owned()])?);
+    let value = find(&schema, name).map_err(|reason| format!("capstan: {name}: {reason}"))?;
     if format == Format::Text {
         let value = match value {
             // The reference tool shows a number by itself with all the digits of a Float64.
             Value::Float32(number) => Value::Float64(f64::from(number)),
             value => value,
         };
-        let text = text::print(&value, !arguments.short).map_err(|error| error.to_string())?;
-        host.print_bytes(format!("{text}\n").as_bytes());
-        return Ok(());
+        let text = text::print(&value, !short).map_err(|error| format!("capstan: {error}"))?;
+        return print(host, format!("{text}\n").as_bytes());
     }
     let Value::Struct(value) = value else {
-        return Err(format!(
-            "capstan: {} is no struct: only structs make messages, other values are shown as text",
-            arguments.name
-        ));
+        return Err(Failure::Report(format!(
+            "capstan: {name} is no struct: only structs make messages, other values are shown as text"
+        )));
     };
+    let failed = |error: capstan_message::Error| format!("capstan: {error}");
     let mut copy = message::Builder::new_default();
-    copy.get_root_any()
-        .builder
-        .set_struct(&value.reader(), false)
-        .and_then(|()| serialize::write_message_to_vec(&copy))
-        .map_err(|error| format!("capstan: {error}"))
-        .and_then(|frame| {
-            let style = Style {
-                format,
-                short: arguments.short,
-                segment_words: None,
-            };
-            host.print_bytes(&outgoing::write(style, Some(value.ty()), &frame)?);
-            Ok(())
-        })
+    let root = copy.get_root_any().builder;
+    root.set_struct(&value.reader(), false).map_err(failed)?;
+    let frame = serialize::write_message_to_vec(&copy).map_err(failed)?;
+    let style = Style {
+        format,
+        short,
+        segment_words: None,
+    };
+    print(host, &outgoing::write(style, Some(value.ty()), &frame)?)
+}
+
+/// The one format that the flags name.
+fn format(given: &Given) -> Result<Format, String> {
+    let flags = ["output", "binary", "flat", "packed"];
+    let flags: Vec<&str> = flags.into_iter().filter(|flag| given.has(flag)).collect();
+    match flags.as_slice() {
+        [] => Ok(Format::Text),
+        ["output"] => given.value("output").unwrap_or_default().parse(),
+        ["flat", "packed"] => Ok(Format::FlatPacked),
+        [flag] => flag.parse(),
+        [first, second, ..] => Err(format!("--{first} and --{second} exclude each other")),
+    }
 }
 
 /// The value that a path such as `constant.list[4].field` leads to.

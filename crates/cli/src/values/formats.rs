@@ -22,24 +22,33 @@ impl Format {
     }
 }
 
+const NAMES: [(&str, Format); 7] = [
+    ("binary", Format::Binary),
+    ("packed", Format::Packed),
+    ("flat", Format::Flat),
+    ("flat-packed", Format::FlatPacked),
+    ("canonical", Format::Canonical),
+    ("text", Format::Text),
+    ("json", Format::Json),
+];
+
 impl std::str::FromStr for Format {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        Ok(match name {
-            "binary" => Format::Binary,
-            "packed" => Format::Packed,
-            "flat" => Format::Flat,
-            "flat-packed" => Format::FlatPacked,
-            "canonical" => Format::Canonical,
-            "text" => Format::Text,
-            "json" => Format::Json,
-            _ => {
-                return Err(format!(
-                    "'{name}' is not one of binary, packed, flat, flat-packed, canonical, text and json"
-                ));
-            }
+        let found = NAMES.iter().find(|(known, _)| *known == name);
+        found.map(|(_, format)| *format).ok_or_else(|| {
+            format!(
+                "'{name}' is not one of binary, packed, flat, flat-packed, canonical, text and json"
+            )
         })
+    }
+}
+
+impl std::fmt::Display for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = NAMES.iter().find(|(_, format)| format == self);
+        f.write_str(name.map_or("", |(name, _)| name))
     }
 }
 

@@ -5,3 +5,5 @@ pub(crate) mod eval;
 mod formats;
 mod incoming;
 mod outgoing;
+mod pieces;
+mod suspicion;

@@ -1,48 +1,53 @@
-//! `capstan gateway`.
+//! `capstan gateway`, where there are sockets.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use capstan_net::gateway::{self, Options, Upstream};
-use clap::Args;
 use tokio::net::TcpListener;
 
+use crate::arguments::Given;
+use crate::failure::{Failure, print};
 use crate::host::Host;
 
-#[derive(Args)]
-pub(crate) struct Arguments {
-    /// Where to wait for WebSocket clients. Port 0 takes a free one, which the first line of output names.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+struct Arguments {
     listen: String,
-
-    /// The server: host:port, or unix:path for a Unix socket.
-    #[arg(long, value_name = "HOST:PORT")]
     to: Upstream,
-
-    /// Messages are packed between gateway and server; the server has to be set to the same.
-    #[arg(long)]
     packed: bool,
-
-    /// An origin whose pages may connect, such as https://example.com; may be given more than once.
-    /// Without it, pages of any origin may.
-    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
-    origin: Vec<String>,
-
-    /// The longest message in bytes, in either direction; KiB and MiB can be said.
-    #[arg(long, value_name = "BYTES", default_value = "64MiB", value_parser = bytes)]
-    max_message: usize,
-
-    /// How many clients may be connected at a time.
-    #[arg(long, value_name = "COUNT", default_value_t = 1000)]
+    origins: Vec<String>,
+    max_message_bytes: usize,
     max_connections: usize,
+    idle_timeout_seconds: u64,
+}
 
-    /// After how long a silent client is asked for a sign of life, and given up after as long again; 0 asks never.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    idle_timeout: u64,
+impl Arguments {
+    fn given(given: &Given) -> Result<Self, String> {
+        let number = |flag: &str, default| match given.value(flag) {
+            Some(text) => text
+                .parse()
+                .map_err(|_| format!("--{flag}={text}: this is no number")),
+            None => Ok(default),
+        };
+        let to = given.value("to").ok_or("--to=HOST:PORT is missing")?;
+        Ok(Arguments {
+            listen: given.value("listen").unwrap_or("127.0.0.1:8080").to_owned(),
+            to: to.parse().map_err(|error| format!("--to={to}: {error}"))?,
+            packed: given.has("packed"),
+            origins: given
+                .values("origin")
+                .map(origin)
+                .collect::<Result<_, _>>()?,
+            max_message_bytes: bytes(given.value("max-message").unwrap_or("64MiB"))?,
+            max_connections: usize::try_from(number("max-connections", 1000)?)
+                .unwrap_or(usize::MAX),
+            idle_timeout_seconds: number("idle-timeout", 60)?,
+        })
+    }
 }
 
 /// Forwards until the process is asked to end, by SIGTERM or SIGINT.
-pub(crate) fn run(arguments: Arguments, host: &dyn Host) -> Result<(), String> {
+pub(crate) fn run(given: &Given, host: &dyn Host) -> Result<(), Failure> {
+    let arguments = Arguments::given(given).map_err(Failure::Misuse)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -50,7 +55,7 @@ pub(crate) fn run(arguments: Arguments, host: &dyn Host) -> Result<(), String> {
     runtime.block_on(forward(arguments, host))
 }
 
-async fn forward(arguments: Arguments, host: &dyn Host) -> Result<(), String> {
+async fn forward(arguments: Arguments, host: &dyn Host) -> Result<(), Failure> {
     let failed =
         |error: std::io::Error| format!("capstan: cannot listen on {}: {error}", arguments.listen);
     let listener = TcpListener::bind(&arguments.listen).await.map_err(failed)?;
@@ -58,27 +63,28 @@ async fn forward(arguments: Arguments, host: &dyn Host) -> Result<(), String> {
     // Signals that come from here on end the gateway in good order.
     let end = end_signal().map_err(|error| format!("capstan: cannot wait for signals: {error}"))?;
     let packed = if arguments.packed { " (packed)" } else { "" };
-    let origins = match arguments.origin.as_slice() {
+    let origins = match arguments.origins.as_slice() {
         [] => "any origin; --origin limits them".to_owned(),
         some => some.join(", "),
     };
-    host.print(&format!(
+    let line = format!(
         "listening ws://{address} -> {}{packed}, for pages of {origins}\n",
         arguments.to
-    ));
+    );
+    print(host, line.as_bytes())?;
     let options = Options {
-        origins: (!arguments.origin.is_empty()).then_some(arguments.origin),
+        origins: (!arguments.origins.is_empty()).then_some(arguments.origins),
         packed: arguments.packed,
-        max_message_bytes: arguments.max_message,
+        max_message_bytes: arguments.max_message_bytes,
         max_connections: arguments.max_connections,
-        idle_timeout: (arguments.idle_timeout > 0)
-            .then(|| Duration::from_secs(arguments.idle_timeout)),
+        idle_timeout: (arguments.idle_timeout_seconds > 0)
+            .then(|| Duration::from_secs(arguments.idle_timeout_seconds)),
         report: Some(Arc::new(|line: &str| eprintln!("capstan gateway: {line}"))),
         ..Options::default()
     };
-    gateway::serve(listener, arguments.to, options, end)
+    Ok(gateway::serve(listener, arguments.to, options, end)
         .await
-        .map_err(|error| format!("capstan: {error}"))
+        .map_err(|error| format!("capstan: {error}"))?)
 }
 
 #[cfg(unix)]

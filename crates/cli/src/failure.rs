@@ -1,0 +1,43 @@
+//! How a command ends early.
+
+use std::io;
+
+use crate::host::{Host, reason};
+
+pub(crate) enum Failure {
+    /// What is wrong with the command line.
+    Misuse(String),
+    /// What to put on the standard error output; nothing when all has been said.
+    Report(String),
+    /// Nobody reads the output any more, nor wants to hear of that.
+    Unheard,
+}
+
+impl From<String> for Failure {
+    fn from(report: String) -> Self {
+        Failure::Report(report)
+    }
+}
+
+/// Puts bytes on the standard output.
+pub(crate) fn print(host: &dyn Host, bytes: &[u8]) -> Result<(), Failure> {
+    host.print(bytes).map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::Unheard,
+        _ => Failure::Report(format!(
+            "capstan: cannot write the output: {}",
+            reason(&error)
+        )),
+    })
+}
+
+/// All of the standard input.
+pub(crate) fn read_to_end(host: &dyn Host) -> io::Result<Vec<u8>> {
+    let mut input = Vec::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match host.read_input(&mut buffer)? {
+            0 => return Ok(input),
+            count => input.extend_from_slice(buffer.get(..count).unwrap_or_default()),
+        }
+    }
+}
