@@ -5,6 +5,7 @@ import { abandon, expect, giveUpOn, handled, takeFailure } from "./pending.js";
 import { writeList } from "./report.js";
 import type { InterfaceInfo, MethodDescriptor } from "./seam/descriptor.js";
 import { encodeContent, sizeHint } from "./seam/outgoing.js";
+import type { PointerType } from "./seam/types.js";
 import type { CallOptions } from "./types.js";
 
 const STREAM_READY = 0xffffffff;
@@ -51,6 +52,12 @@ function bindMethods(info: InterfaceInfo): BoundMethod[] {
   };
   visit(info);
   return methods;
+}
+
+/** A generic method whose type parameters stand for these. */
+export function applied(method: BoundMethod, types: readonly PointerType[]): BoundMethod {
+  const { params, results } = method;
+  return { ...method, params: () => params(...types), results: results && (() => results(...types)), promiseClass: undefined };
 }
 
 /** Makes an ordinary call: a promise of its results, with clients on it for those to come. */

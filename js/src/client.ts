@@ -1,11 +1,12 @@
 import * as glue from "../wasm/capstan_web.js";
-import { type BoundMethod, methodsOf, call, stream } from "./call.js";
+import { applied, type BoundMethod, methodsOf, call, stream } from "./call.js";
 import { CapnpError, ERROR_KINDS } from "./errors.js";
 import { requireInit } from "./init.js";
 import type { InterfaceDescriptor, InterfaceInfo } from "./seam/descriptor.js";
+import type { PointerType } from "./seam/types.js";
 import { readPairs } from "./report.js";
 import { dispose } from "./symbols.js";
-import type { CallOptions, StreamStats } from "./types.js";
+import type { GenericCallOptions, StreamStats } from "./types.js";
 
 /*
  * A client holds one reference to a capability. Its class is made from the interface's descriptor
@@ -207,14 +208,17 @@ function makeClass(info: InterfaceInfo): ClientClass {
   return Class;
 }
 
-function makeMethod(method: BoundMethod): (params?: object, options?: CallOptions) => Promise<unknown> {
+type Options = GenericCallOptions<readonly PointerType[]>;
+
+function makeMethod(method: BoundMethod): (params?: object, options?: Options) => Promise<unknown> {
   const start = method.streaming ? stream : call;
-  return function (this: unknown, params?: object, options?: CallOptions): Promise<unknown> {
+  return function (this: unknown, params?: object, options?: Options): Promise<unknown> {
     if (!ClientBase.is(this)) {
       return Promise.reject(
         new TypeError(`${method.label} was called without its client; call it as client.${method.name}(…)`),
       );
     }
-    return start(this, method, params, options);
+    const types = options?.types;
+    return start(this, types === undefined ? method : applied(method, types), params, options);
   };
 }

@@ -64,6 +64,7 @@ export type {
   Awaitable,
   CallContext,
   CallOptions,
+  GenericCallOptions,
   CallPromise,
   Client,
   ConnectionStats,

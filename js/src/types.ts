@@ -1,5 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
+import type { PointerType } from "./seam/types.js";
+
 /** The second argument of every method of a client. */
 export interface CallOptions {
   /**
@@ -9,6 +11,12 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds after which the call is given up, as if aborted with a `TimeoutError`; `Infinity` means never. */
   readonly timeout?: number | undefined;
+}
+
+/** The second argument of a generic method of a client. */
+export interface GenericCallOptions<Types extends readonly PointerType[]> extends CallOptions {
+  /** What the method's type parameters stand for, such as `[Text]`; AnyPointers otherwise. */
+  readonly types?: Types | undefined;
 }
 
 /** A promise of a call's results that carries clients for the capabilities in them, usable at once. */

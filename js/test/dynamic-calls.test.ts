@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { expect, expectTypeOf, test } from "vitest";
 import { type AnyClient, type AnyPipeline, compile } from "../src/compiler-node.js";
-import { CapabilityServerSet, fromWritable, readable, release, serve, source, Text, writable } from "../src/node.js";
+import { AnyPointer, CapabilityServerSet, decode, encode, fromWritable, readable, release, serve, source, Text, writable } from "../src/node.js";
 import { turn } from "./sockets.js";
 import { connectPair } from "./support.js";
-import { Person, Store } from "./generated/generics.capnp.js";
+import { Box, Person, Store } from "./generated/generics.capnp.js";
 
 /* Generic interfaces, and those of schemas that are compiled at run time, in all that is done with clients. */
 
@@ -95,4 +95,61 @@ test("a generic interface is served, called and streamed to with its types, over
   await push;
   release(texts.client);
   expect((await reader.read()).done).toBe(true);
+});
+
+test("a generic method is called with what its type parameters stand for", async () => {
+  const People = Store(Person);
+  const held: (AnyPointer | undefined)[] = [];
+  const server: Store.Server<typeof Person> = {
+    get: () => ({}),
+    put: () => undefined,
+    box: () => ({}),
+    push: () => undefined,
+    // Those who serve it are not told.
+    open: ({ seed }) => {
+      held.push(seed);
+      return { other: seed };
+    },
+    swap: ({ which, ...members }) => (which === "left" ? { which: "right", right: (members as { left: AnyPointer }).left } : {}),
+    last: () => ({ value: { type: Text, value: "last" } }),
+  };
+  const { near } = connectPair(serve(People, server));
+  const people = near.bootstrap(People);
+
+  const { other } = await people.open({ seed: "seed" }, { types: [Text] });
+  expectTypeOf(other).toEqualTypeOf<string>();
+  expect(other).toBe("seed");
+  expect(held[0] && decode(Box(Text), encode(Box(), { value: held[0] })).value).toBe("seed");
+  // @ts-expect-error: a number is no text
+  await expect(people.open({ seed: 5 }, { types: [Text] })).rejects.toThrow(/seed: expected a string/);
+
+  const ada = { name: "Ada", age: 3 };
+  const swapped = await people.swap({ which: "left", left: ada }, { types: [Person, Text] });
+  expect(swapped).toEqual({ which: "right", right: ada });
+  if (swapped.which === "right" && typeof swapped !== "number") expectTypeOf(swapped.right).toEqualTypeOf<Person | undefined>();
+  expect((await people.last({}, { types: [Person, Text] })).value).toBe("last");
+
+  // Unsaid, they are AnyPointers.
+  const any = await people.open({ seed: { type: Text, value: "any" } });
+  expectTypeOf(any.other).toEqualTypeOf<AnyPointer | undefined>();
+  expect(decode(Box(Text), encode(Box(), { value: any.other })).value).toBe("any");
+
+  const files = ["generics.capnp", "everything.capnp", "other.capnp"];
+  const generics = await compile(Object.fromEntries(files.map((name) => [name, readFileSync(new URL(`schemas/${name}`, import.meta.url), "utf8")])));
+  // The same interface with other arguments is another.
+  generics.interface("Store", Text).$.methods[0]?.results?.();
+  const dynamic = connectPair(serve(People, server)).near.bootstrap(generics.interface("Store", generics.struct("Person")));
+  expect(await dynamic.open?.({ seed: "seed" }, { types: [Text] })).toEqual({ other: "seed" });
+  expect(await dynamic.swap?.({ which: "left", left: ada }, { types: [generics.struct("Person"), Text] })).toEqual({ which: "right", right: ada });
+  expect((await dynamic.open?.({ seed: { type: Text, value: "any" } }))?.other).toEqual(any.other);
+  expect(await dynamic.get?.({ key: "" })).toEqual({ value: undefined });
+});
+
+test("capabilities in the results of a generic method are pipelined", async () => {
+  const inner = serve(Store(Box(Person)), { get: ({ key }: { key: string }) => ({ value: { value: { name: key } } }) });
+  const { near } = connectPair(serve(Store(Person), { open: () => ({ store: inner, other: { type: Text, value: "o" } }) }));
+  const call = near.bootstrap(Store(Person)).open({}, { types: [Text] });
+  await expect(call.store.get({ key: "x" })).resolves.toMatchObject({ value: { value: { name: "x", age: 0 } } });
+  await expect(call).resolves.toMatchObject({ other: "o" });
+  release(call.store);
 });

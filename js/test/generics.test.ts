@@ -245,6 +245,8 @@ describe("a generic interface", () => {
       box: ({ value }) => ({ value: value?.name }),
       push: () => undefined,
       open: () => ({}),
+      swap: () => ({}),
+      last: () => ({}),
     };
     expect(server).toBeDefined();
   });

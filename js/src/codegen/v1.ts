@@ -80,4 +80,4 @@ export type {
 export type { AnyPointerBuilder, AnyPointerView, ListBuilder, ListView } from "../messages/types.js";
 export type { Reader } from "../seam/reader.js";
 export type { Writer } from "../seam/writer.js";
-export type { Awaitable, CallContext, CallOptions, CallPromise, Client } from "../types.js";
+export type { Awaitable, CallContext, CallOptions, CallPromise, Client, GenericCallOptions } from "../types.js";

@@ -13,7 +13,7 @@ import {
 } from "../seam/descriptor.js";
 import * as codes from "../seam/fields.js";
 import { Capability, elementOf, type ElementType, type PointerType } from "../seam/types.js";
-import type { CallOptions, CallPromise, Client } from "../types.js";
+import type { CallPromise, Client, GenericCallOptions } from "../types.js";
 import { decoderOf, encoderOf, type Values } from "./interpret.js";
 import { enumerantsInJson, rulesOfField, rulesOfStruct } from "./json-rules.js";
 
@@ -23,7 +23,7 @@ export type AnyStruct = { readonly [field: string]: unknown };
 export type RuntimeStruct = StructDescriptor<Record<string, unknown>, AnyStruct, AnyStruct, Record<string, unknown>>;
 /** A client whose methods are known at run time only. */
 export type AnyClient = Client & {
-  readonly [method: string]: (params?: AnyStruct, options?: CallOptions) => CallPromise<Record<string, unknown>, AnyPipeline>;
+  readonly [method: string]: (params?: AnyStruct, options?: GenericCallOptions<readonly PointerType[]>) => CallPromise<Record<string, unknown>, AnyPipeline>;
 };
 /** What results that have not arrived have: clients of what is a capability there, and more of this where a struct is. */
 export interface AnyPipeline {
@@ -38,6 +38,8 @@ type Bindings = ReadonlyMap<bigint, readonly PointerType[]>;
 
 const NO_DISCRIMINANT = 0xffff;
 const STREAM_RESULT = 0x995f9a3377c0b16en;
+/** In place of a node's id, for the type parameters of the method at hand. */
+const OF_THE_METHOD = 0n;
 const NOTHING_BOUND: Bindings = new Map();
 const TYPES: { readonly [which: string]: number | undefined } = {
   void: codes.VOID,
@@ -208,10 +210,12 @@ export class Schema {
 
   /** The same text for the same type with the same arguments. */
   #key(node: Node, bindings: Bindings): string {
-    const types = this.#generic(node).flatMap(({ id, parameters }) =>
-      parameters.map((_, at) => this.#identity((bindings.get(id)?.[at] ?? AnyPointer).$)),
-    );
-    return `${node.id}(${types.join()})`;
+    // What is made for a method is in no scope, but has the type parameters of its interface.
+    const types =
+      node.scopeId === 0n
+        ? [...bindings.values()].flat()
+        : this.#generic(node).flatMap(({ id, parameters }) => parameters.map((_, at) => bindings.get(id)?.[at] ?? AnyPointer));
+    return `${node.id}(${types.map((type) => this.#identity(type.$)).join()})`;
   }
 
   #identity(info: unknown): number {
@@ -296,8 +300,11 @@ export class Schema {
         if (any.which === "unconstrained") {
           return any.unconstrained.which === "capability" ? { type: codes.CAP, of: Capability } : { type: codes.ANY };
         }
-        if (any.which !== "parameter") return { type: codes.ANY };
-        const bound = bindings.get(any.parameter.scopeId)?.[any.parameter.parameterIndex] ?? AnyPointer;
+        const [scope, index] =
+          any.which === "parameter"
+            ? [any.parameter.scopeId, any.parameter.parameterIndex]
+            : [OF_THE_METHOD, any.which === "implicitMethodParameter" ? any.implicitMethodParameter.parameterIndex : -1];
+        const bound = bindings.get(scope)?.[index] ?? AnyPointer;
         return elementOf(bound as ElementType);
       }
       default:
@@ -339,13 +346,17 @@ export class Schema {
       schemaName: method.name,
       ordinal,
       streaming,
-      params: () => this.#prepared(method.paramStructType, method.paramBrand, bindings),
-      results: streaming ? undefined : () => this.#prepared(method.resultStructType, method.resultBrand, bindings),
+      params: (...types) => this.#prepared(method.paramStructType, method.paramBrand, bindings, types),
+      results: streaming ? undefined : (...types) => this.#prepared(method.resultStructType, method.resultBrand, bindings, types),
     };
   }
 
-  #prepared(id: bigint, brand: Brand | undefined, bindings: Bindings): StructDescriptor {
-    const descriptor = this.#structOf(id, this.#bindings(brand, bindings));
+  #prepared(id: bigint, brand: Brand | undefined, bindings: Bindings, types: readonly PointerType[]): StructDescriptor {
+    const bound = new Map(this.#bindings(brand, new Map([...bindings, [OF_THE_METHOD, types]])));
+    // The type parameters of a struct that is made for the method are the method's.
+    const { scopeId, parameters } = this.#node(id, "struct");
+    if (scopeId === 0n) bound.set(id, parameters.map((_, at) => types[at] ?? AnyPointer));
+    const descriptor = this.#structOf(id, bound);
     this.#prepare(descriptor);
     return descriptor;
   }

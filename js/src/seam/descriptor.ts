@@ -99,9 +99,10 @@ export interface MethodDescriptor {
   readonly schemaName: string;
   readonly ordinal: number;
   readonly streaming: boolean;
-  readonly params: () => StructDescriptor;
+  /** Takes what the type parameters of a generic method stand for. */
+  readonly params: (...types: PointerType[]) => StructDescriptor;
   /** Undefined for a streaming method. */
-  readonly results: (() => StructDescriptor) | undefined;
+  readonly results: ((...types: PointerType[]) => StructDescriptor) | undefined;
 }
 
 export interface EnumInfo<Name extends string = string> {

@@ -290,7 +290,9 @@ export declare interface Store<T extends $.PointerType = $.Any> extends $.Client
   put(params?: Store.put$Params.Input<T>, options?: $.CallOptions): $.CallPromise<Store.put$Results<T>>;
   box(params?: Box.Input<T>, options?: $.CallOptions): $.CallPromise<Box<typeof $.Text>>;
   push(params?: Store.push$Params.Input<T>, options?: $.CallOptions): Promise<void>;
-  open(params?: Store.open$Params.Input<T>, options?: $.CallOptions): $.CallPromise<Store.open$Results<T>, Store.open$Results.Pipeline<T>>;
+  open<Other extends $.PointerType = $.Any>(params?: Store.open$Params.Input<T, Other>, options?: $.GenericCallOptions<[Other]>): $.CallPromise<Store.open$Results<T, Other>, Store.open$Results.Pipeline<T, Other>>;
+  swap<A extends $.PointerType = $.Any, B extends $.PointerType = $.Any>(params?: Either.Input<A, B>, options?: $.GenericCallOptions<[A, B]>): $.CallPromise<Either<Box.Type<B>, A>, Either.Pipeline<Box.Type<B>, A>>;
+  last<Unused extends $.PointerType = $.Any, Text extends $.PointerType = $.Any>(params?: Store.last$Params.Input<T, Unused, Text>, options?: $.GenericCallOptions<[Unused, Text]>): $.CallPromise<Box<Text>, Box.Pipeline<Text>>;
 }
 export declare namespace Store {
   /** What an object that is served as Store has. */
@@ -299,7 +301,9 @@ export declare namespace Store {
     put(params: Store.put$Params<T>, context: $.CallContext): $.Awaitable<Store.put$Results.Input<T> | void>;
     box(params: Box<T>, context: $.CallContext): $.Awaitable<Box.Input<typeof $.Text>>;
     push(params: Store.push$Params<T>, context: $.CallContext): $.Awaitable<void>;
-    open(params: Store.open$Params<T>, context: $.CallContext): $.Awaitable<Store.open$Results.Input<T>>;
+    open(params: Store.open$Params<T, $.Any>, context: $.CallContext): $.Awaitable<Store.open$Results.Input<T, $.Any>>;
+    swap(params: Either<$.Any, $.Any>, context: $.CallContext): $.Awaitable<Either.Input<Box.Type<$.Any>, $.Any>>;
+    last(params: Store.last$Params<T, $.Any, $.Any>, context: $.CallContext): $.Awaitable<Box.Input<$.Any>>;
   }
   type Type<T extends $.PointerType = $.Any> = $.InterfaceDescriptor<Store<T>, Store.Server<T>>;
   interface Generic { <T extends $.PointerType = $.Any>(T?: T): Store.Type<T>; readonly $: Store.Type["$"] }
@@ -356,30 +360,39 @@ export declare namespace Store {
     type Type<T extends $.PointerType = $.Any> = $.StructDescriptor<Store.push$Params<T>, Store.push$Params.Input<T>>;
     interface Generic { <T extends $.PointerType = $.Any>(T?: T): Store.push$Params.Type<T>; readonly $: Store.push$Params.Type["$"] }
   }
-  interface open$Params<T extends $.PointerType = $.Any> {
-    seed: $.AnyPointer | undefined;
+  interface open$Params<T extends $.PointerType = $.Any, Other extends $.PointerType = $.Any> {
+    seed: $.Out<Other>;
   }
   namespace open$Params {
-    interface Input<T extends $.PointerType = $.Any> {
-      seed?: $.AnyPointerInput | undefined;
+    interface Input<T extends $.PointerType = $.Any, Other extends $.PointerType = $.Any> {
+      seed?: $.In<Other> | undefined;
     }
-    type Type<T extends $.PointerType = $.Any> = $.StructDescriptor<Store.open$Params<T>, Store.open$Params.Input<T>>;
-    interface Generic { <T extends $.PointerType = $.Any>(T?: T): Store.open$Params.Type<T>; readonly $: Store.open$Params.Type["$"] }
+    type Type<T extends $.PointerType = $.Any, Other extends $.PointerType = $.Any> = $.StructDescriptor<Store.open$Params<T, Other>, Store.open$Params.Input<T, Other>>;
+    interface Generic { <T extends $.PointerType = $.Any, Other extends $.PointerType = $.Any>(T?: T, Other?: Other): Store.open$Params.Type<T, Other>; readonly $: Store.open$Params.Type["$"] }
   }
-  interface open$Results<T extends $.PointerType = $.Any> {
+  interface open$Results<T extends $.PointerType = $.Any, Other extends $.PointerType = $.Any> {
     store: Store<Box.Type<T>> | undefined;
-    other: $.AnyPointer | undefined;
+    other: $.Out<Other>;
   }
   namespace open$Results {
-    interface Input<T extends $.PointerType = $.Any> {
+    interface Input<T extends $.PointerType = $.Any, Other extends $.PointerType = $.Any> {
       store?: Store<Box.Type<T>> | undefined;
-      other?: $.AnyPointerInput | undefined;
+      other?: $.In<Other> | undefined;
     }
-    interface Pipeline<T extends $.PointerType = $.Any> {
+    interface Pipeline<T extends $.PointerType = $.Any, Other extends $.PointerType = $.Any> {
       readonly store: Store<Box.Type<T>>;
+      readonly other: $.PipelineOf<Other>;
     }
-    type Type<T extends $.PointerType = $.Any> = $.StructDescriptor<Store.open$Results<T>, Store.open$Results.Input<T>>;
-    interface Generic { <T extends $.PointerType = $.Any>(T?: T): Store.open$Results.Type<T>; readonly $: Store.open$Results.Type["$"] }
+    type Type<T extends $.PointerType = $.Any, Other extends $.PointerType = $.Any> = $.StructDescriptor<Store.open$Results<T, Other>, Store.open$Results.Input<T, Other>>;
+    interface Generic { <T extends $.PointerType = $.Any, Other extends $.PointerType = $.Any>(T?: T, Other?: Other): Store.open$Results.Type<T, Other>; readonly $: Store.open$Results.Type["$"] }
+  }
+  interface last$Params<T extends $.PointerType = $.Any, Unused extends $.PointerType = $.Any, Text extends $.PointerType = $.Any> {
+  }
+  namespace last$Params {
+    interface Input<T extends $.PointerType = $.Any, Unused extends $.PointerType = $.Any, Text extends $.PointerType = $.Any> {
+    }
+    type Type<T extends $.PointerType = $.Any, Unused extends $.PointerType = $.Any, Text extends $.PointerType = $.Any> = $.StructDescriptor<Store.last$Params<T, Unused, Text>, Store.last$Params.Input<T, Unused, Text>>;
+    interface Generic { <T extends $.PointerType = $.Any, Unused extends $.PointerType = $.Any, Text extends $.PointerType = $.Any>(T?: T, Unused?: Unused, Text?: Text): Store.last$Params.Type<T, Unused, Text>; readonly $: Store.last$Params.Type["$"] }
   }
 }
 
@@ -680,6 +693,8 @@ const Store$push$Params: Store.push$Params.Generic = /* @__PURE__ */ $.generic(m
 const Store$open$Params: Store.open$Params.Generic = /* @__PURE__ */ $.generic(make$Store$open$Params);
 
 const Store$open$Results: Store.open$Results.Generic = /* @__PURE__ */ $.generic(make$Store$open$Results);
+
+const Store$last$Params: Store.last$Params.Generic = /* @__PURE__ */ $.generic(make$Store$last$Params);
 
 export const Store: Store.Generic = /* @__PURE__ */ $.generic(make$Store);
 
@@ -1092,7 +1107,9 @@ function make$Store<T extends $.PointerType>(T: T): Store.Type<T> {
       { name: "put", schemaName: "put", ordinal: 1, streaming: false, params: () => Store$put$Params(T), results: () => Store$put$Results(T) },
       { name: "box", schemaName: "box", ordinal: 2, streaming: false, params: () => Box(T), results: () => Box($.Text) },
       { name: "push", schemaName: "push", ordinal: 3, streaming: true, params: () => Store$push$Params(T), results: undefined },
-      { name: "open", schemaName: "open", ordinal: 4, streaming: false, params: () => Store$open$Params(T), results: () => Store$open$Results(T) },
+      { name: "open", schemaName: "open", ordinal: 4, streaming: false, params: (Other = $.AnyPointer) => Store$open$Params(T, Other), results: (Other = $.AnyPointer) => Store$open$Results(T, Other) },
+      { name: "swap", schemaName: "swap", ordinal: 5, streaming: false, params: (A = $.AnyPointer, B = $.AnyPointer) => Either(A, B), results: (A = $.AnyPointer, B = $.AnyPointer) => Either(Box(B), A) },
+      { name: "last", schemaName: "last", ordinal: 6, streaming: false, params: (Unused = $.AnyPointer, Text = $.AnyPointer) => Store$last$Params(T, Unused, Text), results: (_Unused = $.AnyPointer, Text = $.AnyPointer) => Box(Text) },
     ],
   });
 }
@@ -1223,15 +1240,15 @@ function make$Store$push$Params<T extends $.PointerType>(T: T): Store.push$Param
   });
 }
 
-function make$Store$open$Params<T extends $.PointerType>(T: T): Store.open$Params.Type<T> {
-  function encode$Store$open$Params(w: $.Writer, p: number, o: Store.open$Params.Input<T>): void {
+function make$Store$open$Params<T extends $.PointerType, Other extends $.PointerType>(T: T, Other: Other): Store.open$Params.Type<T, Other> {
+  function encode$Store$open$Params(w: $.Writer, p: number, o: Store.open$Params.Input<T, Other>): void {
     let x;
-    if ((x = o.seed) != null) $.encodeAny(w, p, x, "seed");
+    if ((x = o.seed) != null) $.put(w, p, x, Other, "seed");
   }
 
-  function decode$Store$open$Params(r: $.Reader, _p: number): Store.open$Params<T> {
+  function decode$Store$open$Params(r: $.Reader, _p: number): Store.open$Params<T, Other> {
     return {
-      seed: $.decodeAny(r),
+      seed: $.take(r, Other),
     };
   }
 
@@ -1242,26 +1259,26 @@ function make$Store$open$Params<T extends $.PointerType>(T: T): Store.open$Param
     pointers: 1,
     encode: encode$Store$open$Params,
     decode: decode$Store$open$Params,
-    applied: [T],
+    applied: [T, Other],
     fields: () => [
-      { name: "seed", type: $.ANY, at: 0 },
+      { name: "seed", ...$.elementOf(Other), at: 0 },
     ],
   });
 }
 
-function make$Store$open$Results<T extends $.PointerType>(T: T): Store.open$Results.Type<T> {
+function make$Store$open$Results<T extends $.PointerType, Other extends $.PointerType>(T: T, Other: Other): Store.open$Results.Type<T, Other> {
   const $t0 = /* @__PURE__ */ $.lazy(() => Store(Box(T)));
 
-  function encode$Store$open$Results(w: $.Writer, p: number, o: Store.open$Results.Input<T>): void {
+  function encode$Store$open$Results(w: $.Writer, p: number, o: Store.open$Results.Input<T, Other>): void {
     let x;
     if ((x = o.store) != null) $.put(w, p, x, $t0(), "store");
-    if ((x = o.other) != null) $.encodeAny(w, p + 8, x, "other");
+    if ((x = o.other) != null) $.put(w, p + 8, x, Other, "other");
   }
 
-  function decode$Store$open$Results(r: $.Reader, _p: number): Store.open$Results<T> {
+  function decode$Store$open$Results(r: $.Reader, _p: number): Store.open$Results<T, Other> {
     return {
       store: $.take(r, $t0()),
-      other: $.decodeAny(r),
+      other: $.take(r, Other),
     };
   }
 
@@ -1272,11 +1289,30 @@ function make$Store$open$Results<T extends $.PointerType>(T: T): Store.open$Resu
     pointers: 2,
     encode: encode$Store$open$Results,
     decode: decode$Store$open$Results,
-    applied: [T],
+    applied: [T, Other],
     fields: () => [
       { name: "store", type: $.CAP, at: 0, of: Store(Box(T)) },
-      { name: "other", type: $.ANY, at: 1 },
+      { name: "other", ...$.elementOf(Other), at: 1 },
     ],
+  });
+}
+
+function make$Store$last$Params<T extends $.PointerType, Unused extends $.PointerType, Text extends $.PointerType>(T: T, Unused: Unused, Text: Text): Store.last$Params.Type<T, Unused, Text> {
+  function encode$Store$last$Params(_w: $.Writer, _p: number, _o: Store.last$Params.Input<T, Unused, Text>): void {
+  }
+
+  function decode$Store$last$Params(_r: $.Reader, _p: number): Store.last$Params<T, Unused, Text> {
+    return {};
+  }
+
+  return $.struct({
+    id: 0xe9b7df45df5bef44n,
+    name: "generics.capnp:Store.last$Params",
+    dataWords: 0,
+    pointers: 0,
+    encode: encode$Store$last$Params,
+    decode: decode$Store$last$Params,
+    applied: [T, Unused, Text],
   });
 }
 

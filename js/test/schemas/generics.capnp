@@ -39,6 +39,8 @@ interface Store(T) {
   box @2 Box(T) -> Box(Text);
   push @3 (value :T) -> stream;
   open @4 [Other] (seed :Other) -> (store :Store(Box(T)), other :Other);
+  swap @5 [A, B] Either(A, B) -> Either(Box(B), A);
+  last @6 [Unused, Text] () -> Box(Text);
 }
 
 interface NamedStore(T) extends(Store(T)) { name @0 () -> (name :Text); }

@@ -338,28 +338,43 @@ fn interface_source(
     body.push_str(&applied_to(names, node));
     body.push_str("methods: [");
     for (ordinal, method) in methods.iter().enumerate() {
+        let own = names.method_parameters(node.id, ordinal);
+        let site = site.in_method(ordinal);
+        let params = struct_value(names, method.param_struct, &method.param_brand, site)?;
         let results = if method.is_streaming() {
             "undefined".to_owned()
         } else {
-            format!(
-                "() => {}",
-                struct_value(names, method.result_struct, &method.result_brand, site)?
-            )
+            let results = struct_value(names, method.result_struct, &method.result_brand, site)?;
+            function_of(&own, &results)
         };
         let _ = write!(
             body,
-            "\n  {{ name: {:?}, schemaName: {:?}, ordinal: {ordinal}, streaming: {}, params: () => {}, results: {results} }},",
+            "\n  {{ name: {:?}, schemaName: {:?}, ordinal: {ordinal}, streaming: {}, params: {}, results: {results} }},",
             member(&method.name),
             method.name,
             method.is_streaming(),
-            struct_value(names, method.param_struct, &method.param_brand, site)?,
+            function_of(&own, &params),
         );
     }
     body.push_str(if methods.is_empty() { "],\n" } else { "\n],\n" });
     Ok(format!("{{\n{}}}", indented(&body)))
 }
 
+/// A function of a method's type parameters, which are anything where they are not said.
+fn function_of(own: &[Parameter], value: &str) -> String {
+    let is_part = |character: char| character.is_ascii_alphanumeric() || character == '$';
+    let declared: Vec<String> = own
+        .iter()
+        .map(|Parameter { name, .. }| {
+            let is_used = value.split(|c| !is_part(c)).any(|word| word == name);
+            let mark = if is_used { "" } else { "_" };
+            format!("{mark}{name} = $.AnyPointer")
+        })
+        .collect();
+    format!("({}) => {value}", declared.join(", "))
+}
+
 fn struct_value(names: &Names<'_>, id: u64, brand: &Brand, site: Site) -> Result<String, Error> {
     names.structure(id)?;
-    names.applied(id, &names.arguments(id, brand), site)
+    names.applied(id, &names.method_arguments(id, brand), site)
 }

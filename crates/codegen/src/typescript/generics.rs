@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use capstan_schema::node::{
     AnyPointer, Binding, BrandBindings, BrandScope, CompiledSchema, NodeKind, Type,
 };
-use capstan_schema::node::{Brand, FieldKind, Node};
+use capstan_schema::node::{Brand, FieldKind};
 
 use super::Error;
 use super::names::{Names, Site};
@@ -39,10 +39,14 @@ impl Parameter {
     }
 }
 
-/// What a node adds to the parameters it inherits.
-pub(super) fn with_own_parameters(inherited: &[Parameter], node: &Node) -> Vec<Parameter> {
+/// The parameters that a node, or a method of one, inherits, and those it adds.
+pub(super) fn with_own_parameters(
+    inherited: &[Parameter],
+    scope: u64,
+    own: &[String],
+) -> Vec<Parameter> {
     let mut all = inherited.to_vec();
-    for (index, own) in node.parameters.iter().enumerate() {
+    for (index, own) in own.iter().enumerate() {
         let mut name = type_name(own);
         // Generated functions have short names of their own.
         if name.starts_with(|first: char| first.is_ascii_lowercase()) {
@@ -53,7 +57,7 @@ pub(super) fn with_own_parameters(inherited: &[Parameter], node: &Node) -> Vec<P
             name.push('$');
         }
         all.push(Parameter {
-            scope: node.id,
+            scope,
             index: u16::try_from(index).unwrap_or(u16::MAX),
             name,
         });
@@ -87,6 +91,23 @@ impl Names<'_> {
         self.parameters(id)
             .iter()
             .map(|parameter| bound(parameter).unwrap_or(Type::AnyPointer(AnyPointer::Any)))
+            .collect()
+    }
+
+    /// What a method binds the parameters of its parameters or results to. Those of a struct that
+    /// is made for it are the method's, one by one.
+    pub(super) fn method_arguments(&self, id: u64, brand: &Brand) -> Vec<Type> {
+        let is_made = self.node(id).is_ok_and(|node| node.scope_id == 0);
+        let bound = self.arguments(id, brand).into_iter();
+        bound
+            .zip(self.parameters(id))
+            .map(|(argument, &Parameter { scope, index, .. })| {
+                if is_made && scope == id {
+                    Type::AnyPointer(AnyPointer::ImplicitMethodParameter { index })
+                } else {
+                    argument
+                }
+            })
             .collect()
     }
 
@@ -136,13 +157,19 @@ impl Names<'_> {
 
     /// The name of the parameter that a type is, where there is such a parameter.
     pub(super) fn parameter_at(&self, ty: &Type, site: Site) -> Option<String> {
-        let Type::AnyPointer(AnyPointer::Parameter { scope_id, index }) = ty else {
-            return None;
-        };
-        self.parameters(site.parameters()?)
-            .iter()
-            .find(|parameter| parameter.scope == *scope_id && parameter.index == *index)
-            .map(|parameter| parameter.name.clone())
+        let known = site.parameters()?;
+        match ty {
+            Type::AnyPointer(AnyPointer::Parameter { scope_id, index }) => self
+                .parameters(known)
+                .iter()
+                .find(|parameter| parameter.scope == *scope_id && parameter.index == *index)
+                .map(|parameter| parameter.name.clone()),
+            Type::AnyPointer(AnyPointer::ImplicitMethodParameter { index }) => self
+                .method_parameters(known, site.method()?)
+                .get(usize::from(*index))
+                .map(|parameter| parameter.name.clone()),
+            _ => None,
+        }
     }
 
     /// Whether a type is, or has, type arguments or a parameter: one that only the runtime can take apart.
@@ -219,17 +246,24 @@ impl Names<'_> {
     pub(super) fn leads_to_clients(&self, ty: &Type) -> bool {
         match ty {
             Type::Interface { .. }
-            | Type::AnyPointer(AnyPointer::Capability | AnyPointer::Parameter { .. }) => true,
+            | Type::AnyPointer(
+                AnyPointer::Capability
+                | AnyPointer::Parameter { .. }
+                | AnyPointer::ImplicitMethodParameter { .. },
+            ) => true,
             Type::Struct { id, brand } => {
-                self.has_capabilities(*id, false)
-                    || (self.has_capabilities(*id, true)
-                        && self
-                            .arguments(*id, brand)
-                            .iter()
-                            .any(|argument| self.leads_to_clients(argument)))
+                self.struct_leads_to_clients(*id, &self.arguments(*id, brand))
             }
             _ => false,
         }
+    }
+
+    /// The same of a struct with these type arguments.
+    pub(super) fn struct_leads_to_clients(&self, id: u64, arguments: &[Type]) -> bool {
+        let mut arguments = arguments.iter();
+        self.has_capabilities(id, false)
+            || (self.has_capabilities(id, true)
+                && arguments.any(|argument| self.leads_to_clients(argument)))
     }
 
     /// `<A, B>`; nothing for what has no parameters.
@@ -242,7 +276,7 @@ impl Names<'_> {
     }
 }
 
-fn angled(parts: impl Iterator<Item = String>) -> String {
+pub(super) fn angled(parts: impl Iterator<Item = String>) -> String {
     let parts: Vec<String> = parts.collect();
     if parts.is_empty() {
         String::new()

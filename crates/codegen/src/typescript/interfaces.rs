@@ -7,6 +7,7 @@ use capstan_schema::node::{Brand, Method, Node, NodeKind, Superclass, Type};
 
 use super::Error;
 use super::doc::doc;
+use super::generics::{Parameter, angled};
 use super::names::{Names, Site};
 use super::words::member;
 
@@ -39,25 +40,31 @@ pub(super) fn client_type(
         "  readonly [$.interfaces]: {{ {} }};",
         marks.join("; ")
     );
-    for method in methods {
+    for (ordinal, method) in methods.iter().enumerate() {
         out.push_str(&doc(method.doc_comment.as_deref(), "  "));
+        let own = names.method_parameters(node.id, ordinal);
+        let site = site.in_method(ordinal);
+        let options = match own.as_slice() {
+            [] => "$.CallOptions".to_owned(),
+            own => {
+                let types: Vec<&str> = own.iter().map(|own| own.name.as_str()).collect();
+                format!("$.GenericCallOptions<[{}]>", types.join(", "))
+            }
+        };
         let _ = write!(
             out,
-            "  {}(params?: {}, options?: $.CallOptions): ",
+            "  {}{}(params?: {}, options?: {options}): ",
             member(&method.name),
+            angled(own.iter().map(Parameter::declared)),
             input(names, site, method.param_struct, &method.param_brand)?
         );
         if method.is_streaming() {
             let _ = writeln!(out, "{}<void>;", names.global("Promise"));
             continue;
         }
-        let arguments = names.arguments(method.result_struct, &method.result_brand);
+        let arguments = names.method_arguments(method.result_struct, &method.result_brand);
         let results = names.ty(method.result_struct, &arguments, site)?;
-        let ty = Type::Struct {
-            id: method.result_struct,
-            brand: method.result_brand.clone(),
-        };
-        if names.leads_to_clients(&ty) {
+        if names.struct_leads_to_clients(method.result_struct, &arguments) {
             let pipeline = names.ty_of(method.result_struct, &arguments, site, "Pipeline")?;
             let _ = writeln!(out, "$.CallPromise<{results}, {pipeline}>;");
         } else {
@@ -87,7 +94,8 @@ pub(super) fn server_type(
         names.declared_parameters(node.id)
     );
     for method in methods {
-        let arguments = names.arguments(method.param_struct, &method.param_brand);
+        // What a method's own type parameters stand for, only its callers know.
+        let arguments = names.method_arguments(method.param_struct, &method.param_brand);
         let params = names.ty(method.param_struct, &arguments, site)?;
         let results = if method.is_streaming() {
             "void".to_owned()
@@ -111,7 +119,7 @@ pub(super) fn server_type(
 }
 
 fn input(names: &Names<'_>, site: Site, id: u64, brand: &Brand) -> Result<String, Error> {
-    names.ty_of(id, &names.arguments(id, brand), site, "Input")
+    names.ty_of(id, &names.method_arguments(id, brand), site, "Input")
 }
 
 /// ` extends A, B`; with `.member` of each when one is given.

@@ -23,12 +23,24 @@ struct Place {
     parameters: Vec<Parameter>,
 }
 
+impl Place {
+    /// The name of what is at the top level of this file.
+    fn top_name(&self, file: u64) -> Option<&str> {
+        match self.path.as_slice() {
+            [name] if self.file == file => Some(name),
+            _ => None,
+        }
+    }
+}
+
 /// From where something is referred to: which names mean what depends on that.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Site {
     node: Option<u64>,
     /// The node whose type parameters are known.
     parameters: Option<u64>,
+    /// The method of that node, an interface, whose own type parameters are known too.
+    method: Option<usize>,
     is_nested: bool,
 }
 
@@ -37,6 +49,7 @@ impl Site {
     pub(super) const TOP: Self = Self {
         node: None,
         parameters: None,
+        method: None,
         is_nested: false,
     };
 
@@ -45,6 +58,7 @@ impl Site {
         Self {
             node: Some(node),
             parameters: Some(node),
+            method: None,
             is_nested: true,
         }
     }
@@ -54,6 +68,7 @@ impl Site {
         Self {
             node: Some(node),
             parameters: Some(node),
+            method: None,
             is_nested: false,
         }
     }
@@ -62,12 +77,25 @@ impl Site {
     pub(super) fn knowing(self, node: u64) -> Self {
         Self {
             parameters: Some(node),
+            method: None,
+            ..self
+        }
+    }
+
+    /// The same, where the type parameters of a method of the node are known too, by its ordinal.
+    pub(super) fn in_method(self, ordinal: usize) -> Self {
+        Self {
+            method: Some(ordinal),
             ..self
         }
     }
 
     pub(super) fn parameters(self) -> Option<u64> {
         self.parameters
+    }
+
+    pub(super) fn method(self) -> Option<usize> {
+        self.method
     }
 }
 
@@ -115,14 +143,9 @@ impl<'s> Names<'s> {
 
     /// A parameter that has the name of something at the top level of the module would hide it.
     fn tell_parameters_apart(&mut self) {
-        let top: BTreeSet<String> = self
-            .places
-            .values()
-            .filter(|place| place.file == self.file)
-            .filter_map(|place| match place.path.as_slice() {
-                [name] => Some(name.clone()),
-                _ => None,
-            })
+        let places = self.places.values();
+        let top: BTreeSet<String> = places
+            .filter_map(|place| place.top_name(self.file).map(str::to_owned))
             .collect();
         for place in self.places.values_mut() {
             for parameter in &mut place.parameters {
@@ -161,11 +184,9 @@ impl<'s> Names<'s> {
         let node = self.node(id)?;
         let path: Vec<String> = scope.0.iter().cloned().chain([name]).collect();
         let parameters = match &node.kind {
-            // Those of a method are not its structs': nothing at run time says what they stand for.
-            NodeKind::Struct(structure) if node.scope_id == 0 && !structure.is_group => {
-                scope.1.to_vec()
+            NodeKind::Struct(_) | NodeKind::Interface { .. } => {
+                with_own_parameters(scope.1, node.id, &node.parameters)
             }
-            NodeKind::Struct(_) | NodeKind::Interface { .. } => with_own_parameters(scope.1, node),
             _ => Vec::new(),
         };
         for nested in &node.nested_nodes {
@@ -218,6 +239,30 @@ impl<'s> Names<'s> {
         self.places
             .get(&id)
             .map_or(&[], |place| place.parameters.as_slice())
+    }
+
+    /// The type parameters of a method itself, as generated code calls them.
+    pub(super) fn method_parameters(&self, interface: u64, ordinal: usize) -> Vec<Parameter> {
+        let Ok(Node {
+            kind: NodeKind::Interface { methods, .. },
+            ..
+        }) = self.node(interface)
+        else {
+            return Vec::new();
+        };
+        let own = methods
+            .get(ordinal)
+            .map_or(&[][..], |method| &method.implicit_parameters);
+        let inherited = self.parameters(interface);
+        let mut all = with_own_parameters(inherited, interface, own);
+        let mut own = all.split_off(inherited.len());
+        for parameter in &mut own {
+            let mut places = self.places.values();
+            if places.any(|place| place.top_name(self.file) == Some(&parameter.name)) {
+                parameter.name.push('$');
+            }
+        }
+        own
     }
 
     /// Groups and the structs made for the methods of an interface: scopes' contents besides nested nodes.

@@ -290,7 +290,9 @@ export declare interface Store<T extends $.PointerType = $.Any> extends $.Client
   put(params?: Store.put$Params.Input<T>, options?: $.CallOptions): $.CallPromise<Store.put$Results<T>>;
   box(params?: Box.Input<T>, options?: $.CallOptions): $.CallPromise<Box<typeof $.Text>>;
   push(params?: Store.push$Params.Input<T>, options?: $.CallOptions): Promise<void>;
-  open(params?: Store.open$Params.Input<T>, options?: $.CallOptions): $.CallPromise<Store.open$Results<T>, Store.open$Results.Pipeline<T>>;
+  open<Other extends $.PointerType = $.Any>(params?: Store.open$Params.Input<T, Other>, options?: $.GenericCallOptions<[Other]>): $.CallPromise<Store.open$Results<T, Other>, Store.open$Results.Pipeline<T, Other>>;
+  swap<A extends $.PointerType = $.Any, B extends $.PointerType = $.Any>(params?: Either.Input<A, B>, options?: $.GenericCallOptions<[A, B]>): $.CallPromise<Either<Box.Type<B>, A>, Either.Pipeline<Box.Type<B>, A>>;
+  last<Unused extends $.PointerType = $.Any, Text extends $.PointerType = $.Any>(params?: Store.last$Params.Input<T, Unused, Text>, options?: $.GenericCallOptions<[Unused, Text]>): $.CallPromise<Box<Text>, Box.Pipeline<Text>>;
 }
 export declare namespace Store {
   /** What an object that is served as Store has. */
@@ -299,7 +301,9 @@ export declare namespace Store {
     put(params: Store.put$Params<T>, context: $.CallContext): $.Awaitable<Store.put$Results.Input<T> | void>;
     box(params: Box<T>, context: $.CallContext): $.Awaitable<Box.Input<typeof $.Text>>;
     push(params: Store.push$Params<T>, context: $.CallContext): $.Awaitable<void>;
-    open(params: Store.open$Params<T>, context: $.CallContext): $.Awaitable<Store.open$Results.Input<T>>;
+    open(params: Store.open$Params<T, $.Any>, context: $.CallContext): $.Awaitable<Store.open$Results.Input<T, $.Any>>;
+    swap(params: Either<$.Any, $.Any>, context: $.CallContext): $.Awaitable<Either.Input<Box.Type<$.Any>, $.Any>>;
+    last(params: Store.last$Params<T, $.Any, $.Any>, context: $.CallContext): $.Awaitable<Box.Input<$.Any>>;
   }
   type Type<T extends $.PointerType = $.Any> = $.InterfaceDescriptor<Store<T>, Store.Server<T>>;
   interface Generic { <T extends $.PointerType = $.Any>(T?: T): Store.Type<T>; readonly $: Store.Type["$"] }
@@ -356,30 +360,39 @@ export declare namespace Store {
     type Type<T extends $.PointerType = $.Any> = $.StructDescriptor<Store.push$Params<T>, Store.push$Params.Input<T>>;
     interface Generic { <T extends $.PointerType = $.Any>(T?: T): Store.push$Params.Type<T>; readonly $: Store.push$Params.Type["$"] }
   }
-  interface open$Params<T extends $.PointerType = $.Any> {
-    seed: $.AnyPointer | undefined;
+  interface open$Params<T extends $.PointerType = $.Any, Other extends $.PointerType = $.Any> {
+    seed: $.Out<Other>;
   }
   namespace open$Params {
-    interface Input<T extends $.PointerType = $.Any> {
-      seed?: $.AnyPointerInput | undefined;
+    interface Input<T extends $.PointerType = $.Any, Other extends $.PointerType = $.Any> {
+      seed?: $.In<Other> | undefined;
     }
-    type Type<T extends $.PointerType = $.Any> = $.StructDescriptor<Store.open$Params<T>, Store.open$Params.Input<T>>;
-    interface Generic { <T extends $.PointerType = $.Any>(T?: T): Store.open$Params.Type<T>; readonly $: Store.open$Params.Type["$"] }
+    type Type<T extends $.PointerType = $.Any, Other extends $.PointerType = $.Any> = $.StructDescriptor<Store.open$Params<T, Other>, Store.open$Params.Input<T, Other>>;
+    interface Generic { <T extends $.PointerType = $.Any, Other extends $.PointerType = $.Any>(T?: T, Other?: Other): Store.open$Params.Type<T, Other>; readonly $: Store.open$Params.Type["$"] }
   }
-  interface open$Results<T extends $.PointerType = $.Any> {
+  interface open$Results<T extends $.PointerType = $.Any, Other extends $.PointerType = $.Any> {
     store: Store<Box.Type<T>> | undefined;
-    other: $.AnyPointer | undefined;
+    other: $.Out<Other>;
   }
   namespace open$Results {
-    interface Input<T extends $.PointerType = $.Any> {
+    interface Input<T extends $.PointerType = $.Any, Other extends $.PointerType = $.Any> {
       store?: Store<Box.Type<T>> | undefined;
-      other?: $.AnyPointerInput | undefined;
+      other?: $.In<Other> | undefined;
     }
-    interface Pipeline<T extends $.PointerType = $.Any> {
+    interface Pipeline<T extends $.PointerType = $.Any, Other extends $.PointerType = $.Any> {
       readonly store: Store<Box.Type<T>>;
+      readonly other: $.PipelineOf<Other>;
     }
-    type Type<T extends $.PointerType = $.Any> = $.StructDescriptor<Store.open$Results<T>, Store.open$Results.Input<T>>;
-    interface Generic { <T extends $.PointerType = $.Any>(T?: T): Store.open$Results.Type<T>; readonly $: Store.open$Results.Type["$"] }
+    type Type<T extends $.PointerType = $.Any, Other extends $.PointerType = $.Any> = $.StructDescriptor<Store.open$Results<T, Other>, Store.open$Results.Input<T, Other>>;
+    interface Generic { <T extends $.PointerType = $.Any, Other extends $.PointerType = $.Any>(T?: T, Other?: Other): Store.open$Results.Type<T, Other>; readonly $: Store.open$Results.Type["$"] }
+  }
+  interface last$Params<T extends $.PointerType = $.Any, Unused extends $.PointerType = $.Any, Text extends $.PointerType = $.Any> {
+  }
+  namespace last$Params {
+    interface Input<T extends $.PointerType = $.Any, Unused extends $.PointerType = $.Any, Text extends $.PointerType = $.Any> {
+    }
+    type Type<T extends $.PointerType = $.Any, Unused extends $.PointerType = $.Any, Text extends $.PointerType = $.Any> = $.StructDescriptor<Store.last$Params<T, Unused, Text>, Store.last$Params.Input<T, Unused, Text>>;
+    interface Generic { <T extends $.PointerType = $.Any, Unused extends $.PointerType = $.Any, Text extends $.PointerType = $.Any>(T?: T, Unused?: Unused, Text?: Text): Store.last$Params.Type<T, Unused, Text>; readonly $: Store.last$Params.Type["$"] }
   }
 }
 
@@ -653,6 +666,7 @@ declare const Store$put$Results: Store.put$Results.Generic;
 declare const Store$push$Params: Store.push$Params.Generic;
 declare const Store$open$Params: Store.open$Params.Generic;
 declare const Store$open$Results: Store.open$Results.Generic;
+declare const Store$last$Params: Store.last$Params.Generic;
 export declare const Store: Store.Generic;
 declare const NamedStore$name$Params: NamedStore.name$Params.Generic;
 declare const NamedStore$name$Results: NamedStore.name$Results.Generic;

@@ -49,6 +49,8 @@ const Store$open$Params = /* @__PURE__ */ $.generic(make$Store$open$Params);
 
 const Store$open$Results = /* @__PURE__ */ $.generic(make$Store$open$Results);
 
+const Store$last$Params = /* @__PURE__ */ $.generic(make$Store$last$Params);
+
 export const Store = /* @__PURE__ */ $.generic(make$Store);
 
 const NamedStore$name$Params = /* @__PURE__ */ $.generic(make$NamedStore$name$Params);
@@ -460,7 +462,9 @@ function make$Store(T) {
       { name: "put", schemaName: "put", ordinal: 1, streaming: false, params: () => Store$put$Params(T), results: () => Store$put$Results(T) },
       { name: "box", schemaName: "box", ordinal: 2, streaming: false, params: () => Box(T), results: () => Box($.Text) },
       { name: "push", schemaName: "push", ordinal: 3, streaming: true, params: () => Store$push$Params(T), results: undefined },
-      { name: "open", schemaName: "open", ordinal: 4, streaming: false, params: () => Store$open$Params(T), results: () => Store$open$Results(T) },
+      { name: "open", schemaName: "open", ordinal: 4, streaming: false, params: (Other = $.AnyPointer) => Store$open$Params(T, Other), results: (Other = $.AnyPointer) => Store$open$Results(T, Other) },
+      { name: "swap", schemaName: "swap", ordinal: 5, streaming: false, params: (A = $.AnyPointer, B = $.AnyPointer) => Either(A, B), results: (A = $.AnyPointer, B = $.AnyPointer) => Either(Box(B), A) },
+      { name: "last", schemaName: "last", ordinal: 6, streaming: false, params: (Unused = $.AnyPointer, Text = $.AnyPointer) => Store$last$Params(T, Unused, Text), results: (_Unused = $.AnyPointer, Text = $.AnyPointer) => Box(Text) },
     ],
   });
 }
@@ -591,15 +595,15 @@ function make$Store$push$Params(T) {
   });
 }
 
-function make$Store$open$Params(T) {
+function make$Store$open$Params(T, Other) {
   function encode$Store$open$Params(w, p, o) {
     let x;
-    if ((x = o.seed) != null) $.encodeAny(w, p, x, "seed");
+    if ((x = o.seed) != null) $.put(w, p, x, Other, "seed");
   }
 
   function decode$Store$open$Params(r, p) {
     return {
-      seed: $.decodeAny(r),
+      seed: $.take(r, Other),
     };
   }
 
@@ -610,26 +614,26 @@ function make$Store$open$Params(T) {
     pointers: 1,
     encode: encode$Store$open$Params,
     decode: decode$Store$open$Params,
-    applied: [T],
+    applied: [T, Other],
     fields: () => [
-      { name: "seed", type: $.ANY, at: 0 },
+      { name: "seed", ...$.elementOf(Other), at: 0 },
     ],
   });
 }
 
-function make$Store$open$Results(T) {
+function make$Store$open$Results(T, Other) {
   const $t0 = /* @__PURE__ */ $.lazy(() => Store(Box(T)));
 
   function encode$Store$open$Results(w, p, o) {
     let x;
     if ((x = o.store) != null) $.put(w, p, x, $t0(), "store");
-    if ((x = o.other) != null) $.encodeAny(w, p + 8, x, "other");
+    if ((x = o.other) != null) $.put(w, p + 8, x, Other, "other");
   }
 
   function decode$Store$open$Results(r, p) {
     return {
       store: $.take(r, $t0()),
-      other: $.decodeAny(r),
+      other: $.take(r, Other),
     };
   }
 
@@ -640,11 +644,30 @@ function make$Store$open$Results(T) {
     pointers: 2,
     encode: encode$Store$open$Results,
     decode: decode$Store$open$Results,
-    applied: [T],
+    applied: [T, Other],
     fields: () => [
       { name: "store", type: $.CAP, at: 0, of: Store(Box(T)) },
-      { name: "other", type: $.ANY, at: 1 },
+      { name: "other", ...$.elementOf(Other), at: 1 },
     ],
+  });
+}
+
+function make$Store$last$Params(T, Unused, Text) {
+  function encode$Store$last$Params(w, p, o) {
+  }
+
+  function decode$Store$last$Params(r, p) {
+    return {};
+  }
+
+  return $.struct({
+    id: 0xe9b7df45df5bef44n,
+    name: "generics.capnp:Store.last$Params",
+    dataWords: 0,
+    pointers: 0,
+    encode: encode$Store$last$Params,
+    decode: decode$Store$last$Params,
+    applied: [T, Unused, Text],
   });
 }
 
