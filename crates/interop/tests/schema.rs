@@ -251,13 +251,21 @@ fn interfaces_and_nested_generics_agree() {
 #[test]
 fn values_agree() {
     compare(&own_schemas(), &["values.capnp"]);
+    compare(&own_schemas(), &["defaults.capnp"]);
 }
 
 /// What the reference implementation's generator makes of requests: it looks at pointers that are
 /// null where a reader of values sees nothing.
 #[test]
 fn generators_see_the_same() {
-    for file in ["layout.capnp", "types.capnp", "names.capnp", "values.capnp"] {
+    let files = [
+        "layout.capnp",
+        "types.capnp",
+        "names.capnp",
+        "values.capnp",
+        "defaults.capnp",
+    ];
+    for file in files {
         let files = Disk {
             directory: own_schemas(),
         };

@@ -128,11 +128,23 @@ pub enum FieldKind {
         offset: u32,
         ty: Type,
         default: Value,
-        had_explicit_default: bool,
+        written_default: WrittenDefault,
     },
     Group {
         id: u64,
     },
+}
+
+/// What the schema says of a field's default. Values are alike for readers of messages, whether
+/// they were written or are implied; generators tell them apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WrittenDefault {
+    /// Nothing: zero, or a null pointer.
+    #[default]
+    Nothing,
+    /// `= null`, which parameters of pointer types can have.
+    Null,
+    Value,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -64,7 +64,7 @@ fn ids() {
     assert_eq!(
         errors.unwrap_err().iter().map(describe).collect::<Vec<_>>(),
         [
-            "struct A {}: this file has no id (run 'capstan id' and put what it prints, \
+            ": this file has no id (run 'capstan id' and put what it prints, \
           followed by ';', at the top)"
         ]
     );
@@ -360,6 +360,21 @@ fn syntax() {
     check(
         "struct A { union @0! { a @1 :Text; b @2 :Text; } }",
         &["0: an unnamed union has no number (remove it, or name the union: 'name @N! :union {')"],
+    );
+    check(
+        "struct A { a @0! :Text; }",
+        &["!: only the numbers of unions have a '!' behind them (remove it)"],
+    );
+    check(
+        "struct A { a @0 :Text(); b @1 :List(List); c @2 :Int8 = (\"x\"); }",
+        &[
+            "List: 'List' needs the type of its elements (write 'List(Text)' or the like)",
+            "\"x\": expected a value of type Int8",
+        ],
+    );
+    check(
+        "struct A { union $note(\"x\") { a @0 :Text; b @1 :Text; } } annotation note(*) :Text;",
+        &["$: an unnamed union has no annotations (name the union: 'name :union $annotation {')"],
     );
 }
 

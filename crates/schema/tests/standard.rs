@@ -6,7 +6,9 @@
     clippy::indexing_slicing
 )]
 
-use capstan_schema::node::{CompiledSchema, FieldKind, Node, NodeKind, STREAM_RESULT_ID, Value};
+use capstan_schema::node::{
+    CompiledSchema, FieldKind, Node, NodeKind, STREAM_RESULT_ID, Value, WrittenDefault,
+};
 use capstan_schema::{NoFiles, STANDARD_FILES, SourceFile, compile, standard_file};
 
 fn compile_or_panic(files: &[SourceFile]) -> CompiledSchema {
@@ -113,7 +115,7 @@ fn the_protocol_has_its_published_layout() {
         &fd.unwrap().kind,
         FieldKind::Slot {
             default: Value::UInt8(0xff),
-            had_explicit_default: true,
+            written_default: WrittenDefault::Value,
             ..
         }
     ));

@@ -56,7 +56,7 @@ fn slot(name: &str, offset: u32, ty: Type, default: Value) -> Field {
             offset,
             ty,
             default,
-            had_explicit_default: false,
+            written_default: WrittenDefault::Nothing,
         },
     }
 }

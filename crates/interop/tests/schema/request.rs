@@ -213,13 +213,29 @@ fn encoding(ordinal: u16) -> PreferredListEncoding {
     ][usize::from(ordinal)]
 }
 
+fn is_null(value: value::Reader) -> bool {
+    match value.which().unwrap() {
+        value::Text(_) => !value.has_text(),
+        value::Data(_) => !value.has_data(),
+        value::Interface(()) => true,
+        value::List(pointer) | value::Struct(pointer) | value::AnyPointer(pointer) => {
+            pointer.is_null()
+        }
+        _ => false,
+    }
+}
+
 fn read_field(field: field::Reader) -> Field {
     let kind = match field.which().unwrap() {
         field::Slot(slot) => FieldKind::Slot {
             offset: slot.get_offset(),
             ty: read_type(slot.get_type().unwrap()),
             default: read_value(slot.get_default_value().unwrap()),
-            had_explicit_default: slot.get_had_explicit_default(),
+            written_default: match slot.get_had_explicit_default() {
+                false => WrittenDefault::Nothing,
+                true if is_null(slot.get_default_value().unwrap()) => WrittenDefault::Null,
+                true => WrittenDefault::Value,
+            },
         },
         field::Group(group) => FieldKind::Group {
             id: group.get_type_id(),

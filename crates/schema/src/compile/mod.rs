@@ -19,7 +19,7 @@ pub(crate) use brands::{apply_brand, apply_to_brand};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
-use crate::diagnostic::{Diagnostic, NO_FILE_ID, Problem};
+use crate::diagnostic::{Diagnostic, NO_FILE_ID, Problem, Span};
 use crate::files::{Files, SourceFile};
 use crate::node::{CompiledSchema, Import, Node, RequestedFile};
 use modules::Module;
@@ -130,7 +130,7 @@ impl Compiler<'_> {
             let id = match &module.decl.uid {
                 Some(uid) => uid.value,
                 None => {
-                    let problem = Problem::new(module.first_line(), NO_FILE_ID);
+                    let problem = Problem::new(Span::default(), NO_FILE_ID);
                     self.complain(
                         index,
                         problem.hint(

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::brands::{BrandScope, Entity, MAX_TYPE_SIZE};
-use super::modules::Module;
 use super::{Compiler, ids};
 use crate::diagnostic::{Problem, Span};
 use crate::node::{AnyPointer, Type};
@@ -375,10 +374,10 @@ impl<'a> Compiler<'a> {
                 let problem = Problem::new(name.span, "type arguments have no names");
                 self.complain_in(scope, problem.hint("write only the type"));
             }
-            params.push((
-                self.resolve(&argument.value, scope, implicit)?,
-                &argument.value,
-            ));
+            let param = self.resolve(&argument.value, scope, implicit)?;
+            // What is wrong with it is wrong here, not where all of this is used.
+            self.entity_to_type(&param, &argument.value, scope)?;
+            params.push((param, &argument.value));
         }
         let expected = match &generic {
             Entity::List(None) => 1,
@@ -430,7 +429,8 @@ impl<'a> Compiler<'a> {
                 let brand = brand.bind(params.into_iter().map(|(param, _)| param).collect());
                 Some(Entity::Declared { scope: id, brand })
             }
-            _ => None,
+            // Nothing was given to what takes nothing: `Text()`.
+            plain => Some(plain),
         }
     }
 
@@ -505,14 +505,6 @@ impl<'a> Compiler<'a> {
                 }
             }
         }
-    }
-}
-
-impl Module {
-    /// Byte offsets of the whole first line, to mark when a file as such is at fault.
-    pub(super) fn first_line(&self) -> Span {
-        let text = &self.source.text;
-        Span::new(0, text.find('\n').unwrap_or(text.len()))
     }
 }
 

@@ -8,7 +8,9 @@ use super::names::{Implicit, NO_IMPLICIT, ScopeId};
 use super::nodes::{PendingDefault, Target, default_value, prefix_bytes};
 use super::{Compiler, ids};
 use crate::diagnostic::{Problem, Span};
-use crate::node::{Field, FieldKind, Node, NodeKind, PreferredListEncoding, StructNode, Type};
+use crate::node::{
+    Field, FieldKind, Node, NodeKind, PreferredListEncoding, StructNode, Type, WrittenDefault,
+};
 use crate::parse::ast::{AnnotationUse, Decl, DeclKind, Expr, Located, Param};
 
 /// A field, group or named union; the first is the struct itself.
@@ -544,7 +546,10 @@ impl<'a> Entry<'a> {
                 offset: *offset,
                 ty: resolved.clone(),
                 default: default_value(resolved),
-                had_explicit_default: default.is_some(),
+                written_default: match default {
+                    Some(_) => WrittenDefault::Value,
+                    None => WrittenDefault::Nothing,
+                },
             },
             EntryKind::Struct | EntryKind::Group(_) => FieldKind::Group { id: group_id },
         };

@@ -12,7 +12,9 @@ use super::names::{NO_IMPLICIT, ScopeId};
 use super::nodes::PendingDefault;
 use super::structs::{Size, size_of};
 use crate::diagnostic::{Problem, Span};
-use crate::node::{AnyPointer, Field, FieldKind, NodeKind, StructNode, Type, Value};
+use crate::node::{
+    AnyPointer, Field, FieldKind, NodeKind, StructNode, Type, Value, WrittenDefault,
+};
 use crate::parse::ast::{Argument, DeclKind, Expr, ExprKind, Located};
 
 /// The most that the constants in other values may take, all together. Constants made of constants
@@ -38,6 +40,13 @@ impl Compiler<'_> {
                 && matches!(&default.expr.kind, ExprKind::Name(n) if n == "null")
             {
                 self.check_null(default);
+                if let Some(field) = self.field_mut(default.node, default.field)
+                    && let FieldKind::Slot {
+                        written_default, ..
+                    } = &mut field.kind
+                {
+                    *written_default = WrittenDefault::Null;
+                }
                 continue;
             }
             if let Some(value) = self.evaluate_to_value(default.expr, &default.ty, default.scope)
@@ -299,7 +308,7 @@ impl Compiler<'_> {
             return false;
         };
         let mut good = true;
-        for argument in arguments {
+        for (index, argument) in arguments.iter().enumerate() {
             let Some(name) = &argument.name else {
                 let problem = Problem::new(argument.value.span, "this value names no field");
                 self.complain_in(scope, problem.hint("write '(field = value)'"));
@@ -342,6 +351,12 @@ impl Compiler<'_> {
                 }
                 FieldKind::Group { id } => match &argument.value.kind {
                     ExprKind::Tuple(inner) => {
+                        // A group that comes twice is set anew by the second.
+                        let later = arguments.get(index + 1..).unwrap_or_default();
+                        let again = later.iter().filter_map(|argument| argument.name.as_ref());
+                        let is_last = again.into_iter().all(|other| other.value != name.value);
+                        let mut overwritten = Vec::new();
+                        let out = if is_last { &mut *out } else { &mut overwritten };
                         good &= self.assign_fields(*id, ty, inner, scope, out);
                     }
                     _ => {
@@ -419,6 +434,7 @@ impl Compiler<'_> {
             Value::UInt16(value) => i128::from(*value),
             Value::UInt32(value) => i128::from(*value),
             Value::UInt64(value) => i128::from(*value),
+            Value::Enum(value) => i128::from(*value),
             Value::Float32(value) => return Some(float_tree(f64::from(*value), ty)),
             Value::Float64(value) => return Some(float_tree(*value, ty)),
             other => return Some(Tree::Scalar(other.clone())),
@@ -498,8 +514,13 @@ fn float_tree(value: f64, ty: &Type) -> Tree {
 /// Whether a constant of type `from` may stand where `to` is wanted (if the number fits).
 fn converts(from: &Type, to: &Type) -> bool {
     from == to
-        || matches!(to, Type::AnyPointer(_)) && from.is_pointer()
-        || from.is_integer() && (to.is_integer() || to.is_float())
+        || match to {
+            Type::AnyPointer(AnyPointer::Any) => from.is_pointer(),
+            Type::AnyPointer(_) => matches!(from, Type::List(_) | Type::Struct { .. }),
+            _ => false,
+        }
+        || (from.is_integer() || matches!(from, Type::Enum { .. }))
+            && (to.is_integer() || to.is_float())
         || from.is_float() && to.is_float()
 }
 

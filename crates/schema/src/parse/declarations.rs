@@ -232,7 +232,11 @@ impl Parser<'_> {
                 self.lossy = true;
                 self.take_mark('!');
             }
-            decl.annotations = self.annotations()?;
+            if self.at_mark('$') {
+                let problem = Problem::new(self.span(), "an unnamed union has no annotations");
+                self.report(problem.hint("name the union: 'name :union $annotation {'"));
+                self.annotations()?;
+            }
             self.block(&mut decl, Block::Struct)?;
             return Ok(self.finished(decl));
         }
@@ -242,6 +246,7 @@ impl Parser<'_> {
         } else {
             None
         };
+        let mark = self.span();
         let insists = ordinal.is_some() && self.take_mark('!');
         if (self.at_word("union") || self.at_word("group")) && self.at_mark_after(1, '{') {
             // What is meant is clear enough to go on.
@@ -298,6 +303,10 @@ impl Parser<'_> {
             );
             return Err(self.report(problem.hint(format!("write '{} @N :Type'", name.value))));
         };
+        if insists {
+            let problem = Problem::new(mark, "only the numbers of unions have a '!' behind them");
+            self.report(problem.hint("remove it"));
+        }
         let ty = self.expression("as the field's type")?;
         let default = self.optional_default()?;
         let mut decl = decl(name, DeclKind::Field { ty, default });

@@ -122,7 +122,10 @@ impl Parser<'_> {
                 self.mark(']', "at the end of this list")?;
                 ExprKind::List(items)
             }
-            TokenKind::Mark('(') => tuple(self.arguments()?, start.to(self.last_span())).kind,
+            TokenKind::Mark('(') => {
+                let arguments = self.arguments()?;
+                return Ok(tuple(arguments, start.to(self.last_span())));
+            }
             _ => return Err(self.expected("a type or a value", place)),
         };
         Ok(Expr {

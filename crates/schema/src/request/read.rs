@@ -7,7 +7,7 @@ use capstan_message::{Error, Result, any_pointer, message, struct_list, text};
 use crate::node::{
     Annotation, AnnotationTargets, AnyPointer, Binding, Brand, BrandBindings, BrandScope,
     CompiledSchema, Enumerant, Field, FieldKind, Import, Method, NestedNode, Node, NodeKind,
-    PreferredListEncoding, RequestedFile, StructNode, Superclass, Type, Value,
+    PreferredListEncoding, RequestedFile, StructNode, Superclass, Type, Value, WrittenDefault,
 };
 use crate::schema_capnp as capnp;
 
@@ -173,6 +173,19 @@ fn encoding(size: capnp::ElementSize) -> PreferredListEncoding {
     }
 }
 
+fn is_null(value: capnp::value::Reader<'_>) -> Result<bool> {
+    use capnp::value::Which;
+    Ok(match value.which()? {
+        Which::Text(_) => !value.has_text(),
+        Which::Data(_) => !value.has_data(),
+        Which::Interface(()) => true,
+        Which::List(pointer) | Which::Struct(pointer) | Which::AnyPointer(pointer) => {
+            pointer.is_null()
+        }
+        _ => false,
+    })
+}
+
 fn field(field: capnp::field::Reader<'_>) -> Result<Field> {
     use capnp::field::{Which, ordinal};
     let kind = match field.which()? {
@@ -180,7 +193,11 @@ fn field(field: capnp::field::Reader<'_>) -> Result<Field> {
             offset: slot.get_offset(),
             ty: ty(slot.get_type()?)?,
             default: value(slot.get_default_value()?)?,
-            had_explicit_default: slot.get_had_explicit_default(),
+            written_default: match slot.get_had_explicit_default() {
+                false => WrittenDefault::Nothing,
+                true if is_null(slot.get_default_value()?)? => WrittenDefault::Null,
+                true => WrittenDefault::Value,
+            },
         },
         Which::Group(group) => FieldKind::Group {
             id: group.get_type_id(),

@@ -8,6 +8,7 @@ use super::order::{Order, info_id, is_implied};
 use crate::node::{
     Annotation, AnyPointer, Binding, Brand, BrandBindings, CompiledSchema, Field, FieldKind,
     Method, Node, NodeKind, PreferredListEncoding, StructNode, Superclass, Type, Value,
+    WrittenDefault,
 };
 use crate::schema_capnp as capnp;
 
@@ -178,19 +179,20 @@ fn field(mut out: capnp::field::Builder<'_>, field: &Field) -> Result<()> {
             offset,
             ty,
             default,
-            had_explicit_default,
+            written_default,
         } => {
             let mut slot = out.init_slot();
             slot.set_offset(*offset);
             self::ty(slot.reborrow().init_type(), ty);
+            let is_null = *written_default != WrittenDefault::Value;
             let mut written = slot.reborrow().init_default_value();
             match default {
                 // Generators tell no default from an empty one by the pointer.
-                Value::Text(_) if !had_explicit_default => written.adopt_text(Orphan::null())?,
-                Value::Data(_) if !had_explicit_default => written.adopt_data(Orphan::null())?,
+                Value::Text(_) if is_null => written.adopt_text(Orphan::null())?,
+                Value::Data(_) if is_null => written.adopt_data(Orphan::null())?,
                 default => value(written, default)?,
             }
-            slot.set_had_explicit_default(*had_explicit_default);
+            slot.set_had_explicit_default(*written_default != WrittenDefault::Nothing);
         }
         FieldKind::Group { id } => out.init_group().set_type_id(*id),
     }
