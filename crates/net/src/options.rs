@@ -16,7 +16,7 @@ pub struct Options {
     /// What a server that we connect to gets when it asks for *our* bootstrap object. A server's
     /// own is given to `serve`.
     pub bootstrap: Option<Client>,
-    /// How much each stream may have in flight.
+    /// How much each stream may have in flight. Default: what its way to the object holds.
     pub flow_control: FlowControl,
     /// A longer incoming message ends the connection. Default 64 MiB.
     pub max_message_bytes: usize,

@@ -87,7 +87,7 @@ pub fn on_timer() {
 
 // ---- connections ----
 
-/// Connects the vat to the other end of a link; hands back the connection's id. `bootstrap` is the
+/// Connects the vat to the other end of a link; hands back the connection's id. A window of 0 adapts. `bootstrap` is the
 /// capability a peer gets that asks, or [`NONE`]; its reference is taken over. The list holds the
 /// limits: in order those of [`Limits`], times in milliseconds, [`NONE`] for the default. What is queued is the
 /// link's business, since frames do not wait here.
@@ -103,7 +103,10 @@ pub fn attach_link(
 ) -> u32 {
     let options = ConnectionOptions {
         bootstrap: optional_cap(bootstrap),
-        flow_control: FlowControl::Fixed(u64::from(window_bytes)),
+        flow_control: match window_bytes {
+            0 => FlowControl::Adaptive,
+            bytes => FlowControl::Fixed(u64::from(bytes)),
+        },
         max_message_bytes: max_message_bytes as usize,
         batching: match batching {
             0 => Batching::Off,

@@ -13,22 +13,12 @@ pub use line::{Line, LineStats, MemberId, MemberStats, Sent};
 pub use pipe::Mode;
 
 /// How much a stream may have in flight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FlowControl {
     /// This many bytes of framed calls, plus the largest call in flight: a call that is larger
     /// than the window still leaves room for one behind it, so no round trip is lost to it.
     Fixed(u64),
     /// What the way to the object holds, found out while streaming, and a share of a small queue.
+    #[default]
     Adaptive,
-}
-
-impl FlowControl {
-    /// A fixed window of 64 KiB.
-    pub const DEFAULT: Self = Self::Fixed(64 * 1024);
-}
-
-impl Default for FlowControl {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
 }

@@ -19,7 +19,7 @@ use crate::vat::{
 pub struct ConnectOptions {
     /// What the peer gets when it asks for our bootstrap object. Without one, it gets an error.
     pub bootstrap: Option<Client>,
-    /// How much each stream may have in flight.
+    /// How much each stream may have in flight. Default: what its way to the object holds.
     pub flow_control: FlowControl,
     /// A longer incoming message ends the connection. Default 64 MiB.
     pub max_message_bytes: usize,
@@ -38,7 +38,7 @@ impl Default for ConnectOptions {
     fn default() -> Self {
         Self {
             bootstrap: None,
-            flow_control: FlowControl::DEFAULT,
+            flow_control: FlowControl::default(),
             max_message_bytes: 64 * 1024 * 1024,
             stream_backlog_bytes: 16 * 1024 * 1024,
             limits: Limits::default(),

@@ -12,7 +12,7 @@ use super::{AnswerId, CallId, CapId, FlowControl, ImportId, Limits};
 pub struct ConnectionOptions {
     /// What a peer that asks for our bootstrap object gets. The vat takes over this reference.
     pub bootstrap: Option<CapId>,
-    /// For every stream of ours on this connection. Default: a fixed window of 64 KiB.
+    /// For every stream of ours on this connection. Default: adaptive.
     pub flow_control: FlowControl,
     /// A longer incoming message ends the connection. Default: 64 MiB.
     pub max_message_bytes: usize,
@@ -32,7 +32,7 @@ impl Default for ConnectionOptions {
     fn default() -> Self {
         Self {
             bootstrap: None,
-            flow_control: FlowControl::DEFAULT,
+            flow_control: FlowControl::default(),
             max_message_bytes: 64 << 20,
             stream_backlog_bytes: 16 << 20,
             limits: Limits::default(),

@@ -211,7 +211,7 @@ impl Vat {
     fn flow_control_of(&self, connection: Option<ConnectionId>) -> FlowControl {
         connection
             .and_then(|id| self.connections.get(id.0))
-            .map_or(FlowControl::DEFAULT, |connection| {
+            .map_or(FlowControl::default(), |connection| {
                 connection.options.flow_control
             })
     }

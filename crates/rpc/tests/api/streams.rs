@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use capstan_rpc::flow::FlowControl;
 use capstan_rpc::{ConnectOptions, Error, ErrorKind, StreamingSend, new_client};
 use tokio::sync::Semaphore;
 
@@ -53,7 +54,11 @@ async fn writes_wait_exactly_while_the_window_is_full() {
         permits: Semaphore::new(0),
         ..SinkState::default()
     });
-    let (link, sink) = open(&state, ConnectOptions::default());
+    let options = ConnectOptions {
+        flow_control: FlowControl::Fixed(WINDOW_BYTES),
+        ..ConnectOptions::default()
+    };
+    let (link, sink) = open(&state, options);
     let mut sent = 0;
     let mut waiting = loop {
         let mut send = write(&sink, 1);

@@ -108,6 +108,7 @@ async fn streamed_calls_wait_exactly_while_the_window_is_full() {
     let bootstrap = new_client::<crate::trial_capnp::trial::Client, _>(server);
     let options = ConnectOptions::default().with_bootstrap(bootstrap);
     let link = join_with(ONE_WAY, ConnectOptions::default(), options);
+    link.client.set_window_size(WINDOW_BYTES);
     let open = trial("Trial").client(link.client.bootstrap());
     let open = open.request("open").unwrap().send();
     let sink = open.pipeline.client("sink").unwrap();

@@ -257,7 +257,7 @@ fn adaptive_streams_of_vats_fill_the_line_and_leave_room_for_calls() {
 #[test]
 fn a_fixed_window_leaves_most_of_a_long_line_empty() {
     let link = link(50.0, 100);
-    let mut pair = Pair::new(link, FlowControl::DEFAULT, 1, 16_000);
+    let mut pair = Pair::new(link, FlowControl::Fixed(65_536), 1, 16_000);
     pair.run(SECOND);
     pair.write(0);
     pair.run(5 * SECOND);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::serve::ListenerExt;
+use capstan_net::capstan_rpc::flow::FlowControl;
 use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -28,9 +29,9 @@ struct Options {
     /// File that /demo-file serves, for the page to send back.
     #[arg(long)]
     file: Option<PathBuf>,
-    /// Flow-control window of the streams this server sends, in bytes.
-    #[arg(long, default_value_t = 64 << 10)]
-    window: u64,
+    /// Flow-control window of the streams this server sends, in bytes; without it, the window adapts.
+    #[arg(long)]
+    window: Option<u64>,
     /// Microseconds that every write takes longer.
     #[arg(long, default_value_t = 0)]
     delay_micros: u64,
@@ -70,7 +71,11 @@ async fn run(options: Options) -> Result<(), String> {
     // Both networks serve the same objects, so they have to share a runtime.
     let rpc_options = capstan_net::Options::default()
         .with_runtime(&capstan_net::runtime())
-        .with_window_bytes(options.window);
+        .with_flow_control(
+            options
+                .window
+                .map_or(FlowControl::Adaptive, FlowControl::Fixed),
+        );
 
     let rpc = http::rpc_route(bootstrap.clone(), rpc_options.clone());
     let routes = http::routes(shared, &options.assets, options.file).merge(rpc);
