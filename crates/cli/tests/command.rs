@@ -134,7 +134,7 @@ fn offers_an_id_to_files_without_one() {
     assert_eq!(output.status.code(), Some(1));
     let report = stderr(&output);
     let (_, hint) = report
-        .split_once("error: this file has no id\nstruct A {}\n^~~~~~~~~~~\n  help: ")
+        .split_once("error: this file has no id\nstruct A {}\n^\n  help: ")
         .unwrap_or_else(|| panic!("{report}"));
     let line = hint.trim_end().strip_prefix("add this line at the top: ");
     let line = line.unwrap_or_else(|| panic!("{report}"));
