@@ -19,6 +19,10 @@ export const constants: readonly (string | undefined)[] = [somebody, ...people].
 export function first<T extends PointerType>(store: Store<T>): Promise<Store.get$Results<T>> {
   return store.get({ key: "first" });
 }
+export async function opened(store: Store): Promise<string> {
+  const { other } = await store.open({ seed: "seed" }, { types: [Text] });
+  return other;
+}
 const view = read(Shape, new Uint8Array());
 export const radius: number = view.which === "circle" ? view.circle : 0;
 const box = build(Box(Person));

@@ -1,3 +1,7 @@
+import { readdirSync, readFileSync } from "node:fs";
+// @ts-expect-error: it comes without types
+import { transformSync } from "amaro";
+import { transform } from "esbuild";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { decode, encode, init } from "../src/node.js";
 import type { AnyPointer, CallPromise } from "../src/codegen/v1.js";
@@ -10,12 +14,27 @@ import { bundled } from "./support.js";
 
 await init();
 
+const folder = new URL("generated/", import.meta.url);
+const modules = readdirSync(folder).filter((name) => name.endsWith(".ts"));
+
+/** Without spaces, comments and the marks of parameters that are not used, which TypeScript alone wants to see. */
+async function minified(code: string): Promise<string> {
+  return (await transform(code.replaceAll(/\b_(?=\w)/g, ""), { minifyWhitespace: true })).code;
+}
+
 describe("a generated module", () => {
   test("is the same as TypeScript and as JavaScript", () => {
     expect(Object.keys(js).sort()).toEqual(Object.keys(ts).sort());
     const value = { name: "n", which: "polygon", polygon: [{ x: 1, label: "l" }] } as const;
     expect(encode(js.Shape, value)).toEqual(encode(ts.Shape, value));
     expect(decode(js.Shape, encode(ts.Shape, value))).toEqual(decode(ts.Shape, encode(js.Shape, value)));
+  });
+
+  // What Node takes the types out with.
+  test.each(modules)("is JavaScript once its types are blanked out: %s", async (name) => {
+    const { code } = transformSync(readFileSync(new URL(name, folder), "utf8"), { mode: "strip-only" }) as { code: string };
+    const plain = readFileSync(new URL(`js/${name.replace(/ts$/, "js")}`, folder), "utf8");
+    expect(await minified(code)).toBe(await minified(plain));
   });
 
   test("reaches nested types through the outer one, as values and as types", () => {
