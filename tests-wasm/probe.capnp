@@ -31,6 +31,7 @@ struct Greeting {
     text @0 :Text;
     binary @1 :Data;
     close @2 :Text;
+    silence @3 :Void;
   }
 }
 

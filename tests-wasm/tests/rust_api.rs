@@ -11,6 +11,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use capstan_rpc::vat::Batching;
 use capstan_rpc::{ConnectOptions, ConnectionHandle, Error, ErrorKind, StreamingSend, new_client};
 use capstan_web::websocket::connect;
 use futures_util::FutureExt;
@@ -25,12 +26,19 @@ capstan_rpc::generated_code!(mod probe_capnp);
 const WINDOW_BYTES: u64 = 64 << 10;
 const CHUNK_BYTES: usize = 16 << 10;
 
-/// A connection to the server that was started for these tests.
-async fn connected() -> (ConnectionHandle, probe::Client) {
+/// Where the server is that was started for these tests.
+fn server_url() -> &'static str {
     let Some(url) = option_env!("CAPSTAN_TEST_SERVER") else {
         panic!("these tests need their server, which `npm test -- --only wasm` starts");
     };
-    let connection = connect(url, ConnectOptions::default()).await.unwrap();
+    url
+}
+
+/// A connection to the server that was started for these tests.
+async fn connected() -> (ConnectionHandle, probe::Client) {
+    let connection = connect(server_url(), ConnectOptions::default())
+        .await
+        .unwrap();
     connection.set_window_size(WINDOW_BYTES);
     let probe = connection.bootstrap();
     (connection, probe)
@@ -251,6 +259,44 @@ async fn the_reason_of_a_server_that_closes_is_told() {
         error.reason,
         format!("{url} closed the connection (code 4321: for the night)")
     );
+    connection.close(Error::disconnected("done"));
+}
+
+#[wasm_bindgen_test]
+async fn a_server_that_says_nothing_is_given_up() {
+    let (connection, probe) = connected().await;
+    let mut request = probe.rude_request();
+    request.get().init_greeting().set_silence(());
+    let (url, fate) = rude(request).await;
+    let mut options = ConnectOptions::default();
+    options.limits.idle_micros = Some(20_000);
+    let silent = connect(&url, options).await.unwrap();
+    let call = silent.bootstrap::<probe::Client>().alone_request().send();
+    let error = call.promise.await.map(drop).unwrap_err();
+    assert!(error.reason.contains("sign of life"), "{error}");
+    assert_eq!(silent.closed().await, error);
+    let response = fate.code_request().send().promise.await.unwrap();
+    assert_eq!(response.get().unwrap().get_code(), 1000);
+    connection.close(Error::disconnected("done"));
+}
+
+#[wasm_bindgen_test]
+async fn messages_share_frames_when_both_sides_want_that() {
+    let options = ConnectOptions {
+        batching: Batching::Offer,
+        ..ConnectOptions::default()
+    };
+    let connection = connect(server_url(), options).await.unwrap();
+    let (_, valve) = open(&connection.bootstrap(), u32::MAX, true);
+    for _ in 0..5 {
+        let calls: Vec<_> = (0..100)
+            .map(|_| valve.pass_request().send().promise)
+            .collect();
+        for call in calls {
+            call.await.unwrap();
+        }
+    }
+    assert!(connection.accepted_batch_bytes() > 0, "nothing was offered");
     connection.close(Error::disconnected("done"));
 }
 

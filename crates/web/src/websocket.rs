@@ -16,6 +16,9 @@ use crate::runtime::{runtime, sleep};
 
 /// Connects to a server such as `wss://example.com/rpc`.
 ///
+/// With [`Batching::Offer`](capstan_rpc::vat::Batching) in the options, small messages share frames
+/// if the server agrees, which saves the browser most of what they cost.
+///
 /// The connection lasts until one of its ends closes it, whether or not the handle is kept.
 ///
 /// # Errors

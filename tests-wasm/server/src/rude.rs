@@ -17,12 +17,13 @@ pub(crate) async fn listen(
     greeting: greeting::Reader<'_>,
 ) -> Result<(String, fate::Client), Error> {
     let greeting = match greeting.which()? {
-        greeting::Text(text) => Message::text(text?.to_str()?),
-        greeting::Binary(bytes) => Message::binary(bytes?.to_vec()),
-        greeting::Close(reason) => Message::Close(Some(CloseFrame {
+        greeting::Text(text) => Some(Message::text(text?.to_str()?)),
+        greeting::Binary(bytes) => Some(Message::binary(bytes?.to_vec())),
+        greeting::Close(reason) => Some(Message::Close(Some(CloseFrame {
             code: CloseCode::Library(4321),
             reason: reason?.to_str()?.into(),
-        })),
+        }))),
+        greeting::Silence(()) => None,
     };
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("ws://{}/", listener.local_addr()?);
@@ -34,10 +35,12 @@ pub(crate) async fn listen(
 }
 
 /// How the client closes.
-async fn greet(listener: TcpListener, greeting: Message) -> Result<CloseFrame, Error> {
+async fn greet(listener: TcpListener, greeting: Option<Message>) -> Result<CloseFrame, Error> {
     let (stream, _) = listener.accept().await?;
     let mut socket = accept_async(stream).await.map_err(lost)?;
-    socket.send(greeting).await.map_err(lost)?;
+    if let Some(greeting) = greeting {
+        socket.send(greeting).await.map_err(lost)?;
+    }
     while let Some(message) = socket.next().await {
         if let Message::Close(Some(frame)) = message.map_err(lost)? {
             return Ok(frame);
