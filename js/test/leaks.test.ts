@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { release, serve, writable } from "../src/node.js";
+import { give, promised, reconnecting, release, revocable, serve, tailCall, writable } from "../src/node.js";
 import { wasm } from "../src/seam/memory.js";
 import { turn } from "./sockets.js";
 import { connectPair, type Pair, TestSink } from "./support.js";
@@ -97,6 +97,40 @@ test("capabilities passed to and fro leave nothing behind", async () => {
     for (const client of [mine, home, theirs, back]) release(client as ByteSink);
     await turn();
   });
+  await expectIdle(pair);
+});
+
+test("promised clients, early results and calls that are passed on leave nothing behind", async () => {
+  const pair = setUp();
+  const relay = serve(Tester, {
+    open: (params) => tailCall(pair.tester, "open", params),
+    same: ({ sink }, context) => {
+      const results = { sink: give(promised(ByteSink, turn().then(() => sink as ByteSink))) };
+      context.setPipeline(results);
+      return results;
+    },
+    echo(params) {
+      return params.text === "" ? Promise.reject(new Error("nothing")) : tailCall(pair.tester, "echo", params);
+    },
+  });
+  const other = connectPair(relay);
+  const link = reconnecting(() => other.near);
+  const through = link.bootstrap(Tester);
+  const { client } = revocable(other.near.bootstrap(Tester));
+  await holdsItsSize(100, async (round) => {
+    const tester = round % 2 === 0 ? client : through;
+    const mine = serve(ByteSink, new TestSink());
+    const { sink } = tester.same({ sink: mine });
+    const written = sink.write({ chunk: new Uint8Array(2000) });
+    await sink.end();
+    await written;
+    const opened = await tester.open({ name: "a" });
+    await Promise.allSettled([tester.echo({ text: "x".repeat(300) }), tester.echo()]);
+    for (const each of [mine, sink, opened.sink]) release(each as ByteSink);
+    await turn();
+  });
+  await turn();
+  for (const connection of [other.near, other.far, pair.near, pair.far]) expect(connection.stats()).toMatchObject({ questions: 0, answers: 0 });
   await expectIdle(pair);
 });
 
