@@ -178,30 +178,31 @@ fn convert(
     style: Style,
     ty: Option<&StructType<'_>>,
 ) -> Result<(), Failure> {
-    let mut faulty = false;
-    incoming::read(
-        from,
-        ty,
-        host,
-        given.has("quiet"),
-        &mut |message| match message.and_then(|frame| outgoing::write(style, ty, &frame)) {
+    let (mut faulty, mut seen) = (false, false);
+    incoming::read(from, ty, host, given.has("quiet"), &mut |message| {
+        seen = true;
+        match message.and_then(|frame| outgoing::write(style, ty, &frame)) {
             Ok(bytes) => print(host, &bytes),
             Err(report) => {
                 faulty = true;
                 host.report(&format!("{}\n", report.trim_end()));
                 Ok(())
             }
-        },
-    )?;
-    match faulty {
-        false => Ok(()),
-        true => Err(Failure::Report(String::new())),
+        }
+    })?;
+    match (seen, faulty) {
+        (true, false) => Ok(()),
+        (true, true) => Err(Failure::Report(String::new())),
+        // Scripts rely on it: nothing at all is no stream of messages.
+        (false, _) => Err("capstan: the input holds no message".to_owned().into()),
     }
 }
 
 fn struct_type<'s>(schema: &'s Schema, file: &str, name: &str) -> Result<StructType<'s>, String> {
-    schema.struct_type(name).ok_or_else(|| {
-        let what = match schema.find(name) {
+    // `.Person` is the one of the file, as in schemas.
+    let path = name.strip_prefix('.').unwrap_or(name);
+    schema.struct_type(path).ok_or_else(|| {
+        let what = match schema.find(path) {
             Some(_) => format!("'{name}' is no struct"),
             None => format!("there is no '{name}'"),
         };

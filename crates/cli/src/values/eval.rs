@@ -95,16 +95,15 @@ fn run(given: &Given, host: &dyn Host) -> Result<(), Failure> {
     print(host, &outgoing::write(style, Some(value.ty()), &frame)?)
 }
 
-/// The one format that the flags name.
+/// The format that the flags name; those that are short for one come before `--output`.
 fn format(given: &Given) -> Result<Format, String> {
-    let flags = ["output", "binary", "flat", "packed"];
-    let flags: Vec<&str> = flags.into_iter().filter(|flag| given.has(flag)).collect();
-    match flags.as_slice() {
-        [] => Ok(Format::Text),
-        ["output"] => given.value("output").unwrap_or_default().parse(),
-        ["flat", "packed"] => Ok(Format::FlatPacked),
-        [flag] => flag.parse(),
-        [first, second, ..] => Err(format!("--{first} and --{second} exclude each other")),
+    match (given.has("binary"), given.has("flat"), given.has("packed")) {
+        (false, false, false) => given.value("output").unwrap_or("text").parse(),
+        (true, false, false) => Ok(Format::Binary),
+        (false, true, false) => Ok(Format::Flat),
+        (false, false, true) => Ok(Format::Packed),
+        (false, true, true) => Ok(Format::FlatPacked),
+        (true, ..) => Err("--binary excludes --flat and --packed".to_owned()),
     }
 }
 

@@ -102,7 +102,6 @@ impl<'h> Input<'h> {
             buffer: vec![0; 1 << 16],
             count: 0,
         };
-        // Scripts rely on it: nothing at all is no stream of messages.
         match input.read_more()? {
             true => Ok(input),
             false => Err("capstan: the input is empty".to_owned().into()),
