@@ -205,6 +205,36 @@ describe("README.md's schemas", () => {
   });
 });
 
+describe("README.md's generics, defaults, constants and annotations", () => {
+  const heading = "Generics, defaults, constants and annotations";
+  const [schema] = readme.take(heading, "capnp", 1) as [string];
+  const [program, json] = readme.take(heading, "js", 2) as [string, string];
+
+  let project: Project;
+
+  beforeAll(async () => {
+    project = await Project.create({ "tree.capnp": schema, "program.js": program, "json.js": json }, [await pinned("typescript")]);
+    await project.run("npx", "capstan", "compile", "-o", "js", "tree.capnp");
+  });
+
+  afterAll(() => project?.remove());
+
+  test.each([
+    ["program.js", program],
+    ["json.js", json],
+  ])("print what the README says (%s)", async (name, text) => {
+    const said = [...text.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)].map(([, comment]) => comment);
+    expect(said.length).toBe(text.match(/console\.log/g)?.length);
+    expect((await project.run("node", name)).trim().split("\n")).toEqual(said);
+  });
+
+  test("satisfy strict TypeScript", async () => {
+    // A variable of its own forgets that its strings are names.
+    await project.write({ "program.mts": program, "json.mts": replaced(json, "const shape =", "const shape: Shape.Input =") });
+    await project.run("npx", "tsc", "--noEmit", "--strict", "--target", "es2022", "--lib", "es2023,dom,dom.asynciterable", "--types", "", "--module", "nodenext", "program.mts", "json.mts");
+  });
+});
+
 describe("README.md's commands", () => {
   readme.take("Capstan", "sh", 1);
 
