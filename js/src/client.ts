@@ -4,7 +4,7 @@ import { CapnpError, ERROR_KINDS } from "./errors.js";
 import { requireInit } from "./init.js";
 import type { InterfaceDescriptor, InterfaceInfo } from "./seam/descriptor.js";
 import type { PointerType } from "./seam/types.js";
-import { readPairs } from "./report.js";
+import { readPairs, readPath } from "./report.js";
 import { dispose } from "./symbols.js";
 import type { GenericCallOptions, StreamStats } from "./types.js";
 
@@ -175,7 +175,7 @@ export function streamStats(client: object): StreamStats | undefined {
   const base = theClient(client, "streamStats");
   if (ClientBase.isReleased(base) || !glue.stream_stats(ClientBase.cap(base))) return undefined;
   const [window, inFlight, delivered, largest] = readPairs(0, 4) as [number, number, number, number];
-  return { window, inFlight, delivered, largest };
+  return { window, inFlight, delivered, largest, ...readPath(8) };
 }
 
 /** The client behind a value that should be one. */

@@ -4,7 +4,7 @@ import { type CapnpError, ERROR_KINDS, type ErrorKind, messageOf } from "./error
 import { requireInit } from "./init.js";
 import { NONE } from "./payload.js";
 import { takeFailure } from "./pending.js";
-import { readPairs, reportWord, writeList } from "./report.js";
+import { readPairs, readPath, reportWord, writeList } from "./report.js";
 import type { InterfaceDescriptor } from "./seam/descriptor.js";
 import { ignoreErrors, socketTransport } from "./socket.js";
 import { asyncDispose, dispose } from "./symbols.js";
@@ -15,8 +15,8 @@ import type { ConnectionStats, WebSocketLike } from "./types.js";
 export interface ConnectionOptions {
   /** What the other side gets that asks for this side's bootstrap object: a client, for instance one made by `serve`. */
   readonly bootstrap?: object | undefined;
-  /** How much each stream may have in flight: `{ fixed: bytes }`, 64 KiB by default. */
-  readonly flowControl?: { readonly fixed: number } | undefined;
+  /** How much each stream may have in flight: what the way to its object holds, which is the default, or so many bytes. */
+  readonly flowControl?: "adaptive" | { readonly fixed: number } | undefined;
   /** Longer messages from the other side end the connection; 64 MiB by default. */
   readonly maxMessageBytes?: number | undefined;
   /**
@@ -66,7 +66,6 @@ const LIMITS = [
   "idleTimeout",
   "handshakeTimeout",
 ] as const;
-const DEFAULT_WINDOW_BYTES = 64 * 1024;
 const DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 const DEFAULT_MAX_QUEUED_BYTES = 512 * 1024 * 1024;
 const NORMAL = 1000;
@@ -80,6 +79,22 @@ const NEVER = 0;
 const ANSWER = 1;
 export const OFFER = 2;
 
+/** Of a connection that is over. */
+const NOTHING: ConnectionStats = {
+  questions: 0,
+  answers: 0,
+  imports: 0,
+  exports: 0,
+  streams: 0,
+  queuedFrames: 0,
+  queuedBytes: 0,
+  inFlight: 0,
+  window: 0,
+  btlBw: 0,
+  rtProp: undefined,
+  mode: undefined,
+};
+
 const connections = new Map<number, Connection>();
 
 /** A connection to another vat. Closing it fails all calls on it and breaks all clients that came over it. */
@@ -87,7 +102,6 @@ export class Connection {
   /** Resolves when the connection is over, with the reason; never rejects. */
   readonly closed: Promise<CapnpError>;
   readonly #id: number;
-  readonly #windowBytes: number;
   #onClosed!: (reason: CapnpError) => void;
 
   /** Not for callers: see `connect` and `accept`. */
@@ -101,7 +115,6 @@ export class Connection {
     this.closed = new Promise((resolve) => {
       this.#onClosed = resolve;
     });
-    this.#windowBytes = windowBytes;
     const lost = (reason: string): void => glue.lost(id, `${reason}; connect again to go on`);
     const link = linkTo(transport, (error) => lost(`could not send to ${name}: ${messageOf(error)}`));
     writeList(limits);
@@ -149,11 +162,8 @@ export class Connection {
 
   /** Sizes of the connection's tables and what its streams have in flight; all zero when it is over. */
   stats(): ConnectionStats {
-    const window = this.#windowBytes;
-    if (!glue.connection_stats(this.#id)) {
-      return { questions: 0, answers: 0, imports: 0, exports: 0, streams: 0, queuedFrames: 0, queuedBytes: 0, inFlight: 0, window };
-    }
-    const [inFlight = 0] = readPairs(7, 1);
+    if (!glue.connection_stats(this.#id)) return NOTHING;
+    const [inFlight, window] = readPairs(7, 2) as [number, number];
     return {
       questions: reportWord(0),
       answers: reportWord(1),
@@ -164,6 +174,7 @@ export class Connection {
       queuedBytes: reportWord(6),
       inFlight,
       window,
+      ...readPath(11),
     };
   }
 
@@ -250,11 +261,18 @@ export function checkOptions(options: ConnectionOptions): CheckedOptions {
     return name.endsWith("Timeout") ? NONE : NONE - 1;
   };
   return {
-    windowBytes: check("flowControl.fixed", options.flowControl?.fixed ?? DEFAULT_WINDOW_BYTES, " of bytes"),
+    windowBytes: checkWindow(options.flowControl ?? "adaptive"),
     maxMessageBytes: check("maxMessageBytes", options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES, " of bytes"),
     maxQueuedBytes: limit("maxQueuedBytes", DEFAULT_MAX_QUEUED_BYTES),
     limits: LIMITS.map((name) => limit(name)),
   };
+}
+
+/** The window in bytes; 0 for one that adapts. */
+function checkWindow(flowControl: NonNullable<ConnectionOptions["flowControl"]>): number {
+  if (flowControl === "adaptive") return 0;
+  if (typeof flowControl !== "object") throw new TypeError(`flowControl: expected "adaptive" or { fixed: bytes }, got ${String(flowControl)}`);
+  return check("flowControl.fixed", flowControl.fixed, " of bytes");
 }
 
 interface CheckedOptions {

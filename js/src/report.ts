@@ -1,5 +1,6 @@
 import * as glue from "../wasm/capstan_web.js";
 import { refresh, u32 } from "./seam/memory.js";
+import type { PathStats } from "./types.js";
 
 /*
  * The two blocks of wasm memory through which lists of integers pass: the report, in which Rust says
@@ -25,6 +26,14 @@ export function readPairs(first: number, count: number): number[] {
     const low = reportWord(first + i * 2);
     return low + reportWord(first + i * 2 + 1) * 4294967296;
   });
+}
+
+const MODES = [undefined, "growing", "steady", "draining"] as const;
+
+/** What is known of the way to the other side; it stands in the report from `first` on. */
+export function readPath(first: number): PathStats {
+  const [btlBw, micros] = readPairs(first, 2) as [number, number];
+  return { btlBw, rtProp: micros > 0 ? micros / 1000 : undefined, mode: MODES[reportWord(first + 4)] };
 }
 
 /** The list with room for so many entries, as an index into `u32`. Refreshes the views. */

@@ -30,18 +30,28 @@ export interface Client {
 export type Awaitable<T> = T | PromiseLike<T>;
 
 /** What a method of a served object gets besides its parameters. */
-export interface CallContext {
+export interface CallContext<Results = object> {
   /** Aborted when the caller does not want the results any more. */
   readonly signal: AbortSignal;
   /**
    * Lets calls on clients in the results go on before the method returns: on those in these results, which the method has to
    * return too, in the same fields. Works once for each call.
    */
-  setPipeline(results: object): void;
+  setPipeline(results: Results): void;
+}
+
+/** What windows that adapt are made of. */
+export interface PathStats {
+  /** The highest rate of late, in bytes per second; 0 as long as none is known. */
+  readonly btlBw: number;
+  /** The shortest round trip of late, in milliseconds. */
+  readonly rtProp: number | undefined;
+  /** Finding out how much fits, keeping it so, or looking how long the way is without a queue; undefined when the window is fixed. */
+  readonly mode: "growing" | "steady" | "draining" | undefined;
 }
 
 /** What a streamed call has in flight and how much it may. */
-export interface StreamStats {
+export interface StreamStats extends PathStats {
   /** Bytes that may be in flight, not counting the largest call. */
   readonly window: number;
   /** Bytes sent and not yet acknowledged, counted as framed calls. */
@@ -52,7 +62,7 @@ export interface StreamStats {
   readonly largest: number;
 }
 
-export interface ConnectionStats {
+export interface ConnectionStats extends PathStats {
   /** Calls made that the other side has not answered. */
   readonly questions: number;
   /** Calls received and not yet done with. */
@@ -68,7 +78,7 @@ export interface ConnectionStats {
   readonly queuedBytes: number;
   /** Bytes of streamed calls that are not yet acknowledged. */
   readonly inFlight: number;
-  /** Bytes that each stream may have in flight, not counting its largest call. */
+  /** Bytes that each stream may have in flight, not counting its largest call; when windows adapt, all streams together. */
   readonly window: number;
 }
 

@@ -7,6 +7,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use capstan_rpc::flow::Mode;
 use capstan_rpc::vat::{
     Admission, AnswerId, Batching, CallId, CapId, ConnectionId, ConnectionOptions, Event,
     Exception, ExceptionKind, FlowControl, Limits, ObjectId, ObjectOptions, Outgoing, PipelineOp,
@@ -153,7 +154,8 @@ pub fn close_connection(connection: u32, code: u32, kind: u32, reason: String) {
 }
 
 /// Into the report: questions, answers, imports, exports, streams, queued frames and their bytes,
-/// then bytes in flight as two words, low half first. False when the connection is over.
+/// then as two words each, low half first: bytes in flight, window, bytes per second, and microseconds of a round
+/// trip; last what it does, as in [`stream_stats`]. False when the connection is over.
 #[wasm_bindgen]
 pub fn connection_stats(connection: u32) -> bool {
     let connection = ConnectionId::from_raw(connection);
@@ -161,6 +163,9 @@ pub fn connection_stats(connection: u32) -> bool {
         return false;
     };
     let [in_flight_low, in_flight_high] = halves(stats.in_flight_bytes);
+    let [window_low, window_high] = halves(stats.window_bytes);
+    let [rate_low, rate_high] = halves(stats.btl_bw);
+    let [trip_low, trip_high] = halves(stats.rt_prop_micros.unwrap_or(0));
     report(&[
         stats.questions as u32,
         stats.answers as u32,
@@ -171,6 +176,13 @@ pub fn connection_stats(connection: u32) -> bool {
         stats.queued_bytes as u32,
         in_flight_low,
         in_flight_high,
+        window_low,
+        window_high,
+        rate_low,
+        rate_high,
+        trip_low,
+        trip_high,
+        mode_number(stats.mode),
     ]);
     true
 }
@@ -284,8 +296,9 @@ pub fn release_cap(cap: u32) {
     driver::settle();
 }
 
-/// Into the report, two words each, low half first: window, bytes in flight, bytes delivered, and the largest
-/// call in flight. False when there was no streamed call on this capability yet.
+/// Into the report, two words each, low half first: window, bytes in flight, bytes delivered, the largest
+/// call in flight, bytes per second, and microseconds of a round trip, 0 for unknown; last what it does: nothing,
+/// growing, steady, draining. False when there was no streamed call on this capability yet.
 #[wasm_bindgen]
 pub fn stream_stats(cap: u32) -> bool {
     let Some(stats) = with(|driver| driver.vat.stream_stats(CapId::from_raw(cap))) else {
@@ -295,6 +308,8 @@ pub fn stream_stats(cap: u32) -> bool {
     let [in_flight_low, in_flight_high] = halves(stats.in_flight_bytes);
     let [delivered_low, delivered_high] = halves(stats.delivered_bytes);
     let [largest_low, largest_high] = halves(stats.largest_bytes);
+    let [rate_low, rate_high] = halves(stats.btl_bw);
+    let [trip_low, trip_high] = halves(stats.rt_prop_micros.unwrap_or(0));
     report(&[
         window_low,
         window_high,
@@ -304,6 +319,11 @@ pub fn stream_stats(cap: u32) -> bool {
         delivered_high,
         largest_low,
         largest_high,
+        rate_low,
+        rate_high,
+        trip_low,
+        trip_high,
+        mode_number(stats.mode),
     ]);
     true
 }
@@ -693,6 +713,15 @@ fn whole(high: u32, low: u32) -> u64 {
 }
 
 /// Low half first.
+fn mode_number(mode: Option<Mode>) -> u32 {
+    match mode {
+        None => 0,
+        Some(Mode::Growing) => 1,
+        Some(Mode::Steady) => 2,
+        Some(Mode::Draining) => 3,
+    }
+}
+
 fn halves(value: u64) -> [u32; 2] {
     [value as u32, (value >> 32) as u32]
 }

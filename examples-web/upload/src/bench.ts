@@ -3,7 +3,6 @@ import { reportFailures, speed } from "./auto.js";
 import { Files } from "./files.capnp.js";
 import { errorText } from "./format.js";
 import { Reporter } from "./report.js";
-import { WINDOW_BYTES } from "./upload.js";
 
 export interface BenchOptions {
   /** Per round. */
@@ -42,7 +41,9 @@ export async function runBench(options: BenchOptions): Promise<void> {
     const data = noise(bytes);
     const file = new File([data], "bench");
     const bare = await BareSocket.open();
-    await using connection = await connect(address("/rpc"), { flowControl: { fixed: options.windowBytes ?? WINDOW_BYTES } });
+    await using connection = await connect(address("/rpc"), {
+      flowControl: options.windowBytes === undefined ? "adaptive" : { fixed: options.windowBytes },
+    });
     const files = connection.bootstrap(Files);
     const contenders: Record<string, Contender> = {
       bare: () => bare.sendAll(piecesOf(data, chunkBytes)),

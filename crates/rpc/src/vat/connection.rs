@@ -5,6 +5,8 @@ use std::collections::{HashMap, VecDeque};
 use slab::Slab;
 
 use super::batches::{Batches, Batching};
+use crate::flow::Mode;
+
 use super::{AnswerId, CallId, CapId, FlowControl, ImportId, Limits};
 
 /// What a driver may choose about a connection.
@@ -59,6 +61,14 @@ pub struct ConnectionStats {
     /// Frames waiting for `poll_transmit`, and their bytes.
     pub queued_frames: usize,
     pub queued_bytes: usize,
+    /// How many bytes each stream may have in flight, or all of those that adapt together.
+    pub window_bytes: u64,
+    /// The line's highest rate of late, in bytes per second; 0 when no stream adapts.
+    pub btl_bw: u64,
+    /// The line's round trip without a queue, once there was one.
+    pub rt_prop_micros: Option<u64>,
+    /// What the line is doing, if streams adapt.
+    pub mode: Option<Mode>,
 }
 
 /// How many things a vat keeps, over all its connections. All zero when nothing leaks and all is let go.

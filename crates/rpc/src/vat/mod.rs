@@ -203,8 +203,16 @@ impl Vat {
             exports: table.exports.len(),
             queued_frames: table.outbound.len(),
             queued_bytes: table.outbound_bytes,
+            window_bytes: flow::window_bytes(table.options.flow_control),
             ..ConnectionStats::default()
         };
+        if let Some(line) = &table.line {
+            let line = line.stats();
+            stats.window_bytes = line.window_bytes;
+            stats.btl_bw = line.btl_bw as u64;
+            stats.rt_prop_micros = Some(line.rt_prop_micros).filter(|micros| *micros > 0);
+            stats.mode = Some(line.mode);
+        }
         for slot in self
             .streams
             .values()

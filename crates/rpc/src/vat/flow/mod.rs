@@ -136,14 +136,19 @@ impl Stream {
 
     /// What counts where there is no line.
     fn window_bytes(&self) -> u64 {
-        match self.control {
-            FlowControl::Fixed(bytes) => bytes,
-            FlowControl::Adaptive => 64 * 1024,
-        }
+        window_bytes(self.control)
     }
 
     fn largest_bytes(&self) -> u64 {
         self.sizes.last_key().copied().unwrap_or(0)
+    }
+}
+
+/// The window of a stream of which nothing else is known.
+pub(super) fn window_bytes(control: FlowControl) -> u64 {
+    match control {
+        FlowControl::Fixed(bytes) => bytes,
+        FlowControl::Adaptive => 64 * 1024,
     }
 }
 
