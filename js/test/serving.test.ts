@@ -86,7 +86,7 @@ describe("setPipeline", () => {
     const { tester } = setUp({
       open(_params, context) {
         late = () => context.setPipeline({});
-        context.setPipeline({ sink: 5 });
+        context.setPipeline({ sink: 5 as unknown as ByteSink });
         return {};
       },
     });

@@ -14,7 +14,7 @@ export declare namespace ByteSink {
   /** What an object that is served as ByteSink has. */
   interface Server {
     write(params: ByteSink.write$Params, context: $.CallContext): $.Awaitable<void>;
-    end(params: ByteSink.end$Params, context: $.CallContext): $.Awaitable<ByteSink.end$Results.Input>;
+    end(params: ByteSink.end$Params, context: $.CallContext<ByteSink.end$Results.Input>): $.Awaitable<ByteSink.end$Results.Input>;
   }
   interface write$Params {
     chunk: Uint8Array;
@@ -52,8 +52,8 @@ export interface Files extends $.Client {
 export declare namespace Files {
   /** What an object that is served as Files has. */
   interface Server {
-    create(params: Files.create$Params, context: $.CallContext): $.Awaitable<Files.create$Results.Input>;
-    list(params: Files.list$Params, context: $.CallContext): $.Awaitable<Files.list$Results.Input>;
+    create(params: Files.create$Params, context: $.CallContext<Files.create$Results.Input>): $.Awaitable<Files.create$Results.Input>;
+    list(params: Files.list$Params, context: $.CallContext<Files.list$Results.Input>): $.Awaitable<Files.list$Results.Input>;
     read(params: Files.read$Params, context: $.CallContext): $.Awaitable<Files.read$Results.Input | void>;
   }
   interface Entry {

@@ -17,7 +17,7 @@ export declare interface Persistent<SturdyRef extends $.PointerType = $.Any, Own
 export declare namespace Persistent {
   /** What an object that is served as Persistent has. */
   interface Server<SturdyRef extends $.PointerType = $.Any, Owner extends $.PointerType = $.Any> {
-    save(params: Persistent.SaveParams<SturdyRef, Owner>, context: $.CallContext): $.Awaitable<Persistent.SaveResults.Input<SturdyRef, Owner>>;
+    save(params: Persistent.SaveParams<SturdyRef, Owner>, context: $.CallContext<Persistent.SaveResults.Input<SturdyRef, Owner>>): $.Awaitable<Persistent.SaveResults.Input<SturdyRef, Owner>>;
   }
   type Type<SturdyRef extends $.PointerType = $.Any, Owner extends $.PointerType = $.Any> = $.InterfaceDescriptor<Persistent<SturdyRef, Owner>, Persistent.Server<SturdyRef, Owner>> & { readonly SaveParams: Persistent.SaveParams.Type<SturdyRef, Owner>; readonly SaveResults: Persistent.SaveResults.Type<SturdyRef, Owner> };
   interface Generic { <SturdyRef extends $.PointerType = $.Any, Owner extends $.PointerType = $.Any>(SturdyRef?: SturdyRef, Owner?: Owner): Persistent.Type<SturdyRef, Owner>; readonly $: Persistent.Type["$"]; readonly SaveParams: typeof Persistent$SaveParams; readonly SaveResults: typeof Persistent$SaveResults }

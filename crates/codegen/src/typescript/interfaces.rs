@@ -97,20 +97,21 @@ pub(super) fn server_type(
         // What a method's own type parameters stand for, only its callers know.
         let arguments = names.method_arguments(method.param_struct, &method.param_brand);
         let params = names.ty(method.param_struct, &arguments, site)?;
-        let results = if method.is_streaming() {
-            "void".to_owned()
+        let (results, context) = if method.is_streaming() {
+            ("void".to_owned(), String::new())
         } else {
             let results = input(names, site, method.result_struct, &method.result_brand)?;
             let is_empty = names.structure(method.result_struct)?.fields.is_empty();
             if is_empty {
-                format!("{results} | void")
+                (format!("{results} | void"), String::new())
             } else {
-                results
+                let context = format!("<{results}>");
+                (results, context)
             }
         };
         let _ = writeln!(
             out,
-            "  {}(params: {params}, context: $.CallContext): $.Awaitable<{results}>;",
+            "  {}(params: {params}, context: $.CallContext{context}): $.Awaitable<{results}>;",
             member(&method.name)
         );
     }

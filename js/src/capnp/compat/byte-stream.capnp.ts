@@ -21,7 +21,7 @@ export declare namespace ByteStream {
   interface Server {
     write(params: ByteStream.write$Params, context: $.CallContext): $.Awaitable<void>;
     end(params: ByteStream.end$Params, context: $.CallContext): $.Awaitable<ByteStream.end$Results.Input | void>;
-    getSubstream(params: ByteStream.getSubstream$Params, context: $.CallContext): $.Awaitable<ByteStream.getSubstream$Results.Input>;
+    getSubstream(params: ByteStream.getSubstream$Params, context: $.CallContext<ByteStream.getSubstream$Results.Input>): $.Awaitable<ByteStream.getSubstream$Results.Input>;
     startTls(params: ByteStream.startTls$Params, context: $.CallContext): $.Awaitable<void>;
   }
   interface SubstreamCallback extends $.Client {
@@ -38,7 +38,7 @@ export declare namespace ByteStream {
     /** What an object that is served as SubstreamCallback has. */
     interface Server {
       ended(params: ByteStream.SubstreamCallback.ended$Params, context: $.CallContext): $.Awaitable<ByteStream.SubstreamCallback.ended$Results.Input | void>;
-      reachedLimit(params: ByteStream.SubstreamCallback.reachedLimit$Params, context: $.CallContext): $.Awaitable<ByteStream.SubstreamCallback.reachedLimit$Results.Input>;
+      reachedLimit(params: ByteStream.SubstreamCallback.reachedLimit$Params, context: $.CallContext<ByteStream.SubstreamCallback.reachedLimit$Results.Input>): $.Awaitable<ByteStream.SubstreamCallback.reachedLimit$Results.Input>;
     }
     interface ended$Params {
       byteCount: bigint;

@@ -22,9 +22,9 @@ export interface HttpService extends $.Client {
 export declare namespace HttpService {
   /** What an object that is served as HttpService has. */
   interface Server {
-    startRequest(params: HttpService.startRequest$Params, context: $.CallContext): $.Awaitable<HttpService.startRequest$Results.Input>;
-    request(params: HttpService.request$Params, context: $.CallContext): $.Awaitable<HttpService.request$Results.Input>;
-    connect(params: HttpService.connect$Params, context: $.CallContext): $.Awaitable<HttpService.connect$Results.Input>;
+    startRequest(params: HttpService.startRequest$Params, context: $.CallContext<HttpService.startRequest$Results.Input>): $.Awaitable<HttpService.startRequest$Results.Input>;
+    request(params: HttpService.request$Params, context: $.CallContext<HttpService.request$Results.Input>): $.Awaitable<HttpService.request$Results.Input>;
+    connect(params: HttpService.connect$Params, context: $.CallContext<HttpService.connect$Results.Input>): $.Awaitable<HttpService.connect$Results.Input>;
   }
   /** How the server answers. */
   interface ClientRequestContext extends $.Client {
@@ -43,8 +43,8 @@ export declare namespace HttpService {
   namespace ClientRequestContext {
     /** What an object that is served as ClientRequestContext has. */
     interface Server {
-      startResponse(params: HttpService.ClientRequestContext.startResponse$Params, context: $.CallContext): $.Awaitable<HttpService.ClientRequestContext.startResponse$Results.Input>;
-      startWebSocket(params: HttpService.ClientRequestContext.startWebSocket$Params, context: $.CallContext): $.Awaitable<HttpService.ClientRequestContext.startWebSocket$Results.Input>;
+      startResponse(params: HttpService.ClientRequestContext.startResponse$Params, context: $.CallContext<HttpService.ClientRequestContext.startResponse$Results.Input>): $.Awaitable<HttpService.ClientRequestContext.startResponse$Results.Input>;
+      startWebSocket(params: HttpService.ClientRequestContext.startWebSocket$Params, context: $.CallContext<HttpService.ClientRequestContext.startWebSocket$Results.Input>): $.Awaitable<HttpService.ClientRequestContext.startWebSocket$Results.Input>;
     }
     interface startResponse$Params {
       response: HttpResponse | undefined;
@@ -99,7 +99,7 @@ export declare namespace HttpService {
     /** What an object that is served as ConnectClientRequestContext has. */
     interface Server {
       startConnect(params: HttpService.ConnectClientRequestContext.startConnect$Params, context: $.CallContext): $.Awaitable<HttpService.ConnectClientRequestContext.startConnect$Results.Input | void>;
-      startError(params: HttpService.ConnectClientRequestContext.startError$Params, context: $.CallContext): $.Awaitable<HttpService.ConnectClientRequestContext.startError$Results.Input>;
+      startError(params: HttpService.ConnectClientRequestContext.startError$Params, context: $.CallContext<HttpService.ConnectClientRequestContext.startError$Results.Input>): $.Awaitable<HttpService.ConnectClientRequestContext.startError$Results.Input>;
     }
     interface startConnect$Params {
       response: HttpResponse | undefined;

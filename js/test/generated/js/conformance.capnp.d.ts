@@ -427,7 +427,7 @@ export interface Named extends $.Client {
 export declare namespace Named {
   /** What an object that is served as Named has. */
   interface Server {
-    name(params: Named.name$Params, context: $.CallContext): $.Awaitable<Named.name$Results.Input>;
+    name(params: Named.name$Params, context: $.CallContext<Named.name$Results.Input>): $.Awaitable<Named.name$Results.Input>;
   }
   interface name$Params {
   }

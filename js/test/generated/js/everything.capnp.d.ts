@@ -776,10 +776,10 @@ export interface Derived extends Base {
 export declare namespace Derived {
   /** What an object that is served as Derived has. */
   interface Server extends Base.Server {
-    then_(params: Derived.then$Params, context: $.CallContext): $.Awaitable<Derived.then$Results.Input>;
-    takes(params: Point, context: $.CallContext): $.Awaitable<Point.Input>;
+    then_(params: Derived.then$Params, context: $.CallContext<Derived.then$Results.Input>): $.Awaitable<Derived.then$Results.Input>;
+    takes(params: Point, context: $.CallContext<Point.Input>): $.Awaitable<Point.Input>;
     push(params: Derived.push$Params, context: $.CallContext): $.Awaitable<void>;
-    many(params: Derived.many$Params, context: $.CallContext): $.Awaitable<Derived.many$Results.Input>;
+    many(params: Derived.many$Params, context: $.CallContext<Derived.many$Results.Input>): $.Awaitable<Derived.many$Results.Input>;
   }
   interface Nested {
     deeper: Derived.Nested.deeper;

@@ -297,13 +297,13 @@ export declare interface Store<T extends $.PointerType = $.Any> extends $.Client
 export declare namespace Store {
   /** What an object that is served as Store has. */
   interface Server<T extends $.PointerType = $.Any> {
-    get(params: Store.get$Params<T>, context: $.CallContext): $.Awaitable<Store.get$Results.Input<T>>;
+    get(params: Store.get$Params<T>, context: $.CallContext<Store.get$Results.Input<T>>): $.Awaitable<Store.get$Results.Input<T>>;
     put(params: Store.put$Params<T>, context: $.CallContext): $.Awaitable<Store.put$Results.Input<T> | void>;
-    box(params: Box<T>, context: $.CallContext): $.Awaitable<Box.Input<typeof $.Text>>;
+    box(params: Box<T>, context: $.CallContext<Box.Input<typeof $.Text>>): $.Awaitable<Box.Input<typeof $.Text>>;
     push(params: Store.push$Params<T>, context: $.CallContext): $.Awaitable<void>;
-    open(params: Store.open$Params<T, $.Any>, context: $.CallContext): $.Awaitable<Store.open$Results.Input<T, $.Any>>;
-    swap(params: Either<$.Any, $.Any>, context: $.CallContext): $.Awaitable<Either.Input<Box.Type<$.Any>, $.Any>>;
-    last(params: Store.last$Params<T, $.Any, $.Any>, context: $.CallContext): $.Awaitable<Box.Input<$.Any>>;
+    open(params: Store.open$Params<T, $.Any>, context: $.CallContext<Store.open$Results.Input<T, $.Any>>): $.Awaitable<Store.open$Results.Input<T, $.Any>>;
+    swap(params: Either<$.Any, $.Any>, context: $.CallContext<Either.Input<Box.Type<$.Any>, $.Any>>): $.Awaitable<Either.Input<Box.Type<$.Any>, $.Any>>;
+    last(params: Store.last$Params<T, $.Any, $.Any>, context: $.CallContext<Box.Input<$.Any>>): $.Awaitable<Box.Input<$.Any>>;
   }
   type Type<T extends $.PointerType = $.Any> = $.InterfaceDescriptor<Store<T>, Store.Server<T>>;
   interface Generic { <T extends $.PointerType = $.Any>(T?: T): Store.Type<T>; readonly $: Store.Type["$"] }
@@ -403,7 +403,7 @@ export declare interface NamedStore<T extends $.PointerType = $.Any> extends Sto
 export declare namespace NamedStore {
   /** What an object that is served as NamedStore has. */
   interface Server<T extends $.PointerType = $.Any> extends Store.Server<T> {
-    name(params: NamedStore.name$Params<T>, context: $.CallContext): $.Awaitable<NamedStore.name$Results.Input<T>>;
+    name(params: NamedStore.name$Params<T>, context: $.CallContext<NamedStore.name$Results.Input<T>>): $.Awaitable<NamedStore.name$Results.Input<T>>;
   }
   type Type<T extends $.PointerType = $.Any> = $.InterfaceDescriptor<NamedStore<T>, NamedStore.Server<T>>;
   interface Generic { <T extends $.PointerType = $.Any>(T?: T): NamedStore.Type<T>; readonly $: NamedStore.Type["$"] }

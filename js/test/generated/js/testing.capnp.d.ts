@@ -11,7 +11,7 @@ export declare namespace ByteSink {
   /** What an object that is served as ByteSink has. */
   interface Server {
     write(params: ByteSink.write$Params, context: $.CallContext): $.Awaitable<void>;
-    end(params: ByteSink.end$Params, context: $.CallContext): $.Awaitable<ByteSink.end$Results.Input>;
+    end(params: ByteSink.end$Params, context: $.CallContext<ByteSink.end$Results.Input>): $.Awaitable<ByteSink.end$Results.Input>;
   }
   interface write$Params {
     chunk: Uint8Array;
@@ -47,7 +47,7 @@ export declare namespace LineSink {
   /** What an object that is served as LineSink has. */
   interface Server {
     put(params: LineSink.put$Params, context: $.CallContext): $.Awaitable<void>;
-    done(params: LineSink.done$Params, context: $.CallContext): $.Awaitable<LineSink.done$Results.Input>;
+    done(params: LineSink.done$Params, context: $.CallContext<LineSink.done$Results.Input>): $.Awaitable<LineSink.done$Results.Input>;
   }
   interface Line {
     text: string;
@@ -103,7 +103,7 @@ export declare namespace Twofold {
   interface Server {
     left(params: Twofold.left$Params, context: $.CallContext): $.Awaitable<void>;
     right(params: Twofold.right$Params, context: $.CallContext): $.Awaitable<void>;
-    finish(params: Twofold.finish$Params, context: $.CallContext): $.Awaitable<Twofold.finish$Results.Input>;
+    finish(params: Twofold.finish$Params, context: $.CallContext<Twofold.finish$Results.Input>): $.Awaitable<Twofold.finish$Results.Input>;
   }
   interface left$Params {
     chunk: Uint8Array;
@@ -152,13 +152,13 @@ export interface Tester extends $.Client {
 export declare namespace Tester {
   /** What an object that is served as Tester has. */
   interface Server {
-    echo(params: Tester.echo$Params, context: $.CallContext): $.Awaitable<Tester.echo$Results.Input>;
+    echo(params: Tester.echo$Params, context: $.CallContext<Tester.echo$Results.Input>): $.Awaitable<Tester.echo$Results.Input>;
     fail(params: Tester.fail$Params, context: $.CallContext): $.Awaitable<Tester.fail$Results.Input | void>;
-    open(params: Tester.open$Params, context: $.CallContext): $.Awaitable<Tester.open$Results.Input>;
-    use(params: Tester.use$Params, context: $.CallContext): $.Awaitable<Tester.use$Results.Input>;
-    never(params: Tester.never$Params, context: $.CallContext): $.Awaitable<Tester.never$Results.Input>;
-    then_(params: Tester.then$Params, context: $.CallContext): $.Awaitable<Tester.then$Results.Input>;
-    same(params: Tester.same$Params, context: $.CallContext): $.Awaitable<Tester.same$Results.Input>;
+    open(params: Tester.open$Params, context: $.CallContext<Tester.open$Results.Input>): $.Awaitable<Tester.open$Results.Input>;
+    use(params: Tester.use$Params, context: $.CallContext<Tester.use$Results.Input>): $.Awaitable<Tester.use$Results.Input>;
+    never(params: Tester.never$Params, context: $.CallContext<Tester.never$Results.Input>): $.Awaitable<Tester.never$Results.Input>;
+    then_(params: Tester.then$Params, context: $.CallContext<Tester.then$Results.Input>): $.Awaitable<Tester.then$Results.Input>;
+    same(params: Tester.same$Params, context: $.CallContext<Tester.same$Results.Input>): $.Awaitable<Tester.same$Results.Input>;
   }
   interface Inner {
     sink: ByteSink | undefined;
@@ -320,7 +320,7 @@ export interface Child extends Tester {
 export declare namespace Child {
   /** What an object that is served as Child has. */
   interface Server extends Tester.Server {
-    extra(params: Child.extra$Params, context: $.CallContext): $.Awaitable<Child.extra$Results.Input>;
+    extra(params: Child.extra$Params, context: $.CallContext<Child.extra$Results.Input>): $.Awaitable<Child.extra$Results.Input>;
   }
   interface extra$Params {
   }
