@@ -372,6 +372,36 @@ fn embedded_message() -> Vec<u8> {
     capnp::serialize::write_message_to_words(&message)
 }
 
+/// What `capstan fmt` makes of a file means the same to the reference compiler.
+#[test]
+fn formatted_files_agree() {
+    let scratch = with_standard_files("formatted");
+    let files = [
+        "layout.capnp",
+        "types.capnp",
+        "names.capnp",
+        "values.capnp",
+        "defaults.capnp",
+        "interfaces.capnp",
+        "misc.capnp",
+    ];
+    for file in files {
+        std::fs::copy(own_schemas().join(file), scratch.join(file)).unwrap();
+    }
+    for file in files {
+        let before = reference(&scratch, &[file]);
+        let text = std::fs::read_to_string(scratch.join(file)).unwrap();
+        let formatted = capstan_schema::format(file, &text).unwrap();
+        assert_eq!(
+            capstan_schema::format(file, &formatted).unwrap(),
+            formatted,
+            "{file}"
+        );
+        std::fs::write(scratch.join(file), formatted).unwrap();
+        assert!(before == reference(&scratch, &[file]), "{file}");
+    }
+}
+
 /// Files as some editors on Windows leave them.
 #[test]
 fn carriage_returns_and_byte_order_marks_agree() {

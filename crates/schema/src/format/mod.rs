@@ -2,11 +2,15 @@
 //!
 //! Lines stay where their author broke them; what changes is the space inside and around them:
 //! two columns more inside a block or bracket, four for the rest of a statement, one statement to
-//! a line but for short blocks, one blank line at most. Comments stay with what they stand at.
+//! a line but for short blocks, one blank line at most. Comments stay with what they stand at, and
+//! columns that were lined up stay lined up.
+
+mod align;
 
 use crate::diagnostic::Diagnostic;
 use crate::parse::lexer::{TokenKind, lex};
 use crate::parse::parse_file;
+use align::{Mark, Stop, align};
 
 /// The file in its canonical layout. What the file means does not change, and formatting the
 /// result again changes nothing. `name` stands for the file in error messages.
@@ -36,6 +40,10 @@ struct Piece<'t> {
     kind: Kind,
     /// Line breaks between this and what stands before it.
     breaks: usize,
+    /// Characters before it in its line.
+    column: usize,
+    /// More than a blank stands between this and what stands before it in its line.
+    is_padded: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -54,18 +62,23 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
     for token in lex(text, &mut Vec::new()) {
         let gap = text.get(end..token.span.start).unwrap_or_default();
         let mut breaks = 0;
+        let mut start = end;
         // The last line of the gap is the token's own.
         for (at, line) in gap.split('\n').enumerate() {
             breaks += usize::from(at > 0);
             let comment = line.trim();
             if !comment.is_empty() {
+                let blanks = line.len() - line.trim_start().len();
                 pieces.push(Piece {
                     text: comment,
                     kind: Kind::Comment,
                     breaks,
+                    column: column(text, start + blanks),
+                    is_padded: is_padding(line.get(..blanks).unwrap_or_default()),
                 });
                 breaks = 0;
             }
+            start += line.len() + 1;
         }
         let kind = match token.kind {
             TokenKind::Identifier(_) => Kind::Word,
@@ -81,10 +94,26 @@ fn pieces(text: &str) -> Vec<Piece<'_>> {
                 .unwrap_or_default(),
             kind,
             breaks,
+            column: column(text, token.span.start),
+            is_padded: is_padding(gap.rsplit('\n').next().unwrap_or_default()),
         });
         end = token.span.end;
     }
     pieces
+}
+
+/// Characters between the start of the line and a place in it, tabs counted as on a terminal.
+fn column(text: &str, at: usize) -> usize {
+    let before = text.get(..at).unwrap_or_default();
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    line.chars().fold(0, |column, character| match character {
+        '\t' => (column / 8 + 1) * 8,
+        _ => column + 1,
+    })
+}
+
+fn is_padding(blanks: &str) -> bool {
+    blanks.len() > 1 || blanks == "\t"
 }
 
 /// The most bytes that a block on one line may have.
@@ -136,6 +165,10 @@ struct Layout {
     in_line: bool,
     /// The next piece begins a line whatever the author did.
     must_break: bool,
+    /// The line being written is the second or a later one of a statement.
+    is_continued: bool,
+    /// What may be lined up.
+    marks: Vec<Mark>,
 }
 
 impl Layout {
@@ -157,6 +190,7 @@ impl Layout {
             }
             Some(_) => {}
         }
+        self.mark(piece);
         self.out.push_str(piece.text);
         self.must_break = piece.kind == Kind::Comment;
         match piece.kind {
@@ -182,6 +216,24 @@ impl Layout {
         self.before = Some(piece.kind);
     }
 
+    fn mark(&mut self, piece: &Piece<'_>) {
+        let in_brackets = self.open.last().is_some_and(|open| !open.is_block);
+        let stop = match piece.kind {
+            Kind::Comment => Stop::Comment,
+            _ if self.in_line || self.is_continued || in_brackets => return,
+            Kind::Mark('@') => Stop::Number,
+            Kind::Mark(':') => Stop::Type,
+            Kind::Mark('=') => Stop::Default,
+            _ => return,
+        };
+        self.marks.push(Mark {
+            stop,
+            at: self.out.len(),
+            column: piece.column,
+            is_padded: piece.is_padded,
+        });
+    }
+
     fn open(&mut self, is_block: bool) {
         let indent = self.indent;
         self.open.push(Open { indent, is_block });
@@ -200,6 +252,7 @@ impl Layout {
         {
             blank = false;
         }
+        self.is_continued = self.in_statement;
         self.out.push('\n');
         if blank {
             self.out.push('\n');
@@ -218,7 +271,10 @@ impl Layout {
     /// Whether a space stands between two pieces in a line.
     fn spaced(&self, before: Kind, kind: Kind) -> bool {
         match (before, kind) {
-            (_, Kind::Mark(',' | ';' | ')' | ']' | '.')) => false,
+            (_, Kind::Mark(',' | ';' | ')' | ']')) => false,
+            (Kind::Word | Kind::String | Kind::Mark(')' | '(' | '['), Kind::Mark('.')) => false,
+            // Other compilers take `:.` for a mark of its own.
+            (_, Kind::Mark('.')) => true,
             (Kind::Mark('(' | '[' | '.' | '$' | '@' | ':'), _) => false,
             // A minus sign belongs to its number.
             (Kind::Mark('-'), _) => false,
@@ -233,7 +289,7 @@ impl Layout {
         if !self.out.is_empty() {
             self.out.push('\n');
         }
-        self.out
+        align(&self.out, self.marks)
     }
 }
 
@@ -257,7 +313,7 @@ mod tests {
         );
         check(
             "@0xd4c9a1b7e6f20853;interface I extends( J , K ){f@0[T](a:T,b:Int8=-5)->(c:.T.U);s @1()->stream;}",
-            "@0xd4c9a1b7e6f20853;\ninterface I extends(J, K) {\n  f @0 [T] (a :T, b :Int8 = -5) -> (c :.T.U);\n  s @1 () -> stream;\n}\n",
+            "@0xd4c9a1b7e6f20853;\ninterface I extends(J, K) {\n  f @0 [T] (a :T, b :Int8 = -5) -> (c : .T.U);\n  s @1 () -> stream;\n}\n",
         );
     }
 
@@ -278,6 +334,22 @@ mod tests {
         check(
             "# File.\n\n@0xd4c9a1b7e6f20853;   # The id.\n# Of it.\n\n\n#Alone.\nstruct A { # Here.\n   # Below.\n\n  # Not of a.\n  a @0 :Text; #a  \n # End.\n}\n# Last.",
             "# File.\n\n@0xd4c9a1b7e6f20853; # The id.\n# Of it.\n\n#Alone.\nstruct A { # Here.\n  # Below.\n\n  # Not of a.\n  a @0 :Text; #a\n  # End.\n}\n# Last.\n",
+        );
+    }
+
+    #[test]
+    fn columns_stay_lined_up() {
+        check(
+            "@0xd4c9a1b7e6f20853;\nstruct A {\n  a        @0  :Text;     # One.\n  longer   @1  :Text=\"x\";  # Two.\n  \n  c @2 :Int8;    # Alone.\n  dd @3 :Int8; # Not meant.\n  e @4 :Int8;   # Nor this.\n}\n",
+            "@0xd4c9a1b7e6f20853;\nstruct A {\n  a      @0 :Text; # One.\n  longer @1 :Text = \"x\"; # Two.\n\n  c @2 :Int8; # Alone.\n  dd @3 :Int8; # Not meant.\n  e @4 :Int8; # Nor this.\n}\n",
+        );
+        check(
+            "@0xd4c9a1b7e6f20853;\nstruct A {\n a @0 :Text;      # One\n                  # goes on.\n bcd @1 :Text;    # Two.\n # Below.\n}\n",
+            "@0xd4c9a1b7e6f20853;\nstruct A {\n  a @0 :Text;   # One\n                # goes on.\n  bcd @1 :Text; # Two.\n  # Below.\n}\n",
+        );
+        check(
+            "@0xd4c9a1b7e6f20853;\nenum E {\n\ta\t\t@0;\t# A.\n\tlonger\t\t@1;\t# B.\n}\n",
+            "@0xd4c9a1b7e6f20853;\nenum E {\n  a      @0; # A.\n  longer @1; # B.\n}\n",
         );
     }
 
