@@ -107,8 +107,27 @@ function putField(field: Field, value: unknown, name: string, prefix: string, pa
   const { flatten, bytes } = field.json ?? {};
   const path = `${parent}.${field.name}`;
   const found = value ?? absent(field);
-  if (flatten !== undefined && isWhole(field)) putMembers(wholeOf(field), found ?? {}, prefix + flatten, path, out);
+  if (found === undefined && field.type === STRUCT) return putAbsent(field, name, prefix, parent, out);
+  if (flatten !== undefined && isWhole(field)) putMembers(wholeOf(field), found, prefix + flatten, path, out);
   else out.push([prefix + name, toElement(field, found, bytes, path)]);
+}
+
+/** As many as there may be pointers within each other in a message. */
+const MAX_ABSENT = 64;
+/** How many structs on the way are not there: their JSON is that of their defaults. */
+let absents = 0;
+
+function putAbsent(field: Field, name: string, prefix: string, parent: string, out: Member[]): void {
+  if (absents === MAX_ABSENT) {
+    const path = `${parent.split(".").slice(0, 8).join(".")}.${field.name}`;
+    throw new TypeError(`${path}: the defaults of unions that are not set hold each other, so that their JSON has no end`);
+  }
+  absents++;
+  try {
+    putField(field, {}, name, prefix, parent, out);
+  } finally {
+    absents--;
+  }
 }
 
 /** What is read where the value of a field is left out. */

@@ -230,3 +230,24 @@ fn serde_errors_say_what_does_not_fit() {
         assert!(found.contains(error), "{document}: {found}");
     }
 }
+
+#[test]
+fn defaults_that_hold_each_other_without_end_have_no_json() {
+    let text = "@0xd4c9a1b7e6f20854; struct Loop { union { loop @0 :Loop; end @1 :Void; } }";
+    let compiled = compile(&NoFiles, &[SourceFile::new("loop.capnp", text)]).unwrap();
+    let schema = Schema::new(compiled);
+    let ty = schema.struct_type("Loop").unwrap();
+    let written = |document: &str| {
+        let mut message = message::Builder::new_default();
+        json::read(document, ty.init_root(&mut message)).unwrap();
+        let root = ty.read_root(message.get_root_as_reader().unwrap()).unwrap();
+        json::write(&root, false)
+    };
+    let finite = r#"{"loop":{"loop":{"end":null}}}"#;
+    assert_eq!(written(finite).unwrap(), finite);
+    for endless in ["{}", r#"{"loop":{}}"#] {
+        let error = written(endless).unwrap_err();
+        assert!(matches!(error, json::WriteError::Endless { .. }), "{error}");
+        assert!(error.to_string().starts_with("loop.loop.loop"), "{error}");
+    }
+}

@@ -445,6 +445,29 @@ export declare namespace Request {
   }
 }
 
+export type Loop =
+  | { which: "loop"; loop: Loop | undefined }
+  | { which: "end" }
+  | { which: number };
+export declare namespace Loop {
+  type Input =
+    | { which?: undefined }
+    | { which: "loop"; loop?: Loop.Input | undefined }
+    | { which: "end" }
+    | { which: number };
+  type View =
+    | { readonly which: "loop"; readonly loop: Loop.View | undefined }
+    | { readonly which: "end" }
+    | { readonly which: number };
+  interface Builder {
+    readonly which: "loop" | "end" | number;
+    get loop(): Loop.Builder | undefined;
+    set loop(value: Loop.Input | Loop.View | Loop.Builder | undefined);
+    initLoop(): Loop.Builder;
+    end: undefined;
+  }
+}
+
 export const Mood: $.EnumDescriptor<"calm" | "veryHappy" | "sad"> = /* @__PURE__ */ $.enumeration(0x85b3b3a36f813121n, "annotated.capnp:Mood", ["calm", "veryHappy", "sad"], ["calm", "very-happy", "calm down"]);
 
 export const Point: $.StructDescriptor<Point, Point.Input, Point.View, Point.Builder> = /* @__PURE__ */ $.struct({
@@ -600,6 +623,20 @@ export const Request: $.StructDescriptor<Request, Request.Input, Request.View, R
   tagAt: 0,
   json: { which: "op", value: "of" },
 }, { Put: Request$Put });
+
+export const Loop: $.StructDescriptor<Loop, Loop.Input, Loop.View, Loop.Builder> = /* @__PURE__ */ $.struct({
+  id: 0x800699161ee003b4n,
+  name: "annotated.capnp:Loop",
+  dataWords: 1,
+  pointers: 1,
+  encode: encode$Loop,
+  decode: decode$Loop,
+  fields: () => [
+    { name: "loop", type: $.STRUCT, at: 0, tag: 0, of: Loop },
+    { name: "end", type: $.VOID, at: 0, tag: 1 },
+  ],
+  tagAt: 0,
+});
 
 function encode$Point(w: $.Writer, p: number, o: Point.Input): void {
   let x;
@@ -990,6 +1027,36 @@ function decode$Request$Put$flags(r: $.Reader, p: number): Request.Put.flags {
   return {
     sync: (r.view.getUint8(p) & 1) !== 0,
   };
+}
+
+function encode$Loop(w: $.Writer, p: number, o: Loop.Input): void {
+  let x;
+  switch (o.which) {
+    case void 0:
+      w.untagged(o, ["loop"]);
+      break;
+    case "loop":
+      if ((x = o.loop) != null) encode$Loop(w, w.struct(p + 8, 1, 1, x, "loop"), x);
+      break;
+    case "end":
+      w.view.setUint16(p, 1, true);
+      break;
+    default:
+      w.tag(p, o.which, "which");
+  }
+}
+
+function decode$Loop(r: $.Reader, p: number): Loop {
+  let q: number;
+  const which = r.view.getUint16(p, true);
+  switch (which) {
+    case 0:
+      return { which: "loop", loop: (q = r.next()) === 0 ? void 0 : decode$Loop(r, q) };
+    case 1:
+      return { which: "end" };
+    default:
+      return { which };
+  }
 }
 
 function encodeList$Point(w: $.Writer, p: number, x: readonly Point.Input[], f: string): void {

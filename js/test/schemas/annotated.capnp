@@ -73,3 +73,5 @@ struct Request $Json.discriminator(name = "op", valueName = "of") {
   serial @6 :UInt64;
   struct Put { key @0 :Text; value @1 :Data $Json.hex; flags :group { sync @2 :Bool; } }
 }
+
+struct Loop { union { loop @0 :Loop; end @1 :Void; } }

@@ -15,6 +15,8 @@ use crate::node::{Field, FieldKind, Type};
 pub enum WriteError {
     /// JSON has nothing for capabilities and AnyPointers: the path of the field that holds one.
     NoJsonForm { path: String },
+    /// JSON has no end here: the default of a union's first member, a struct, holds such a union.
+    Endless { path: String },
     /// Text that is not UTF-8, at this path.
     NotUtf8 { path: String },
     /// The message is damaged.
@@ -26,11 +28,25 @@ pub enum WriteError {
 /// # Errors
 /// When the message is damaged or holds what JSON has no form for.
 pub fn write(value: &Struct<'_>, pretty: bool) -> Result<String, WriteError> {
-    let mut path = Vec::new();
+    let mut path = Path::default();
     Ok(print(&object(value, None, &mut path)?, pretty))
 }
 
-type Path<'p> = Vec<&'p str>;
+#[derive(Default)]
+struct Path<'p> {
+    names: Vec<&'p str>,
+    /// How many of them are null: their JSON is that of their defaults.
+    absent: usize,
+}
+
+/// As many as there may be pointers within each other in a message.
+const MAX_ABSENT: usize = 64;
+
+impl Path<'_> {
+    fn text(&self) -> String {
+        self.names.join(".")
+    }
+}
 
 fn object<'a>(
     value: &Struct<'a>,
@@ -83,7 +99,13 @@ fn put_field<'a>(
     members: &mut Vec<(String, Json)>,
 ) -> Result<(), WriteError> {
     let rules = FieldRules::of(field);
-    path.push(&field.name);
+    path.names.push(&field.name);
+    let is_absent = matches!(&field.kind, FieldKind::Slot { .. }) && !parent.has(at);
+    path.absent += usize::from(is_absent);
+    if path.absent > MAX_ABSENT {
+        path.names.truncate(8);
+        return Err(WriteError::Endless { path: path.text() });
+    }
     let value = parent.get(at)?;
     // What is said of a group or a named union is said at its field.
     let group = matches!(field.kind, FieldKind::Group { .. }).then_some(field);
@@ -101,7 +123,8 @@ fn put_field<'a>(
         }
         (_, _, FieldKind::Group { .. }) => {}
     }
-    path.pop();
+    path.absent -= usize::from(is_absent);
+    path.names.pop();
     Ok(())
 }
 
@@ -128,9 +151,7 @@ fn element<'a>(
         Value::Text(text) => match text.to_string() {
             Ok(text) => Json::String(text),
             Err(_) => {
-                return Err(WriteError::NotUtf8 {
-                    path: path.join("."),
-                });
+                return Err(WriteError::NotUtf8 { path: path.text() });
             }
         },
         Value::Data(data) => match bytes {
@@ -154,9 +175,7 @@ fn element<'a>(
             Json::Array(items.collect::<Result<_, _>>()?)
         }
         Value::Capability(_) | Value::AnyPointer(_) => {
-            return Err(WriteError::NoJsonForm {
-                path: path.join("."),
-            });
+            return Err(WriteError::NoJsonForm { path: path.text() });
         }
     })
 }
@@ -182,6 +201,10 @@ impl fmt::Display for WriteError {
             WriteError::NoJsonForm { path } => write!(
                 f,
                 "{path}: JSON has no form for capabilities and AnyPointers"
+            ),
+            WriteError::Endless { path } => write!(
+                f,
+                "{path}: the defaults of unions that are not set hold each other, so that their JSON has no end"
             ),
             WriteError::NotUtf8 { path } => write!(f, "{path}: the text is not UTF-8"),
             WriteError::Message(error) => error.fmt(f),

@@ -445,10 +445,34 @@ export declare namespace Request {
   }
 }
 
+export type Loop =
+  | { which: "loop"; loop: Loop | undefined }
+  | { which: "end" }
+  | { which: number };
+export declare namespace Loop {
+  type Input =
+    | { which?: undefined }
+    | { which: "loop"; loop?: Loop.Input | undefined }
+    | { which: "end" }
+    | { which: number };
+  type View =
+    | { readonly which: "loop"; readonly loop: Loop.View | undefined }
+    | { readonly which: "end" }
+    | { readonly which: number };
+  interface Builder {
+    readonly which: "loop" | "end" | number;
+    get loop(): Loop.Builder | undefined;
+    set loop(value: Loop.Input | Loop.View | Loop.Builder | undefined);
+    initLoop(): Loop.Builder;
+    end: undefined;
+  }
+}
+
 export declare const Mood: $.EnumDescriptor<"calm" | "veryHappy" | "sad">;
 export declare const Point: $.StructDescriptor<Point, Point.Input, Point.View, Point.Builder>;
 export declare const Node: $.StructDescriptor<Node, Node.Input, Node.View, Node.Builder>;
 export declare const Event: $.StructDescriptor<Event, Event.Input, Event.View, Event.Builder>;
 declare const Request$Put: $.StructDescriptor<Request.Put, Request.Put.Input, Request.Put.View, Request.Put.Builder>;
 export declare const Request: $.StructDescriptor<Request, Request.Input, Request.View, Request.Builder> & { readonly Put: typeof Request$Put };
+export declare const Loop: $.StructDescriptor<Loop, Loop.Input, Loop.View, Loop.Builder>;
 export {};

@@ -158,6 +158,20 @@ export const Request = /* @__PURE__ */ $.struct({
   json: { which: "op", value: "of" },
 }, { Put: Request$Put });
 
+export const Loop = /* @__PURE__ */ $.struct({
+  id: 0x800699161ee003b4n,
+  name: "annotated.capnp:Loop",
+  dataWords: 1,
+  pointers: 1,
+  encode: encode$Loop,
+  decode: decode$Loop,
+  fields: () => [
+    { name: "loop", type: $.STRUCT, at: 0, tag: 0, of: Loop },
+    { name: "end", type: $.VOID, at: 0, tag: 1 },
+  ],
+  tagAt: 0,
+});
+
 function encode$Point(w, p, o) {
   let x;
   if ((x = o.x) != null) w.i64(p, x, "x");
@@ -547,6 +561,36 @@ function decode$Request$Put$flags(r, p) {
   return {
     sync: (r.view.getUint8(p) & 1) !== 0,
   };
+}
+
+function encode$Loop(w, p, o) {
+  let x;
+  switch (o.which) {
+    case void 0:
+      w.untagged(o, ["loop"]);
+      break;
+    case "loop":
+      if ((x = o.loop) != null) encode$Loop(w, w.struct(p + 8, 1, 1, x, "loop"), x);
+      break;
+    case "end":
+      w.view.setUint16(p, 1, true);
+      break;
+    default:
+      w.tag(p, o.which, "which");
+  }
+}
+
+function decode$Loop(r, p) {
+  let q;
+  const which = r.view.getUint16(p, true);
+  switch (which) {
+    case 0:
+      return { which: "loop", loop: (q = r.next()) === 0 ? void 0 : decode$Loop(r, q) };
+    case 1:
+      return { which: "end" };
+    default:
+      return { which };
+  }
 }
 
 function encodeList$Point(w, p, x, f) {
