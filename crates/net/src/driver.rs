@@ -145,6 +145,7 @@ fn poll<L: Link>(
     batch: &mut Vec<Vec<u8>>,
     cx: &mut Context<'_>,
 ) -> Poll<End> {
+    handle.will_transmit();
     let mut received_bytes = 0;
     let mut received_frames = 0;
     let mut may_read = true;

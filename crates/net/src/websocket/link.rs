@@ -46,8 +46,8 @@ impl<S> WebSocketLink<S> {
 
 pub(crate) fn config(max_message_bytes: usize) -> WebSocketConfig {
     WebSocketConfig::default()
-        .read_buffer_size(BUFFER_BYTES)
-        .write_buffer_size(BUFFER_BYTES)
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
         .max_message_size(Some(max_message_bytes))
         .max_frame_size(Some(max_message_bytes))
 }
@@ -210,8 +210,12 @@ fn fitting(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{}{MARK}", text.get(..end).unwrap_or_default()))
 }
 
+/// What is read at a time. It is filled with zeros before each attempt, and that should not show beside
+/// a system call.
+const READ_BUFFER_BYTES: usize = 32 * 1024;
+
 /// Room for a usual chunk of a stream with everything around it, so that it takes one system call.
-const BUFFER_BYTES: usize = 128 * 1024;
+const WRITE_BUFFER_BYTES: usize = 128 * 1024;
 
 #[cfg(test)]
 mod tests {

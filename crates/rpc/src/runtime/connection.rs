@@ -175,6 +175,12 @@ impl ConnectionHandle {
         &self.inner.runtime
     }
 
+    /// For a network that is about to take in frames and calls [`poll_transmit`](Self::poll_transmit)
+    /// afterwards, whatever they lead to: until then there is no need to wake it.
+    pub fn will_transmit(&self) {
+        self.inner.state.network.take();
+    }
+
     /// Takes in a frame from the peer: one message with its segment table. Methods that it calls
     /// run here up to their first wait.
     pub fn handle_frame(&self, frame: Vec<u8>) {
