@@ -11,6 +11,7 @@ export interface BenchOptions {
   readonly chunkBytes?: number | undefined;
   /** Of each contender; they take turns. */
   readonly rounds?: number | undefined;
+  /** Of another contender, over a connection with a window of this size. */
   readonly windowBytes?: number | undefined;
 }
 
@@ -41,10 +42,10 @@ export async function runBench(options: BenchOptions): Promise<void> {
     const data = noise(bytes);
     const file = new File([data], "bench");
     const bare = await BareSocket.open();
-    await using connection = await connect(address("/rpc"), {
-      flowControl: options.windowBytes === undefined ? "adaptive" : { fixed: options.windowBytes },
-    });
+    await using connection = await connect(address("/rpc"));
     const files = connection.bootstrap(Files);
+    await using other = await connect(address("/rpc"), { flowControl: { fixed: options.windowBytes ?? 1 } });
+    const otherFiles = other.bootstrap(Files);
     const contenders: Record<string, Contender> = {
       bare: () => bare.sendAll(piecesOf(data, chunkBytes)),
       bareFile: () => bare.sendAll(file.stream()),
@@ -58,6 +59,12 @@ export async function runBench(options: BenchOptions): Promise<void> {
         await file.stream().pipeTo(writable(sink));
       },
     };
+    if (options.windowBytes !== undefined) {
+      contenders["fixed"] = async () => {
+        const { sink } = otherFiles.create({ name: file.name, size: file.size });
+        await file.stream().pipeTo(writable(sink));
+      };
+    }
     const series = await takeTurns(contenders, bytes, rounds, reporter);
     const ratio = (series["capstan"]?.mbps ?? 0) / (series["bare"]?.mbps ?? Number.NaN);
     await reporter.finish({ done: true, bench: { chunk: chunkBytes, bytes, rounds, ...series, ratio } });

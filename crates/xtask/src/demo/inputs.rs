@@ -71,6 +71,7 @@ fn client(name: Option<&str>) -> Result<Client, Failure> {
 /// The page's query for a bench run; sizes can be given to look closer.
 pub(super) fn bench_query(args: &[String]) -> Result<String, Failure> {
     let (mut bytes, mut chunk, mut rounds) = (128 << 20, 128 << 10, 5_u64);
+    let mut window = String::new();
     for pair in args.chunks(2) {
         let (name, value) = match pair {
             [name, value] => (name.as_str(), value.parse::<u64>().ok()),
@@ -80,15 +81,16 @@ pub(super) fn bench_query(args: &[String]) -> Result<String, Failure> {
             ("--bytes", Some(value)) => bytes = value,
             ("--chunk", Some(value)) => chunk = value,
             ("--rounds", Some(value)) => rounds = value,
+            ("--window", Some(value)) => window = format!("&window={value}"),
             _ => {
                 return Err(Failure::new(
-                    "bench takes --bytes N, --chunk N and --rounds N, each with a whole number",
+                    "bench takes --bytes N, --chunk N, --rounds N and --window N, each with a whole number",
                 ));
             }
         }
     }
     Ok(format!(
-        "bench=1&bytes={bytes}&chunk={chunk}&rounds={rounds}"
+        "bench=1&bytes={bytes}&chunk={chunk}&rounds={rounds}{window}"
     ))
 }
 
