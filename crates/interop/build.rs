@@ -16,8 +16,9 @@ use capstan_schema::{NoFiles, SourceFile, compile};
 /// Read by `tests/peers`.
 const EXAMPLE_DIR: &str = "../../examples-web/upload";
 
-/// Read by `tests/messages.rs`, `tests/hostile`, `tests/loose` and `benches/messages.rs`, from both generators.
-const SCHEMAS: [(&str, &str); 6] = [
+/// Read by `tests/messages.rs`, `tests/hostile`, `tests/loose`, `benches/messages.rs` and `benches/rpc`, from both generators.
+const SCHEMAS: [(&str, &str); 7] = [
+    ("schemas", "calls"),
     ("schemas", "carsales"),
     ("schemas", "catrank"),
     ("schemas", "eval"),
@@ -82,7 +83,7 @@ fn ours(out: &Path) {
             panic!("{path}: no file came out of the compiler");
         };
         let options = match name {
-            WITH_INTERFACES => Options::rpc(),
+            "calls" | WITH_INTERFACES => Options::rpc(),
             _ => Options::messages_only(),
         };
         let code = rust::generate(&schema, file.id, &options)
