@@ -34,7 +34,7 @@ export function toJSON<In, View, Builder>(type: StructDescriptor<unknown, In, Vi
  * The value that JSON stands for, to be given to `encode`: the reverse of `toJSON`. Takes what `JSON.parse` gives. What is
  * left out or null keeps its default; names that the type does not have are ignored.
  *
- * @throws TypeError naming the field when the JSON does not fit the type.
+ * @throws TypeError naming the field when the JSON does not fit the type, or has two members of one union.
  */
 export function fromJSON<In>(type: StructDescriptor<unknown, In>, json: unknown): In {
   return fromObject((type as StructDescriptor).$, json, type.$.name) as In;

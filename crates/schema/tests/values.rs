@@ -148,6 +148,10 @@ fn errors_in_json_name_the_path() {
             "data: expected a number from 0 to 255, found 256",
         ),
         (r#"{"size": 1}"#, "size: expected an object, found 1"),
+        (
+            r#"{"boxed": {"content": {"x": 1}}, "none": null, "size": {"w": 1}}"#,
+            "both 'none' and 'size' are there, but a union has only one member",
+        ),
     ] {
         assert_eq!(from_json(document).unwrap_err(), error, "{document}");
     }

@@ -81,6 +81,7 @@ fn fill(
         let mut fields = ty.fields().iter();
         fields.any(|field| field.discriminant.is_some() && FieldRules::of(field).name == *held)
     });
+    let mut held = None;
     for field in ty.fields() {
         let rules = FieldRules::of(field);
         let is_member = field.discriminant.is_some();
@@ -114,19 +115,25 @@ fn fill(
             path.pop();
             continue;
         }
-        match members.get(&name) {
-            None if !chosen => {}
-            // A Void member has nothing but its name to say that it is held.
-            Some(Json::Null) if !(chosen || is_member && is_void(field)) => {}
-            None | Some(Json::Null) => {
-                into.slot_of(field);
-            }
-            Some(json) => {
-                path.push(format!(".{}", field.name));
-                put_field(into, field, &rules, json, path)?;
-                path.pop();
-            }
+        let found = members.get(&name).filter(|json| !json.is_null());
+        // A Void member has nothing but its name to say that it is held.
+        let is_said = is_member && is_void(field) && members.contains_key(&name);
+        if found.is_none() && !chosen && !is_said {
+            continue;
         }
+        if is_member && let Some(other) = held.replace(name) {
+            return Err(format!(
+                "both '{other}' and '{}' are there, but a union has only one member",
+                rules.name
+            ));
+        }
+        let Some(json) = found else {
+            into.slot_of(field);
+            continue;
+        };
+        path.push(format!(".{}", field.name));
+        put_field(into, field, &rules, json, path)?;
+        path.pop();
     }
     Ok(())
 }
