@@ -30,15 +30,22 @@ describe("`npx capstan` from the tarball", () => {
   });
 
   /** Runs the command among these files, as installed by npm and as built natively, and expects no difference. */
-  async function capstan(files: Files, ...args: string[]): Promise<Outcome> {
-    const native = await runAmong(files, made.cli(), args);
-    // What `npx capstan` starts, without the second that npx takes to find it.
-    const installed = await runAmong(files, join(project.dir, "node_modules/.bin/capstan"), args);
-    expect(installed).toEqual(native);
-    return installed;
+  function capstan(files: Files, ...args: string[]): Promise<Outcome> {
+    return fed("", files, ...args);
   }
 
-  async function runAmong(files: Files, program: string, args: readonly string[]): Promise<Outcome> {
+  /** The same with something on the standard input. */
+  async function fed(input: string | Uint8Array, files: Files, ...args: string[]): Promise<Outcome> {
+    const native = await runAmong(files, made.cli(), args, input);
+    const outcome = await runAmong(files, installed(), args, input);
+    expect(outcome).toEqual(native);
+    return outcome;
+  }
+
+  /** What `npx capstan` starts, without the second that npx takes to find it. */
+  const installed = () => join(project.dir, "node_modules/.bin/capstan");
+
+  async function runAmong(files: Files, program: string, args: readonly string[], input: string | Uint8Array = ""): Promise<Outcome> {
     // The same directory for both: its name shows in some messages.
     const dir = join(project.dir, "here");
     for (const [path, content] of Object.entries(files)) {
@@ -48,7 +55,10 @@ describe("`npx capstan` from the tarball", () => {
     await mkdir(dir, { recursive: true });
     // npm speaks on stderr of settings it does not know.
     const env = { ...process.env, npm_config_loglevel: "error" };
-    const child = spawn(program, args, { cwd: dir, stdio: ["ignore", "pipe", "pipe"], env });
+    const child = spawn(program, args, { cwd: dir, stdio: ["pipe", "pipe", "pipe"], env });
+    // Either may refuse the input before reading all of it.
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(input);
     const [stdout, stderr, [status]] = await Promise.all([
       text(child.stdout),
       text(child.stderr),
@@ -135,6 +145,8 @@ describe("`npx capstan` from the tarball", () => {
       "a.capnp": `${ID} struct A { x @0 :Text = "x"; }`,
       "bin/keep": "#!/bin/sh\nexec cat > request\n",
       "bin/fail": "#!/bin/sh\nexit 3\n",
+      "out/deep/there": "",
+      "other/there": "",
     };
     const { stdout: request, stderr } = await capstan(files, "compile", "-o-", "a.capnp");
     expect(stderr).toBe("");
@@ -159,7 +171,7 @@ describe("`npx capstan` from the tarball", () => {
     expect(own["other/a.capnp.ts"]).toContain("export interface A");
     expect(own["other/a.capnp.ts"]).toBe(own["own/a.capnp.ts"]);
 
-    // What runs the command here gives it nothing to read.
+    // There is nothing to read.
     expect(await capstan({}, "plugin", "ts")).toMatchObject({ status: 1, stdout: "" });
   });
 
@@ -192,6 +204,56 @@ describe("`npx capstan` from the tarball", () => {
     expect(stderr).toContain("a.capnp:1:");
     const deep = `${ID} ${Array.from({ length: 60 }, (_, i) => `struct A${i} {`).join("")}${"}".repeat(60)}`;
     expect(await capstan({ "a.capnp": deep }, "compile", "a.capnp")).toMatchObject({ status: 0, stderr: "" });
+  });
+
+  const PERSON = {
+    "p.capnp": `${ID} struct Person { name @0 :Text; age @1 :UInt8; friend @2 :Person; tags @3 :List(Text); }
+      const ada :Person = (name = "Ada", tags = ["x"]); const list :List(UInt8) = [1, 2];`,
+  };
+
+  test("reads command lines as the native command does", async () => {
+    const lines = [
+      "", "frob", "--frob", "-- id", "help", "help convert", "help frob", "id x", "compile", "compile -Z p.capnp", "compile -o", "compile p.capnp -o",
+      "compile -o-:nowhere p.capnp", "compile -Inowhere p.capnp", "compile --src-prefix=nowhere p.capnp", "compile -o- -- p.capnp", "-I. compile p.capnp -o-",
+      "compile --no-standard-import=1 p.capnp", "decode p.capnp", "decode p.capnp Nope", "decode -ps p.capnp Person", "convert binary", "convert binary:frob",
+      "convert text:json", "encode --segment-size=x p.capnp Person", "eval p.capnp ada", "eval --short p.capnp ada.tags[0]", "eval -ojson p.capnp ada",
+      "eval -b p.capnp ada", "eval -bp p.capnp ada", "eval p.capnp list[7]", "eval p.capnp list list", "fmt --check p.capnp", "gateway --help",
+    ];
+    for (const line of lines) {
+      const { status, stdout, stderr } = await capstan(PERSON, ...line.split(" ").filter((word) => word !== ""));
+      expect({ line, silent: stdout + stderr === "" }).toEqual({ line, silent: false });
+      expect([0, 1]).toContain(status);
+    }
+  });
+
+  test("converts messages", async () => {
+    const text = '(name = "Ada", age = 36, tags = ["a", "b"])\n(friend = (age = 255)) # two\n(name = "ä\\n")';
+    const { stdout: json, status } = await fed(text, PERSON, "convert", "--short", "text:json", "p.capnp", "Person");
+    expect(status).toBe(0);
+    expect(json.split("\n")).toHaveLength(4);
+    expect((await fed(json, PERSON, "convert", "--short", "json:json", "p.capnp", "Person")).stdout).toBe(json);
+    expect(await fed(text, PERSON, "encode", "-p", "p.capnp", "Person")).toMatchObject({ status: 0, stderr: "" });
+    expect((await fed("(age = 1) (age = 300) (age = 2)", PERSON, "convert", "--short", "text:text", "p.capnp", "Person")).stdout).toBe("(age = 1)\n(age = 2)\n");
+    for (const [input, formats] of [["", "text:json"], [" ", "json:text"], ["(", "text:json"], ["(age = 1)", "binary:text"], ["{}", "text:json"], ["123", "flat:text"]] as const) {
+      expect(await fed(input, PERSON, "convert", formats, "p.capnp", "Person")).toMatchObject({ status: 1, stdout: "" });
+    }
+  });
+
+  test("writes each message as soon as it is whole, and ends when nobody listens", async () => {
+    await project.write(PERSON);
+    const child = spawn(installed(), ["convert", "--short", "text:text", "p.capnp", "Person"], { cwd: project.dir, stdio: ["pipe", "pipe", "inherit"] });
+    const answers = child.stdout[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    for (const age of [1, 2, 3]) {
+      child.stdin.write(`(age = ${age})`);
+      // The next one goes out only when this one has come back.
+      expect(String((await answers.next()).value)).toBe(`(age = ${age})\n`);
+    }
+    child.stdin.on("error", () => undefined);
+    child.stdout.destroy();
+    const ended = once(child, "close") as Promise<[number | null]>;
+    const more = setInterval(() => child.stdin.write("(age = 4)"), 20);
+    expect((await ended)[0]).toBe(141);
+    clearInterval(more);
   });
 
   test("what it writes works in Node with nothing else installed", async () => {

@@ -22,6 +22,9 @@ export async function upload(file) {
 /** What a page loads that streams to a server: compressed WebAssembly and JavaScript. */
 const BUDGET_BYTES = 105 * 1024;
 
+/** What a page loads to compile schemas. */
+const COMPILER_BUDGET_BYTES = 330 * 1024;
+
 describe("what a user's bundler makes of the package", () => {
   let project: Project;
 
@@ -53,6 +56,12 @@ describe("what a user's bundler makes of the package", () => {
     for (const words of ["there is no JSON for", "is not implemented by this object", "the worker could not start", "canceled the stream", "was collected without"]) {
       expect(code).not.toContain(words);
     }
+  });
+
+  test("stays within the budget for the compiler", async () => {
+    const bytes = brotliCompressSync(await readFile(join(project.dir, "node_modules/capstan/wasm-compiler/capstan_compiler_bg.wasm"))).length;
+    console.log(`the compiler: ${bytes} bytes of WebAssembly, brotli`);
+    expect(bytes).toBeLessThanOrEqual(COMPILER_BUDGET_BYTES);
   });
 
   test("holds all of it where all is used", async () => {
