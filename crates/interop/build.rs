@@ -17,17 +17,21 @@ use capstan_schema::{NoFiles, SourceFile, compile};
 const EXAMPLE_DIR: &str = "../../examples-web/upload";
 
 /// Read by `tests/messages.rs`, `tests/hostile`, `tests/loose`, `benches/messages.rs` and `benches/rpc`, from both generators.
-const SCHEMAS: [(&str, &str); 7] = [
+const SCHEMAS: [(&str, &str); 8] = [
     ("schemas", "calls"),
     ("schemas", "carsales"),
     ("schemas", "catrank"),
     ("schemas", "eval"),
     ("schemas", "everything"),
+    ("schemas", LAB),
     ("../../js/test/schemas", "hostile"),
     ("../../js/test/schemas", WITH_INTERFACES),
 ];
 
 const WITH_INTERFACES: &str = "conformance";
+
+/// Read by `tests/peers`; `cpp/lab.cpp` has the reference compiler's code.
+const LAB: &str = "lab";
 
 fn main() {
     println!("cargo::rerun-if-changed={EXAMPLE_DIR}/files.capnp");
@@ -83,7 +87,7 @@ fn ours(out: &Path) {
             panic!("{path}: no file came out of the compiler");
         };
         let options = match name {
-            "calls" | WITH_INTERFACES => Options::rpc(),
+            "calls" | LAB | WITH_INTERFACES => Options::rpc(),
             _ => Options::messages_only(),
         };
         let code = rust::generate(&schema, file.id, &options)

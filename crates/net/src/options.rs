@@ -35,6 +35,9 @@ pub struct Options {
     /// Whether several small messages may share a WebSocket frame, if the peer agrees: see
     /// `docs/framing.md`, "Batches". Default true.
     pub batching: bool,
+    /// Whether calls that lead back to the peer are passed back with their results, which then need
+    /// not come by here. Default false: the `capnp-rpc` crate, as of 0.27, never answers such a call.
+    pub tail_calls: bool,
     /// How long connecting may take, how long a client may take to complete its HTTP request, and how
     /// long to wait for a peer's first message before asking for one. Default 10 s.
     pub handshake_timeout: Duration,
@@ -52,6 +55,7 @@ impl Default for Options {
             limits: rpc.limits,
             idle_timeout: Some(Duration::from_secs(60)),
             packed: false,
+            tail_calls: false,
             batching: true,
             handshake_timeout: Duration::from_secs(10),
         }
@@ -115,6 +119,7 @@ impl Options {
             flow_control: self.flow_control,
             max_message_bytes: self.max_message_bytes,
             stream_backlog_bytes: self.stream_backlog_bytes,
+            tail_calls: self.tail_calls,
             limits: Limits {
                 idle_micros: self.limits.idle_micros.or(idle_micros),
                 // Without asking later there is none at first either.

@@ -45,8 +45,10 @@ impl Program {
         let mut compiler = Command::new("g++");
         compiler
             .args(["-std=c++17", "-O1", "-Wall", "-Werror", "-I."])
+            .arg(format!("-I{}", root.join("cpp").display()))
             .args(["-x", "c++", &format!("{name}.c++")])
             .arg(root.join(format!("cpp/{}.cpp", self.name)))
+            .args(["-lcapnp-websocket", "-lkj-http"])
             .args(["-lcapnp-rpc", "-lcapnp", "-lkj-async", "-lkj", "-pthread"])
             .arg("-o")
             .arg(&unfinished);

@@ -57,7 +57,7 @@ pub async fn serve_over(wire: Wire) -> u16 {
     port
 }
 
-fn network(stream: TcpStream, side: Side, wire: Wire) -> Box<dyn VatNetwork<Side>> {
+pub fn network(stream: TcpStream, side: Side, wire: Wire) -> Box<dyn VatNetwork<Side>> {
     stream.set_nodelay(true).unwrap();
     let (reader, writer) = stream.into_split();
     let (reader, writer) = (reader.compat(), writer.compat_write());
