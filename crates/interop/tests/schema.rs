@@ -7,6 +7,9 @@
     clippy::indexing_slicing
 )]
 
+#[path = "schema/mistakes.rs"]
+mod mistakes;
+
 #[path = "schema/request.rs"]
 mod request;
 
@@ -22,7 +25,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use capstan_schema::node::Node;
-use capstan_schema::{Files, SourceFile, compile, read_request, resolve_path, write_request};
+use capstan_schema::{
+    Diagnostic, Files, SourceFile, compile, read_request, resolve_path, write_request,
+};
 
 /// `capnp` of Debian's package `capnproto`.
 const REFERENCE: &str = "capnp";
@@ -399,6 +404,64 @@ fn formatted_files_agree() {
         );
         std::fs::write(scratch.join(file), formatted).unwrap();
         assert!(before == reference(&scratch, &[file]), "{file}");
+    }
+}
+
+/// Where the reference compiler finds the first mistake, as it prints it: `2:8-12`. `None` when it
+/// finds none.
+fn their_complaint(directory: &Path, file: &str) -> Option<String> {
+    let output = Command::new(REFERENCE)
+        .args(["compile", "-o-", file])
+        .current_dir(directory)
+        .output()
+        .unwrap();
+    if output.status.success() {
+        return None;
+    }
+    let report = String::from_utf8_lossy(&output.stderr).into_owned();
+    let place = |line: &str| {
+        let (place, _) = line.split_once(": error: ")?;
+        Some(place.strip_prefix(file)?.strip_prefix(':')?.to_owned())
+    };
+    Some(report.lines().find_map(place).unwrap_or(report))
+}
+
+fn our_complaints(directory: &Path, file: &str) -> Vec<String> {
+    let disk = Disk {
+        directory: directory.to_owned(),
+    };
+    let errors = compile(&disk, &[disk.read(file).unwrap()]).err();
+    let place = |error: Diagnostic| {
+        let end = match error.end_column > error.column {
+            true => format!("-{}", error.end_column),
+            false => String::new(),
+        };
+        format!("{}:{}{end}", error.line, error.column)
+    };
+    errors.unwrap_or_default().into_iter().map(place).collect()
+}
+
+#[test]
+fn mistakes_are_found_at_the_same_places() {
+    let scratch = scratch_directory("mistakes");
+    let write = |text: &str| {
+        let text = format!("@0xa1b2c3d4e5f60030;\n{text}\n{}\n", mistakes::AROUND);
+        std::fs::write(scratch.join("mistake.capnp"), text).unwrap();
+    };
+    for text in mistakes::MISTAKES {
+        write(text);
+        let theirs = their_complaint(&scratch, "mistake.capnp");
+        let ours = our_complaints(&scratch, "mistake.capnp");
+        let theirs = theirs.unwrap_or_else(|| panic!("{REFERENCE} accepts {text}"));
+        assert_eq!(ours.first(), Some(&theirs), "{text}: {ours:?}");
+    }
+    for (text, place) in mistakes::ELSEWHERE {
+        write(text);
+        let theirs = their_complaint(&scratch, "mistake.capnp");
+        let ours = our_complaints(&scratch, "mistake.capnp");
+        let theirs = theirs.unwrap_or_else(|| panic!("{REFERENCE} accepts {text}"));
+        assert_eq!(ours.first().map(String::as_str), Some(*place), "{text}");
+        assert_ne!(&theirs, place, "{text}: move it to the others");
     }
 }
 

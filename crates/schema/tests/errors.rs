@@ -180,7 +180,9 @@ fn unions_and_groups() {
     );
     check(
         "struct A { a :union { b @0 :Text; union { c @1 :Text; d @2 :Text; } } }",
-        &["union: a union cannot contain an unnamed union (give it a name: 'name :union { … }')"],
+        &[
+            "union { c @1 :Text; d @2 :Text; }: a union cannot contain an unnamed union (give it a name: 'name :union { … }')",
+        ],
     );
     check(
         "struct A { a @0 :union { b @1 :Text; c @2 :Text; } }",
@@ -413,7 +415,7 @@ fn literals_without_an_end() {
             "12ab: this is not a number (write decimal 42, hexadecimal 0x2a, octal 052 or a float \
              4.2e1)",
             "1e: this is not a floating-point number (write it like 1.5, 1e10 or 2.5e-3)",
-            "18446744073709551616: this number does not fit in 64 bits",
+            "18446744073709551616: this number does not fit in 64 bits (floats have a point or an exponent: '1e20')",
             "\\q: unknown escape in a text literal (the escapes are \\n \\r \\t \\a \\b \\f \\v \\' \\\" \
              \\\\ \\? \\xHH and \\OOO)",
         ],
@@ -470,9 +472,13 @@ fn targets_of_annotations() {
         check(&format!("annotation a({target}) :Void; {used}"), &[]);
         check(&format!("annotation a(*) :Void; {used}"), &[]);
         let other = if target == "file" { "struct" } else { "file" };
+        let article = match target {
+            "annotation" | "enum" | "enumerant" | "interface" => "an",
+            _ => "a",
+        };
         check(
             &format!("annotation a({other}) :Void; {used}"),
-            &[&format!("a: 'a' cannot be applied to a {target}")],
+            &[&format!("a: 'a' cannot be applied to {article} {target}")],
         );
     }
 }

@@ -52,10 +52,15 @@ impl Compiler<'_> {
             return None;
         };
         if !target.is_in(targets) {
+            let target = target.name();
+            let article = if target.starts_with(['a', 'e', 'i']) {
+                "an"
+            } else {
+                "a"
+            };
             let message = format!(
-                "'{}' cannot be applied to a {}",
-                used.name.text(),
-                target.name()
+                "'{}' cannot be applied to {article} {target}",
+                used.name.text()
             );
             self.complain_in(scope, Problem::new(span, message));
         }

@@ -182,7 +182,7 @@ impl<'a> Compiler<'a> {
                     let message = "a union cannot contain an unnamed union";
                     self.complain_in(
                         scope,
-                        Problem::new(member.name.span, message)
+                        Problem::new(member.span, message)
                             .hint("give it a name: 'name :union { … }'"),
                     );
                 }

@@ -117,7 +117,8 @@ impl Parser<'_> {
             }
             file.uid = Some(uid);
         } else {
-            file.annotations.extend(self.annotations()?);
+            let annotation = self.annotation()?;
+            file.annotations.push(annotation);
         }
         let doc = self.end_of_statement()?;
         if doc.is_some() && file.doc.is_none() {

@@ -170,21 +170,26 @@ impl Parser<'_> {
     /// `$name`, `$name(value)`, `$import "file".name(field = value)`, any number of them.
     pub(super) fn annotations(&mut self) -> Parsed<Vec<AnnotationUse>> {
         let mut annotations = Vec::new();
-        while self.take_mark('$') {
-            let expr = self.expression("after '$'")?;
-            let span = expr.span;
-            annotations.push(match expr.kind {
-                ExprKind::Apply(name, arguments) => AnnotationUse {
-                    name: *name,
-                    value: Some(tuple(arguments, span)),
-                },
-                _ => AnnotationUse {
-                    name: expr,
-                    value: None,
-                },
-            });
+        while self.at_mark('$') {
+            annotations.push(self.annotation()?);
         }
         Ok(annotations)
+    }
+
+    pub(super) fn annotation(&mut self) -> Parsed<AnnotationUse> {
+        self.mark('$', "before an annotation")?;
+        let expr = self.expression("after '$'")?;
+        let span = expr.span;
+        Ok(match expr.kind {
+            ExprKind::Apply(name, arguments) => AnnotationUse {
+                name: *name,
+                value: Some(tuple(arguments, span)),
+            },
+            _ => AnnotationUse {
+                name: expr,
+                value: None,
+            },
+        })
     }
 }
 

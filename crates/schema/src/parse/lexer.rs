@@ -231,6 +231,7 @@ impl Lexer<'_> {
             let valid = digits.chars().all(|digit| digit.is_digit(radix));
             self.problems.push(if valid {
                 Problem::new(span, "this number does not fit in 64 bits")
+                    .hint("floats have a point or an exponent: '1e20'")
             } else {
                 Problem::new(
                     span,
