@@ -9,10 +9,10 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::server::{Network, Server, echo};
 
-type Raw = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub type Raw = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// A WebSocket on which a test sends what it likes.
-async fn raw(server: &Server) -> Raw {
+pub async fn raw(server: &Server) -> Raw {
     connect_async(format!("ws://{}/rpc", server.address))
         .await
         .unwrap()
@@ -20,7 +20,7 @@ async fn raw(server: &Server) -> Raw {
 }
 
 /// The code and reason that the server closes with, and whether it sent an RPC message before.
-async fn closing(socket: &mut Raw) -> (u16, Utf8Bytes, bool) {
+pub async fn closing(socket: &mut Raw) -> (u16, Utf8Bytes, bool) {
     let mut said_why = false;
     loop {
         match socket
@@ -36,7 +36,7 @@ async fn closing(socket: &mut Raw) -> (u16, Utf8Bytes, bool) {
     }
 }
 
-async fn assert_alive(server: &Server) {
+pub async fn assert_alive(server: &Server) {
     let connection = server.connect().await;
     assert_eq!(
         echo(&connection.bootstrap(), "alive").await.unwrap(),

@@ -8,6 +8,7 @@
 )]
 
 mod bad_input;
+mod batches;
 mod gateway;
 mod refusals;
 mod server;
