@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
 import { expect, expectTypeOf, test } from "vitest";
 import { type AnyClient, type AnyPipeline, compile } from "../src/compiler-node.js";
-import { AnyPointer, CapabilityServerSet, decode, encode, fromWritable, readable, release, serve, source, Text, writable } from "../src/node.js";
+import { AnyPointer, CapabilityServerSet, decode, encode, fromWritable, List, readable, release, serve, source, Text, writable } from "../src/node.js";
 import { turn } from "./sockets.js";
 import { connectPair } from "./support.js";
-import { Box, Person, Store } from "./generated/generics.capnp.js";
+import type { ListType } from "../src/codegen/v1.js";
+import { Point } from "./generated/everything.capnp.js";
+import { Box, type Either, Person, Pipe, Store } from "./generated/generics.capnp.js";
 
 /* Generic interfaces, and those of schemas that are compiled at run time, in all that is done with clients. */
 
@@ -99,6 +101,7 @@ test("a generic interface is served, called and streamed to with its types, over
 
 test("a generic method is called with what its type parameters stand for", async () => {
   const People = Store(Person);
+  const any = (text: string): AnyPointer | undefined => decode(Box(), encode(Box(Text), { value: text })).value;
   const held: (AnyPointer | undefined)[] = [];
   const server: Store.Server<typeof Person> = {
     get: () => ({}),
@@ -112,6 +115,7 @@ test("a generic method is called with what its type parameters stand for", async
     },
     swap: ({ which, ...members }) => (which === "left" ? { which: "right", right: (members as { left: AnyPointer }).left } : {}),
     last: () => ({ value: { type: Text, value: "last" } }),
+    odd: ({ a, b, c }) => ({ c, either: b === undefined ? { which: "right", right: a } : { which: "left", left: b } }),
   };
   const { near } = connectPair(serve(People, server));
   const people = near.bootstrap(People);
@@ -119,7 +123,7 @@ test("a generic method is called with what its type parameters stand for", async
   const { other } = await people.open({ seed: "seed" }, { types: [Text] });
   expectTypeOf(other).toEqualTypeOf<string>();
   expect(other).toBe("seed");
-  expect(held[0] && decode(Box(Text), encode(Box(), { value: held[0] })).value).toBe("seed");
+  expect(held).toEqual([any("seed")]);
   // @ts-expect-error: a number is no text
   await expect(people.open({ seed: 5 }, { types: [Text] })).rejects.toThrow(/seed: expected a string/);
 
@@ -129,10 +133,20 @@ test("a generic method is called with what its type parameters stand for", async
   if (swapped.which === "right" && typeof swapped !== "number") expectTypeOf(swapped.right).toEqualTypeOf<Person | undefined>();
   expect((await people.last({}, { types: [Person, Text] })).value).toBe("last");
 
+  const odd = await people.odd({ a: "a", b: ["b"], c: { x: 1 } }, { types: [Text, List(Text), Point] });
+  expectTypeOf(odd.either).toEqualTypeOf<Either<ListType<typeof Text>, typeof Text> | undefined>();
+  expect(odd).toEqual({ c: { x: 1, y: 0, label: "" }, either: { which: "left", left: ["b"] } });
+  const flowed: (AnyPointer | undefined)[] = [];
+  const pipe = connectPair(serve(Pipe, { flow: ({ value }) => void flowed.push(value) })).near.bootstrap(Pipe);
+  expectTypeOf(pipe.flow({ value: "flows" }, { types: [Text] })).toEqualTypeOf<Promise<void>>();
+  await pipe.flow({ value: { type: Text, value: "flows" } });
+  await turn();
+  expect(flowed).toEqual([any("flows"), any("flows")]);
+
   // Unsaid, they are AnyPointers.
-  const any = await people.open({ seed: { type: Text, value: "any" } });
-  expectTypeOf(any.other).toEqualTypeOf<AnyPointer | undefined>();
-  expect(decode(Box(Text), encode(Box(), { value: any.other })).value).toBe("any");
+  const open = await people.open({ seed: { type: Text, value: "any" } });
+  expectTypeOf(open.other).toEqualTypeOf<AnyPointer | undefined>();
+  expect(open.other).toEqual(any("any"));
 
   const files = ["generics.capnp", "everything.capnp", "other.capnp"];
   const generics = await compile(Object.fromEntries(files.map((name) => [name, readFileSync(new URL(`schemas/${name}`, import.meta.url), "utf8")])));
@@ -141,7 +155,7 @@ test("a generic method is called with what its type parameters stand for", async
   const dynamic = connectPair(serve(People, server)).near.bootstrap(generics.interface("Store", generics.struct("Person")));
   expect(await dynamic.open?.({ seed: "seed" }, { types: [Text] })).toEqual({ other: "seed" });
   expect(await dynamic.swap?.({ which: "left", left: ada }, { types: [generics.struct("Person"), Text] })).toEqual({ which: "right", right: ada });
-  expect((await dynamic.open?.({ seed: { type: Text, value: "any" } }))?.other).toEqual(any.other);
+  expect((await dynamic.open?.({ seed: { type: Text, value: "any" } }))?.other).toEqual(any("any"));
   expect(await dynamic.get?.({ key: "" })).toEqual({ value: undefined });
 });
 

@@ -247,6 +247,7 @@ describe("a generic interface", () => {
       open: () => ({}),
       swap: () => ({}),
       last: () => ({}),
+      odd: () => ({}),
     };
     expect(server).toBeDefined();
   });

@@ -289,10 +289,11 @@ export declare interface Store<T extends $.PointerType = $.Any> extends $.Client
   get(params?: Store.get$Params.Input<T>, options?: $.CallOptions): $.CallPromise<Store.get$Results<T>, Store.get$Results.Pipeline<T>>;
   put(params?: Store.put$Params.Input<T>, options?: $.CallOptions): $.CallPromise<Store.put$Results<T>>;
   box(params?: Box.Input<T>, options?: $.CallOptions): $.CallPromise<Box<typeof $.Text>>;
-  push(params?: Store.push$Params.Input<T>, options?: $.CallOptions): Promise<void>;
+  push(params?: Store.push$Params.Input<T>, options?: $.CallOptions): globalThis.Promise<void>;
   open<Other extends $.PointerType = $.Any>(params?: Store.open$Params.Input<T, Other>, options?: $.GenericCallOptions<[Other]>): $.CallPromise<Store.open$Results<T, Other>, Store.open$Results.Pipeline<T, Other>>;
   swap<A extends $.PointerType = $.Any, B extends $.PointerType = $.Any>(params?: Either.Input<A, B>, options?: $.GenericCallOptions<[A, B]>): $.CallPromise<Either<Box.Type<B>, A>, Either.Pipeline<Box.Type<B>, A>>;
   last<Unused extends $.PointerType = $.Any, Text extends $.PointerType = $.Any>(params?: Store.last$Params.Input<T, Unused, Text>, options?: $.GenericCallOptions<[Unused, Text]>): $.CallPromise<Box<Text>, Box.Pipeline<Text>>;
+  odd<Person$ extends $.PointerType = $.Any, t$ extends $.PointerType = $.Any, T$ extends $.PointerType = $.Any>(params?: Store.odd$Params.Input<T, Person$, t$, T$>, options?: $.GenericCallOptions<[Person$, t$, T$]>): $.CallPromise<Store.odd$Results<T, Person$, t$, T$>, Store.odd$Results.Pipeline<T, Person$, t$, T$>>;
 }
 export declare namespace Store {
   /** What an object that is served as Store has. */
@@ -304,6 +305,7 @@ export declare namespace Store {
     open(params: Store.open$Params<T, $.Any>, context: $.CallContext<Store.open$Results.Input<T, $.Any>>): $.Awaitable<Store.open$Results.Input<T, $.Any>>;
     swap(params: Either<$.Any, $.Any>, context: $.CallContext<Either.Input<Box.Type<$.Any>, $.Any>>): $.Awaitable<Either.Input<Box.Type<$.Any>, $.Any>>;
     last(params: Store.last$Params<T, $.Any, $.Any>, context: $.CallContext<Box.Input<$.Any>>): $.Awaitable<Box.Input<$.Any>>;
+    odd(params: Store.odd$Params<T, $.Any, $.Any, $.Any>, context: $.CallContext<Store.odd$Results.Input<T, $.Any, $.Any, $.Any>>): $.Awaitable<Store.odd$Results.Input<T, $.Any, $.Any, $.Any>>;
   }
   type Type<T extends $.PointerType = $.Any> = $.InterfaceDescriptor<Store<T>, Store.Server<T>>;
   interface Generic { <T extends $.PointerType = $.Any>(T?: T): Store.Type<T>; readonly $: Store.Type["$"] }
@@ -393,6 +395,47 @@ export declare namespace Store {
     }
     type Type<T extends $.PointerType = $.Any, Unused extends $.PointerType = $.Any, Text extends $.PointerType = $.Any> = $.StructDescriptor<Store.last$Params<T, Unused, Text>, Store.last$Params.Input<T, Unused, Text>>;
     interface Generic { <T extends $.PointerType = $.Any, Unused extends $.PointerType = $.Any, Text extends $.PointerType = $.Any>(T?: T, Unused?: Unused, Text?: Text): Store.last$Params.Type<T, Unused, Text>; readonly $: Store.last$Params.Type["$"] }
+  }
+  interface odd$Params<T extends $.PointerType = $.Any, Person$ extends $.PointerType = $.Any, t$ extends $.PointerType = $.Any, T$ extends $.PointerType = $.Any> {
+    a: $.Out<Person$>;
+    b: $.Out<t$>;
+    c: $.Out<T$>;
+  }
+  namespace odd$Params {
+    interface Input<T extends $.PointerType = $.Any, Person$ extends $.PointerType = $.Any, t$ extends $.PointerType = $.Any, T$ extends $.PointerType = $.Any> {
+      a?: $.In<Person$> | undefined;
+      b?: $.In<t$> | undefined;
+      c?: $.In<T$> | undefined;
+    }
+    type Type<T extends $.PointerType = $.Any, Person$ extends $.PointerType = $.Any, t$ extends $.PointerType = $.Any, T$ extends $.PointerType = $.Any> = $.StructDescriptor<Store.odd$Params<T, Person$, t$, T$>, Store.odd$Params.Input<T, Person$, t$, T$>>;
+    interface Generic { <T extends $.PointerType = $.Any, Person$ extends $.PointerType = $.Any, t$ extends $.PointerType = $.Any, T$ extends $.PointerType = $.Any>(T?: T, Person$?: Person$, t$?: t$, T$?: T$): Store.odd$Params.Type<T, Person$, t$, T$>; readonly $: Store.odd$Params.Type["$"] }
+  }
+  interface odd$Results<T extends $.PointerType = $.Any, Person$ extends $.PointerType = $.Any, t$ extends $.PointerType = $.Any, T$ extends $.PointerType = $.Any> {
+    c: $.Out<T$>;
+    either: Either<t$, Person$> | undefined;
+  }
+  namespace odd$Results {
+    interface Input<T extends $.PointerType = $.Any, Person$ extends $.PointerType = $.Any, t$ extends $.PointerType = $.Any, T$ extends $.PointerType = $.Any> {
+      c?: $.In<T$> | undefined;
+      either?: Either.Input<t$, Person$> | undefined;
+    }
+    interface Pipeline<T extends $.PointerType = $.Any, Person$ extends $.PointerType = $.Any, t$ extends $.PointerType = $.Any, T$ extends $.PointerType = $.Any> {
+      readonly c: $.PipelineOf<T$>;
+      readonly either: Either.Pipeline<t$, Person$>;
+    }
+    type Type<T extends $.PointerType = $.Any, Person$ extends $.PointerType = $.Any, t$ extends $.PointerType = $.Any, T$ extends $.PointerType = $.Any> = $.StructDescriptor<Store.odd$Results<T, Person$, t$, T$>, Store.odd$Results.Input<T, Person$, t$, T$>>;
+    interface Generic { <T extends $.PointerType = $.Any, Person$ extends $.PointerType = $.Any, t$ extends $.PointerType = $.Any, T$ extends $.PointerType = $.Any>(T?: T, Person$?: Person$, t$?: t$, T$?: T$): Store.odd$Results.Type<T, Person$, t$, T$>; readonly $: Store.odd$Results.Type["$"] }
+  }
+}
+
+export interface Pipe extends $.Client {
+  readonly [$.interfaces]: { readonly "generics.capnp:Pipe": true };
+  flow<Promise extends $.PointerType = $.Any>(params?: Box.Input<Promise>, options?: $.GenericCallOptions<[Promise]>): globalThis.Promise<void>;
+}
+export declare namespace Pipe {
+  /** What an object that is served as Pipe has. */
+  interface Server {
+    flow(params: Box<$.Any>, context: $.CallContext): $.Awaitable<void>;
   }
 }
 
@@ -696,7 +739,19 @@ const Store$open$Results: Store.open$Results.Generic = /* @__PURE__ */ $.generic
 
 const Store$last$Params: Store.last$Params.Generic = /* @__PURE__ */ $.generic(make$Store$last$Params);
 
+const Store$odd$Params: Store.odd$Params.Generic = /* @__PURE__ */ $.generic(make$Store$odd$Params);
+
+const Store$odd$Results: Store.odd$Results.Generic = /* @__PURE__ */ $.generic(make$Store$odd$Results);
+
 export const Store: Store.Generic = /* @__PURE__ */ $.generic(make$Store);
+
+export const Pipe: $.InterfaceDescriptor<Pipe, Pipe.Server> = /* @__PURE__ */ $.iface({
+  id: 0x9fb9e7222837b297n,
+  name: "generics.capnp:Pipe",
+  methods: [
+    { name: "flow", schemaName: "flow", ordinal: 0, streaming: true, params: (Promise = $.AnyPointer) => Box(Promise), results: undefined },
+  ],
+});
 
 const NamedStore$name$Params: NamedStore.name$Params.Generic = /* @__PURE__ */ $.generic(make$NamedStore$name$Params);
 
@@ -1110,6 +1165,7 @@ function make$Store<T extends $.PointerType>(T: T): Store.Type<T> {
       { name: "open", schemaName: "open", ordinal: 4, streaming: false, params: (Other = $.AnyPointer) => Store$open$Params(T, Other), results: (Other = $.AnyPointer) => Store$open$Results(T, Other) },
       { name: "swap", schemaName: "swap", ordinal: 5, streaming: false, params: (A = $.AnyPointer, B = $.AnyPointer) => Either(A, B), results: (A = $.AnyPointer, B = $.AnyPointer) => Either(Box(B), A) },
       { name: "last", schemaName: "last", ordinal: 6, streaming: false, params: (Unused = $.AnyPointer, Text = $.AnyPointer) => Store$last$Params(T, Unused, Text), results: (_Unused = $.AnyPointer, Text = $.AnyPointer) => Box(Text) },
+      { name: "odd", schemaName: "odd", ordinal: 7, streaming: false, params: (Person$ = $.AnyPointer, t$ = $.AnyPointer, T$ = $.AnyPointer) => Store$odd$Params(T, Person$, t$, T$), results: (Person$ = $.AnyPointer, t$ = $.AnyPointer, T$ = $.AnyPointer) => Store$odd$Results(T, Person$, t$, T$) },
     ],
   });
 }
@@ -1313,6 +1369,69 @@ function make$Store$last$Params<T extends $.PointerType, Unused extends $.Pointe
     encode: encode$Store$last$Params,
     decode: decode$Store$last$Params,
     applied: [T, Unused, Text],
+  });
+}
+
+function make$Store$odd$Params<T extends $.PointerType, Person$ extends $.PointerType, t$ extends $.PointerType, T$ extends $.PointerType>(T: T, Person$: Person$, t$: t$, T$: T$): Store.odd$Params.Type<T, Person$, t$, T$> {
+  function encode$Store$odd$Params(w: $.Writer, p: number, o: Store.odd$Params.Input<T, Person$, t$, T$>): void {
+    let x;
+    if ((x = o.a) != null) $.put(w, p, x, Person$, "a");
+    if ((x = o.b) != null) $.put(w, p + 8, x, t$, "b");
+    if ((x = o.c) != null) $.put(w, p + 16, x, T$, "c");
+  }
+
+  function decode$Store$odd$Params(r: $.Reader, _p: number): Store.odd$Params<T, Person$, t$, T$> {
+    return {
+      a: $.take(r, Person$),
+      b: $.take(r, t$),
+      c: $.take(r, T$),
+    };
+  }
+
+  return $.struct({
+    id: 0xf251df57743570bdn,
+    name: "generics.capnp:Store.odd$Params",
+    dataWords: 0,
+    pointers: 3,
+    encode: encode$Store$odd$Params,
+    decode: decode$Store$odd$Params,
+    applied: [T, Person$, t$, T$],
+    fields: () => [
+      { name: "a", ...$.elementOf(Person$), at: 0 },
+      { name: "b", ...$.elementOf(t$), at: 1 },
+      { name: "c", ...$.elementOf(T$), at: 2 },
+    ],
+  });
+}
+
+function make$Store$odd$Results<T extends $.PointerType, Person$ extends $.PointerType, t$ extends $.PointerType, T$ extends $.PointerType>(T: T, Person$: Person$, t$: t$, T$: T$): Store.odd$Results.Type<T, Person$, t$, T$> {
+  const $t0 = /* @__PURE__ */ $.lazy(() => Either(t$, Person$));
+
+  function encode$Store$odd$Results(w: $.Writer, p: number, o: Store.odd$Results.Input<T, Person$, t$, T$>): void {
+    let x;
+    if ((x = o.c) != null) $.put(w, p, x, T$, "c");
+    if ((x = o.either) != null) $.put(w, p + 8, x, $t0(), "either");
+  }
+
+  function decode$Store$odd$Results(r: $.Reader, _p: number): Store.odd$Results<T, Person$, t$, T$> {
+    return {
+      c: $.take(r, T$),
+      either: $.take(r, $t0()),
+    };
+  }
+
+  return $.struct({
+    id: 0xa5e2a6338612b220n,
+    name: "generics.capnp:Store.odd$Results",
+    dataWords: 0,
+    pointers: 2,
+    encode: encode$Store$odd$Results,
+    decode: decode$Store$odd$Results,
+    applied: [T, Person$, t$, T$],
+    fields: () => [
+      { name: "c", ...$.elementOf(T$), at: 0 },
+      { name: "either", type: $.STRUCT, at: 1, of: Either(t$, Person$) },
+    ],
   });
 }
 

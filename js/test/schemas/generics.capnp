@@ -41,7 +41,10 @@ interface Store(T) {
   open @4 [Other] (seed :Other) -> (store :Store(Box(T)), other :Other);
   swap @5 [A, B] Either(A, B) -> Either(Box(B), A);
   last @6 [Unused, Text] () -> Box(Text);
+  odd @7 [Person, t, T] (a :Person, b :t, c :T) -> (c :T, either :Either(t, Person));
 }
+
+interface Pipe { flow @0 [Promise] Box(Promise) -> stream; }
 
 interface NamedStore(T) extends(Store(T)) { name @0 () -> (name :Text); }
 interface People extends(NamedStore(Person)) {}

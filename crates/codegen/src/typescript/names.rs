@@ -390,7 +390,13 @@ impl<'s> Names<'s> {
                 place.path.iter().any(|own| own == name)
                     || parameters.any(|parameter| parameter.name == name)
             });
-        if declared {
+        let is_of_a_method = self.nodes.values().any(|node| match &node.kind {
+            NodeKind::Interface { methods, .. } => methods
+                .iter()
+                .any(|method| method.implicit_parameters.iter().any(|own| own == name)),
+            _ => false,
+        });
+        if declared || is_of_a_method {
             format!("globalThis.{name}")
         } else {
             name.to_owned()

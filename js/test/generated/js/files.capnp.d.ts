@@ -4,7 +4,7 @@ import * as $ from "capstan/codegen/v1";
 
 export interface ByteSink extends $.Client {
   readonly [$.interfaces]: { readonly "files.capnp:ByteSink": true };
-  write(params?: ByteSink.write$Params.Input, options?: $.CallOptions): Promise<void>;
+  write(params?: ByteSink.write$Params.Input, options?: $.CallOptions): globalThis.Promise<void>;
   end(params?: ByteSink.end$Params.Input, options?: $.CallOptions): $.CallPromise<ByteSink.end$Results>;
 }
 export declare namespace ByteSink {

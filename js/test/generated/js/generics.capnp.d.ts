@@ -289,10 +289,11 @@ export declare interface Store<T extends $.PointerType = $.Any> extends $.Client
   get(params?: Store.get$Params.Input<T>, options?: $.CallOptions): $.CallPromise<Store.get$Results<T>, Store.get$Results.Pipeline<T>>;
   put(params?: Store.put$Params.Input<T>, options?: $.CallOptions): $.CallPromise<Store.put$Results<T>>;
   box(params?: Box.Input<T>, options?: $.CallOptions): $.CallPromise<Box<typeof $.Text>>;
-  push(params?: Store.push$Params.Input<T>, options?: $.CallOptions): Promise<void>;
+  push(params?: Store.push$Params.Input<T>, options?: $.CallOptions): globalThis.Promise<void>;
   open<Other extends $.PointerType = $.Any>(params?: Store.open$Params.Input<T, Other>, options?: $.GenericCallOptions<[Other]>): $.CallPromise<Store.open$Results<T, Other>, Store.open$Results.Pipeline<T, Other>>;
   swap<A extends $.PointerType = $.Any, B extends $.PointerType = $.Any>(params?: Either.Input<A, B>, options?: $.GenericCallOptions<[A, B]>): $.CallPromise<Either<Box.Type<B>, A>, Either.Pipeline<Box.Type<B>, A>>;
   last<Unused extends $.PointerType = $.Any, Text extends $.PointerType = $.Any>(params?: Store.last$Params.Input<T, Unused, Text>, options?: $.GenericCallOptions<[Unused, Text]>): $.CallPromise<Box<Text>, Box.Pipeline<Text>>;
+  odd<Person$ extends $.PointerType = $.Any, t$ extends $.PointerType = $.Any, T$ extends $.PointerType = $.Any>(params?: Store.odd$Params.Input<T, Person$, t$, T$>, options?: $.GenericCallOptions<[Person$, t$, T$]>): $.CallPromise<Store.odd$Results<T, Person$, t$, T$>, Store.odd$Results.Pipeline<T, Person$, t$, T$>>;
 }
 export declare namespace Store {
   /** What an object that is served as Store has. */
@@ -304,6 +305,7 @@ export declare namespace Store {
     open(params: Store.open$Params<T, $.Any>, context: $.CallContext<Store.open$Results.Input<T, $.Any>>): $.Awaitable<Store.open$Results.Input<T, $.Any>>;
     swap(params: Either<$.Any, $.Any>, context: $.CallContext<Either.Input<Box.Type<$.Any>, $.Any>>): $.Awaitable<Either.Input<Box.Type<$.Any>, $.Any>>;
     last(params: Store.last$Params<T, $.Any, $.Any>, context: $.CallContext<Box.Input<$.Any>>): $.Awaitable<Box.Input<$.Any>>;
+    odd(params: Store.odd$Params<T, $.Any, $.Any, $.Any>, context: $.CallContext<Store.odd$Results.Input<T, $.Any, $.Any, $.Any>>): $.Awaitable<Store.odd$Results.Input<T, $.Any, $.Any, $.Any>>;
   }
   type Type<T extends $.PointerType = $.Any> = $.InterfaceDescriptor<Store<T>, Store.Server<T>>;
   interface Generic { <T extends $.PointerType = $.Any>(T?: T): Store.Type<T>; readonly $: Store.Type["$"] }
@@ -393,6 +395,47 @@ export declare namespace Store {
     }
     type Type<T extends $.PointerType = $.Any, Unused extends $.PointerType = $.Any, Text extends $.PointerType = $.Any> = $.StructDescriptor<Store.last$Params<T, Unused, Text>, Store.last$Params.Input<T, Unused, Text>>;
     interface Generic { <T extends $.PointerType = $.Any, Unused extends $.PointerType = $.Any, Text extends $.PointerType = $.Any>(T?: T, Unused?: Unused, Text?: Text): Store.last$Params.Type<T, Unused, Text>; readonly $: Store.last$Params.Type["$"] }
+  }
+  interface odd$Params<T extends $.PointerType = $.Any, Person$ extends $.PointerType = $.Any, t$ extends $.PointerType = $.Any, T$ extends $.PointerType = $.Any> {
+    a: $.Out<Person$>;
+    b: $.Out<t$>;
+    c: $.Out<T$>;
+  }
+  namespace odd$Params {
+    interface Input<T extends $.PointerType = $.Any, Person$ extends $.PointerType = $.Any, t$ extends $.PointerType = $.Any, T$ extends $.PointerType = $.Any> {
+      a?: $.In<Person$> | undefined;
+      b?: $.In<t$> | undefined;
+      c?: $.In<T$> | undefined;
+    }
+    type Type<T extends $.PointerType = $.Any, Person$ extends $.PointerType = $.Any, t$ extends $.PointerType = $.Any, T$ extends $.PointerType = $.Any> = $.StructDescriptor<Store.odd$Params<T, Person$, t$, T$>, Store.odd$Params.Input<T, Person$, t$, T$>>;
+    interface Generic { <T extends $.PointerType = $.Any, Person$ extends $.PointerType = $.Any, t$ extends $.PointerType = $.Any, T$ extends $.PointerType = $.Any>(T?: T, Person$?: Person$, t$?: t$, T$?: T$): Store.odd$Params.Type<T, Person$, t$, T$>; readonly $: Store.odd$Params.Type["$"] }
+  }
+  interface odd$Results<T extends $.PointerType = $.Any, Person$ extends $.PointerType = $.Any, t$ extends $.PointerType = $.Any, T$ extends $.PointerType = $.Any> {
+    c: $.Out<T$>;
+    either: Either<t$, Person$> | undefined;
+  }
+  namespace odd$Results {
+    interface Input<T extends $.PointerType = $.Any, Person$ extends $.PointerType = $.Any, t$ extends $.PointerType = $.Any, T$ extends $.PointerType = $.Any> {
+      c?: $.In<T$> | undefined;
+      either?: Either.Input<t$, Person$> | undefined;
+    }
+    interface Pipeline<T extends $.PointerType = $.Any, Person$ extends $.PointerType = $.Any, t$ extends $.PointerType = $.Any, T$ extends $.PointerType = $.Any> {
+      readonly c: $.PipelineOf<T$>;
+      readonly either: Either.Pipeline<t$, Person$>;
+    }
+    type Type<T extends $.PointerType = $.Any, Person$ extends $.PointerType = $.Any, t$ extends $.PointerType = $.Any, T$ extends $.PointerType = $.Any> = $.StructDescriptor<Store.odd$Results<T, Person$, t$, T$>, Store.odd$Results.Input<T, Person$, t$, T$>>;
+    interface Generic { <T extends $.PointerType = $.Any, Person$ extends $.PointerType = $.Any, t$ extends $.PointerType = $.Any, T$ extends $.PointerType = $.Any>(T?: T, Person$?: Person$, t$?: t$, T$?: T$): Store.odd$Results.Type<T, Person$, t$, T$>; readonly $: Store.odd$Results.Type["$"] }
+  }
+}
+
+export interface Pipe extends $.Client {
+  readonly [$.interfaces]: { readonly "generics.capnp:Pipe": true };
+  flow<Promise extends $.PointerType = $.Any>(params?: Box.Input<Promise>, options?: $.GenericCallOptions<[Promise]>): globalThis.Promise<void>;
+}
+export declare namespace Pipe {
+  /** What an object that is served as Pipe has. */
+  interface Server {
+    flow(params: Box<$.Any>, context: $.CallContext): $.Awaitable<void>;
   }
 }
 
@@ -667,7 +710,10 @@ declare const Store$push$Params: Store.push$Params.Generic;
 declare const Store$open$Params: Store.open$Params.Generic;
 declare const Store$open$Results: Store.open$Results.Generic;
 declare const Store$last$Params: Store.last$Params.Generic;
+declare const Store$odd$Params: Store.odd$Params.Generic;
+declare const Store$odd$Results: Store.odd$Results.Generic;
 export declare const Store: Store.Generic;
+export declare const Pipe: $.InterfaceDescriptor<Pipe, Pipe.Server>;
 declare const NamedStore$name$Params: NamedStore.name$Params.Generic;
 declare const NamedStore$name$Results: NamedStore.name$Results.Generic;
 export declare const NamedStore: NamedStore.Generic;

@@ -51,7 +51,19 @@ const Store$open$Results = /* @__PURE__ */ $.generic(make$Store$open$Results);
 
 const Store$last$Params = /* @__PURE__ */ $.generic(make$Store$last$Params);
 
+const Store$odd$Params = /* @__PURE__ */ $.generic(make$Store$odd$Params);
+
+const Store$odd$Results = /* @__PURE__ */ $.generic(make$Store$odd$Results);
+
 export const Store = /* @__PURE__ */ $.generic(make$Store);
+
+export const Pipe = /* @__PURE__ */ $.iface({
+  id: 0x9fb9e7222837b297n,
+  name: "generics.capnp:Pipe",
+  methods: [
+    { name: "flow", schemaName: "flow", ordinal: 0, streaming: true, params: (Promise = $.AnyPointer) => Box(Promise), results: undefined },
+  ],
+});
 
 const NamedStore$name$Params = /* @__PURE__ */ $.generic(make$NamedStore$name$Params);
 
@@ -465,6 +477,7 @@ function make$Store(T) {
       { name: "open", schemaName: "open", ordinal: 4, streaming: false, params: (Other = $.AnyPointer) => Store$open$Params(T, Other), results: (Other = $.AnyPointer) => Store$open$Results(T, Other) },
       { name: "swap", schemaName: "swap", ordinal: 5, streaming: false, params: (A = $.AnyPointer, B = $.AnyPointer) => Either(A, B), results: (A = $.AnyPointer, B = $.AnyPointer) => Either(Box(B), A) },
       { name: "last", schemaName: "last", ordinal: 6, streaming: false, params: (Unused = $.AnyPointer, Text = $.AnyPointer) => Store$last$Params(T, Unused, Text), results: (_Unused = $.AnyPointer, Text = $.AnyPointer) => Box(Text) },
+      { name: "odd", schemaName: "odd", ordinal: 7, streaming: false, params: (Person$ = $.AnyPointer, t$ = $.AnyPointer, T$ = $.AnyPointer) => Store$odd$Params(T, Person$, t$, T$), results: (Person$ = $.AnyPointer, t$ = $.AnyPointer, T$ = $.AnyPointer) => Store$odd$Results(T, Person$, t$, T$) },
     ],
   });
 }
@@ -668,6 +681,69 @@ function make$Store$last$Params(T, Unused, Text) {
     encode: encode$Store$last$Params,
     decode: decode$Store$last$Params,
     applied: [T, Unused, Text],
+  });
+}
+
+function make$Store$odd$Params(T, Person$, t$, T$) {
+  function encode$Store$odd$Params(w, p, o) {
+    let x;
+    if ((x = o.a) != null) $.put(w, p, x, Person$, "a");
+    if ((x = o.b) != null) $.put(w, p + 8, x, t$, "b");
+    if ((x = o.c) != null) $.put(w, p + 16, x, T$, "c");
+  }
+
+  function decode$Store$odd$Params(r, p) {
+    return {
+      a: $.take(r, Person$),
+      b: $.take(r, t$),
+      c: $.take(r, T$),
+    };
+  }
+
+  return $.struct({
+    id: 0xf251df57743570bdn,
+    name: "generics.capnp:Store.odd$Params",
+    dataWords: 0,
+    pointers: 3,
+    encode: encode$Store$odd$Params,
+    decode: decode$Store$odd$Params,
+    applied: [T, Person$, t$, T$],
+    fields: () => [
+      { name: "a", ...$.elementOf(Person$), at: 0 },
+      { name: "b", ...$.elementOf(t$), at: 1 },
+      { name: "c", ...$.elementOf(T$), at: 2 },
+    ],
+  });
+}
+
+function make$Store$odd$Results(T, Person$, t$, T$) {
+  const $t0 = /* @__PURE__ */ $.lazy(() => Either(t$, Person$));
+
+  function encode$Store$odd$Results(w, p, o) {
+    let x;
+    if ((x = o.c) != null) $.put(w, p, x, T$, "c");
+    if ((x = o.either) != null) $.put(w, p + 8, x, $t0(), "either");
+  }
+
+  function decode$Store$odd$Results(r, p) {
+    return {
+      c: $.take(r, T$),
+      either: $.take(r, $t0()),
+    };
+  }
+
+  return $.struct({
+    id: 0xa5e2a6338612b220n,
+    name: "generics.capnp:Store.odd$Results",
+    dataWords: 0,
+    pointers: 2,
+    encode: encode$Store$odd$Results,
+    decode: decode$Store$odd$Results,
+    applied: [T, Person$, t$, T$],
+    fields: () => [
+      { name: "c", ...$.elementOf(T$), at: 0 },
+      { name: "either", type: $.STRUCT, at: 1, of: Either(t$, Person$) },
+    ],
   });
 }
 

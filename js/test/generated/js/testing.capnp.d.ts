@@ -4,7 +4,7 @@ import * as $ from "capstan/codegen/v1";
 
 export interface ByteSink extends $.Client {
   readonly [$.interfaces]: { readonly "testing.capnp:ByteSink": true };
-  write(params?: ByteSink.write$Params.Input, options?: $.CallOptions): Promise<void>;
+  write(params?: ByteSink.write$Params.Input, options?: $.CallOptions): globalThis.Promise<void>;
   end(params?: ByteSink.end$Params.Input, options?: $.CallOptions): $.CallPromise<ByteSink.end$Results>;
 }
 export declare namespace ByteSink {
@@ -40,7 +40,7 @@ export declare namespace ByteSink {
 /** Carries structs, and ends with another word. */
 export interface LineSink extends $.Client {
   readonly [$.interfaces]: { readonly "testing.capnp:LineSink": true };
-  put(params?: LineSink.put$Params.Input, options?: $.CallOptions): Promise<void>;
+  put(params?: LineSink.put$Params.Input, options?: $.CallOptions): globalThis.Promise<void>;
   done(params?: LineSink.done$Params.Input, options?: $.CallOptions): $.CallPromise<LineSink.done$Results>;
 }
 export declare namespace LineSink {
@@ -94,8 +94,8 @@ export declare namespace LineSink {
 /** Two streaming methods and no ending: nothing to guess from. */
 export interface Twofold extends $.Client {
   readonly [$.interfaces]: { readonly "testing.capnp:Twofold": true };
-  left(params?: Twofold.left$Params.Input, options?: $.CallOptions): Promise<void>;
-  right(params?: Twofold.right$Params.Input, options?: $.CallOptions): Promise<void>;
+  left(params?: Twofold.left$Params.Input, options?: $.CallOptions): globalThis.Promise<void>;
+  right(params?: Twofold.right$Params.Input, options?: $.CallOptions): globalThis.Promise<void>;
   finish(params?: Twofold.finish$Params.Input, options?: $.CallOptions): $.CallPromise<Twofold.finish$Results>;
 }
 export declare namespace Twofold {
