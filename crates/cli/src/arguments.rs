@@ -166,7 +166,12 @@ pub(crate) fn read(
 
 fn find(verbs: &'static [Verb], name: &str) -> Result<&'static Verb, String> {
     let found = verbs.iter().find(|verb| verb.name == name);
-    found.ok_or_else(|| format!("there is no command '{name}'"))
+    found.ok_or_else(|| {
+        let mut names = verbs.iter().map(|verb| verb.name);
+        let meant = names.find(|known| known.starts_with(name) || name.starts_with(known));
+        let meant = meant.map(|known| format!("; did you mean '{known}'?"));
+        format!("there is no command '{name}'{}", meant.unwrap_or_default())
+    })
 }
 
 fn is_flag(argument: &str) -> bool {
@@ -389,6 +394,10 @@ mod tests {
             ("", "capstan: name a command: go"),
             ("-- go", "capstan: name a command: go"),
             ("stay", "capstan: there is no command 'stay'"),
+            (
+                "gone",
+                "capstan: there is no command 'gone'; did you mean 'go'?",
+            ),
             ("help stay", "capstan: there is no command 'stay'"),
             ("-x go", "capstan: there is no option '-x'"),
             ("go -px", "capstan go: there is no option '-x'"),

@@ -8,7 +8,7 @@ use capstan_schema::compat::incompatibilities;
 
 pub(crate) const VERB: Verb = Verb {
     name: "check",
-    about: "Say what is wrong with schema files, or which changes peers with an older version would notice.",
+    about: "Say what is wrong with schema files, or with changes to them.",
     more: "",
     flags: &[
         SOURCE_FLAGS,

@@ -13,7 +13,7 @@ use capstan_schema::{read_request, write_request};
 
 pub(crate) const VERB: Verb = Verb {
     name: "compile",
-    about: "Write Rust, TypeScript or JavaScript for schema files, or run other languages' plugins.",
+    about: "Write Rust, TypeScript or JavaScript for schema files, or run a plugin.",
     more: "",
     flags: &[
         SOURCE_FLAGS,

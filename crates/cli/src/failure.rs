@@ -1,5 +1,6 @@
-//! How a command ends early.
+//! The standard input and output, and how a command ends early.
 
+use std::cell::RefCell;
 use std::io;
 
 use crate::host::{Host, reason};
@@ -28,6 +29,37 @@ pub(crate) fn print(host: &dyn Host, bytes: &[u8]) -> Result<(), Failure> {
             reason(&error)
         )),
     })
+}
+
+/// The standard output of messages, many of which may be small.
+pub(crate) struct Output<'h> {
+    pub(crate) host: &'h dyn Host,
+    pending: RefCell<Vec<u8>>,
+}
+
+impl<'h> Output<'h> {
+    pub(crate) fn new(host: &'h dyn Host) -> Self {
+        Output {
+            host,
+            pending: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn push(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut pending = self.pending.borrow_mut();
+        pending.extend_from_slice(bytes);
+        let full = pending.len() >= 1 << 16;
+        drop(pending);
+        if full { self.flush() } else { Ok(()) }
+    }
+
+    pub(crate) fn flush(&self) -> Result<(), Failure> {
+        let pending = self.pending.take();
+        match pending.is_empty() {
+            true => Ok(()),
+            false => print(self.host, &pending),
+        }
+    }
 }
 
 /// All of the standard input.

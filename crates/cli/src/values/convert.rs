@@ -5,7 +5,7 @@ use super::incoming;
 use super::outgoing::{self, Style};
 use crate::arguments::{Flag, Given, Operands, Verb};
 use crate::disk::{IMPORT_FLAGS, Sources};
-use crate::failure::{Failure, print};
+use crate::failure::{Failure, Output};
 use crate::host::Host;
 use capstan_schema::dynamic::{Schema, StructType};
 
@@ -27,8 +27,9 @@ pub(crate) const VERB: Verb = Verb {
 
 pub(crate) const ENCODE_VERB: Verb = Verb {
     name: "encode",
-    about: "Make binary messages of text, such as (name = \"Ada\", phones = [(number = \"555\")]).",
-    more: "",
+    about: "Make binary messages of text.",
+    more: "A message is a literal such as (name = \"Ada\", phones = [(number = \"555\")]); there may be \
+           many of them, one behind the other.",
     flags: &[IMPORT_FLAGS, &[FLAT, PACKED, QUIET, SEGMENT_SIZE]],
     operands: SCHEMA_AND_TYPE,
     run: encode,
@@ -179,17 +180,23 @@ fn convert(
     ty: Option<&StructType<'_>>,
 ) -> Result<(), Failure> {
     let (mut faulty, mut seen) = (false, false);
-    incoming::read(from, ty, host, given.has("quiet"), &mut |message| {
+    let output = Output::new(host);
+    let trusting = given.has("quiet");
+    let result = incoming::read(from, ty, &output, trusting, &mut |message| {
         seen = true;
         match message.and_then(|frame| outgoing::write(style, ty, &frame)) {
-            Ok(bytes) => print(host, &bytes),
+            Ok(bytes) => output.push(&bytes),
             Err(report) => {
                 faulty = true;
+                // What comes before it in the input comes before it on a terminal, too.
+                output.flush()?;
                 host.report(&format!("{}\n", report.trim_end()));
                 Ok(())
             }
         }
-    })?;
+    });
+    output.flush()?;
+    result?;
     match (seen, faulty) {
         (true, false) => Ok(()),
         (true, true) => Err(Failure::Report(String::new())),

@@ -10,23 +10,24 @@ use capstan_schema::{Diagnostic, json, text};
 use super::formats::{Format, OPTIONS};
 use super::pieces::{Piece, Pieces, Place};
 use super::suspicion;
-use crate::failure::{Failure, read_to_end};
-use crate::host::{Host, reason};
+use crate::failure::{Failure, Output, read_to_end};
+use crate::host::reason;
 
 /// Takes the frame of a message, or what is wrong with it where the next one can be read all the
 /// same.
 pub(super) type Each<'e> = dyn FnMut(Result<Vec<u8>, String>) -> Result<(), Failure> + 'e;
 
-/// Calls `each` with every message of the standard input, as soon as all of it is there. `trusting`
-/// does not look whether the input could be of the format.
+/// Calls `each` with every message of the standard input, as soon as all of it is there, and empties
+/// `output` before it waits for more. `trusting` does not look whether the input could be of the
+/// format.
 pub(super) fn read(
     format: Format,
     ty: Option<&StructType<'_>>,
-    host: &dyn Host,
+    output: &Output<'_>,
     trusting: bool,
     each: &mut Each<'_>,
 ) -> Result<(), Failure> {
-    let mut input = Input::open(host)?;
+    let mut input = Input::open(output)?;
     if !trusting && let Some(likely) = suspicion::other_format(format, input.new_bytes()) {
         return Err(Failure::Report(format!(
             "capstan: the input is not in the format '{format}', it looks like '{likely}'\n  \
@@ -89,16 +90,16 @@ pub(super) fn read(
 }
 
 /// The standard input, of which there is something.
-struct Input<'h> {
-    host: &'h dyn Host,
+struct Input<'o> {
+    output: &'o Output<'o>,
     buffer: Vec<u8>,
     count: usize,
 }
 
-impl<'h> Input<'h> {
-    fn open(host: &'h dyn Host) -> Result<Self, Failure> {
+impl<'o> Input<'o> {
+    fn open(output: &'o Output<'_>) -> Result<Self, Failure> {
         let mut input = Input {
-            host,
+            output,
             buffer: vec![0; 1 << 16],
             count: 0,
         };
@@ -115,13 +116,15 @@ impl<'h> Input<'h> {
 
     /// Waits for more. Returns false at the end.
     fn read_more(&mut self) -> Result<bool, Failure> {
-        self.count = self.host.read_input(&mut self.buffer).map_err(unreadable)?;
+        self.output.flush()?;
+        let host = self.output.host;
+        self.count = host.read_input(&mut self.buffer).map_err(unreadable)?;
         Ok(self.count > 0)
     }
 
     fn whole(self) -> Result<Vec<u8>, Failure> {
         let mut whole = self.new_bytes().to_vec();
-        whole.extend(read_to_end(self.host).map_err(unreadable)?);
+        whole.extend(read_to_end(self.output.host).map_err(unreadable)?);
         Ok(whole)
     }
 }
