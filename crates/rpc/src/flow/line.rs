@@ -15,7 +15,7 @@ use slab::Slab;
 use super::FlowControl;
 use super::clock::Clock;
 use super::filter::{SHORTEST_TIME_MICROS, ShortestTime};
-use super::pipe::{Delivery, Finding, Mark, Mode, Pipe};
+use super::pipe::{Delivery, Finding, Mark, Mode, Pipe, START_BYTES};
 
 /// A stream on its [`Line`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -74,6 +74,8 @@ pub struct Line {
     pipe: Pipe,
     sent_bytes: u64,
     in_flight_bytes: u64,
+    /// Of what was sent, what has not left this computer, when that was last looked at.
+    backlog_bytes: u64,
     /// Given to streams that were told to go on and have not yet.
     promised_bytes: u64,
     max_window_bytes: u64,
@@ -132,6 +134,7 @@ impl Line {
             pipe: Pipe::default(),
             sent_bytes: 0,
             in_flight_bytes: 0,
+            backlog_bytes: 0,
             promised_bytes: 0,
             max_window_bytes,
             round_trip_micros: 0.0,
@@ -310,6 +313,12 @@ impl Line {
         self.check_empty();
     }
 
+    /// So much waits in this computer, for instance in a socket that takes no more. Streams wait
+    /// while it is more than a small queue.
+    pub fn set_backlog(&mut self, bytes: u64) {
+        self.backlog_bytes = bytes;
+    }
+
     /// Whether the stream may send another message.
     pub fn is_ready(&self, member: MemberId) -> bool {
         let Some(entry) = self.members.get(member.0) else {
@@ -413,7 +422,8 @@ impl Line {
     fn queue_bytes(&self) -> f64 {
         let rate = self.pipe.rate();
         let share = QUEUE_SHARE * self.round_trip_micros * rate;
-        let pauses = (QUEUE_MICROS * rate).min(QUEUE_BYTES);
+        let fast = (rate - FAST).max(0.0);
+        let pauses = (QUEUE_MICROS * rate + FAST_QUEUE_MICROS * fast).min(QUEUE_BYTES);
         share.max(pauses).max(0.5 * self.largest() as f64)
     }
 
@@ -428,6 +438,11 @@ impl Line {
             return true;
         }
         let largest = self.largest() as f64;
+        // What is known to have come through cannot wait any more, whenever that was looked at.
+        let backlog = self.backlog_bytes.min(self.on_line_bytes()) as f64;
+        if backlog > (2.0 * largest).max(self.queue_bytes()).max(START_BYTES) {
+            return false;
+        }
         let window = self.line_window();
         match self.pipe.mode() {
             Mode::Draining if self.unclear => on_line + largest <= self.clear_bytes(),
@@ -563,6 +578,11 @@ const QUEUE_SHARE: f64 = 0.08;
 
 /// What computers take to get around to things at times, which the queue has to last for.
 const QUEUE_MICROS: f64 = 400.0;
+
+/// Beyond a gigabit, which is rarely anything but one computer, a message is over in no time, so that
+/// the queue may last for longer pauses, those of browsers' processes.
+const FAST: f64 = 125.0;
+const FAST_QUEUE_MICROS: f64 = 1000.0;
 
 /// As much is enough for that. Within one machine, more only leaves the processor's cache.
 const QUEUE_BYTES: f64 = 384.0 * 1024.0;

@@ -216,6 +216,14 @@ impl ConnectionHandle {
             .enter(|state, _| self.inner.take_frames(state, frames, max_bytes))
     }
 
+    /// Tells that so many bytes of what was transmitted wait in this computer, for instance for a
+    /// socket to take them; streams wait while it is more than a small queue. To be told again when
+    /// it is less.
+    pub fn set_backlog(&self, bytes: u64) {
+        self.inner
+            .enter(|state, _| state.vat.set_backlog(self.inner.id, bytes));
+    }
+
     /// The next frame for the peer; none when the connection is over and the network can be closed.
     pub async fn next_frame(&self) -> Option<Vec<u8>> {
         let mut frames = Vec::new();

@@ -132,11 +132,11 @@ impl Vat {
     }
 
     /// Whether messages that are transmitted together leave in one frame, so that waiting for the
-    /// next one before transmitting saves something.
+    /// next one before transmitting saves something. Not at the end of a connection, when none follow.
     pub fn sends_batches(&self, connection: ConnectionId) -> bool {
         self.connections
             .get(connection.0)
-            .is_some_and(|table| table.batches.limit_bytes.is_some())
+            .is_some_and(|table| table.batches.limit_bytes.is_some() && !table.closed)
     }
 
     /// Bytes that wait for [`poll_transmit`](Self::poll_transmit).

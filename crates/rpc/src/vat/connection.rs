@@ -58,6 +58,8 @@ pub struct ConnectionStats {
     /// Streams with calls in flight, and the bytes of those calls.
     pub streams: usize,
     pub in_flight_bytes: u64,
+    /// Bytes of streamed calls that returned without error, in total.
+    pub delivered_bytes: u64,
     /// Frames waiting for `poll_transmit`, and their bytes.
     pub queued_frames: usize,
     pub queued_bytes: usize,
@@ -111,6 +113,8 @@ pub(super) struct Connection {
     pub(super) imports: HashMap<ImportId, Import>,
     /// Promises of ours whose calls wait until the peer has sent back those that went before.
     pub(super) embargoes: Slab<CapId>,
+    /// What streams that are gone have delivered.
+    pub(super) delivered_bytes: u64,
     /// What the streams that adapt share.
     pub(super) line: Option<Box<crate::flow::Line>>,
 }
@@ -153,6 +157,7 @@ impl Connection {
             export_by_cap: HashMap::new(),
             imports: HashMap::new(),
             embargoes: Slab::new(),
+            delivered_bytes: 0,
             line: None,
         }
     }

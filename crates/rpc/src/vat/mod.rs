@@ -204,6 +204,7 @@ impl Vat {
             queued_frames: table.outbound.len(),
             queued_bytes: table.outbound_bytes,
             window_bytes: flow::window_bytes(table.options.flow_control),
+            delivered_bytes: table.delivered_bytes,
             ..ConnectionStats::default()
         };
         if let Some(line) = &table.line {
@@ -219,6 +220,7 @@ impl Vat {
             .filter(|slot| slot.connection == Some(connection))
         {
             let stream = slot.flow.stats();
+            stats.delivered_bytes += stream.delivered_bytes;
             if stream.in_flight_bytes > 0 {
                 stats.streams += 1;
                 stats.in_flight_bytes += stream.in_flight_bytes;

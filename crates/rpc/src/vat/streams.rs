@@ -3,7 +3,7 @@
 use super::calls::{Purpose, Route};
 use super::caps::CapKind;
 use super::flow::{FlowControl, Stream, StreamStats};
-use super::{CallId, CapId, ConnectionId, Event, Exception, StreamId, Vat};
+use super::{Admission, CallId, CapId, ConnectionId, Event, Exception, StreamId, Vat};
 use crate::flow::MemberId;
 
 #[derive(Debug)]
@@ -22,6 +22,36 @@ impl Vat {
     pub fn stream_stats(&self, cap: CapId) -> Option<StreamStats> {
         let stream = self.caps.get(self.resolve(cap).0)?.stream?;
         self.stats_of_stream(stream)
+    }
+
+    /// Waits until no streamed call to this capability is in flight; on `Err`, one has failed. The
+    /// event is the same as when there is room behind a streamed call.
+    pub fn settle_stream(&mut self, now_micros: u64, cap: CapId) -> Result<Admission, Exception> {
+        self.now_micros = now_micros;
+        let cap = self.shorten(cap);
+        let stream = self.caps.get(cap.0).and_then(|cap| cap.stream);
+        let Some((stream, slot)) =
+            stream.and_then(|stream| Some((stream, self.streams.get(stream.0)?)))
+        else {
+            return Ok(Admission::Ready);
+        };
+        if let Some(error) = slot.flow.error() {
+            return Err(error.clone());
+        }
+        if slot.flow.stats().in_flight_bytes == 0 {
+            return Ok(Admission::Ready);
+        }
+        let call = self.new_call(Purpose::Streamed { waiting: true }, cap, Some(stream));
+        if let Some(slot) = self.streams.get_mut(stream.0) {
+            slot.flow.wait_until_settled(call);
+        }
+        if let Some(entry) = self.calls.get_mut(call.0) {
+            // There is nothing to send, and so nothing to come back.
+            entry.route = Route::Over;
+            entry.target = None;
+        }
+        self.release_cap(cap);
+        Ok(Admission::Wait(call))
     }
 
     /// Sets the flow control of every stream of this connection, present and future.
@@ -94,6 +124,11 @@ impl Vat {
 
     /// Ends the waiting of those for whom there is room now, or never will be.
     pub(super) fn wake_stream(&mut self, stream: StreamId) {
+        while let Some(slot) = self.streams.get_mut(stream.0)
+            && let Some(call) = slot.flow.poll_settled()
+        {
+            self.tell_ready(stream, call);
+        }
         while let Some(slot) = self.streams.get_mut(stream.0) {
             let member = slot.member;
             if member.is_some() && slot.flow.error().is_none() {
@@ -161,7 +196,11 @@ impl Vat {
         slot.refs = slot.refs.saturating_sub(1);
         if slot.refs == 0 {
             let member = slot.member.take();
+            let (connection, delivered) = (slot.connection, slot.flow.stats().delivered_bytes);
             self.streams.remove(stream.0);
+            if let Some(table) = connection.and_then(|id| self.connections.get_mut(id.0)) {
+                table.delivered_bytes += delivered;
+            }
             self.leave_line(member);
         }
     }

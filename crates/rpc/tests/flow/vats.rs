@@ -322,3 +322,29 @@ fn control_can_change_while_calls_are_in_flight() {
     let goodput = (pair.delivered - before) as f64 / 3.0 / link.rate();
     assert!(goodput > 0.95, "{goodput}");
 }
+
+#[test]
+fn what_waits_in_the_own_computer_holds_streams_back_and_not_for_ever() {
+    let link = link(50.0, 100);
+    let mut pair = Pair::new(link, FlowControl::Adaptive, 1, 16_000);
+    pair.run(SECOND);
+    pair.write(0);
+    pair.run(3 * SECOND);
+    let now = pair.now;
+    let (client, sink) = (pair.ends[0], pair.sinks[0]);
+    pair.vats[0].set_backlog(client, 10_000_000);
+    pair.run(now + 2 * link.round_trip());
+    let in_flight = pair.vats[0].stream_stats(sink).unwrap().in_flight_bytes;
+    // The window is ten times as much. Whatever was said, what came through is not waiting.
+    assert!(
+        (1..=64 * 1024 + 2 * 16_100).contains(&in_flight),
+        "{in_flight}"
+    );
+    pair.vats[0].set_backlog(client, 0);
+    pair.events();
+    let before = pair.delivered;
+    let now = pair.now;
+    pair.run(now + 3 * SECOND);
+    let goodput = (pair.delivered - before) as f64 / 3.0 / link.rate();
+    assert!(goodput > 0.85, "{goodput}");
+}

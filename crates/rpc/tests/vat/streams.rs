@@ -332,3 +332,69 @@ fn a_wider_window_ends_the_waiting_at_once() {
     pair.net.vats[0].set_flow_control(pair.ends.0, FlowControl::Fixed(1 << 20));
     assert_eq!(ready(pair.net.events(0)), [(call, Ok(()))]);
 }
+
+#[test]
+fn whoever_waits_for_all_of_a_stream_waits_for_its_last_return() {
+    let concurrent = ObjectOptions {
+        concurrent: true,
+        ..sink()
+    };
+    let mut pair = pair(concurrent, ConnectionOptions::default());
+    let settle = |pair: &mut Pair| {
+        let now = pair.net.now_micros;
+        pair.net.vats[0].settle_stream(now, pair.client)
+    };
+    assert_eq!(
+        settle(&mut pair),
+        Ok(Admission::Ready),
+        "nothing was written"
+    );
+    write(&mut pair, "one").unwrap();
+    write(&mut pair, "two").unwrap();
+    let Ok(Admission::Wait(waiting)) = settle(&mut pair) else {
+        panic!("two writes have not returned");
+    };
+    pair.net.settle();
+    let calls = pair.net.calls(1);
+    pair.net.answer(1, calls[0].answer, "", None);
+    pair.net.settle();
+    assert_eq!(ready(pair.net.events(0)), []);
+    pair.net.answer(1, calls[1].answer, "", None);
+    pair.net.settle();
+    assert_eq!(ready(pair.net.events(0)), [(waiting, Ok(()))]);
+    assert_eq!(settle(&mut pair), Ok(Admission::Ready));
+    let stats = pair.net.vats[0].stats();
+    assert_eq!((stats.calls, stats.streams), (0, 1));
+}
+
+#[test]
+fn whoever_waits_for_all_of_a_stream_learns_of_its_failure_and_may_give_up() {
+    let concurrent = ObjectOptions {
+        concurrent: true,
+        ..sink()
+    };
+    let mut pair = pair(concurrent, ConnectionOptions::default());
+    write(&mut pair, "one").unwrap();
+    write(&mut pair, "two").unwrap();
+    let now = pair.net.now_micros;
+    let client = pair.client;
+    let vat = &mut pair.net.vats[0];
+    let Ok(Admission::Wait(given_up)) = vat.settle_stream(now, client) else {
+        panic!("two writes have not returned");
+    };
+    let Ok(Admission::Wait(waiting)) = vat.settle_stream(now, client) else {
+        panic!("two writes have not returned");
+    };
+    vat.drop_call(now, given_up);
+    pair.net.settle();
+    let calls = pair.net.calls(1);
+    pair.net.fail(1, calls[0].answer, "disk full");
+    pair.net.settle();
+    let told = ready(pair.net.events(0));
+    assert_eq!(told, [(waiting, Err("disk full".to_owned()))]);
+    let vat = &mut pair.net.vats[0];
+    assert!(vat.settle_stream(now, client).is_err());
+    pair.net.answer(1, calls[1].answer, "", None);
+    pair.net.settle();
+    assert_eq!(pair.net.vats[0].stats().calls, 0);
+}

@@ -19,6 +19,16 @@ impl Vat {
         Some(line.stats())
     }
 
+    /// Of the frames that `poll_transmit` handed out, so many bytes wait in this computer: in a socket's
+    /// buffer, as far as that is known. Streams that adapt wait while it is more than a small queue,
+    /// so whoever says so once has to go on telling when it is less.
+    pub fn set_backlog(&mut self, connection: ConnectionId, bytes: u64) {
+        if let Some(line) = self.line(connection) {
+            line.set_backlog(bytes);
+            self.wake_line(connection);
+        }
+    }
+
     /// Sets the flow control of this capability's stream from now on, whatever its connection's is.
     pub fn set_stream_flow_control(&mut self, cap: crate::vat::CapId, flow_control: FlowControl) {
         let stream = self.stream_of(self.resolve(cap));

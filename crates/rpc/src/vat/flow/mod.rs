@@ -38,6 +38,8 @@ pub(super) struct Stream {
     sizes: Ordered<u64, u32>,
     /// Calls that were sent and whose promise waits for room behind them.
     waiting: VecDeque<CallId>,
+    /// Those who wait until nothing is in flight.
+    settling: VecDeque<CallId>,
     /// The first failure; it is every later call's failure too.
     error: Option<Exception>,
 }
@@ -50,6 +52,7 @@ impl Stream {
             delivered_bytes: 0,
             sizes: Ordered::new(),
             waiting: VecDeque::new(),
+            settling: VecDeque::new(),
             error: None,
         }
     }
@@ -106,8 +109,20 @@ impl Stream {
         self.waiting.push_back(call);
     }
 
-    /// Whether it did wait.
+    pub(super) fn wait_until_settled(&mut self, call: CallId) {
+        self.settling.push_back(call);
+    }
+
+    /// The next call whose waiting for all others is over.
+    pub(super) fn poll_settled(&mut self) -> Option<CallId> {
+        (self.error.is_some() || self.in_flight_bytes == 0)
+            .then(|| self.settling.pop_front())
+            .flatten()
+    }
+
+    /// Whether it did wait for room.
     pub(super) fn stop_waiting(&mut self, call: CallId) -> bool {
+        self.settling.retain(|settling| *settling != call);
         let before = self.waiting.len();
         self.waiting.retain(|waiting| *waiting != call);
         self.waiting.len() < before
