@@ -89,6 +89,7 @@ const NOTHING: ConnectionStats = {
   queuedFrames: 0,
   queuedBytes: 0,
   inFlight: 0,
+  delivered: 0,
   window: 0,
   btlBw: 0,
   rtProp: undefined,
@@ -163,7 +164,7 @@ export class Connection {
   /** Sizes of the connection's tables and what its streams have in flight; all zero when it is over. */
   stats(): ConnectionStats {
     if (!glue.connection_stats(this.#id)) return NOTHING;
-    const [inFlight, window] = readPairs(7, 2) as [number, number];
+    const [inFlight, delivered, window] = readPairs(7, 3) as [number, number, number];
     return {
       questions: reportWord(0),
       answers: reportWord(1),
@@ -173,8 +174,9 @@ export class Connection {
       queuedFrames: reportWord(5),
       queuedBytes: reportWord(6),
       inFlight,
+      delivered,
       window,
-      ...readPath(11),
+      ...readPath(13),
     };
   }
 

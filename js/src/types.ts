@@ -78,6 +78,8 @@ export interface ConnectionStats extends PathStats {
   readonly queuedBytes: number;
   /** Bytes of streamed calls that are not yet acknowledged. */
   readonly inFlight: number;
+  /** Bytes of streamed calls that were acknowledged since the connection began. */
+  readonly delivered: number;
   /** Bytes that each stream may have in flight, not counting its largest call; when windows adapt, all streams together. */
   readonly window: number;
 }

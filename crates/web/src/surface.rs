@@ -47,7 +47,7 @@ pub const EVENT_CLOSED: u32 = 8;
 /// It is known where a watched capability leads; the reference in it is JavaScript's.
 pub const EVENT_RESOLVED: u32 = 9;
 
-const REPORT_WORDS: usize = 16;
+const REPORT_WORDS: usize = 18;
 
 thread_local! {
     // Cells, because JavaScript reads and writes these blocks behind the compiler's back.
@@ -154,7 +154,8 @@ pub fn close_connection(connection: u32, code: u32, kind: u32, reason: String) {
 }
 
 /// Into the report: questions, answers, imports, exports, streams, queued frames and their bytes,
-/// then as two words each, low half first: bytes in flight, window, bytes per second, and microseconds of a round
+/// then as two words each, low half first: bytes in flight, bytes delivered, window,
+/// bytes per second, and microseconds of a round
 /// trip; last what it does, as in [`stream_stats`]. False when the connection is over.
 #[wasm_bindgen]
 pub fn connection_stats(connection: u32) -> bool {
@@ -163,6 +164,7 @@ pub fn connection_stats(connection: u32) -> bool {
         return false;
     };
     let [in_flight_low, in_flight_high] = halves(stats.in_flight_bytes);
+    let [delivered_low, delivered_high] = halves(stats.delivered_bytes);
     let [window_low, window_high] = halves(stats.window_bytes);
     let [rate_low, rate_high] = halves(stats.btl_bw);
     let [trip_low, trip_high] = halves(stats.rt_prop_micros.unwrap_or(0));
@@ -176,6 +178,8 @@ pub fn connection_stats(connection: u32) -> bool {
         stats.queued_bytes as u32,
         in_flight_low,
         in_flight_high,
+        delivered_low,
+        delivered_high,
         window_low,
         window_high,
         rate_low,
@@ -369,17 +373,21 @@ pub fn stream_finish(target: u32, cap_count: u32) -> u32 {
             return STREAM_FAILED;
         };
         let target = CapId::from_raw(target);
-        match driver
+        let admission = driver
             .vat
-            .call_streaming(now_micros(), target, params, caps)
-        {
-            Ok(Admission::Ready) => STREAM_READY,
-            Ok(Admission::Wait(call)) => call.to_raw(),
-            Err(exception) => {
-                driver.fail(exception);
-                STREAM_FAILED
-            }
-        }
+            .call_streaming(now_micros(), target, params, caps);
+        admission_code(driver, admission)
+    });
+    driver::settle();
+    code
+}
+
+/// As [`stream_finish`], of a call behind which to wait until no streamed call to this capability is in flight.
+#[wasm_bindgen]
+pub fn stream_settle(cap: u32) -> u32 {
+    let code = with(|driver| {
+        let admission = driver.vat.settle_stream(now_micros(), CapId::from_raw(cap));
+        admission_code(driver, admission)
     });
     driver::settle();
     code
@@ -712,7 +720,7 @@ fn whole(high: u32, low: u32) -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
 
-/// Low half first.
+/// As [`stream_stats`] says.
 fn mode_number(mode: Option<Mode>) -> u32 {
     match mode {
         None => 0,
@@ -722,6 +730,19 @@ fn mode_number(mode: Option<Mode>) -> u32 {
     }
 }
 
+/// What JavaScript gets for it; see [`stream_finish`].
+fn admission_code(driver: &mut driver::Driver, admission: Result<Admission, Exception>) -> u32 {
+    match admission {
+        Ok(Admission::Ready) => STREAM_READY,
+        Ok(Admission::Wait(call)) => call.to_raw(),
+        Err(exception) => {
+            driver.fail(exception);
+            STREAM_FAILED
+        }
+    }
+}
+
+/// Low half first.
 fn halves(value: u64) -> [u32; 2] {
     [value as u32, (value >> 32) as u32]
 }
