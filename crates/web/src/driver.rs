@@ -279,19 +279,14 @@ impl Driver {
 
     /// In order: frames before the close of their link, and JavaScript last.
     fn next_effect(&mut self) -> Option<Effect> {
-        loop {
-            if let Some(effect) = self.next_frame() {
-                return Some(effect);
+        if let Some(effect) = self.next_frame() {
+            return Some(effect);
+        }
+        while let Some(event) = self.vat.poll_event() {
+            if let Event::Closed { connection, reason } = &event {
+                self.detach(*connection, &reason.kind, &reason.reason);
             }
-            while let Some(event) = self.vat.poll_event() {
-                if let Event::Closed { connection, reason } = &event {
-                    self.detach(*connection, &reason.kind, &reason.reason);
-                }
-                self.events.push_back(event);
-            }
-            if self.transmitting.is_empty() {
-                break;
-            }
+            self.events.push_back(event);
         }
         if let Some((link, code, reason)) = self.closing.pop() {
             return Some(Effect::Close { link, code, reason });
@@ -336,11 +331,9 @@ impl Driver {
                 return Some(Effect::AwaitTurn);
             }
         }
-        if let Some(index) = self
-            .waiting
-            .iter()
-            .position(|id| self.vat.queued_bytes(*id) >= FULL_FRAME_BYTES)
-        {
+        while let Some(index) = self.waiting.iter().position(|id| {
+            self.vat.queued_bytes(*id) >= FULL_FRAME_BYTES || !self.vat.sends_batches(*id)
+        }) {
             // It gains nothing by waiting.
             self.transmitting.push_back(self.waiting.swap_remove(index));
         }
@@ -368,10 +361,6 @@ impl Driver {
             return;
         };
         let attached = self.connections.swap_remove(index);
-        if let Some(index) = self.waiting.iter().position(|waiting| *waiting == id) {
-            // Its last words go first.
-            self.transmitting.push_back(self.waiting.swap_remove(index));
-        }
         let code = attached.close_code.unwrap_or(match kind {
             ExceptionKind::Failed => close_code::PROTOCOL_ERROR,
             _ => close_code::NORMAL,
