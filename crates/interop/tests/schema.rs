@@ -7,6 +7,9 @@
     clippy::indexing_slicing
 )]
 
+#[path = "schema/damage.rs"]
+mod damage;
+
 #[path = "schema/mistakes.rs"]
 mod mistakes;
 
@@ -104,6 +107,7 @@ fn ours(directory: &Path, files: &[&str]) -> Vec<u8> {
     });
     let request = write_request(&schema).unwrap();
     let read = read_request(&request).unwrap();
+    assert!(write_request(&read).unwrap() == request);
     let mut again = String::new();
     for node in &read.nodes {
         let first = schema.nodes.iter().find(|n| n.id == node.id).unwrap();
@@ -463,6 +467,55 @@ fn mistakes_are_found_at_the_same_places() {
         assert_eq!(ours.first().map(String::as_str), Some(*place), "{text}");
         assert_ne!(&theirs, place, "{text}: move it to the others");
     }
+}
+
+#[test]
+fn damaged_schemas_are_judged_alike() {
+    let scratch = with_standard_files("damaged");
+    let files = [
+        "defaults.capnp",
+        "layout.capnp",
+        "values.capnp",
+        "interfaces.capnp",
+    ];
+    let mut random = damage::Random(5);
+    let (mut accepted, mut refused) = (0, 0);
+    for round in 0..300 {
+        let text = std::fs::read_to_string(own_schemas().join(files[round % files.len()]));
+        let text = damage::damaged(&text.unwrap(), &mut random);
+        std::fs::write(scratch.join("damaged.capnp"), &text).unwrap();
+        let theirs = Command::new(REFERENCE)
+            .args([
+                "compile",
+                "--no-standard-import",
+                "-I.",
+                "-o-",
+                "damaged.capnp",
+            ])
+            .current_dir(&scratch)
+            .env("CAPNP_IGNORE_ISSUE_344", "1")
+            .output()
+            .unwrap();
+        let disk = Disk {
+            directory: scratch.clone(),
+        };
+        let ours = compile(&disk, &[disk.read("damaged.capnp").unwrap()]);
+        match (theirs.status.success(), ours) {
+            (true, Ok(_)) => {
+                accepted += 1;
+                compare_with(&theirs.stdout, &scratch, &["damaged.capnp"]);
+            }
+            (false, Err(_)) => refused += 1,
+            (_, ours) => {
+                let theirs = String::from_utf8_lossy(&theirs.stderr);
+                let ours: Vec<String> = ours.err().iter().flatten().map(|e| e.render()).collect();
+                let said = format!("theirs: {theirs}\nours: {ours:?}\n");
+                let is_known = damage::KNOWN.iter().any(|known| said.contains(known));
+                assert!(is_known, "{said}{text}");
+            }
+        }
+    }
+    assert!(accepted > 5 && refused > 100, "{accepted}, {refused}");
 }
 
 /// Files as some editors on Windows leave them.

@@ -85,23 +85,9 @@ enum Step<'a> {
 impl<'a> Walk<'a> {
     fn new(schema: &'a CompiledSchema) -> Self {
         let by_id: HashMap<u64, &Node> = schema.nodes.iter().map(|node| (node.id, node)).collect();
-        let mut implied: HashMap<u64, Vec<&Node>> = HashMap::new();
-        for node in &schema.nodes {
-            match &node.kind {
-                NodeKind::Struct(group) if group.is_group => {
-                    let owner = owner(node, &by_id);
-                    implied.entry(owner).or_default().push(node);
-                }
-                NodeKind::Interface { methods, .. } => {
-                    let ids = methods
-                        .iter()
-                        .flat_map(|m| [m.param_struct, m.result_struct]);
-                    let nodes = ids.filter_map(|id| by_id.get(&id).copied());
-                    let own = nodes.filter(|node| is_implied(node));
-                    implied.insert(node.id, own.collect());
-                }
-                _ => {}
-            }
+        let mut implied = HashMap::new();
+        for node in schema.nodes.iter().filter(|node| !is_implied(node)) {
+            implied.insert(node.id, implied_structs(node, &by_id));
         }
         Walk {
             by_id,
@@ -184,21 +170,42 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The struct that a group is part of.
-fn owner(group: &Node, by_id: &HashMap<u64, &Node>) -> u64 {
-    let mut id = group.scope_id;
-    // A damaged request can have groups in a circle.
-    for _ in 0..MAX_GROUPS {
-        match by_id.get(&id).map(|node| (&node.kind, node.scope_id)) {
-            Some((NodeKind::Struct(outer), scope_id)) if outer.is_group => id = scope_id,
-            _ => break,
-        }
+/// The groups of a struct as the text has them, each before those in it; the parameter and result
+/// structs of an interface.
+fn implied_structs<'a>(node: &'a Node, by_id: &HashMap<u64, &'a Node>) -> Vec<&'a Node> {
+    let mut found: Vec<&Node> = Vec::new();
+    if let NodeKind::Interface { methods, .. } = &node.kind {
+        let ids = methods
+            .iter()
+            .flat_map(|m| [m.param_struct, m.result_struct]);
+        let nodes = ids.filter_map(|id| by_id.get(&id).copied());
+        found.extend(nodes.filter(|node| is_implied(node)));
     }
-    id
+    // A damaged request can have groups in a circle.
+    let mut seen = HashSet::new();
+    let mut stack = vec![node];
+    while let Some(node) = stack.pop() {
+        let NodeKind::Struct(structure) = &node.kind else {
+            continue;
+        };
+        if structure.is_group {
+            found.push(node);
+        }
+        let mut groups = Vec::new();
+        for field in &structure.fields {
+            if let FieldKind::Group { id } = &field.kind
+                && let Some(group) = by_id.get(id).filter(|group| is_implied(group))
+                && seen.insert(*id)
+            {
+                groups.push((field.code_order, *group));
+            }
+        }
+        groups.sort_by_key(|(code_order, _)| *code_order);
+        // The first of them comes off the stack first.
+        stack.extend(groups.into_iter().rev().map(|(_, group)| group));
+    }
+    found
 }
-
-/// More than the parser lets anyone nest.
-const MAX_GROUPS: usize = 100;
 
 /// The types of a node's fields, constants and annotations, its superclasses and the structs of its
 /// methods.
