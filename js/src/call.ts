@@ -103,12 +103,21 @@ export function stream(
     // Nothing went out, and so the stream does not know: this must not go unnoticed.
     return Promise.reject(error);
   }
-  if (code === STREAM_READY) return Promise.resolve();
-  if (code === STREAM_FAILED) return handled(Promise.reject(takeFailure()));
-  return handled(waitForRoom(code, method, options));
+  return admitted(code, method.label, options);
 }
 
-function waitForRoom(id: number, method: BoundMethod, options: CallOptions | undefined): Promise<void> {
+/** Resolves when none of a client's streamed calls is in flight any more. */
+export function settled(client: ClientBase, options: CallOptions | undefined): Promise<void> {
+  return admitted(glue.stream_settle(ClientBase.cap(client)), "", options);
+}
+
+function admitted(code: number, label: string, options: CallOptions | undefined): Promise<void> {
+  if (code === STREAM_READY) return Promise.resolve();
+  if (code === STREAM_FAILED) return handled(Promise.reject(takeFailure()));
+  return handled(waitForRoom(code, label, options));
+}
+
+function waitForRoom(id: number, label: string, options: CallOptions | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     let cleanUp: (() => void) | undefined;
     expect({
@@ -124,7 +133,7 @@ function waitForRoom(id: number, method: BoundMethod, options: CallOptions | und
       },
     });
     if (options !== undefined) {
-      cleanUp = giveUpOn(options, method.label, (reason) => {
+      cleanUp = giveUpOn(options, label, (reason) => {
         abandon(id);
         reject(reason);
       });

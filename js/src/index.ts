@@ -52,6 +52,7 @@ export {
 } from "./seam/types.js";
 export { connectPort, type PortLike } from "./port.js";
 export { type Membrane, membrane, type PassingCall, type Revocable, revocable } from "./membrane.js";
+export { observe, type ObserveOptions, type Sample } from "./observe.js";
 export { isSame, promised, whenResolved } from "./promised.js";
 export { type Reconnecting, reconnecting } from "./reconnecting.js";
 export { serve, type ServeOptions } from "./serve.js";
@@ -68,6 +69,7 @@ export type {
   CallPromise,
   Client,
   ConnectionStats,
+  PathStats,
   StreamStats,
   WebSocketLike,
 } from "./types.js";

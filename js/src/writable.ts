@@ -1,7 +1,8 @@
 import { isBuffer, isDetached } from "./buffers.js";
-import { ClientBase, release, theClient } from "./client.js";
+import { settled } from "./call.js";
+import { ClientBase, release, streamStats, theClient } from "./client.js";
 import { inferMethods, type StreamMethods } from "./stream-methods.js";
-import type { CallOptions } from "./types.js";
+import type { CallOptions, StreamStats } from "./types.js";
 
 /** The names of a client's streamed methods. */
 type StreamedNames<C> = {
@@ -32,13 +33,17 @@ export interface SinkStream<Chunk, Result> extends WritableStream<Chunk> {
 
 export type WritableOptions = StreamMethods;
 
-/**
- * Longer chunks of bytes go out in pieces, so that other calls need not wait behind a long one. A browser pays some 50 µs
- * for each frame: on a loopback connection pieces of 64 KiB are a third slower than these, and twice as long ones no faster.
- */
-const PIECE_BYTES = 128 * 1024;
-/** What may wait in the stream: while one chunk is sent, the next is read. */
-const QUEUE_BYTES = 4 * PIECE_BYTES;
+/** What may wait in the stream: while one chunk is sent, the next are read. */
+const QUEUE_BYTES = 512 * 1024;
+/** Pieces of long chunks are at least so long, and so much is made of short chunks. */
+const SHORTEST_PIECE_BYTES = 4096;
+/** As long as nothing is known of the way. */
+const FIRST_PIECE_BYTES = 16 * 1024;
+const LONGEST_PIECE_BYTES = 64 * 1024;
+/** What a piece takes to go over the line, at least: a browser needs some 0.05 ms for each frame. */
+const LEAST_LINE_MS = 0.25;
+/** Shorter chunks of bytes are sent together with those that wait behind them: a call alone has some hundred bytes. */
+const SHORT_BYTES = 512;
 
 type AnyMethod = (params?: object, options?: CallOptions) => Promise<unknown>;
 
@@ -61,61 +66,104 @@ export function writable<C extends object>(
   // Whoever wants to know asks; whoever only pipes learns of failures from the stream.
   result.catch(() => {});
 
-  let signal: AbortSignal | undefined;
+  let streamController!: WritableStreamDefaultController;
   // An abort of the stream ends the waiting, for room or for the end, which a stuck object might never give.
-  const send = (chunk: unknown): Promise<unknown> => (methods[write] as AnyMethod).call(sink, { [field]: chunk }, { signal });
+  const callOptions = (): CallOptions => ({ signal: streamController.signal });
+  const send = (chunk: unknown): Promise<unknown> => (methods[write] as AnyMethod).call(sink, { [field]: chunk }, callOptions());
+  const fail = (error: unknown): void => {
+    settle.reject(error);
+    release(sink);
+  };
 
-  const writeChunk = async (chunk: unknown): Promise<void> => {
-    if (!isData) {
-      await send(chunk);
-      return;
-    }
-    const bytes = toBytes(chunk);
+  /** How many chunks were written and have not come here. */
+  let waiting = 0;
+  const short = new Uint8Array(SHORTEST_PIECE_BYTES);
+  let shortBytes = 0;
+  const sendShort = async (): Promise<void> => {
+    const bytes = short.subarray(0, shortBytes);
+    shortBytes = 0;
+    if (bytes.length > 0) await send(bytes);
+  };
+  const writeBytes = async (bytes: Uint8Array): Promise<void> => {
     const { length } = bytes;
-    for (let start = 0; start < length; start += PIECE_BYTES) {
+    const isShort = length < SHORT_BYTES;
+    if (!isShort || shortBytes + length > short.length) await sendShort();
+    for (let start = 0; start < length; ) {
       // Otherwise the rest would be missing over there without anybody knowing.
       if (bytes.length !== length) throw transferred();
-      await send(bytes.subarray(start, start + PIECE_BYTES));
+      if (isShort) {
+        short.set(bytes, shortBytes);
+        shortBytes += length;
+        // If another one waits, it goes along.
+        if (waiting === 0) await sendShort();
+        return;
+      }
+      const count = Math.ceil((length - start) / pieceBytes(streamStats(sink)));
+      const end = start + Math.ceil((length - start) / count);
+      await send(bytes.subarray(start, end));
+      start = end;
     }
   };
 
   const stream = new WritableStream<unknown>(
     {
       start(controller) {
-        signal = controller.signal;
+        streamController = controller;
       },
       async write(chunk) {
+        waiting--;
         try {
-          await writeChunk(chunk);
+          await (isData ? writeBytes(toBytes(chunk)) : send(chunk));
         } catch (error) {
-          settle.reject(error);
-          release(sink);
+          fail(error);
           throw error;
         }
       },
       async close() {
         try {
-          settle.resolve(end === undefined ? undefined : await (methods[end] as AnyMethod).call(sink, {}, { signal }));
-        } catch (error) {
-          settle.reject(error);
-          throw error;
-        } finally {
+          await sendShort();
+          const results = end === undefined ? undefined : await (methods[end] as AnyMethod).call(sink, {}, callOptions());
+          // An object may answer that before it has dealt with all that was written.
+          await settled(client, callOptions());
+          settle.resolve(results);
           release(sink);
+        } catch (error) {
+          fail(error);
+          throw error;
         }
       },
       abort(reason) {
-        settle.reject(reason);
-        release(sink);
+        shortBytes = 0;
+        fail(reason);
       },
     },
     isData
-      ? { highWaterMark: QUEUE_BYTES, size: (chunk) => (chunk as { byteLength?: number } | undefined)?.byteLength ?? 1 }
+      ? {
+          highWaterMark: QUEUE_BYTES,
+          size(chunk) {
+            waiting++;
+            return (chunk as { byteLength?: number } | undefined)?.byteLength ?? 1;
+          },
+        }
       : { highWaterMark: 1 },
   );
   return Object.defineProperty(stream, "result", { value: result, enumerable: true }) as SinkStream<
     ChunkOf<C>,
     EndResultOf<C>
   >;
+}
+
+/**
+ * How long the pieces of a chunk are: an eighth of what is sent during a round trip, so that other calls need not wait behind a long one
+ * and acknowledgements come often. Where the other side is near, what a frame costs counts more.
+ */
+export function pieceBytes(stats: StreamStats | undefined): number {
+  // The window says that nothing is measured.
+  if (stats !== undefined && stats.mode === undefined) return LONGEST_PIECE_BYTES;
+  const { btlBw = 0, rtProp = 0 } = stats ?? {};
+  if (btlBw === 0) return FIRST_PIECE_BYTES;
+  const bytes = (btlBw / 1000) * Math.max(rtProp / 8, LEAST_LINE_MS);
+  return Math.min(Math.max(Math.floor(bytes), SHORTEST_PIECE_BYTES), LONGEST_PIECE_BYTES);
 }
 
 function toBytes(chunk: unknown): Uint8Array {

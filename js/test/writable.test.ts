@@ -1,6 +1,7 @@
 import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { serve, writable } from "../src/node.js";
+import { pieceBytes } from "../src/writable.js";
 import { state, turn } from "./sockets.js";
 import { connectPair, TestSink } from "./support.js";
 import { ByteSink, LineSink, Tester, Twofold } from "./generated/testing.capnp.js";
@@ -12,6 +13,28 @@ function setUp(window?: number): ReturnType<typeof connectPair> & { mine: TestSi
 }
 
 const bytes = (length: number): Uint8Array<ArrayBuffer> => Uint8Array.from({ length }, (_, i) => (i * 7) & 0xff);
+
+const path = (btlBw: number, rtProp: number): Parameters<typeof pieceBytes>[0] => ({
+  window: 1 << 20,
+  inFlight: 0,
+  delivered: 0,
+  largest: 0,
+  btlBw,
+  rtProp,
+  mode: "steady",
+});
+
+test.each([
+  ["10 Mbit/s at 20 ms", 1.25e6, 20, 4096],
+  ["50 Mbit/s at 5 ms", 6.25e6, 5, 4096],
+  ["50 Mbit/s at 20 ms", 6.25e6, 20, 15_625],
+  ["50 Mbit/s at 100 ms", 6.25e6, 100, 65_536],
+  ["100 Mbit/s at 1 ms", 12.5e6, 1, 4096],
+  ["1 Gbit/s at 1 ms", 125e6, 1, 31_250],
+  ["this computer", 400e6, 0.2, 65_536],
+])("pieces are an eighth of a round trip of line time, or as long as a frame is worth: %s", (_name, btlBw, rtProp, expected) => {
+  expect(pieceBytes(path(btlBw, rtProp))).toBe(expected);
+});
 
 describe("writable(sink)", () => {
   test("is a real WritableStream into which anything can be piped", async () => {
@@ -25,13 +48,58 @@ describe("writable(sink)", () => {
     expect(mine.ended).toBe(true);
   });
 
-  test("splits long chunks, so that each piece is acknowledged in time", async () => {
-    const { sink, mine } = setUp();
+  test("splits long chunks into even pieces, so that each is acknowledged in time", async () => {
+    // A window that does not adapt says nothing of the way.
+    const { sink, mine } = setUp(1 << 20);
     const writer = writable(sink).getWriter();
+    await writer.write(bytes(1000));
     await writer.write(bytes(300_000));
     await writer.close();
-    expect(mine.chunks.map((chunk) => chunk.length)).toEqual([131072, 131072, 37856]);
-    expect(Buffer.concat(mine.chunks).equals(bytes(300_000))).toBe(true);
+    expect(mine.chunks.map((chunk) => chunk.length)).toEqual([1000, 60_000, 60_000, 60_000, 60_000, 60_000]);
+    expect(Buffer.concat(mine.chunks).subarray(1000).equals(bytes(300_000))).toBe(true);
+  });
+
+  test("makes small pieces as long as nothing is known of the way", async () => {
+    const { sink, mine, farSocket } = setUp();
+    await turn();
+    farSocket.hold();
+    const writer = writable(sink).getWriter();
+    await writer.write(bytes(48 * 1024));
+    farSocket.pass();
+    await writer.close();
+    expect(mine.chunks.map((chunk) => chunk.length)).toEqual([16384, 16384, 16384]);
+  });
+
+  test("sends short chunks together that are written in one turn, in order and before longer ones", async () => {
+    const { sink, mine, nearSocket } = setUp();
+    const writer = writable(sink).getWriter();
+    const all: Uint8Array[] = [];
+    const write = (length: number): void => {
+      const chunk = bytes(length).map((byte) => (byte + all.length) & 0xff);
+      all.push(chunk.slice());
+      void writer.write(chunk);
+    };
+    for (let i = 0; i < 1000; i++) write(20);
+    write(5000);
+    write(0);
+    for (let i = 0; i < 3; i++) write(100);
+    const sent = nearSocket.given.length;
+    await writer.close();
+    expect(Buffer.concat(mine.chunks).equals(Buffer.concat(all))).toBe(true);
+    // The first goes at once, as nobody is behind it when it comes.
+    expect(mine.chunks.map((chunk) => chunk.length).filter((length) => length > 20)).toEqual([4080, 4080, 4080, 4080, 3680, 5000, 300]);
+    expect(nearSocket.given.length - sent).toBeLessThan(50);
+  });
+
+  test("sends a short chunk that is written alone without waiting for others", async () => {
+    const { sink, mine } = setUp();
+    const writer = writable(sink).getWriter();
+    for (let i = 1; i <= 3; i++) {
+      await writer.write(bytes(10));
+      await turn();
+      expect(mine.bytes).toBe(10 * i);
+    }
+    await writer.close();
   });
 
   test("takes the next chunk only when the window has room, and says so by desiredSize", async () => {
@@ -76,6 +144,33 @@ describe("writable(sink)", () => {
     const writer = writable(sink).getWriter();
     await writer.write(bytes(10));
     await expect(writer.close()).rejects.toThrow("the disk is full");
+  });
+
+  test.each([
+    ["without an ending method", null],
+    ["with an ending method that answers early", "end"],
+  ])("close() waits for everything to be acknowledged, %s", async (_how, end) => {
+    let acknowledge!: () => void;
+    const acknowledged = new Promise<void>((resolve) => (acknowledge = resolve));
+    const { near } = connectPair(serve(ByteSink, { write: () => acknowledged, end: () => ({ total: 1n }) }, { concurrent: true }));
+    const writer = writable(near.bootstrap(ByteSink), { end }).getWriter();
+    await writer.write(bytes(1000));
+    const closing = writer.close();
+    expect(await state(closing)).toBe("pending");
+    acknowledge();
+    await closing;
+    await turn();
+    expect(near.stats()).toMatchObject({ questions: 0, imports: 0, delivered: 1120 });
+  });
+
+  test("close() rejects when a write fails that has no ending to tell of it", async () => {
+    const { sink, mine } = setUp();
+    mine.failAt = 0;
+    const stream = writable(sink, { end: null });
+    const writer = stream.getWriter();
+    await writer.write(bytes(1000));
+    await expect(writer.close()).rejects.toThrow("the disk is full");
+    await expect(stream.result).rejects.toThrow("the disk is full");
   });
 
   test("abort() drops the capability without ending it", async () => {
