@@ -14,6 +14,7 @@ mod cpp;
 mod cpp_peer;
 mod crate_peer;
 mod lab;
+mod offers;
 mod pattern;
 mod references;
 mod with_capstan;
