@@ -24,6 +24,11 @@ pub(crate) trait Link: Unpin + Send {
     /// Ready when everything taken over is with the operating system.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>>;
 
+    /// How much of what was taken over is not with the operating system, as far as it is known.
+    fn backlog_bytes(&self) -> usize {
+        0
+    }
+
     /// Says goodbye, with the reason where the protocol has room for one, and waits for the peer
     /// to do the same. Without a reason, the peer has said it and is answered.
     fn finish(self, goodbye: Option<Goodbye>) -> impl Future<Output = ()> + Send;
@@ -184,7 +189,12 @@ fn poll_send<L: Link>(
     cx: &mut Context<'_>,
 ) -> Poll<End> {
     loop {
-        if let Err(error) = ready!(link.poll_flush(cx)) {
+        let was_waiting = link.backlog_bytes() > 0;
+        let flushed = link.poll_flush(cx);
+        if was_waiting {
+            handle.set_backlog(link.backlog_bytes() as u64);
+        }
+        if let Err(error) = ready!(flushed) {
             return Poll::Ready(End::Failed(error));
         }
         if !ready!(handle.poll_transmit(cx, batch, TURN_BYTES)) {

@@ -21,12 +21,23 @@ pub fn runtime() -> Runtime {
     })
 }
 
+/// Lets small writes leave at once, and keeps in this process what cannot leave, where streams wait for it.
+pub(crate) fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    if let Err(error) = socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES) {
+        // It works without, with more in the socket's buffer.
+        tracing::debug!(%error, "the socket does not limit what is unsent");
+    }
+    Ok(())
+}
+
 /// The next connection, ready for small writes. What concerns a single connection, or passes, does
 /// not end the listening.
 pub(crate) async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => match stream.set_nodelay(true) {
+            Ok((stream, peer)) => match prepare(&stream) {
                 Ok(()) => return Ok((stream, peer)),
                 Err(error) => tracing::debug!(%peer, %error, "connection was gone before it began"),
             },
@@ -56,5 +67,10 @@ fn concerns_one_connection(error: &io::Error) -> bool {
 fn is_exhaustion(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(23 | 24 | 105 | 12))
 }
+
+/// How much the kernel takes beyond what the line takes. A fast line needs so much until this process
+/// gets around to giving more.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+const UNSENT_BYTES: u32 = 256 * 1024;
 
 const EXHAUSTION_PAUSE: Duration = Duration::from_millis(100);

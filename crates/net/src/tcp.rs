@@ -30,9 +30,7 @@ pub async fn connect(address: &str, options: Options) -> Result<Connection, Erro
         Ok(Err(cause)) => return Err(Error::unreachable(address, &cause)),
         Err(_) => return Err(Error::timeout(address, options.handshake_timeout)),
     };
-    stream
-        .set_nodelay(true)
-        .map_err(|cause| Error::unreachable(address, &cause))?;
+    crate::runtime::prepare(&stream).map_err(|cause| Error::unreachable(address, &cause))?;
     Ok(attach(stream, address, options))
 }
 
@@ -262,6 +260,10 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for StreamLink<S> {
         Pin::new(&mut self.stream)
             .poll_flush(cx)
             .map_err(LinkError::Io)
+    }
+
+    fn backlog_bytes(&self) -> usize {
+        self.outgoing.iter().map(Vec::len).sum::<usize>() - self.sent
     }
 
     async fn finish(mut self, goodbye: Option<Goodbye>) {

@@ -37,7 +37,7 @@ async fn handshake(
     let stream = TcpStream::connect((address.host.as_str(), address.port))
         .await
         .map_err(unreachable)?;
-    stream.set_nodelay(true).map_err(unreachable)?;
+    crate::runtime::prepare(&stream).map_err(unreachable)?;
     match client_async_with_config(&address.uri, stream, Some(config(max_message_bytes))).await {
         Ok((socket, _)) => Ok(WebSocketLink::new(socket)),
         Err(error) => Err(Error::new(ErrorKind::Handshake, refusal(url, error))),
