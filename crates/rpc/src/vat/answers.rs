@@ -311,6 +311,7 @@ impl Vat {
     pub(super) fn place_of_answer(&self, answer: AnswerId) -> Option<CapId> {
         match &self.answers.get(answer.0)?.state {
             State::Waiting { place, .. } => Some(place.as_ref()?.at),
+            State::Forwarded(call) => self.place_of_call(*call),
             _ => None,
         }
     }

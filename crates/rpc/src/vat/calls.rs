@@ -1,10 +1,10 @@
 //! Calls that this vat makes, for its driver or for its peers: sent, pipelined on, given up.
 
-use super::answers::Invocation;
+use super::answers::{Invocation, State};
 use super::caps::{CapKind, wire_index};
 use super::flow::OnLine;
 use super::ordered::Ordered;
-use super::promises::{Place, Queued};
+use super::promises::{KNOT_STEPS, Place, Queued};
 use super::wire::{self, Descriptor, Target};
 use super::{
     Admission, AnswerId, CallId, CapId, ConnectionId, Exception, ExportId, Outgoing, Payload,
@@ -395,10 +395,23 @@ impl Vat {
         self.route(call, target, parked.params, parked.caps);
     }
 
-    /// The promise that a call waits in.
-    pub(super) fn place_of_call(&self, call: CallId) -> Option<CapId> {
-        let parked = self.calls.get(call.0)?.parked.as_ref()?;
-        Some(parked.place.at)
+    /// The promise that a call waits in, or the one that answers it here does.
+    pub(super) fn place_of_call(&self, mut call: CallId) -> Option<CapId> {
+        for _ in 0..KNOT_STEPS {
+            let entry = self.calls.get(call.0)?;
+            if let Some(parked) = &entry.parked {
+                return Some(parked.place.at);
+            }
+            let Route::Local(answer) = entry.route else {
+                return None;
+            };
+            call = match &self.answers.get(answer.0)?.state {
+                State::Waiting { place, .. } => return Some(place.as_ref()?.at),
+                State::Forwarded(next) => *next,
+                _ => return None,
+            };
+        }
+        None
     }
 
     // ---- given up ----

@@ -151,7 +151,7 @@ impl Vat {
 
     /// Whether what waits in `cap` would wait for ever in `end`, because that is part of the results
     /// of a call that waits in `cap` itself, or for one that does. Peers can tie such knots.
-    fn waits_for(&self, end: CapId, cap: CapId) -> bool {
+    pub(super) fn waits_for(&self, end: CapId, cap: CapId) -> bool {
         let mut at = end;
         for _ in 0..KNOT_STEPS {
             let Some(CapKind::Promise(Promise {
@@ -278,7 +278,7 @@ impl Vat {
 }
 
 /// How far to look for knots. A larger one is left tied.
-const KNOT_STEPS: usize = 10_000;
+pub(super) const KNOT_STEPS: usize = 10_000;
 
 /// The peer knows its embargo by the number; where it led is gone.
 const NO_TARGET: Target = Target::Imported(0);

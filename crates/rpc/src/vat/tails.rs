@@ -4,6 +4,7 @@
 
 use super::answers::{Answer, Origin, Returning, State};
 use super::calls::{Call, PassedBack, Purpose, Route};
+use super::promises::KNOT_STEPS;
 use super::wire::{self, Target};
 use super::{AnswerId, CallId, CapId, ConnectionId, Exception, Outgoing, Payload, QuestionId, Vat};
 
@@ -110,6 +111,11 @@ impl Vat {
                 let to = self.pipeline(call, &path);
                 self.resolve_to(cap, to);
             }
+        }
+        let end = self.resolve(target);
+        if self.waits_for(end, end) {
+            let knot = self.broken(Exception::failed("a call was passed on to its own results"));
+            self.resolve_to(end, knot);
         }
     }
 
@@ -279,6 +285,18 @@ impl Vat {
                 Err(error),
             );
         };
+        if self.is_answered_by(answer, call) {
+            let error = Exception::failed(format!(
+                "the peer returned the results of its call {from}, which are those of the call that it returned"
+            ));
+            return self.on_return(
+                connection,
+                question,
+                no_finish_needed,
+                release_param_caps,
+                Err(error),
+            );
+        }
         if release_param_caps {
             self.release_param_exports(call, connection);
         }
@@ -317,6 +335,24 @@ impl Vat {
             entry.taker = Some(call);
         }
         Ok(())
+    }
+
+    /// Whether the results of `answer` are those of `call`, by way of however many calls that were passed on.
+    fn is_answered_by(&self, mut answer: AnswerId, call: CallId) -> bool {
+        for _ in 0..KNOT_STEPS {
+            let next = match self.answers.get(answer.0).map(|entry| &entry.state) {
+                Some(State::Forwarded(next) | State::PassedBack(next)) => *next,
+                _ => return false,
+            };
+            if next == call {
+                return true;
+            }
+            answer = match self.calls.get(next.0).map(|entry| &entry.route) {
+                Some(Route::Local(answer) | Route::Taking(answer)) => *answer,
+                _ => return false,
+            };
+        }
+        false
     }
 
     /// The call that waits for these results was given up.

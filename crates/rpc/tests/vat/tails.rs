@@ -2,8 +2,8 @@
 
 use capstan_rpc::vat::{AnswerId, CallId, CapId, ConnectionOptions, Event, Exception, Vat};
 
-use crate::bench::{CAP, END, params, results, text};
-use crate::hand::{Hand, Name, Sent, To};
+use crate::bench::{CAP, END, INTERFACE, params, results, text};
+use crate::hand::{Hand, Name, Sent, To, content, target};
 
 /// A vat that has called an object of the peer's, which passes the call back to an object here. What
 /// was pipelined on the call has its first call under way.
@@ -312,6 +312,77 @@ fn a_call_is_passed_on_whole_to_another_object() {
         ]
     );
     hand.vat.release(0, theirs);
+}
+
+/// It would wait for ever, and the calls on its results with it.
+#[test]
+fn a_call_that_is_passed_on_to_its_own_results_fails() {
+    for steps in 1..4 {
+        let mut hand = Hand::new(Default::default());
+        let (_, object) = hand.vat.add_object(Default::default());
+        let call = hand.vat.call(0, object, params(END, "", false), Vec::new());
+        let promised = hand.vat.pipeline(call, CAP);
+        let mut answer = hand.only_call().answer;
+        // By way of other calls, each passed on to the next.
+        for _ in 1..steps {
+            let tail = params(END, "", false);
+            hand.vat.tail_call(0, answer, object, tail, Vec::new());
+            answer = hand.only_call().answer;
+        }
+        let tail = params(END, "", false);
+        hand.vat.tail_call(0, answer, promised, tail, Vec::new());
+        let events = hand.events();
+        assert!(
+            matches!(
+                &events[..],
+                [Event::Return { call: returned, result: Err(error) }]
+                    if *returned == call && error.reason.contains("its own results")
+            ),
+            "{events:?}"
+        );
+        hand.vat.release(0, promised);
+        hand.vat.release(0, object);
+        hand.assert_nothing_left();
+    }
+}
+
+/// The peer asks for results to be kept here, gets that call passed on to it, and answers it with the results that
+/// it asked to be kept. They would stay for ever, even after the connection.
+#[test]
+fn results_that_a_peer_returns_for_themselves_fail() {
+    for steps in 1..4 {
+        let mut hand = Hand::new(Default::default()).with_bootstrap();
+        let theirs = hand.import(7);
+        let (_, object) = hand.vat.add_object(Default::default());
+        hand.send(|message| {
+            let mut call = message.init_call();
+            call.set_question_id(5);
+            call.set_interface_id(INTERFACE);
+            call.set_method_id(END);
+            call.reborrow().init_send_results_to().set_yourself(());
+            target(call.reborrow().init_target(), Name::Yours(0));
+            content(call.init_params().get_content(), "", false);
+        });
+        let mut answer = hand.only_call().answer;
+        for _ in 1..steps {
+            let tail = params(END, "", false);
+            hand.vat.tail_call(0, answer, object, tail, Vec::new());
+            answer = hand.only_call().answer;
+        }
+        let tail = params(END, "tail", false);
+        hand.vat.tail_call(0, answer, theirs, tail, Vec::new());
+        assert_eq!(hand.sent(), [Sent::Call(0, To::Import(7), "tail".into())]);
+        hand.send(|message| {
+            let mut ret = message.init_return();
+            ret.set_answer_id(0);
+            ret.set_take_from_other_question(5);
+        });
+        let sent = hand.sent();
+        assert!(sent.contains(&Sent::Elsewhere(5)), "{sent:?}");
+        hand.vat.release(0, theirs);
+        hand.vat.release(0, object);
+        hand.assert_nothing_left();
+    }
 }
 
 #[test]
