@@ -51,7 +51,7 @@ const REPORT_WORDS: usize = 18;
 
 thread_local! {
     // Cells, because JavaScript reads and writes these blocks behind the compiler's back.
-    static REPORT: Box<[Cell<u32>]> = vec![Cell::new(0); REPORT_WORDS].into_boxed_slice();
+    static REPORT: [Cell<u32>; REPORT_WORDS] = const { [const { Cell::new(0) }; REPORT_WORDS] };
     static LIST: RefCell<Vec<Cell<u32>>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -57,7 +57,7 @@ const KEPT_BYTES: usize = 256 * 1024;
 
 thread_local! {
     // Cells, because JavaScript reads them behind the compiler's back.
-    static HEADER: Box<[Cell<u32>]> = vec![Cell::new(0); HEADER_WORDS].into_boxed_slice();
+    static HEADER: [Cell<u32>; HEADER_WORDS] = const { [const { Cell::new(0) }; HEADER_WORDS] };
     static SEAM: RefCell<Seam> = RefCell::new(Seam::default());
 }
 
