@@ -7,6 +7,7 @@
 mod cuts;
 
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 
 use capstan_message::packed::{Packer, Progress, Unpacker};
 use wasm_bindgen::prelude::*;
@@ -26,7 +27,8 @@ const INPUT_BYTES: usize = 64 * 1024;
 const OUTPUT_BYTES: usize = 72 * 1024;
 
 thread_local! {
-    static CODECS: RefCell<Codecs> = RefCell::new(Codecs::new());
+    // Never dropped: see the driver's.
+    static CODECS: RefCell<ManuallyDrop<Codecs>> = RefCell::new(ManuallyDrop::new(Codecs::new()));
 }
 
 /// Opens a codec that packs, or one that unpacks; hands back its id.
@@ -84,7 +86,7 @@ pub fn codec_step(id: u32, input_bytes: u32, ends: u32) -> u32 {
             read_bytes,
             failure,
             ..
-        } = codecs;
+        } = &mut **codecs;
         let input = input.get(..input_bytes as usize).unwrap_or(input);
         let result = match slots.get_mut(id) {
             Some(codec) => codec.step(input, output, ends != 0),

@@ -16,6 +16,7 @@ mod near;
 mod program;
 
 use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 
 use capstan_message::any_pointer;
 use capstan_message::message::ReaderOptions;
@@ -58,7 +59,8 @@ const KEPT_BYTES: usize = 256 * 1024;
 thread_local! {
     // Cells, because JavaScript reads them behind the compiler's back.
     static HEADER: [Cell<u32>; HEADER_WORDS] = const { [const { Cell::new(0) }; HEADER_WORDS] };
-    static SEAM: RefCell<Seam> = RefCell::new(Seam::default());
+    // Never dropped: see the driver's.
+    static SEAM: RefCell<ManuallyDrop<Seam>> = RefCell::default();
 }
 
 #[derive(Default)]
@@ -184,7 +186,7 @@ pub fn seam_index_message(program: u32, traversal_limit_words: u32, nesting_limi
 /// JavaScript has built its object. Memory of a large message is given back.
 #[wasm_bindgen]
 pub fn seam_release() {
-    SEAM.with_borrow_mut(Seam::release);
+    SEAM.with_borrow_mut(|seam| seam.release());
 }
 
 /// Why the last message could not be taken in.
@@ -197,7 +199,7 @@ fn index_content(content: any_pointer::Reader<'_>, program: u32, caps: usize) ->
     let result = SEAM.with_borrow_mut(|seam| {
         let Seam {
             programs, index, ..
-        } = seam;
+        } = &mut **seam;
         index.run(programs, program, content, caps)
     });
     match result {
