@@ -16,6 +16,7 @@ mod fuzz;
 mod hand;
 mod hostile;
 mod limits;
+mod odd;
 mod promises;
 mod random;
 mod seeds;
