@@ -68,6 +68,8 @@ const LIMITS = [
 ] as const;
 const DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 const DEFAULT_MAX_QUEUED_BYTES = 512 * 1024 * 1024;
+/** Less than this in a socket holds no stream back, so nobody needs to hear of it. */
+const SMALL_BACKLOG_BYTES = 64 * 1024;
 const NORMAL = 1000;
 const TOO_BIG = 1009;
 /** WebSocket.OPEN, without asking for a global of that name. */
@@ -117,7 +119,13 @@ export class Connection {
       this.#onClosed = resolve;
     });
     const lost = (reason: string): void => glue.lost(id, `${reason}; connect again to go on`);
-    const link = linkTo(transport, (error) => lost(`could not send to ${name}: ${messageOf(error)}`));
+    let backlog = 0;
+    const tellBacklog = (): void => {
+      const queued = transport.queuedBytes ?? 0;
+      const bytes = queued > SMALL_BACKLOG_BYTES ? queued : 0;
+      if (bytes !== backlog) glue.set_backlog(id, (backlog = bytes));
+    };
+    const link = linkTo(transport, tellBacklog, (error) => lost(`could not send to ${name}: ${messageOf(error)}`));
     writeList(limits);
     const id = glue.attach_link(link, windowBytes, maxMessageBytes, bootstrap, options.batch === false ? 0 : batching);
     this.#id = id;
@@ -144,6 +152,7 @@ export class Connection {
             );
             return;
           }
+          tellBacklog();
           const code = glue.receive(id, bytes);
           if (code !== 0) refuse(code, `${name} sent a frame that is not one message: ${glue.failure_reason()}`);
         },
@@ -226,11 +235,12 @@ export function overTransport(transport: Transport, name: string, options: Conne
 }
 
 /** What wasm calls. Nothing of it throws, since wasm could not clean up behind it. */
-function linkTo(transport: Transport, onFailed: (error: unknown) => void): Pick<Transport, "send" | "close"> {
+function linkTo(transport: Transport, onSent: () => void, onFailed: (error: unknown) => void): Pick<Transport, "send" | "close"> {
   return {
     send(frame) {
       try {
         transport.send(transport.copiesAtOnce === true ? frame : frame.slice());
+        onSent();
       } catch (error) {
         onFailed(error);
       }

@@ -1,7 +1,10 @@
 //! What carries frames to the other side, as JavaScript made it. What arrives comes in through
 //! [`receive`](crate::surface::receive).
 
+use capstan_rpc::vat::ConnectionId;
 use wasm_bindgen::prelude::*;
+
+use crate::driver;
 
 #[wasm_bindgen]
 extern "C" {
@@ -32,6 +35,14 @@ extern "C" {
     /// Wants [`on_timer`](crate::surface::on_timer) called in so many milliseconds; replaces an earlier wish.
     #[wasm_bindgen(method, js_name = setTimer)]
     pub(crate) fn set_timer(this: &Hooks, delay_millis: f64);
+}
+
+/// So many bytes wait in the connection's socket. To be called again when there are fewer.
+#[wasm_bindgen]
+pub fn set_backlog(connection: u32, bytes: f64) {
+    let connection = ConnectionId::from_raw(connection);
+    driver::with(|driver| driver.vat.set_backlog(connection, bytes as u64));
+    driver::settle();
 }
 
 /// The WebSocket close codes that the vat itself gives rise to (RFC 6455, section 7.4.1, and docs/framing.md).
