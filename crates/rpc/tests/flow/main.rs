@@ -12,6 +12,7 @@ mod control;
 mod figures;
 mod links;
 mod random;
+mod relay;
 mod sharing;
 mod sim;
 mod vats;

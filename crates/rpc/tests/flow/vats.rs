@@ -13,9 +13,9 @@ use capstan_rpc::vat::{
 use crate::figures::{Link, link};
 use crate::sim::{MILLI, SECOND};
 
-const INTERFACE: u64 = 0xabcd_0000_0000_0002;
-const WRITE: u16 = 0;
-const MAKE: u16 = 1;
+pub const INTERFACE: u64 = 0xabcd_0000_0000_0002;
+pub const WRITE: u16 = 0;
+pub const MAKE: u16 = 1;
 const PING: u16 = 2;
 
 type Flight = (u64, u64, usize, Vec<u8>);
@@ -205,12 +205,12 @@ impl Pair {
     }
 }
 
-const SIZE: StructSize = StructSize {
+pub const SIZE: StructSize = StructSize {
     data: 0,
     pointers: 1,
 };
 
-fn outgoing(method: u16, data: &[u8]) -> Outgoing {
+pub fn outgoing(method: u16, data: &[u8]) -> Outgoing {
     let mut outgoing = Outgoing::call(INTERFACE, method, data.len() / 8 + 8);
     let content = outgoing.content().unwrap().builder;
     content
