@@ -40,6 +40,8 @@ const SHORTEST_PIECE_BYTES = 4096;
 /** As long as nothing is known of the way. */
 const FIRST_PIECE_BYTES = 16 * 1024;
 const LONGEST_PIECE_BYTES = 64 * 1024;
+/** With a shorter round trip the other side is next to us, and what a frame costs there and here is all that counts. */
+const NEAR_MS = 1;
 /** What a piece takes to go over the line, at least: a browser needs some 0.05 ms for each frame. */
 const LEAST_LINE_MS = 0.25;
 /** Shorter chunks of bytes are sent together with those that wait behind them: a call alone has some hundred bytes. */
@@ -155,13 +157,14 @@ export function writable<C extends object>(
 
 /**
  * How long the pieces of a chunk are: an eighth of what is sent during a round trip, so that other calls need not wait behind a long one
- * and acknowledgements come often. Where the other side is near, what a frame costs counts more.
+ * and acknowledgements come often. On one computer pieces are long whatever the rate: short ones would make it low, and it them short.
  */
 export function pieceBytes(stats: StreamStats | undefined): number {
   // The window says that nothing is measured.
   if (stats !== undefined && stats.mode === undefined) return LONGEST_PIECE_BYTES;
   const { btlBw = 0, rtProp = 0 } = stats ?? {};
   if (btlBw === 0) return FIRST_PIECE_BYTES;
+  if (rtProp < NEAR_MS) return LONGEST_PIECE_BYTES;
   const bytes = (btlBw / 1000) * Math.max(rtProp / 8, LEAST_LINE_MS);
   return Math.min(Math.max(Math.floor(bytes), SHORTEST_PIECE_BYTES), LONGEST_PIECE_BYTES);
 }

@@ -43,7 +43,7 @@ describe("the upload page when things go wrong, or slowly", () => {
     await fetch(server.url + SLOW, { method: "POST" });
     await page.locator("#picker").setInputFiles(sample.path);
     // The window and one message more are in flight, and stay so: the page waits for the server.
-    await expect.poll(() => page.locator("#in-flight").textContent(), PATIENTLY).toMatch(/^\d+ kB$/);
+    await expect.poll(() => page.locator("#in-flight").textContent(), PATIENTLY).toMatch(/^[\d.]+ kB$/);
   };
 
   test("a file that is gone is named, and the server reports the part", async () => {
@@ -84,6 +84,23 @@ describe("the upload page when things go wrong, or slowly", () => {
     await fetch(`${server.url}/pace`, { method: "POST" });
     await page.locator("#picker").setInputFiles(sample.path);
     await expect.poll(() => page.locator("#hash-there").textContent(), PATIENTLY).toBe(sample.sha256);
+  });
+
+  test.each(["light", "dark"] as const)("what flow control does is drawn and said, in %s colours", async (colorScheme) => {
+    await page.emulateMedia({ colorScheme });
+    await sendSlowly();
+    const label = (id: string): Promise<string | null> => page.locator(id).getAttribute("aria-label");
+    await expect.poll(() => label("#bytes-plot"), PATIENTLY).toMatch(/^[\d.]+ kB in flight, against a window of [\d.]+ kB$/);
+    await expect.poll(() => label("#trip-plot"), PATIENTLY).toMatch(/^Round trip [\d.]+ ms, the shortest of late [\d.]+ ms$/);
+    await expect.poll(() => label("#rate-plot"), PATIENTLY).toMatch(/^[\d.]+ kB\/s delivered, the most of late [\d.]+ kB\/s$/);
+    for (const id of ["#bytes-plot", "#trip-plot", "#rate-plot"]) {
+      const colours = page.locator(id).evaluate((canvas: HTMLCanvasElement) => {
+        const { data } = canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height) ?? { data: [] };
+        return new Set(new Uint32Array(Uint8Array.from(data).buffer)).size;
+      });
+      // The frame alone has one besides the ground.
+      expect(await colours, id).toBeGreaterThan(4);
+    }
   });
 
   test("the slider sets the server's pace", async () => {

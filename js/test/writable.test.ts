@@ -31,7 +31,9 @@ test.each([
   ["50 Mbit/s at 100 ms", 6.25e6, 100, 65_536],
   ["100 Mbit/s at 1 ms", 12.5e6, 1, 4096],
   ["1 Gbit/s at 1 ms", 125e6, 1, 31_250],
+  ["100 Mbit/s at 2 ms", 12.5e6, 2, 4096],
   ["this computer", 400e6, 0.2, 65_536],
+  ["an object on this computer that is slow", 1e6, 0.5, 65_536],
 ])("pieces are an eighth of a round trip of line time, or as long as a frame is worth: %s", (_name, btlBw, rtProp, expected) => {
   expect(pieceBytes(path(btlBw, rtProp))).toBe(expected);
 });

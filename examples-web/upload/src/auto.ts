@@ -31,7 +31,7 @@ export function speed(bytes: number, seconds: number): number {
   return bytes / 1e6 / Math.max(seconds, 1e-6);
 }
 
-function asReport({ sentBytes, inFlightBytes, windowBytes, elapsedMs }: Progress, total: number): object {
+function asReport({ sentBytes, inFlight, window, elapsedMs }: Progress, total: number): object {
   const mbps = speed(sentBytes, elapsedMs / 1000);
-  return { sent: sentBytes, total, inFlight: inFlightBytes, window: windowBytes, mbps, elapsedMs };
+  return { sent: sentBytes, total, inFlight, window, mbps, elapsedMs };
 }

@@ -11,6 +11,10 @@ export function bytesText(bytes: number): string {
   return `${value.toFixed(digits)} ${units[unit] ?? ""}`;
 }
 
+export function millisText(millis: number): string {
+  return `${millis.toFixed(millis < 10 ? 2 : millis < 100 ? 1 : 0)} ms`;
+}
+
 /** What went wrong, and what that came from where the message does not say it already. */
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -1,6 +1,6 @@
-import { bytesText, errorText } from "./format.js";
-import { Gauge } from "./gauge.js";
+import { bytesText, errorText, millisText } from "./format.js";
 import { sha256 } from "./hash.js";
+import { Plot } from "./plot.js";
 import { type ServerUpload, serverPace, serverUploads, setServerPace } from "./server.js";
 import { type Progress, upload, type Uploaded, type UploadOptions } from "./upload.js";
 
@@ -71,21 +71,26 @@ export function showPage(): Page {
   return { send };
 }
 
+/** The elements with what the plots show in figures. */
+const FIGURES = ["in-flight", "window", "largest", "trip", "shortest-trip", "rate", "best-rate"] as const;
+
 /** The card that follows one file. */
 class Transfer {
-  readonly #gauge = new Gauge(element<HTMLCanvasElement>("gauge"));
+  readonly #bytes = plot("bytes-plot", bytesText);
+  readonly #trip = plot("trip-plot", millisText);
+  readonly #rate = plot("rate-plot", (rate) => `${bytesText(rate)}/s`);
   #file: File | undefined;
   #recent: Progress[] = [];
 
   start(file: File): void {
     this.#file = file;
     this.#recent = [];
-    this.#gauge.clear();
+    for (const each of [this.#bytes, this.#trip, this.#rate]) each.clear();
     element("transfer").hidden = false;
     element("cancel").hidden = false;
     element("hashes").hidden = true;
     element("file-name").textContent = file.name;
-    for (const id of ["window", "largest", "in-flight", "server-has"]) element(id).textContent = "–";
+    for (const id of [...FIGURES, "server-has"]) element(id).textContent = "–";
     element("amount").textContent = bytesText(file.size);
     element("speed").textContent = "";
     element<HTMLProgressElement>("progress").value = 0;
@@ -94,17 +99,30 @@ class Transfer {
 
   show(progress: Progress): void {
     const total = this.#file?.size ?? 0;
-    const { sentBytes, windowBytes, largestBytes, inFlightBytes } = progress;
+    const { at, sentBytes, window, inFlight, largest, btlBw, rtProp } = progress;
     const bar = element<HTMLProgressElement>("progress");
     bar.max = Math.max(total, 1);
     bar.value = sentBytes;
     element("amount").textContent = `${bytesText(sentBytes)} of ${bytesText(total)}`;
-    element("speed").textContent = this.#speed(progress);
-    element("window").textContent = bytesText(windowBytes);
-    element("largest").textContent = bytesText(largestBytes);
-    element("in-flight").textContent = bytesText(inFlightBytes);
-    element("gauge").ariaLabel = `${bytesText(inFlightBytes)} in flight, against a window of ${bytesText(windowBytes)}`;
-    this.#gauge.add(progress);
+    this.#recent.push(progress);
+    if (this.#recent.length > 10) this.#recent.shift();
+    const rate = this.#deliveredPerSecond(progress);
+    // By Little's law what is in flight is what arrives in the time that it is under way.
+    const trip = rate > 0 && inFlight > 0 ? (1000 * inFlight) / rate : undefined;
+    const texts: Record<(typeof FIGURES)[number], string> = {
+      "in-flight": bytesText(inFlight),
+      window: bytesText(window),
+      largest: bytesText(largest),
+      trip: trip === undefined ? "–" : millisText(trip),
+      "shortest-trip": rtProp === undefined ? "–" : millisText(rtProp),
+      rate: `${bytesText(rate)}/s`,
+      "best-rate": `${bytesText(btlBw)}/s`,
+    };
+    for (const id of FIGURES) element(id).textContent = texts[id];
+    element("speed").textContent = texts.rate;
+    this.#bytes.add(at, [inFlight, window + largest], `${texts["in-flight"]} in flight, against a window of ${texts.window}`);
+    this.#trip.add(at, [trip, rtProp], `Round trip ${texts.trip}, the shortest of late ${texts["shortest-trip"]}`);
+    this.#rate.add(at, [rate, btlBw || undefined], `${texts.rate} delivered, the most of late ${texts["best-rate"]}`);
   }
 
   sent({ bytes, seconds }: Uploaded): void {
@@ -142,12 +160,10 @@ class Transfer {
   }
 
   /** Over the last second or so. */
-  #speed(progress: Progress): string {
-    this.#recent.push(progress);
-    if (this.#recent.length > 10) this.#recent.shift();
+  #deliveredPerSecond(progress: Progress): number {
     const first = this.#recent[0] ?? progress;
     const seconds = (progress.at - first.at) / 1000;
-    return seconds > 0 ? `${bytesText((progress.sentBytes - first.sentBytes) / seconds)}/s` : "";
+    return seconds > 0 ? (progress.delivered - first.delivered) / seconds : 0;
   }
 
   #say(text: string, mood: "" | "good" | "bad"): void {
@@ -244,6 +260,12 @@ function connectSlider(): void {
       shown.textContent = errorText(error);
     },
   );
+}
+
+/** What is there as an area, and what bounds it as a dashed line. */
+function plot(id: string, label: (value: number) => string): Plot {
+  const series = [{ kind: "area", colour: "--flight" }, { kind: "dashed", colour: "--window" }] as const;
+  return new Plot(element<HTMLCanvasElement>(id), series, label);
 }
 
 function element<E extends HTMLElement = HTMLElement>(id: string): E {

@@ -1,9 +1,8 @@
-import { CapnpError, connect, streamStats, writable } from "capstan";
+import { CapnpError, connect, observe, type Sample, type StreamStats, writable } from "capstan";
 import { Files } from "./files.capnp.js";
-import type { Level } from "./gauge.js";
 
-/** How far an upload is, seen from the sending side. */
-export interface Progress extends Level {
+/** How far an upload is, seen from the sending side, and what flow control does about it. */
+export interface Progress extends Sample<StreamStats> {
   /** Bytes given to the sink. Taken from what the stream has sent, whose calls are a little longer than their data. */
   readonly sentBytes: number;
   /** Since the first write. */
@@ -25,46 +24,38 @@ export interface UploadOptions {
   chunkBytes?: number | undefined;
 }
 
-const LOOK_EVERY_MS = 100;
-
-/**
- * What may be in flight. Between a page and its network there is another process, and half a millisecond even on
- * one machine: with the default of 64 KiB the page would mostly wait for acknowledgements, and with 256 KiB
- * still sometimes.
- */
-export const WINDOW_BYTES = 1 << 20;
+/** What there is to see of a stream that has not begun. */
+const NOTHING: StreamStats = { window: 0, inFlight: 0, delivered: 0, largest: 0, btlBw: 0, rtProp: undefined, mode: undefined };
 
 /** Sends a file to the server that the page came from. */
 export async function upload(file: File, options: UploadOptions = {}): Promise<Uploaded> {
   const address = new URL("/rpc", location.href.replace(/^http/, "ws"));
-  await using connection = await connect(address.href, { flowControl: { fixed: WINDOW_BYTES } });
+  await using connection = await connect(address.href);
   const files = connection.bootstrap(Files);
   const { sink } = files.create({ name: file.name, size: file.size });
 
   const started = performance.now();
-  let largestBytes = 0;
-  const show = (inFlightBytes: number, sentBytes: number) => {
-    const at = performance.now();
-    const windowBytes = connection.stats().window;
-    options.onProgress?.({ at, windowBytes, largestBytes, inFlightBytes, sentBytes, elapsedMs: at - started });
+  let last: StreamStats = NOTHING;
+  const show = (sample: Sample<StreamStats>, sentBytes: number): void => {
+    last = sample;
+    options.onProgress?.({ ...sample, sentBytes, elapsedMs: sample.at - started });
   };
-  const looking = setInterval(() => {
-    const stream = streamStats(sink);
-    if (stream === undefined) return;
-    largestBytes = Math.max(largestBytes, stream.largest);
-    show(stream.inFlight, Math.min(file.size, stream.delivered + stream.inFlight));
-  }, LOOK_EVERY_MS);
+  const watch = async (): Promise<void> => {
+    // The calls are a little longer than their data.
+    for await (const sample of observe(sink)) show(sample, Math.min(file.size, sample.delivered + sample.inFlight));
+  };
   const giveUp = () => void connection.close();
   options.signal?.addEventListener("abort", giveUp);
   try {
-    show(0, 0);
+    show({ ...NOTHING, at: started }, 0);
+    void watch();
     if (options.chunkBytes === undefined) {
       await file.stream().pipeTo(writable(sink));
     } else {
       await file.stream().pipeThrough(pieces(options.chunkBytes)).pipeTo(writable(sink));
     }
     const ended = performance.now();
-    show(0, file.size);
+    show({ ...last, inFlight: 0, at: ended }, file.size);
     return { bytes: file.size, seconds: (ended - started) / 1000 };
   } catch (error) {
     options.signal?.throwIfAborted();
@@ -74,7 +65,6 @@ export async function upload(file: File, options: UploadOptions = {}): Promise<U
     const text = `“${file.name}” could not be read: it may have been moved, changed or deleted since it was chosen`;
     throw new Error(text, { cause: error });
   } finally {
-    clearInterval(looking);
     options.signal?.removeEventListener("abort", giveUp);
   }
 }
