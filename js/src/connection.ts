@@ -25,6 +25,11 @@ export interface ConnectionOptions {
    */
   readonly batch?: boolean | undefined;
   readonly limits?: ConnectionLimits | undefined;
+  /**
+   * Whether a call of the other side's that goes on to an object of its own is passed back to it, with its results, which need not come
+   * here then. Not by default: peers of the Rust crate `capnp-rpc` never run a call whose results they are to keep.
+   */
+  readonly tailCalls?: boolean | undefined;
 }
 
 /**
@@ -276,7 +281,7 @@ export function checkOptions(options: ConnectionOptions): CheckedOptions {
     windowBytes: checkWindow(options.flowControl ?? "adaptive"),
     maxMessageBytes: check("maxMessageBytes", options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES, " of bytes"),
     maxQueuedBytes: limit("maxQueuedBytes", DEFAULT_MAX_QUEUED_BYTES),
-    limits: LIMITS.map((name) => limit(name)),
+    limits: [...LIMITS.map((name) => limit(name)), options.tailCalls === true ? 1 : 0],
   };
 }
 

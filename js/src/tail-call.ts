@@ -13,9 +13,9 @@ type ParamsOf<F> = F extends (params?: infer P, ...rest: never[]) => unknown ? P
 
 /**
  * What a served method returns to have its call answered with the results of another one, as in
- * `open: (params) => tailCall(upstream, "open", params)`. The call is made when the method returns. Its results need not come by
- * here when they go to where they come from, what is pipelined on them does not wait for them, and a caller who gives up
- * gives up both.
+ * `open: (params) => tailCall(upstream, "open", params)`. The call is made when the method returns. What is pipelined on its
+ * results does not wait for them, and a caller who gives up gives up both. Results that come from the caller's own side need not
+ * come by here, when the connection has `tailCalls`.
  */
 export function tailCall<C extends object, Name extends CalledNames<C> & string>(
   client: C,

@@ -130,7 +130,7 @@ describe("tailCall", () => {
     const mine = new TestServer();
     // The other side is given an object of this one's, and calls it to answer.
     const relay = serve(Child, { echo: (params) => tailCall(backTo, "echo", params) });
-    const back = connectPair(relay, { batch: false, bootstrap: give(serve(Tester, mine)) }, { batch: false });
+    const back = connectPair(relay, { batch: false, bootstrap: give(serve(Tester, mine)) }, { batch: false, tailCalls: true });
     const backTo = back.far.bootstrap(Tester);
     const there = back.near.bootstrap(Child);
     await whenResolved(backTo);

@@ -5,19 +5,24 @@
 //! [`list_address`]; what an event or a question about state has to tell stands in the *report*, a
 //! block of `u32` at [`report_address`].
 
+mod calls;
+mod caps;
+
 use std::cell::{Cell, RefCell};
 
 use capstan_rpc::flow::Mode;
 use capstan_rpc::vat::{
-    Admission, AnswerId, Batching, CallId, CapId, ConnectionId, ConnectionOptions, Event,
-    Exception, ExceptionKind, FlowControl, Limits, ObjectId, ObjectOptions, Outgoing, PipelineOp,
-    PromiseId,
+    Admission, Batching, CapId, ConnectionId, ConnectionOptions, Event, Exception, ExceptionKind,
+    FlowControl, Limits, Outgoing,
 };
 use wasm_bindgen::prelude::*;
 
-use crate::driver::{self, now_micros, with};
+use crate::driver::{self, with};
 use crate::link::{Hooks, Link};
 use crate::seam;
+
+pub use calls::*;
+pub use caps::*;
 
 /// In place of a capability id: there is none.
 pub const NONE: u32 = u32::MAX;
@@ -47,6 +52,8 @@ pub const EVENT_CLOSED: u32 = 8;
 /// It is known where a watched capability leads; the reference in it is JavaScript's.
 pub const EVENT_RESOLVED: u32 = 9;
 
+/// Entries of limits in the list.
+const LIMITS: usize = 8;
 const REPORT_WORDS: usize = 18;
 
 thread_local! {
@@ -90,7 +97,8 @@ pub fn on_timer() {
 
 /// Connects the vat to the other end of a link; hands back the connection's id. A window of 0 adapts. `bootstrap` is the
 /// capability a peer gets that asks, or [`NONE`]; its reference is taken over. The list holds the
-/// limits: in order those of [`Limits`], times in milliseconds, [`NONE`] for the default. What is queued is the
+/// limits: in order those of [`Limits`], times in milliseconds, [`NONE`] for the default, and then 1 if tail calls are
+/// passed back. What is queued is the
 /// link's business, since frames do not wait here.
 /// `batching` says whether messages may share frames: 0 for never, 1 when the other side offers it, 2 for
 /// offering it.
@@ -115,6 +123,8 @@ pub fn attach_link(
             _ => Batching::Offer,
         },
         limits: listed_limits(),
+        // The `capnp-rpc` crate never runs a call whose results it is to keep.
+        tail_calls: LIST.with_borrow(|list| list.get(LIMITS).is_some_and(|said| said.get() == 1)),
         ..ConnectionOptions::default()
     };
     driver::attach(link, options).to_raw()
@@ -189,323 +199,6 @@ pub fn connection_stats(connection: u32) -> bool {
         mode_number(stats.mode),
     ]);
     true
-}
-
-// ---- capabilities ----
-
-/// The bootstrap object of the other side: one reference to a capability.
-#[wasm_bindgen]
-pub fn bootstrap(connection: u32) -> u32 {
-    let connection = ConnectionId::from_raw(connection);
-    let cap = with(|driver| driver.vat.bootstrap(now_micros(), connection));
-    driver::settle();
-    cap.to_raw()
-}
-
-/// Hosts an object whose `streaming_count` streaming methods are in the list, three entries each:
-/// interface high, interface low, method. Hands back a capability for it, the object's id first in
-/// the report. A concurrent one gets its calls at once, even while a streamed one runs.
-#[wasm_bindgen]
-pub fn add_object(streaming_count: u32, concurrent: bool) -> u32 {
-    let streaming_methods = LIST.with_borrow(|list| {
-        list.chunks_exact(3)
-            .take(streaming_count as usize)
-            .filter_map(|entry| match entry {
-                [high, low, method] => Some((whole(high.get(), low.get()), method.get() as u16)),
-                _ => None,
-            })
-            .collect()
-    });
-    let options = ObjectOptions {
-        streaming_methods,
-        concurrent,
-    };
-    let (object, cap) = with(|driver| driver.vat.add_object(options));
-    report(&[object.to_raw()]);
-    cap.to_raw()
-}
-
-/// The id of the hosted object that a capability leads to, as far as is known, or [`NONE`].
-#[wasm_bindgen]
-pub fn local_object(cap: u32) -> u32 {
-    with(|driver| driver.vat.local_object(CapId::from_raw(cap))).map_or(NONE, ObjectId::to_raw)
-}
-
-/// A capability that is not known yet, the promise's id first in the report.
-#[wasm_bindgen]
-pub fn promise_cap() -> u32 {
-    let (promise, cap) = with(|driver| driver.vat.promise());
-    report(&[promise.to_raw()]);
-    cap.to_raw()
-}
-
-/// Says what a promised capability is; the reference to `to` is taken over.
-#[wasm_bindgen]
-pub fn fulfill(promise: u32, to: u32) {
-    with(|driver| {
-        let promise = PromiseId::from_raw(promise);
-        driver
-            .vat
-            .fulfill(now_micros(), promise, Ok(CapId::from_raw(to)));
-    });
-    driver::settle();
-}
-
-/// Whether it is not known yet where a capability leads: [`EVENT_RESOLVED`] then says when it is.
-#[wasm_bindgen]
-pub fn watch_cap(cap: u32) -> bool {
-    with(|driver| driver.vat.watch(CapId::from_raw(cap)))
-}
-
-/// Whether all calls to a capability are known to fail; [`failure_reason`] tells why.
-#[wasm_bindgen]
-pub fn is_broken(cap: u32) -> bool {
-    with(|driver| {
-        let failure = driver.vat.failure(CapId::from_raw(cap));
-        let broken = failure.is_some();
-        failure.map(|failure| driver.fail(failure));
-        broken
-    })
-}
-
-/// Whether both capabilities lead to the same object, as far as is known.
-#[wasm_bindgen]
-pub fn is_same_cap(one: u32, other: u32) -> bool {
-    with(|driver| {
-        driver
-            .vat
-            .is_same(CapId::from_raw(one), CapId::from_raw(other))
-    })
-}
-
-/// A capability whose every call fails with this.
-#[wasm_bindgen]
-pub fn broken_cap(kind: u32, reason: String) -> u32 {
-    with(|driver| {
-        driver
-            .vat
-            .broken(Exception::new(exception_kind(kind), reason))
-    })
-    .to_raw()
-}
-
-#[wasm_bindgen]
-pub fn retain_cap(cap: u32) {
-    with(|driver| driver.vat.retain(CapId::from_raw(cap)));
-}
-
-#[wasm_bindgen]
-pub fn release_cap(cap: u32) {
-    with(|driver| driver.vat.release(now_micros(), CapId::from_raw(cap)));
-    driver::settle();
-}
-
-/// Into the report, two words each, low half first: window, bytes in flight, bytes delivered, the largest
-/// call in flight, bytes per second, and microseconds of a round trip, 0 for unknown; last what it does: nothing,
-/// growing, steady, draining. False when there was no streamed call on this capability yet.
-#[wasm_bindgen]
-pub fn stream_stats(cap: u32) -> bool {
-    let Some(stats) = with(|driver| driver.vat.stream_stats(CapId::from_raw(cap))) else {
-        return false;
-    };
-    let [window_low, window_high] = halves(stats.window_bytes);
-    let [in_flight_low, in_flight_high] = halves(stats.in_flight_bytes);
-    let [delivered_low, delivered_high] = halves(stats.delivered_bytes);
-    let [largest_low, largest_high] = halves(stats.largest_bytes);
-    let [rate_low, rate_high] = halves(stats.btl_bw);
-    let [trip_low, trip_high] = halves(stats.rt_prop_micros.unwrap_or(0));
-    report(&[
-        window_low,
-        window_high,
-        in_flight_low,
-        in_flight_high,
-        delivered_low,
-        delivered_high,
-        largest_low,
-        largest_high,
-        rate_low,
-        rate_high,
-        trip_low,
-        trip_high,
-        mode_number(stats.mode),
-    ]);
-    true
-}
-
-// ---- calling ----
-
-/// Begins the message of a call; the seam's encoder fills it next, then one of [`call_finish`],
-/// [`stream_finish`] and [`build_abort`] ends it.
-#[wasm_bindgen]
-pub fn call_begin(interface_high: u32, interface_low: u32, method: u32, hint_words: u32) {
-    let interface = whole(interface_high, interface_low);
-    begin(
-        Outgoing::call(interface, method as u16, hint_words as usize),
-        hint_words,
-    );
-}
-
-/// Makes the call that was begun; hands back its id. The list's first `cap_count` entries are the
-/// capabilities that the content's pointers index; a reference is added to each.
-#[wasm_bindgen]
-pub fn call_finish(target: u32, cap_count: u32) -> u32 {
-    let call = with(|driver| {
-        let caps = retained_list(driver, cap_count);
-        let params = driver.end_building()?;
-        Some(
-            driver
-                .vat
-                .call(now_micros(), CapId::from_raw(target), params, caps),
-        )
-    });
-    driver::settle();
-    call.map_or(NONE, CallId::to_raw)
-}
-
-/// Makes the streamed call that was begun: [`STREAM_READY`], [`STREAM_FAILED`], or the id of a call to
-/// wait for.
-#[wasm_bindgen]
-pub fn stream_finish(target: u32, cap_count: u32) -> u32 {
-    let code = with(|driver| {
-        let caps = retained_list(driver, cap_count);
-        let Some(params) = driver.end_building() else {
-            driver.fail(Exception::failed("no call was begun"));
-            return STREAM_FAILED;
-        };
-        let target = CapId::from_raw(target);
-        let admission = driver
-            .vat
-            .call_streaming(now_micros(), target, params, caps);
-        admission_code(driver, admission)
-    });
-    driver::settle();
-    code
-}
-
-/// As [`stream_finish`], of a call behind which to wait until no streamed call to this capability is in flight.
-#[wasm_bindgen]
-pub fn stream_settle(cap: u32) -> u32 {
-    let code = with(|driver| {
-        let admission = driver.vat.settle_stream(now_micros(), CapId::from_raw(cap));
-        admission_code(driver, admission)
-    });
-    driver::settle();
-    code
-}
-
-/// Forgets the message that was begun.
-#[wasm_bindgen]
-pub fn build_abort() {
-    with(|driver| driver.end_building());
-}
-
-/// The capability that will be in a call's results at the path in the list: `depth` entries, each the index of a
-/// pointer field.
-#[wasm_bindgen]
-pub fn pipeline(call: u32, depth: u32) -> u32 {
-    let path: Vec<PipelineOp> = LIST.with_borrow(|list| {
-        list.iter()
-            .take(depth as usize)
-            .map(|field| PipelineOp::GetPointerField(field.get() as u16))
-            .collect()
-    });
-    let cap = with(|driver| driver.vat.pipeline(CallId::from_raw(call), &path));
-    driver::settle();
-    cap.to_raw()
-}
-
-/// Nobody waits for this call any more. An ordinary one is finished, a streamed one goes on.
-#[wasm_bindgen]
-pub fn drop_call(call: u32) {
-    with(|driver| driver.vat.drop_call(now_micros(), CallId::from_raw(call)));
-    driver::settle();
-}
-
-// ---- answering ----
-
-/// Begins the results of an answer, as [`call_begin`] does a call.
-#[wasm_bindgen]
-pub fn results_begin(hint_words: u32) {
-    begin(Outgoing::results(hint_words as usize), hint_words);
-}
-
-/// Returns the results that were begun; capabilities as in [`call_finish`].
-#[wasm_bindgen]
-pub fn results_finish(answer: u32, cap_count: u32) {
-    with(|driver| {
-        let caps = retained_list(driver, cap_count);
-        if let Some(results) = driver.end_building() {
-            let answer = AnswerId::from_raw(answer);
-            driver
-                .vat
-                .return_results(now_micros(), answer, results, caps);
-        }
-    });
-    driver::settle();
-}
-
-/// Like [`results_finish`], but the answer is still to be returned: only what the capabilities in the
-/// results will be is known from now on.
-#[wasm_bindgen]
-pub fn pipeline_finish(answer: u32, cap_count: u32) {
-    with(|driver| {
-        let caps = retained_list(driver, cap_count);
-        if let Some(results) = driver.end_building() {
-            let answer = AnswerId::from_raw(answer);
-            driver.vat.set_pipeline(now_micros(), answer, results, caps);
-        }
-    });
-    driver::settle();
-}
-
-/// Like [`call_finish`], for a call whose results are those of an answer.
-#[wasm_bindgen]
-pub fn tail_call_finish(answer: u32, target: u32, cap_count: u32) {
-    with(|driver| {
-        let caps = retained_list(driver, cap_count);
-        if let Some(params) = driver.end_building() {
-            let (answer, target) = (AnswerId::from_raw(answer), CapId::from_raw(target));
-            driver
-                .vat
-                .tail_call(now_micros(), answer, target, params, caps);
-        }
-    });
-    driver::settle();
-}
-
-/// Answers with the results of the same call to another object. Takes the payload over, of which
-/// nothing was asked for.
-#[wasm_bindgen]
-pub fn pass_call(
-    answer: u32,
-    interface_high: u32,
-    interface_low: u32,
-    method: u32,
-    payload: u32,
-    target: u32,
-) {
-    with(|driver| {
-        if let Some(params) = driver.free_payload(payload) {
-            let (answer, target) = (AnswerId::from_raw(answer), CapId::from_raw(target));
-            let method = (whole(interface_high, interface_low), method as u16);
-            driver
-                .vat
-                .pass_call(now_micros(), answer, method, params, target);
-        }
-    });
-    driver::settle();
-}
-
-#[wasm_bindgen]
-pub fn return_exception(answer: u32, kind: u32, reason: String, trace: String) {
-    let mut exception = Exception::new(exception_kind(kind), reason);
-    exception.trace = trace;
-    with(|driver| {
-        driver
-            .vat
-            .return_exception(now_micros(), AnswerId::from_raw(answer), exception);
-    });
-    driver::settle();
 }
 
 // ---- what happened ----
