@@ -17,15 +17,24 @@ pub(crate) const VERB: Verb = Verb {
     more: "",
     flags: &[
         SOURCE_FLAGS,
-        &[Flag {
-            short: Some('o'),
-            long: "output",
-            value: Some("LANG[:DIR]"),
-            about: "What to write, and where: rust, ts or js, each beside its schema or into DIR; \
-                    any other word runs the program 'capnpc-LANG' in DIR, and a path the program \
-                    there, each with the CodeGeneratorRequest on its standard input; '-' prints \
-                    that request. By default ts.",
-        }],
+        &[
+            Flag {
+                short: Some('o'),
+                long: "output",
+                value: Some("LANG[:DIR]"),
+                about: "What to write, and where: rust, ts or js, each beside its schema or into \
+                        DIR; any other word runs the program 'capnpc-LANG' in DIR, and a path the \
+                        program there, each with the CodeGeneratorRequest on its standard input; \
+                        '-' prints that request. By default ts.",
+            },
+            Flag {
+                short: None,
+                long: "import-extension",
+                value: Some("EXT"),
+                about: "What the imports of one .ts module by another end with: js, which is the \
+                        default, ts for what runs them as they are, such as Node, or none.",
+            },
+        ],
     ],
     operands: Operands {
         names: &["file"],
@@ -49,6 +58,9 @@ pub(crate) const PLUGIN_VERB: Verb = Verb {
     run: run_as_plugin,
 };
 
+/// What TypeScript itself and the tools around it understand.
+const IMPORT_EXTENSION: &str = ".js";
+
 /// Compiles the files and writes the results; nothing is written unless everything worked.
 fn run(given: &Given, host: &dyn Host) -> Result<(), Failure> {
     let sources = Sources::given(given, host)?;
@@ -61,6 +73,10 @@ fn run(given: &Given, host: &dyn Host) -> Result<(), Failure> {
     if outputs.is_empty() {
         outputs.push(Output::DEFAULT);
     }
+    let import_extension = match given.value("import-extension") {
+        Some(word) => output::import_extension(word).map_err(Failure::Misuse)?,
+        None => IMPORT_EXTENSION,
+    };
     let schema = sources.compile(host, &given.operands)?;
     let mut written = Vec::new();
     let mut request = None;
@@ -69,7 +85,12 @@ fn run(given: &Given, host: &dyn Host) -> Result<(), Failure> {
             Output::Language {
                 language,
                 directory,
-            } => written.extend(output::generate(&schema, *language, directory.as_deref())?),
+            } => written.extend(output::generate(
+                &schema,
+                *language,
+                import_extension,
+                directory.as_deref(),
+            )?),
             Output::Request { .. } | Output::Plugin { .. } => request = Some(request_of(&schema)?),
         }
     }
@@ -116,7 +137,8 @@ fn run_as_plugin(given: &Given, host: &dyn Host) -> Result<(), Failure> {
         node.nested_nodes
             .retain(|nested| known.contains(&nested.id));
     }
-    for file in output::generate(&schema, language, Some(Path::new("")))? {
+    let directory = Some(Path::new(""));
+    for file in output::generate(&schema, language, IMPORT_EXTENSION, directory)? {
         output::write(host, &file)?;
     }
     Ok(())

@@ -95,21 +95,41 @@ impl Output {
     }
 }
 
+/// What stands behind the names of imported `.ts` modules, by the word that asks for it.
+pub(crate) fn import_extension(word: &str) -> Result<&'static str, String> {
+    match word.trim_start_matches('.') {
+        "js" => Ok(".js"),
+        "ts" => Ok(".ts"),
+        "none" => Ok(""),
+        _ => Err(format!(
+            "--import-extension={word}: it is one of js, ts and none"
+        )),
+    }
+}
+
 /// A file to be written.
 pub(crate) struct Written {
     path: PathBuf,
     text: String,
 }
 
-/// What the requested files become in `language`.
+/// What the requested files become in `language`. `import_extension` is what stands behind the
+/// names of the modules that `.ts` files import.
 pub(crate) fn generate(
     schema: &CompiledSchema,
     language: Language,
+    import_extension: &str,
     directory: Option<&Path>,
 ) -> Result<Vec<Written>, String> {
     let mut written = Vec::new();
     for file in &schema.requested_files {
-        written.extend(generate_file(schema, file, language, directory)?);
+        written.extend(generate_file(
+            schema,
+            file,
+            language,
+            import_extension,
+            directory,
+        )?);
     }
     Ok(written)
 }
@@ -118,6 +138,7 @@ fn generate_file(
     schema: &CompiledSchema,
     file: &RequestedFile,
     language: Language,
+    import_extension: &str,
     directory: Option<&Path>,
 ) -> Result<Vec<Written>, String> {
     let failed = |error: &dyn fmt::Display| format!("{}: error: {error}", file.filename);
@@ -132,7 +153,10 @@ fn generate_file(
         let name = rust::module_name(&file.filename);
         return Ok(vec![beside(format!("{name}.rs"), code)]);
     }
-    let options = typescript::Options::default();
+    let mut options = typescript::Options::default();
+    if language == Language::TypeScript {
+        options.import_extension = format!(".capnp{import_extension}");
+    }
     let code = typescript::generate(schema, file.id, &options).map_err(|error| failed(&error))?;
     Ok(if language == Language::TypeScript {
         vec![beside(format!("{own_name}.ts"), code.ts)]
@@ -234,6 +258,14 @@ mod tests {
                 "{filename}"
             );
         }
+    }
+
+    #[test]
+    fn import_extensions_have_a_dot_or_none() {
+        for (word, expected) in [("js", ".js"), (".ts", ".ts"), ("none", "")] {
+            assert_eq!(import_extension(word), Ok(expected));
+        }
+        assert!(import_extension("mjs").is_err());
     }
 
     #[test]

@@ -76,6 +76,34 @@ fn writes_typescript_unless_told_otherwise() {
 }
 
 #[test]
+fn typescript_imports_end_as_asked() {
+    let main = format!("{ID} using B = import \"b.capnp\"; struct A {{ b @0 :B.B; }}");
+    let other = "@0xd4c9a1b7e6f20854; struct B {}";
+    let dir = directory("extensions", &[("a.capnp", &main), ("b.capnp", other)]);
+    for (extension, module) in [
+        ("js", "./b.capnp.js"),
+        ("ts", "./b.capnp.ts"),
+        (".ts", "./b.capnp.ts"),
+        ("none", "./b.capnp"),
+    ] {
+        let flag = format!("--import-extension={extension}");
+        let arguments = ["compile", &flag, "-ots", "-ojs", "a.capnp"];
+        assert_success(&capstan(&dir, &arguments));
+        let ts = fs::read_to_string(dir.join("a.capnp.ts")).unwrap();
+        assert!(ts.contains(&format!("from \"{module}\";")), "{ts}");
+        // What is no TypeScript is loaded as it is.
+        for path in ["a.capnp.js", "a.capnp.d.ts"] {
+            let js = fs::read_to_string(dir.join(path)).unwrap();
+            assert!(js.contains("from \"./b.capnp.js\";"), "{path}:\n{js}");
+        }
+    }
+    let output = capstan(&dir, &["compile", "--import-extension=mjs", "a.capnp"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report = stderr(&output);
+    assert!(report.contains("it is one of js, ts and none"), "{report}");
+}
+
+#[test]
 fn finds_imports_beside_the_file_and_in_import_directories() {
     let main = format!(
         "{ID} using B = import \"../b.capnp\"; using C = import \"/lib/c.capnp\"; \
