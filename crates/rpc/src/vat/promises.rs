@@ -130,7 +130,10 @@ impl Vat {
             self.retain_cap(end);
         }
         self.release_cap(to);
-        let Some(entry) = self.caps.get_mut(cap.0) else {
+        let entry = self.caps.get_mut(cap.0);
+        let open = entry.filter(|entry| !matches!(entry.kind, CapKind::Resolved(_)));
+        let Some(entry) = open else {
+            // Nobody refers to it, or it was resolved before its call returned, to untie a knot.
             self.release_cap(end);
             return;
         };
