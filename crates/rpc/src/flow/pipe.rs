@@ -121,6 +121,7 @@ const TRAIN: usize = 8;
 #[derive(Clone, Copy, Debug, Default)]
 struct Round {
     samples: u32,
+    first_sample_at: u64,
     queued_micros: Option<u64>,
     /// Whether the window was what held messages back.
     limited: bool,
@@ -222,6 +223,9 @@ impl Pipe {
         let advanced = delivery.delivered_bytes > self.delivered_bytes;
         self.delivered_bytes = self.delivered_bytes.max(delivery.delivered_bytes);
         if let Some(queued) = delivery.queued_micros {
+            if self.round.samples == 0 {
+                self.round.first_sample_at = delivery.now;
+            }
             self.round.samples += 1;
             let least = self.round.queued_micros.map_or(queued, |x| x.min(queued));
             self.round.queued_micros = Some(least);
@@ -238,7 +242,13 @@ impl Pipe {
                 self.sample_train(delivery);
             }
         }
-        if self.mode == Mode::Growing && self.round.samples >= 4 && self.shows_queue(delivery) {
+        // A computer that pauses hands over many answers at once, all of them late.
+        let seen_micros = delivery.now.saturating_sub(self.round.first_sample_at) as f64;
+        if self.mode == Mode::Growing
+            && self.round.samples >= 4
+            && seen_micros >= delivery.round_trip_micros / 8.0
+            && self.shows_queue(delivery)
+        {
             self.settle();
         }
         if mark.delivered_bytes >= self.round_mark_bytes {

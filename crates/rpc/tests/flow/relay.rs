@@ -52,7 +52,7 @@ fn a_stream_through_a_relay_fills_the_whole_way() {
     let sink = vats[0].pipeline(made, &[PipelineOp::GetPointerField(0)]);
 
     let chunk = vec![7; 16_000];
-    let mut wire: BinaryHeap<Reverse<(u64, u64, usize, Vec<u8>)>> = BinaryHeap::new();
+    let mut wire = BinaryHeap::new();
     let (mut now, mut order, mut waits) = (0, 0_u64, false);
     let (mut delivered, mut late, mut most_held) = (0, 0, 0);
     while now < 20 * SECOND {
