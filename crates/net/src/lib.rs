@@ -3,7 +3,7 @@
 //! Both networks carry the same messages, so what connects differs and nothing else:
 //!
 //! - [`websocket`]: for browsers, and everything behind HTTP infrastructure. One RPC message per
-//!   binary WebSocket message; `docs/framing.md` in the repository has the details.
+//!   binary WebSocket message, or several where both sides agree; `docs/framing.md` in the repository has the details.
 //! - [`tcp`]: between servers. Messages back to back, as other Cap'n Proto implementations have it.
 //!
 //! A third, [`gateway`], lets WebSocket clients reach servers that only speak TCP.
