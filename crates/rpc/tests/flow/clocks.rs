@@ -1,7 +1,7 @@
 //! Clocks that are coarse, stand still, go back, or show no time at all for a round trip.
 
 use crate::control::Ours;
-use crate::figures::{LINKS, Link};
+use crate::figures::{LINKS, Link, link};
 use crate::sim::{MILLI, SECOND, Sim, Stream, Watch};
 
 fn run(link: Link, watch: Watch, streams: usize, chunk: u64) -> Sim {
@@ -144,5 +144,23 @@ fn computers_that_pause_leave_no_gaps_on_long_ways() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn a_pause_in_start_up_does_not_look_like_a_full_line() {
+    for link in [link(200.0, 200), link(50.0, 100), link(1000.0, 50)] {
+        let sim = Sim::new(
+            Ours::adaptive(),
+            vec![link.phase(0)],
+            vec![Stream::greedy(16_384)],
+        )
+        .pauses(40 * MILLI, 150 * MILLI)
+        .run(8 * SECOND);
+        let from = 8 * link.round_trip() + 100 * MILLI;
+        let soon = sim.total_goodput(from, from + 8 * link.round_trip()) / link.rate();
+        println!("# pauses in start-up: {link:?}: {soon:.3}");
+        // In the shortest way there are gaps: a pause is nearly as long.
+        assert!(soon > 0.77, "{link:?}: {soon}");
     }
 }
