@@ -92,7 +92,8 @@ interface Watch {
 /** One listener for all that wait for a signal: Node warns of more than ten. */
 const watches = new WeakMap<AbortSignal, Watch>();
 
-function watch(signal: AbortSignal, then: () => void): () => void {
+/** Calls `then` when the signal is aborted, until what this hands back is called. */
+export function watch(signal: AbortSignal, then: () => void): () => void {
   let known = watches.get(signal);
   if (known === undefined) {
     const waiting = new Set<() => void>();

@@ -1,6 +1,7 @@
 import { isBuffer, isDetached } from "./buffers.js";
 import { settled } from "./call.js";
 import { ClientBase, release, streamStats, theClient } from "./client.js";
+import { watch } from "./pending.js";
 import { inferMethods, type StreamMethods } from "./stream-methods.js";
 import type { CallOptions, StreamStats } from "./types.js";
 
@@ -81,15 +82,18 @@ export function writable<C extends object>(
   let waiting = 0;
   const short = new Uint8Array(SHORTEST_PIECE_BYTES);
   let shortBytes = 0;
-  const sendShort = async (): Promise<void> => {
+  const sendShort = (): Promise<unknown> => {
     const bytes = short.subarray(0, shortBytes);
     shortBytes = 0;
-    if (bytes.length > 0) await send(bytes);
+    return send(bytes);
   };
+  let longest = FIRST_PIECE_BYTES;
+  /** How many pieces are as long before the way is looked at again. */
+  let untilLook = 0;
   const writeBytes = async (bytes: Uint8Array): Promise<void> => {
     const { length } = bytes;
     const isShort = length < SHORT_BYTES;
-    if (!isShort || shortBytes + length > short.length) await sendShort();
+    if (shortBytes > 0 && (!isShort || shortBytes + length > short.length)) await sendShort();
     for (let start = 0; start < length; ) {
       // Otherwise the rest would be missing over there without anybody knowing.
       if (bytes.length !== length) throw transferred();
@@ -100,7 +104,11 @@ export function writable<C extends object>(
         if (waiting === 0) await sendShort();
         return;
       }
-      const count = Math.ceil((length - start) / pieceBytes(streamStats(sink)));
+      if (untilLook-- === 0) {
+        longest = pieceBytes(streamStats(sink));
+        untilLook = longest === FIRST_PIECE_BYTES ? 0 : 8;
+      }
+      const count = Math.ceil((length - start) / longest);
       const end = start + Math.ceil((length - start) / count);
       await send(bytes.subarray(start, end));
       start = end;
@@ -111,6 +119,8 @@ export function writable<C extends object>(
     {
       start(controller) {
         streamController = controller;
+        // One listener for all writes: one for each would be garbage that browsers are slow to collect.
+        watch(controller.signal, () => {});
       },
       async write(chunk) {
         waiting--;
@@ -123,7 +133,7 @@ export function writable<C extends object>(
       },
       async close() {
         try {
-          await sendShort();
+          if (shortBytes > 0) await sendShort();
           const results = end === undefined ? undefined : await (methods[end] as AnyMethod).call(sink, {}, callOptions());
           // An object may answer that before it has dealt with all that was written.
           await settled(client, callOptions());

@@ -162,7 +162,8 @@ describe("writable(sink)", () => {
     acknowledge();
     await closing;
     await turn();
-    expect(near.stats()).toMatchObject({ questions: 0, imports: 0, delivered: 1120 });
+    expect(near.stats()).toMatchObject({ questions: 0, imports: 0, inFlight: 0 });
+    expect(near.stats().delivered).toBeGreaterThan(1000);
   });
 
   test("close() rejects when a write fails that has no ending to tell of it", async () => {
