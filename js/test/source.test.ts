@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { CapnpError, fromWritable, readable, release, serve, source, writable } from "../src/node.js";
+import { CapnpError, fromWritable, readable, release, serve, source, streamStats, writable } from "../src/node.js";
 import { state, turn } from "./sockets.js";
-import { connectPair, type Pair, TestServer } from "./support.js";
+import { connectPair, type Pair, TestServer, TestSink } from "./support.js";
 import { ByteSink, LineSink, Tester, Twofold } from "./generated/testing.capnp.js";
 
 /** A server that writes into what `use` is given: `times` chunks, and then the end unless that is told to fail. */
@@ -68,6 +68,42 @@ describe("source(Interface)", () => {
     while (!(await reader.read()).done);
     await used;
     expect(server.written).toBe(20);
+  });
+
+  test("piped from one remote object into another holds no more than both windows", async () => {
+    const { tester, server, far } = setUp();
+    const taken = new TestSink();
+    let openGate!: () => void;
+    taken.gate = new Promise((resolve) => (openGate = resolve));
+    const { near: other } = connectPair(serve(ByteSink, taken), { flowControl: { fixed: 3000 } });
+    const target = other.bootstrap(ByteSink);
+    const { client, stream } = source(ByteSink);
+    const used = tester.use({ sink: client, times: 2000 });
+    const piped = stream.pipeTo(writable(target));
+    const highest = { inFlight: 0, ahead: 0 };
+    const look = (): void => {
+      highest.inFlight = Math.max(highest.inFlight, far.stats().inFlight, streamStats(target)?.inFlight ?? 0);
+      highest.ahead = Math.max(highest.ahead, server.written - taken.chunks.length);
+    };
+    for (let i = 0; i < 5; i++) {
+      await turn();
+      look();
+    }
+    expect(await state(piped)).toBe("pending");
+    openGate();
+    let isOver = false;
+    void piped.then(() => (isOver = true));
+    while (!isOver) {
+      await turn();
+      look();
+    }
+    await expect(used).resolves.toEqual({ total: 0n });
+    expect(taken.bytes).toBe(2_000_000);
+    expect(taken.ended).toBe(true);
+    // Each of the two windows and two calls more.
+    expect(highest.inFlight).toBeLessThan(3000 + 2 * 1200);
+    // What is in flight on both connections, and in the stream that waits to be written: 512 KiB is the most.
+    expect(highest.ahead).toBeLessThan(540);
   });
 
   test.each([
