@@ -16,12 +16,14 @@ pub mod dynamic;
 mod files;
 mod floats;
 mod format;
+mod habits;
 pub mod json;
 pub mod node;
 mod parse;
 mod request;
 #[rustfmt::skip]
 mod schema_capnp;
+mod spelling;
 pub mod text;
 
 pub use compile::compile;

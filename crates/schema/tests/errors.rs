@@ -51,7 +51,7 @@ fn numbers_of_fields() {
     );
     check(
         "struct A { a @0 Text; }",
-        &["Text: expected ':' and a type after 'a', found 'Text'"],
+        &["Text: expected ':' and a type after 'a', found 'Text' (write 'a @N :Text')"],
     );
 }
 
@@ -338,7 +338,7 @@ fn syntax() {
     check("struct A { a @0 :Text }", &[" : a ';' is missing here"]);
     check("struct A {", &["{: this '{' is never closed"]);
     check("}", &["}: this '}' closes nothing"]);
-    check("struct A {} ;", &[";: this ';' ends nothing"]);
+    check("struct A {} ;", &[";: this ';' ends nothing (remove it)"]);
     check(
         "struct { a @0 :Text; }",
         &["{: expected a name after 'struct', found '{'"],
@@ -346,7 +346,7 @@ fn syntax() {
     check(
         "interface A { a (); b @0 x; c @1 (y); d @2 (y :Text) - (z :Text); }",
         &[
-            "(: expected '@' and a number after 'a', found '('",
+            "(: expected '@' and a number after 'a', found '(' (write 'a @N (…) -> (…)')",
             "): expected ':' before the parameter's type, found ')'",
             "-: expected ';' at the end of this declaration, found '-'",
         ],
@@ -396,7 +396,7 @@ fn literals_without_an_end() {
         &[
             "\"one: this text literal never ends (close it with \" on the same line; write a line \
            break as \\n)",
-            "Text: expected ':' and a type after 'a', found 'Text'",
+            "Text: expected ':' and a type after 'a', found 'Text' (write 'a @N :Text')",
         ],
     );
     check(
@@ -419,23 +419,6 @@ fn literals_without_an_end() {
             "\\q: unknown escape in a text literal (the escapes are \\n \\r \\t \\a \\b \\f \\v \\' \\\" \
              \\\\ \\? \\xHH and \\OOO)",
         ],
-    );
-}
-
-#[test]
-fn other_languages_habits() {
-    check(
-        "struct A { // Doc.\n a @0 :Text; /* Doc. */ }",
-        &[
-            "/: expected a member in this struct, found '/' (comments begin with '#' and end with \
-             their line)",
-            "/: expected a member in this struct, found '/' (comments begin with '#' and end with \
-             their line)",
-        ],
-    );
-    check(
-        "const a :Text = 'x';",
-        &["'x': text literals are written in double quotes (write \"x\")"],
     );
 }
 
@@ -618,11 +601,11 @@ fn errors_of_syntax_and_meaning_in_one_run() {
         "struct A { a @0 Text; b @1 :Nope; c @2 :Int8 = 300; } struct 5 {} const k :A = (a = \"\");\n\
          enum E { x; y @1; } struct C { u :union { a @0 :E = x; b Text; } s @2 :List(Int8, Text); }",
         &[
-            "Text: expected ':' and a type after 'a', found 'Text'",
+            "Text: expected ':' and a type after 'a', found 'Text' (write 'a @N :Text')",
             "300: 300 does not fit in Int8",
             "5: expected a name after 'struct', found a number",
-            ";: expected '@' and a number after 'x', found ';'",
-            "Text: expected '@' and the field's number after 'b', found 'Text'",
+            ";: expected '@' and a number after 'x', found ';' (write 'x @N')",
+            "Text: expected '@' and the field's number after 'b', found 'Text' (write 'text @N :B')",
             "List(Int8, Text): 'List' takes one type parameter, found 2",
         ],
     );
@@ -651,19 +634,6 @@ fn interfaces_that_extend_themselves() {
     assert!(!chain(&mut (1..5000).rev()).is_empty());
 }
 
-#[test]
-fn single_quotes() {
-    check(
-        "const a :Text = 'one two'; const b :Int8 = 'x'; const c :Text = 'it;",
-        &[
-            "'one two': text literals are written in double quotes (write \"one two\")",
-            "'x': text literals are written in double quotes (write \"x\")",
-            "'x': expected a value of type Int8",
-            "': unexpected character '\\'' (text literals are written in double quotes)",
-        ],
-    );
-}
-
 /// `null` says that a parameter may be left out; it is no value, and no default of a field.
 #[test]
 fn null_is_for_parameters() {
@@ -678,9 +648,9 @@ fn null_is_for_parameters() {
          struct S { t @0 :Text = null; } enum E { null @0; }",
         &[
             "null: only parameters of pointer types can be 'null', and this one's is Int32",
-            "null: 'null' is not defined",
+            "null: 'null' is not defined (leave it out: what is not set has its default)",
             "null: only parameters of pointer types can be 'null', and this one's is E",
-            "null: 'null' is not defined",
+            "null: 'null' is not defined (leave it out: what is not set has its default)",
         ],
     );
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Compiler;
 use crate::diagnostic::{Problem, Span};
-use crate::parse::ast::{Decl, DeclKind, Expr, ExprKind, Located};
+use crate::parse::ast::{Decl, DeclKind, Expr, ExprKind};
+use crate::spelling;
 
 impl<'a> Compiler<'a> {
     pub(super) fn check_declarations(&self) {
@@ -56,38 +57,24 @@ impl<'a> Compiler<'a> {
             },
             _ => false,
         };
-        if is_type && !first.is_ascii_uppercase() {
-            let mut better = name.clone();
-            better.get_mut(..1).map(str::make_ascii_uppercase);
-            self.suggest(
-                module,
-                &decl.name,
-                "names of types begin with a capital",
-                &better,
-            );
+        let rule = if is_type && !first.is_ascii_uppercase() {
+            "names of types begin with a capital"
         } else if !is_type && !first.is_ascii_lowercase() {
-            let mut better = name.clone();
-            better.get_mut(..1).map(str::make_ascii_lowercase);
-            let rule = "names of members, constants and annotations begin with a small letter";
-            self.suggest(module, &decl.name, rule, &better);
+            "names of members, constants and annotations begin with a small letter"
         } else if name.contains('_') {
-            let mut better = String::new();
-            for (index, part) in name.split('_').filter(|p| !p.is_empty()).enumerate() {
-                let mut part = part.to_owned();
-                if index > 0 {
-                    part.get_mut(..1).map(str::make_ascii_uppercase);
-                }
-                better.push_str(&part);
-            }
-            self.suggest(module, &decl.name, "names have no underscores", &better);
-        }
-    }
-
-    fn suggest(&self, module: usize, name: &Located<String>, rule: &str, better: &str) {
-        let problem = Problem::new(name.span, rule);
+            "names have no underscores"
+        } else {
+            return;
+        };
+        let better = if is_type {
+            spelling::type_name(name)
+        } else {
+            spelling::member_name(name)
+        };
+        let problem = Problem::new(decl.name.span, rule);
         self.complain(
             module,
-            if better.is_empty() || *better == name.value {
+            if better.is_empty() || better == *name {
                 problem
             } else {
                 problem.hint(format!("write '{better}'"))

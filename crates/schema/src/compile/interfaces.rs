@@ -171,10 +171,11 @@ impl<'a> Compiler<'a> {
                 }
                 let message = format!("'{}' is not a struct", expr.text());
                 let problem = Problem::new(expr.span, message);
-                self.complain_in(
-                    scope,
-                    problem.hint(format!("write a list: '(name :{})'", expr.text())),
-                );
+                let hint = match ty {
+                    Type::Void => "write '()' for none".to_owned(),
+                    _ => format!("write a list: '(name :{})'", expr.text()),
+                };
+                self.complain_in(scope, problem.hint(hint));
                 return none;
             }
             Some(ParamList::Stream(span)) => {

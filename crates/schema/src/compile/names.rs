@@ -282,7 +282,17 @@ impl<'a> Compiler<'a> {
             }
             _ => {
                 let message = format!("expected a name, found the value {}", expr.text());
-                self.complain_in(scope, Problem::new(expr.span, message));
+                let problem = Problem::new(expr.span, message);
+                self.complain_in(
+                    scope,
+                    match &expr.kind {
+                        ExprKind::List(items) if items.len() == 1 => {
+                            let item = items.first().map(Expr::text).unwrap_or_default();
+                            problem.hint(format!("write 'List({item})'"))
+                        }
+                        _ => problem,
+                    },
+                );
                 None
             }
         }

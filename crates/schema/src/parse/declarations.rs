@@ -1,10 +1,14 @@
 //! Declarations. Keywords are contextual: `struct`, `union`, `using` and the others are ordinary
 //! names wherever a member's name can stand, so each rule looks at what follows the word.
 
-use super::ast::{Decl, DeclKind, Expr, ExprKind, Located, Param, ParamList};
+use std::collections::HashSet;
+
+use super::ast::{Decl, DeclKind, Expr, ExprKind, Located};
+use super::hints::Member;
 use super::lexer::{self, TokenKind};
 use super::parser::{Failed, Parsed, Parser};
 use crate::diagnostic::{Problem, Span};
+use crate::habits;
 
 /// Parses a whole file. What could be parsed is returned even when problems were found.
 pub(crate) fn parse_file(text: &str, problems: &mut Vec<Problem>) -> Decl {
@@ -22,29 +26,38 @@ pub(crate) fn parse_file(text: &str, problems: &mut Vec<Problem>) -> Decl {
         nested: Vec::new(),
         kind: DeclKind::File,
         span: Span::new(0, text.len()),
-        lossy: !problems.is_empty(),
+        lossy: lexed.lossy,
     };
     let mut found = Vec::new();
     let mut parser = Parser::new(&lexed.tokens, &mut found);
     while !parser.at_end() {
-        if parser.at_mark('}') {
+        if let TokenKind::Mark(mark @ ('}' | ')' | ']')) = parser.peek() {
             let span = parser.advance().span;
-            parser.report(Problem::new(span, "this '}' closes nothing"));
+            parser.report(Problem::new(span, format!("this '{mark}' closes nothing")));
             parser.lossy = true;
             continue;
         }
         parser.statement(&mut file, Block::File);
     }
     file.lossy |= parser.lossy;
-    // What follows from a literal without an end is no error of its own.
+    // What follows from a literal without an end is no error of its own, nor is it one that a
+    // malformed token is none of those that could stand there.
     let broken = lexed.broken_lines;
-    found.retain(|problem| !(broken.start..broken.end).contains(&problem.span.start));
+    let malformed: HashSet<usize> = problems.iter().map(|problem| problem.span.start).collect();
+    found.retain(|problem| {
+        let start = problem.span.start;
+        !(broken.start..broken.end).contains(&start) && !malformed.contains(&start)
+    });
     problems.extend(found);
     file
 }
 
+/// What all declarations at the top of a file are.
+const DECLARATION: &str = "a declaration (struct, enum, interface, const, annotation, using)";
+const AT_THE_TOP: &str = "at the top of a file";
+
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Block {
+pub(super) enum Block {
     File,
     Struct,
     Enum,
@@ -79,7 +92,17 @@ impl Parser<'_> {
             return Ok(None);
         }
         if self.take_mark(';') {
-            return Err(self.report(Problem::new(start, "this ';' ends nothing")));
+            self.report(Problem::new(start, "this ';' ends nothing").hint("remove it"));
+            return Ok(None);
+        }
+        if block == Block::File {
+            while let TokenKind::Identifier(word) = self.peek()
+                && habits::is_modifier(word)
+                && self.identifier_follows(1)
+            {
+                self.expected_instead(DECLARATION, AT_THE_TOP, Some("remove it"));
+                self.advance();
+            }
         }
         if let TokenKind::Identifier(word) = self.peek() {
             // At the top of a file there are no members that could have the word for a name.
@@ -97,14 +120,76 @@ impl Parser<'_> {
                 return Ok(decl);
             }
         }
+        if let Some(decl) = self.foreign_declaration(block)? {
+            return Ok(Some(decl));
+        }
         match block {
-            Block::File => Err(self.expected(
-                "a declaration (struct, enum, interface, const, annotation, using)",
-                "at the top of a file",
-            )),
+            Block::File => self.foreign_statement(parent),
             Block::Struct => self.struct_member().map(Some),
-            Block::Enum => self.enumerant().map(Some),
+            Block::Enum => self.enumerant(),
             Block::Interface => self.method().map(Some),
+        }
+    }
+
+    /// What another word, or a misspelt one, declares: reported, and taken for what was meant.
+    fn foreign_declaration(&mut self, block: Block) -> Parsed<Option<Decl>> {
+        let TokenKind::Identifier(word) = self.peek() else {
+            return Ok(None);
+        };
+        let has_body = self.identifier_follows(1) && self.at_mark_after(2, '{');
+        if block != Block::File && !has_body {
+            return Ok(None);
+        }
+        if word == "oneof" && block == Block::Struct {
+            let TokenKind::Identifier(name) = self.peek_at(1) else {
+                return Ok(None);
+            };
+            let hint = format!("write '{name} :union {{'");
+            self.expected_instead("a member", "in this struct", Some(hint));
+            self.advance();
+            let name = self.identifier("a name", "after 'oneof'")?;
+            let mut decl = decl(name, DeclKind::Union);
+            self.block(&mut decl, Block::Struct)?;
+            return Ok(Some(self.finished(decl)));
+        }
+        let Some(keyword) = habits::our_keyword(word) else {
+            return Ok(None);
+        };
+        let place = match block {
+            Block::File => AT_THE_TOP,
+            _ => "before a name and a body",
+        };
+        self.expected_instead(DECLARATION, place, Some(format!("write '{keyword}'")));
+        match keyword {
+            "struct" if self.identifier_follows(1) => self.structure().map(Some),
+            "interface" if self.identifier_follows(1) => self.interface().map(Some),
+            "enum" if self.identifier_follows(1) => self.enumeration().map(Some),
+            _ => Err(Failed),
+        }
+    }
+
+    /// What is at the top of a file and declares nothing.
+    fn foreign_statement(&mut self, file: &mut Decl) -> Parsed<Option<Decl>> {
+        match self.peek() {
+            TokenKind::Identifier(word) => {
+                let hint = habits::instead_of_statement(word);
+                let failed = self.expected_instead(DECLARATION, AT_THE_TOP, hint);
+                if hint.is_none() || self.at_mark_after(2, '{') {
+                    return Err(failed);
+                }
+                self.lossy = true;
+                self.skip_line();
+                Ok(None)
+            }
+            TokenKind::Integer(id) if id >> 63 == 1 && file.uid.is_none() => {
+                let hint = Some(format!("write '@{id:#x};'"));
+                self.expected_instead("'@'", "before the file's id", hint);
+                let span = self.advance().span;
+                file.uid = Some(Located { value: *id, span });
+                self.end_of_statement(&DeclKind::File)?;
+                Ok(None)
+            }
+            _ => Err(self.expected(DECLARATION, AT_THE_TOP)),
         }
     }
 
@@ -120,7 +205,7 @@ impl Parser<'_> {
             let annotation = self.annotation()?;
             file.annotations.push(annotation);
         }
-        let doc = self.end_of_statement()?;
+        let doc = self.end_of_statement(&DeclKind::File)?;
         if doc.is_some() && file.doc.is_none() {
             file.doc = doc;
         }
@@ -143,15 +228,24 @@ impl Parser<'_> {
             (None, ExprKind::Member(_, member)) => member.clone(),
             (None, _) => {
                 let problem = Problem::new(target.span, "this 'using' has no name to declare");
-                self.report(problem.hint(
-                    "write 'using Name = …', or name a member of another scope: 'using Outer.Inner'",
-                ));
-                self.end_of_statement()?;
-                return Ok(None);
+                let failed = self.report(match &target.kind {
+                    ExprKind::Import(path) => {
+                        problem.hint(format!("write 'using Name = import {:?}'", path.value))
+                    }
+                    _ => problem.hint(
+                        "write 'using Name = …', or name a member of another scope: \
+                         'using Outer.Inner'",
+                    ),
+                });
+                return if self.take_mark(';') || self.starts_line() {
+                    Ok(None)
+                } else {
+                    Err(failed)
+                };
             }
         };
         let mut decl = decl(name, DeclKind::Using(target));
-        decl.doc = self.end_of_statement()?;
+        decl.doc = self.end_of_statement(&decl.kind)?;
         Ok(Some(self.finished(decl)))
     }
 
@@ -159,14 +253,17 @@ impl Parser<'_> {
         self.advance();
         let name = self.identifier("a name", "after 'const'")?;
         let uid = self.optional_uid()?;
-        self.mark(':', "before the constant's type")?;
+        if !self.take_mark(':') {
+            let hint = self.instead_of_constant(&name.value);
+            return Err(self.expected_instead("':'", "before the constant's type", Some(hint)));
+        }
         let ty = self.expression("as the constant's type")?;
         self.mark('=', "before the constant's value")?;
         let value = self.expression("as the constant's value")?;
         let mut decl = decl(name, DeclKind::Const { ty, value });
         decl.uid = uid;
         decl.annotations = self.annotations()?;
-        decl.doc = self.end_of_statement()?;
+        decl.doc = self.end_of_statement(&decl.kind)?;
         Ok(self.finished(decl))
     }
 
@@ -180,7 +277,7 @@ impl Parser<'_> {
         let mut decl = decl(name, DeclKind::Annotation { ty, targets });
         decl.uid = uid;
         decl.annotations = self.annotations()?;
-        decl.doc = self.end_of_statement()?;
+        decl.doc = self.end_of_statement(&decl.kind)?;
         Ok(self.finished(decl))
     }
 
@@ -194,13 +291,22 @@ impl Parser<'_> {
         Ok(self.finished(decl))
     }
 
-    fn enumerant(&mut self) -> Parsed<Decl> {
-        let name = self.identifier("an enumerant", "in this enum")?;
+    fn enumerant(&mut self) -> Parsed<Option<Decl>> {
+        let name = self.member_name("an enumerant", "in this enum")?;
+        let bare = self.at_mark(',') || self.at_mark('}') || self.starts_line();
+        let ordinal = match self.ordinal(&name, Member::Enumerant) {
+            Err(Failed) if bare => {
+                self.lossy = true;
+                self.take_mark(',');
+                return Ok(None);
+            }
+            ordinal => ordinal?,
+        };
         let mut decl = decl(name, DeclKind::Enumerant);
-        decl.ordinal = Some(self.ordinal(&decl.name)?);
+        decl.ordinal = Some(ordinal);
         decl.annotations = self.annotations()?;
-        decl.doc = self.end_of_statement()?;
-        Ok(self.finished(decl))
+        decl.doc = self.end_of_statement(&decl.kind)?;
+        Ok(Some(self.finished(decl)))
     }
 
     fn structure(&mut self) -> Parsed<Decl> {
@@ -227,7 +333,7 @@ impl Parser<'_> {
             };
             let mut decl = decl(name, DeclKind::Union);
             if self.at_mark('@') {
-                let ordinal = self.ordinal(&decl.name)?;
+                let ordinal = self.ordinal(&decl.name, Member::Field)?;
                 let problem = Problem::new(ordinal.span, "an unnamed union has no number");
                 self.report(problem.hint("remove it, or name the union: 'name @N! :union {'"));
                 self.lossy = true;
@@ -241,9 +347,9 @@ impl Parser<'_> {
             self.block(&mut decl, Block::Struct)?;
             return Ok(self.finished(decl));
         }
-        let name = self.identifier("a member", "in this struct")?;
+        let name = self.member_name("a member", "in this struct")?;
         let ordinal = if self.at_mark('@') {
-            Some(self.ordinal(&name)?)
+            Some(self.ordinal(&name, Member::Field)?)
         } else {
             None
         };
@@ -253,13 +359,13 @@ impl Parser<'_> {
             // What is meant is clear enough to go on.
             self.report_missing_colon(&name);
         } else if !self.at_mark(':') {
+            let place = format!("after '{}'", name.value);
             return Err(if ordinal.is_none() {
-                self.expected(
-                    "'@' and the field's number",
-                    &format!("after '{}'", name.value),
-                )
+                let hint = self.instead_of_number(&name.value, Member::Field);
+                self.expected_instead("'@' and the field's number", &place, hint)
             } else {
-                self.expected("':' and a type", &format!("after '{}'", name.value))
+                let hint = self.instead_of_colon(&name.value);
+                self.expected_instead("':' and a type", &place, hint)
             });
         } else {
             self.advance();
@@ -302,7 +408,12 @@ impl Parser<'_> {
                 name.span,
                 format!("the field '{}' has no number", name.value),
             );
-            return Err(self.report(problem.hint(format!("write '{} @N :Type'", name.value))));
+            let name = &name.value;
+            return Err(self.report(problem.hint(if self.at_mark('{') {
+                format!("write '{name} :group {{', or ':union {{' if one of its fields is set")
+            } else {
+                format!("write '{name} @N :Type'")
+            })));
         };
         if insists {
             let problem = Problem::new(mark, "only the numbers of unions have a '!' behind them");
@@ -313,7 +424,7 @@ impl Parser<'_> {
         let mut decl = decl(name, DeclKind::Field { ty, default });
         decl.ordinal = Some(ordinal);
         decl.annotations = self.annotations()?;
-        decl.doc = self.end_of_statement()?;
+        decl.doc = self.end_of_statement(&decl.kind)?;
         Ok(self.finished(decl))
     }
 
@@ -328,112 +439,40 @@ impl Parser<'_> {
         self.report(problem.hint(format!("write '{} :{word} {{'", name.value)));
     }
 
-    fn interface(&mut self) -> Parsed<Decl> {
-        self.advance();
-        let name = self.identifier("a name", "after 'interface'")?;
-        let mut superclasses = Vec::new();
-        let mut decl = decl(name, DeclKind::Enum);
-        self.uid_and_type_parameters(&mut decl)?;
-        if self.at_word("extends") {
-            self.advance();
-            self.mark('(', "after 'extends'")?;
-            while !self.at_mark(')') {
-                superclasses.push(self.expression("in this list of interfaces")?);
-                if !self.take_mark(',') {
-                    break;
-                }
-            }
-            self.mark(')', "after the inherited interfaces")?;
-        }
-        decl.kind = DeclKind::Interface { superclasses };
-        decl.annotations = self.annotations()?;
-        self.block(&mut decl, Block::Interface)?;
-        Ok(self.finished(decl))
-    }
-
-    fn method(&mut self) -> Parsed<Decl> {
-        let name = self.identifier("a method", "in this interface")?;
-        let ordinal = self.ordinal(&name)?;
-        let mut implicit = Vec::new();
-        if self.take_mark('[') {
-            while !self.at_mark(']') {
-                implicit.push(self.identifier("a type parameter", "between brackets")?);
-                if !self.take_mark(',') {
-                    break;
-                }
-            }
-            self.mark(']', "after the type parameters")?;
-        }
-        let params = if self.at_word("stream") {
-            let span = self.advance().span;
-            let problem = Problem::new(span, "'stream' stands for results, not for parameters");
-            self.report(problem.hint("write 'method @N (…) -> stream'"));
-            ParamList::Named(Vec::new())
-        } else {
-            self.param_list("as the method's parameters")?
-        };
-        let results = if matches!(self.peek(), TokenKind::Arrow) {
-            self.advance();
-            if self.at_word("stream") {
-                Some(ParamList::Stream(self.advance().span))
-            } else {
-                Some(self.param_list("as the method's results")?)
-            }
-        } else {
-            None
-        };
-        let mut decl = decl(name, DeclKind::Method { params, results });
-        decl.ordinal = Some(ordinal);
-        decl.params = implicit;
-        decl.annotations = self.annotations()?;
-        decl.doc = self.end_of_statement()?;
-        Ok(self.finished(decl))
-    }
-
-    fn param_list(&mut self, place: &str) -> Parsed<ParamList> {
-        if !self.at_mark('(') {
-            return Ok(ParamList::Type(self.expression(place)?));
-        }
-        self.advance();
-        let mut params = Vec::new();
-        while !self.at_mark(')') {
-            let name = self.identifier("a parameter", place)?;
-            self.mark(':', "before the parameter's type")?;
-            let ty = self.expression("as the parameter's type")?;
-            let default = self.optional_default()?;
-            let annotations = self.annotations()?;
-            params.push(Param {
-                name,
-                ty,
-                default,
-                annotations,
-            });
-            if !self.take_mark(',') {
-                break;
-            }
-        }
-        self.mark(')', "after the parameters")?;
-        Ok(ParamList::Named(params))
-    }
-
-    fn optional_default(&mut self) -> Parsed<Option<Expr>> {
+    pub(super) fn optional_default(&mut self) -> Parsed<Option<Expr>> {
         if self.take_mark('=') {
             return self.expression("as the default value").map(Some);
         }
         Ok(None)
     }
 
-    fn uid_and_type_parameters(&mut self, decl: &mut Decl) -> Parsed<()> {
+    pub(super) fn uid_and_type_parameters(&mut self, decl: &mut Decl) -> Parsed<()> {
         decl.uid = self.optional_uid()?;
-        if self.take_mark('(') {
-            while !self.at_mark(')') {
+        let close = match self.peek() {
+            TokenKind::Mark('(') => Some(')'),
+            TokenKind::Mark('<') => {
+                let hint = "type parameters stand between parentheses: 'Name(T)'";
+                self.expected_instead("'{'", "to begin the body", Some(hint));
+                Some('>')
+            }
+            _ => None,
+        };
+        if let Some(close) = close {
+            self.advance();
+            while !self.at_mark(close) {
                 decl.params
                     .push(self.identifier("a type parameter", "between parentheses")?);
                 if !self.take_mark(',') {
                     break;
                 }
             }
-            self.mark(')', "after the type parameters")?;
+            if !self.take_mark(close) {
+                let hint = self
+                    .at_mark('@')
+                    .then_some("a body stands between '{' and '}'");
+                let close = format!("'{close}'");
+                return Err(self.expected_instead(&close, "after the type parameters", hint));
+            }
         }
         if decl.uid.is_none() {
             decl.uid = self.optional_uid()?;
@@ -459,10 +498,23 @@ impl Parser<'_> {
         Ok(number)
     }
 
-    fn ordinal(&mut self, name: &Located<String>) -> Parsed<Located<u16>> {
+    pub(super) fn member_name(&mut self, what: &str, place: &str) -> Parsed<Located<String>> {
+        if self.identifier_follows(0) {
+            return self.identifier(what, place);
+        }
+        let hint = self.instead_of_member();
+        Err(self.expected_instead(what, place, hint))
+    }
+
+    pub(super) fn ordinal(
+        &mut self,
+        name: &Located<String>,
+        member: Member,
+    ) -> Parsed<Located<u16>> {
         if !self.at_mark('@') {
             let place = format!("after '{}'", name.value);
-            return Err(self.expected("'@' and a number", &place));
+            let hint = self.instead_of_number(&name.value, member);
+            return Err(self.expected_instead("'@' and a number", &place, hint));
         }
         self.advance();
         let number = self.integer("a number", "after '@'")?;
@@ -473,13 +525,20 @@ impl Parser<'_> {
         }
     }
 
-    /// `;`, with the comment that follows it.
-    fn end_of_statement(&mut self) -> Parsed<Option<String>> {
+    /// `;`, with the comment that follows it. `kind` is what ends.
+    pub(super) fn end_of_statement(&mut self, kind: &DeclKind) -> Parsed<Option<String>> {
         if self.at_mark(';') {
             return Ok(self.advance().doc.clone());
         }
         if !self.starts_line() && !self.at_mark('}') {
-            return Err(self.expected("';'", "at the end of this declaration"));
+            let hint = self.instead_of_end(kind);
+            let failed = self.expected_instead("';'", "at the end of this declaration", hint);
+            // What is meant is clear enough to go on.
+            return if self.take_mark(',') {
+                Ok(None)
+            } else {
+                Err(failed)
+            };
         }
         // The declaration itself is fine: point at its end, and go on with the next line.
         let end = self.last_span().end;
@@ -489,10 +548,16 @@ impl Parser<'_> {
     }
 
     /// `{ … }` into `decl`; the comment after `{` wins over the one after `}`.
-    fn block(&mut self, decl: &mut Decl, kind: Block) -> Parsed<()> {
+    pub(super) fn block(&mut self, decl: &mut Decl, kind: Block) -> Parsed<()> {
         let open_span = self.span();
         if !self.at_mark('{') {
-            return Err(self.expected("'{'", "to begin the body"));
+            let hint = self.instead_of_body(&decl.kind);
+            let failed = self.expected_instead("'{'", "to begin the body", hint);
+            // Between brackets there may be type parameters.
+            self.lossy |= self.at_mark('[');
+            if !self.skip_to_body() {
+                return Err(failed);
+            }
         }
         decl.doc = self.advance().doc.clone();
         self.nested(|parser| {
@@ -514,13 +579,13 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn finished(&self, mut decl: Decl) -> Decl {
+    pub(super) fn finished(&self, mut decl: Decl) -> Decl {
         decl.span = decl.name.span.to(self.last_span());
         decl
     }
 }
 
-fn decl(name: Located<String>, kind: DeclKind) -> Decl {
+pub(super) fn decl(name: Located<String>, kind: DeclKind) -> Decl {
     let span = name.span;
     Decl {
         name,

@@ -34,6 +34,8 @@ pub(crate) struct Lexed {
     /// The lines in which literals have no end, from the first such to the last. What the tokens
     /// there say is not what was meant.
     pub(crate) broken_lines: Span,
+    /// Something is in none of the tokens.
+    pub(crate) lossy: bool,
 }
 
 /// Splits `text` into tokens, the last of which is [`TokenKind::End`].
@@ -48,6 +50,7 @@ pub(crate) fn lex_file(text: &str, problems: &mut Vec<Problem>) -> Lexed {
         bytes: text.as_bytes(),
         at: 0,
         broken_lines: Span::default(),
+        lossy: false,
         problems,
     };
     let mut tokens = Vec::new();
@@ -63,6 +66,7 @@ pub(crate) fn lex_file(text: &str, problems: &mut Vec<Problem>) -> Lexed {
     Lexed {
         tokens,
         broken_lines: lexer.broken_lines,
+        lossy: lexer.lossy,
     }
 }
 
@@ -71,61 +75,76 @@ struct Lexer<'a> {
     bytes: &'a [u8],
     at: usize,
     broken_lines: Span,
+    lossy: bool,
     problems: &'a mut Vec<Problem>,
 }
 
 impl Lexer<'_> {
     fn next_token(&mut self) -> Option<Token> {
-        let before = self.at;
-        self.skip_blanks_and_comments();
-        let start = self.at;
-        let skipped = self.text.get(before..start).unwrap_or("");
-        let starts_line = skipped.contains('\n');
-        let kind = match self.peek()? {
+        let mut starts_line = false;
+        loop {
+            let before = self.at;
+            self.skip_blanks_and_comments();
+            let start = self.at;
+            starts_line |= self.text.get(before..start)?.contains('\n');
+            let Some(kind) = self.kind(self.peek()?) else {
+                continue;
+            };
+            let span = Span::new(start, self.at);
+            let doc = match kind {
+                TokenKind::Mark(';' | '{' | '}') => self.doc_comment(),
+                _ => None,
+            };
+            return Some(Token {
+                kind,
+                span,
+                starts_line,
+                doc,
+            });
+        }
+    }
+
+    /// Takes a token that begins with `first`, or reports what is none.
+    fn kind(&mut self, first: u8) -> Option<TokenKind> {
+        match first {
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
-                TokenKind::Identifier(self.take_while(is_word).to_owned())
+                Some(TokenKind::Identifier(self.take_while(is_word).to_owned()))
             }
-            b'0'..=b'9' => self.number(),
-            b'"' => TokenKind::String(self.string()),
+            b'0'..=b'9' => Some(self.number()),
+            b'"' => Some(TokenKind::String(self.string())),
             b'-' if self.peek_at(1) == Some(b'>') => {
                 self.at += 2;
-                TokenKind::Arrow
+                Some(TokenKind::Arrow)
             }
-            _ => {
-                let rest = self.text.get(start..).unwrap_or("");
-                let mark = rest.chars().next()?;
-                self.at += mark.len_utf8();
-                if mark == '\''
-                    && let Some(text) = self.single_quoted(start)
-                {
-                    return Some(text);
-                }
-                if !mark.is_ascii_graphic() || matches!(mark, '\'' | '`' | '\\') {
-                    let problem = Problem::new(
-                        Span::new(start, self.at),
-                        format!("unexpected character {mark:?}"),
-                    );
-                    self.problems.push(if mark == '\'' {
-                        problem.hint("text literals are written in double quotes")
-                    } else {
-                        problem.hint("outside of text literals and comments a schema is ASCII")
-                    });
-                    return self.next_token();
-                }
-                TokenKind::Mark(mark)
+            b'/' if matches!(self.peek_at(1), Some(b'/' | b'*')) => {
+                self.skip_foreign_comment();
+                None
             }
-        };
-        let span = Span::new(start, self.at);
-        let doc = match kind {
-            TokenKind::Mark(';' | '{' | '}') => self.doc_comment(),
-            _ => None,
-        };
-        Some(Token {
-            kind,
-            span,
-            starts_line,
-            doc,
-        })
+            _ => self.mark(),
+        }
+    }
+
+    fn mark(&mut self) -> Option<TokenKind> {
+        let start = self.at;
+        let mark = self.text.get(start..)?.chars().next()?;
+        self.at += mark.len_utf8();
+        if let Some(text) = self.quoted_otherwise(start, mark) {
+            return Some(text);
+        }
+        if mark.is_ascii_graphic() && !matches!(mark, '\'' | '`' | '\\') {
+            return Some(TokenKind::Mark(mark));
+        }
+        let message = format!("unexpected character {mark:?}");
+        let problem = Problem::new(Span::new(start, self.at), message);
+        self.problems.push(problem.hint(match mark {
+            '\'' => "text literals are written in double quotes",
+            _ => "outside of text literals and comments a schema is ASCII",
+        }));
+        self.lossy = true;
+        if mark.is_alphabetic() {
+            self.skip_word();
+        }
+        None
     }
 
     fn peek(&self) -> Option<u8> {
@@ -295,27 +314,58 @@ impl Lexer<'_> {
         }
     }
 
-    /// Reports text in single quotes, and takes it for the literal that it was meant to be.
-    fn single_quoted(&mut self, start: usize) -> Option<Token> {
+    /// Reports text between quotes of another kind, and takes it for the literal that it was meant
+    /// to be.
+    fn quoted_otherwise(&mut self, start: usize, quote: char) -> Option<TokenKind> {
+        let closing = match quote {
+            '\'' | '`' => quote,
+            '“' => '”',
+            '‘' => '’',
+            _ => return None,
+        };
         let line = self.text.get(self.at..)?.lines().next()?;
-        let inside = line.split_once('\'')?.0;
-        self.at += inside.len() + 1;
+        let inside = line.split_once(closing)?.0;
+        self.at += inside.len() + closing.len_utf8();
         let span = Span::new(start, self.at);
         let problem = Problem::new(span, "text literals are written in double quotes");
         self.problems
             .push(problem.hint(format!("write \"{inside}\"")));
-        Some(Token {
-            kind: TokenKind::String(inside.as_bytes().to_vec()),
-            span,
-            starts_line: false,
-            doc: None,
-        })
+        Some(TokenKind::String(inside.as_bytes().to_vec()))
+    }
+
+    /// Reports `// …` or `/* … */`, and skips it.
+    fn skip_foreign_comment(&mut self) {
+        let start = self.at;
+        let rest = self.text.get(start..).unwrap_or("");
+        let line = rest.lines().next().unwrap_or("").len();
+        let whole = match rest.strip_prefix("/*") {
+            Some(inside) => inside.find("*/").map_or(line, |end| end + 4),
+            None => line,
+        };
+        self.at += whole;
+        let problem = Problem::new(
+            Span::new(start, start + 2),
+            format!(
+                "comments do not begin with '{}'",
+                rest.get(..2).unwrap_or("/")
+            ),
+        );
+        self.problems
+            .push(problem.hint("write '#': comments end with their line"));
+    }
+
+    /// Skips the rest of a word that has a letter which no name has.
+    fn skip_word(&mut self) {
+        let rest = self.text.get(self.at..).unwrap_or("");
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
+        self.at += end.unwrap_or(rest.len());
     }
 
     /// Reports a literal that began at `start` and still goes on at the end of this line.
     fn unterminated(&mut self, start: usize, message: &str, hint: &str) {
         let problem = Problem::new(Span::new(start, self.at), message);
         self.problems.push(problem.hint(hint));
+        self.lossy = true;
         if let Some(quote) = self.closing_quote_below() {
             self.at = quote + 1;
         }

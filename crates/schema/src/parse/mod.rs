@@ -3,6 +3,8 @@
 pub(crate) mod ast;
 mod declarations;
 mod expressions;
+mod hints;
+mod interfaces;
 pub(crate) mod lexer;
 mod parser;
 mod targets;

@@ -142,6 +142,16 @@ impl<'a> Parser<'a> {
 
     /// Reports that the next token is not what the grammar wants here.
     pub(super) fn expected(&mut self, what: &str, place: &str) -> Failed {
+        self.expected_instead(what, place, None::<String>)
+    }
+
+    /// The same, with what to write instead where one can tell.
+    pub(super) fn expected_instead(
+        &mut self,
+        what: &str,
+        place: &str,
+        hint: Option<impl Into<String>>,
+    ) -> Failed {
         let found = match self.peek() {
             TokenKind::Identifier(name) => format!("'{name}'"),
             TokenKind::Integer(_) | TokenKind::Float(_) => "a number".to_owned(),
@@ -155,12 +165,9 @@ impl<'a> Parser<'a> {
             self.span(),
             format!("expected {what} {place}, found {found}"),
         );
-        let comment =
-            self.at_mark('/') && (self.at_mark_after(1, '/') || self.at_mark_after(1, '*'));
-        self.report(if comment {
-            problem.hint("comments begin with '#' and end with their line")
-        } else {
-            problem
+        self.report(match hint {
+            Some(hint) => problem.hint(hint),
+            None => problem,
         })
     }
 
@@ -185,10 +192,19 @@ impl<'a> Parser<'a> {
     }
 
     /// Skips what is left of a declaration: up to and with its `;` or its `{…}`, or up to the `}`
-    /// of the enclosing block.
+    /// of the enclosing block, or to a line that begins with the next one.
     pub(super) fn skip_declaration(&mut self) {
         let mut open = 0usize;
+        let from = self.at;
         loop {
+            if open == 0
+                && self.at > from
+                && self.starts_line()
+                && self.identifier_follows(0)
+                && self.at_mark_after(1, '@')
+            {
+                return;
+            }
             match self.peek() {
                 TokenKind::End => return,
                 TokenKind::Mark('{') => open += 1,
@@ -197,6 +213,7 @@ impl<'a> Parser<'a> {
                     open -= 1;
                     if open == 0 {
                         self.advance();
+                        self.take_mark(';');
                         return;
                     }
                 }
@@ -208,5 +225,29 @@ impl<'a> Parser<'a> {
             }
             self.advance();
         }
+    }
+
+    /// Skips what is left of this line, or of a statement that ends in it.
+    pub(super) fn skip_line(&mut self) {
+        loop {
+            self.advance();
+            if self.at_end() || self.starts_line() || self.take_mark(';') {
+                return;
+            }
+        }
+    }
+
+    /// Skips up to the `{` of a body that begins in this line, if there is one.
+    pub(super) fn skip_to_body(&mut self) -> bool {
+        let mut ahead = 0;
+        while !self.at_mark_after(ahead, '{') {
+            ahead += 1;
+            let token = self.token(ahead);
+            if token.starts_line || matches!(token.kind, TokenKind::Mark(';' | '}')) {
+                return false;
+            }
+        }
+        self.at += ahead;
+        true
     }
 }
