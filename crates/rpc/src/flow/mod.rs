@@ -8,6 +8,8 @@ mod clock;
 mod filter;
 mod line;
 mod pipe;
+#[cfg(feature = "simulator")]
+pub mod simulator;
 
 pub use line::{Line, LineStats, MemberId, MemberStats, Sent};
 pub use pipe::Mode;

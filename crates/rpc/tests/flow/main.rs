@@ -8,11 +8,11 @@
 
 mod changes;
 mod clocks;
-mod control;
 mod figures;
 mod links;
 mod random;
 mod relay;
 mod sharing;
-mod sim;
 mod vats;
+
+use capstan_rpc::flow::simulator::{self as sim, control};

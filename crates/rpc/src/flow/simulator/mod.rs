@@ -1,10 +1,16 @@
 //! A connection in virtual time: a line with a rate, a delay and one queue for all; streams whose
-//! callers wait for room; objects that read at their own pace; small calls beside them.
+//! callers wait for room; objects that read at their own pace; small calls beside them. All times
+//! are nanoseconds from the start.
+
+// All indices are of its own making: nothing here comes from outside.
+#![allow(clippy::indexing_slicing)]
+
+pub mod control;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use crate::control::{Control, Token};
+use control::{Control, Token};
 
 pub const MILLI: u64 = 1_000_000;
 pub const SECOND: u64 = 1_000_000_000;
@@ -61,6 +67,22 @@ pub enum Watch {
     ZeroSamples(u64),
 }
 
+/// One look at all streams together, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    pub at: u64,
+    pub window: u64,
+    pub in_flight: u64,
+    /// What waits for the line.
+    pub queued: u64,
+    /// What the objects have got so far.
+    pub delivered: u64,
+    /// What the controller takes the rate to be, per second.
+    pub rate: f64,
+    /// How long the message was under way that was answered last, in nanoseconds.
+    pub took: u64,
+}
+
 pub struct Sim {
     control: Box<dyn Control>,
     phases: Vec<Phase>,
@@ -78,6 +100,10 @@ pub struct Sim {
     readings: u64,
     /// When each small call was made and how long it took.
     pub small: Vec<(u64, u64)>,
+    sample_every: u64,
+    /// How long the message took that was answered last.
+    last_took: u64,
+    pub samples: Vec<Sample>,
     /// Whether to tell what the controller does: with `FLOW_TRACE=1` in the environment.
     trace: bool,
 }
@@ -88,6 +114,7 @@ struct Live {
     busy: bool,
     tokens: Vec<Option<Token>>,
     sent_readings: Vec<u64>,
+    sent_at: Vec<u64>,
     /// Bytes delivered to the object, and when.
     delivered: Vec<(u64, u64)>,
     delivered_bytes: u64,
@@ -109,11 +136,21 @@ enum Item {
     },
 }
 
+impl Item {
+    fn bytes(self) -> u64 {
+        match self {
+            Item::Chunk { bytes, .. } => bytes,
+            Item::Small { .. } => 100,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Start(usize),
     Write(usize),
     Small,
+    Sample,
     LineFree,
     Arrived {
         stream: usize,
@@ -152,6 +189,9 @@ impl Sim {
             pauses: None,
             readings: 0,
             small: Vec::new(),
+            sample_every: 0,
+            last_took: 0,
+            samples: Vec::new(),
             trace: std::env::var_os("FLOW_TRACE").is_some(),
         };
         for stream in streams {
@@ -163,6 +203,7 @@ impl Sim {
                 busy: false,
                 tokens: Vec::new(),
                 sent_readings: Vec::new(),
+                sent_at: Vec::new(),
                 delivered: Vec::new(),
                 delivered_bytes: 0,
                 in_flight: 0,
@@ -188,6 +229,13 @@ impl Sim {
     pub fn small_calls(mut self, every: u64) -> Self {
         self.small_every = every;
         self.at(every, Event::Small);
+        self
+    }
+
+    /// Looks every so many nanoseconds.
+    pub fn sample(mut self, every: u64) -> Self {
+        self.sample_every = every;
+        self.at(0, Event::Sample);
         self
     }
 
@@ -253,6 +301,21 @@ impl Sim {
         latencies
     }
 
+    fn look(&mut self) {
+        let windows = (0..self.streams.len()).map(|stream| self.control.window(stream));
+        let window = windows.sum::<u64>();
+        let queued = self.line.iter().map(|item| item.bytes());
+        self.samples.push(Sample {
+            at: self.now,
+            window: self.control.shared_window().unwrap_or(window).min(window),
+            in_flight: self.streams.iter().map(|live| live.in_flight).sum(),
+            queued: queued.sum(),
+            delivered: self.streams.iter().map(|live| live.delivered_bytes).sum(),
+            rate: self.control.rate(),
+            took: self.last_took,
+        });
+    }
+
     fn at(&mut self, time: u64, event: Event) {
         self.order += 1;
         self.events.push(Reverse((time, self.order, event)));
@@ -304,6 +367,10 @@ impl Sim {
                     Event::Small,
                 );
                 self.send_next();
+            }
+            Event::Sample => {
+                self.look();
+                self.at(self.now + self.sample_every, Event::Sample);
             }
             Event::LineFree => {
                 self.sending = false;
@@ -370,6 +437,7 @@ impl Sim {
             live.most_over = live.most_over.max(over);
             live.tokens.push(Some(token));
             live.sent_readings.push(reading);
+            live.sent_at.push(self.now);
             let token = live.tokens.len() - 1;
             self.line.push_back(Item::Chunk {
                 stream,
@@ -394,10 +462,7 @@ impl Sim {
         };
         self.sending = true;
         let phase = self.phase();
-        let bytes = match item {
-            Item::Chunk { bytes, .. } => bytes,
-            Item::Small { .. } => 100,
-        };
+        let bytes = item.bytes();
         let free = self.now + (bytes as f64 * 8e9 / phase.bits_per_second) as u64;
         self.at(free, Event::LineFree);
         let arrival = (free + phase.round_trip / 2).max(self.last_arrival);
@@ -460,6 +525,7 @@ impl Sim {
         }
         let live = &mut self.streams[stream];
         live.in_flight -= bytes;
+        self.last_took = self.now - live.sent_at[token];
         if let Some(token) = live.tokens[token].take() {
             self.control.returned(reading, stream, token);
         }

@@ -1,6 +1,6 @@
 //! What decides about windows: ours, and what it is compared with.
 
-use capstan_rpc::flow::{FlowControl, Line, MemberId, Sent};
+use crate::flow::{FlowControl, Line, MemberId, Sent};
 
 /// A message as its controller remembers it.
 #[derive(Clone, Copy, Debug)]
@@ -9,19 +9,32 @@ pub enum Token {
     Theirs { bytes: u64, at: u64, delivered: u64 },
 }
 
+/// The windows of the streams of one connection. Times are what its clock shows, in microseconds.
 pub trait Control {
+    /// A new stream; the first has the number 0.
     fn join(&mut self) -> usize;
     fn sent(&mut self, now: u64, stream: usize, bytes: u64) -> Token;
     fn returned(&mut self, now: u64, stream: usize, token: Token);
+    /// Whether there is room for another message.
     fn is_ready(&self, stream: usize) -> bool;
     fn wait(&mut self, stream: usize);
+    /// A stream whose waiting is over.
     fn poll(&mut self) -> Option<usize>;
+    /// In bytes.
     fn window(&self, stream: usize) -> u64;
+    /// What all streams together may have in flight, if that is less than what each may.
+    fn shared_window(&self) -> Option<u64> {
+        None
+    }
+    /// What the rate is taken to be, in bytes per second, of all streams together; 0 when nothing is measured.
+    fn rate(&self) -> f64;
+    /// For traces.
     fn describe(&self) -> String {
         String::new()
     }
 }
 
+/// Windows as a connection has them.
 pub struct Ours {
     line: Line,
     members: Vec<MemberId>,
@@ -29,10 +42,12 @@ pub struct Ours {
 }
 
 impl Ours {
+    /// Found out while streaming: what a connection has by default.
     pub fn adaptive() -> Box<Self> {
         Self::with(FlowControl::Adaptive)
     }
 
+    /// 64 KiB for each stream.
     pub fn fixed() -> Box<Self> {
         Self::with(FlowControl::Fixed(65_536))
     }
@@ -58,10 +73,10 @@ impl Control for Ours {
     }
 
     fn returned(&mut self, now: u64, stream: usize, token: Token) {
-        let Token::Ours(sent) = token else {
-            panic!("another controller's token")
-        };
-        self.line.on_returned(now, self.members[stream], &sent);
+        // No other token is handed out here.
+        if let Token::Ours(sent) = token {
+            self.line.on_returned(now, self.members[stream], &sent);
+        }
     }
 
     fn is_ready(&self, stream: usize) -> bool {
@@ -77,10 +92,16 @@ impl Control for Ours {
     }
 
     fn window(&self, stream: usize) -> u64 {
-        self.line
-            .member_stats(self.members[stream])
-            .unwrap()
-            .window_bytes
+        let stats = self.line.member_stats(self.members[stream]);
+        stats.map_or(0, |stats| stats.window_bytes)
+    }
+
+    fn shared_window(&self) -> Option<u64> {
+        (self.control == FlowControl::Adaptive).then(|| self.line.stats().window_bytes)
+    }
+
+    fn rate(&self) -> f64 {
+        self.line.stats().btl_bw
     }
 
     fn describe(&self) -> String {
@@ -95,7 +116,9 @@ impl Control for Ours {
             line.queued_micros
         );
         for member in self.members.iter().take(4) {
-            let stats = self.line.member_stats(*member).unwrap();
+            let Some(stats) = self.line.member_stats(*member) else {
+                continue;
+            };
             text += &format!(
                 " | {:?} w {} KB f {} KB bw {:.2} rt {:?}",
                 stats.mode,
@@ -125,6 +148,8 @@ struct Theirs {
     window: f64,
     flat_rounds: u32,
     best: f64,
+    /// Of the last answer, in bytes per microsecond.
+    rate: f64,
     round_end: u64,
     waiting: u32,
 }
@@ -156,7 +181,7 @@ impl Control for AllTimeMinimum {
             delivered,
         } = token
         else {
-            panic!("another controller's token")
+            return;
         };
         let stream = &mut self.streams[stream];
         stream.in_flight -= bytes;
@@ -165,6 +190,7 @@ impl Control for AllTimeMinimum {
         let shortest = stream.shortest.map_or(took, |known| known.min(took));
         stream.shortest = Some(shortest);
         let rate = (stream.delivered - delivered) as f64 / took.max(1) as f64;
+        stream.rate = rate;
         let gain = if stream.flat_rounds < 3 { 2.0 } else { 1.25 };
         let target = rate * shortest as f64 * gain;
         stream.window = target.min(stream.window * gain).max(16_384.0);
@@ -197,5 +223,10 @@ impl Control for AllTimeMinimum {
 
     fn window(&self, stream: usize) -> u64 {
         self.streams[stream].window as u64
+    }
+
+    fn rate(&self) -> f64 {
+        let rates = self.streams.iter().map(|stream| stream.rate);
+        rates.sum::<f64>() * 1e6
     }
 }
