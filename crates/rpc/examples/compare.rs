@@ -11,13 +11,10 @@
     dead_code
 )]
 
-#[path = "../tests/flow/control.rs"]
-mod control;
 #[path = "../tests/flow/figures.rs"]
 mod figures;
-#[path = "../tests/flow/sim.rs"]
-mod sim;
 
+use capstan_rpc::flow::simulator::{self as sim, control};
 use control::{AllTimeMinimum, Control, Ours};
 use figures::{LINKS, figures, link};
 use sim::{MILLI, SECOND, Sim, Stream};
