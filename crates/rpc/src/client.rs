@@ -285,6 +285,10 @@ pub(crate) struct LocalServer {
 }
 
 impl LocalServer {
+    pub(crate) fn dispatch(&self) -> &Arc<dyn Dispatch> {
+        &self.dispatch
+    }
+
     /// Where it is hosted; if nowhere yet, in the runtime that `choose` gives. Not to be called
     /// while a runtime is locked.
     pub(crate) fn attach(&self, choose: impl FnOnce() -> Arc<Shared>) -> &AttachedCap {

@@ -17,11 +17,13 @@ pub mod flow;
 pub mod framing;
 pub mod vat;
 
+mod cancellation;
 mod client;
 #[cfg(feature = "schema")]
 pub mod dynamic;
 mod error;
 mod membrane;
+mod moment;
 mod network;
 mod pipeline;
 mod promised;
@@ -37,6 +39,7 @@ pub use capstan_message as message;
 pub use capstan_message::capability::{CapHandle, MaybeSend, MaybeSync};
 pub use capstan_message::generated_code;
 
+pub use cancellation::CancellationToken;
 pub use client::{Client, FromClient};
 pub use error::Result;
 pub use membrane::{Membrane, Revoker, membrane, revocable};

@@ -1,7 +1,7 @@
 //! Capabilities that pass a border, where every call through them can be refused.
 
-use core::task::{Poll, Waker};
-use std::sync::{Arc, Mutex};
+use core::any::Any;
+use std::sync::{Arc, Mutex, Weak};
 
 use capstan_message::any_pointer;
 use capstan_message::capability::{CapHandle, MaybeSend, MaybeSync};
@@ -10,6 +10,8 @@ use futures_util::future::{Either, select};
 use crate::BoxFuture;
 use crate::client::{Client, FromClient};
 use crate::error::Result;
+use crate::moment::Moment;
+use crate::promised::new_future_client;
 use crate::runtime::lock;
 use crate::server::{Dispatch, RawParams, RawResults};
 use crate::vat::Exception;
@@ -27,9 +29,14 @@ pub trait Membrane: MaybeSend + MaybeSync + 'static {
 }
 
 /// A client of the same object by way of the membrane. Capabilities in the params and results of
-/// its calls pass the membrane too, and those in theirs.
+/// its calls pass the membrane too, and those in theirs; one that comes back the way it went is
+/// what it was before.
 pub fn membrane<C: FromClient>(client: C, membrane: Arc<dyn Membrane>) -> C {
-    C::from_client(gate(client.into_client(), membrane, true))
+    let border = Border {
+        membrane,
+        revocation: None,
+    };
+    C::from_client(border.gate(client.into_client(), true))
 }
 
 /// A client that can be cut off from its object, and what cuts it off.
@@ -37,10 +44,13 @@ pub fn membrane<C: FromClient>(client: C, membrane: Arc<dyn Membrane>) -> C {
 /// With it go all capabilities that have come through it in either direction, and the calls under way.
 pub fn revocable<C: FromClient>(client: C) -> (C, Revoker) {
     let revocation = Arc::<Revocation>::default();
-    let revoker = Revoker {
-        revocation: Arc::clone(&revocation),
+    let membrane = Arc::clone(&revocation);
+    let border = Border {
+        membrane,
+        revocation: Some(Arc::clone(&revocation)),
     };
-    (membrane(client, revocation), revoker)
+    let client = border.gate(client.into_client(), true);
+    (C::from_client(client), Revoker { revocation })
 }
 
 /// Cuts off what it came with; dropping it does not.
@@ -49,82 +59,119 @@ pub struct Revoker {
 }
 
 impl Revoker {
-    /// Calls fail with this error from now on.
+    /// Calls fail with this error from now on, and nothing is held on to that they would have gone to.
     pub fn revoke(&self, reason: Exception) {
-        let wakers = {
-            let mut state = lock(&self.revocation.state);
-            state.reason.get_or_insert(reason);
-            core::mem::take(&mut state.wakers)
-        };
-        for waker in wakers {
+        for waker in self.revocation.moment.come(reason) {
             waker.wake();
+        }
+        let gates = core::mem::take(&mut *lock(&self.revocation.gates));
+        for gate in gates.iter().filter_map(Weak::upgrade) {
+            // What is dropped may be anybody's.
+            let target = lock(&gate.target).take();
+            drop(target);
         }
     }
 }
 
 #[derive(Default)]
 struct Revocation {
-    state: Arc<Mutex<RevocationState>>,
-}
-
-#[derive(Default)]
-struct RevocationState {
-    reason: Option<Exception>,
-    wakers: Vec<Waker>,
+    moment: Arc<Moment<Exception>>,
+    /// What stands at the border.
+    gates: Mutex<Vec<Weak<Gate>>>,
 }
 
 impl Membrane for Revocation {
     fn check(&self, _inward: bool, _interface_id: u64, _method_id: u16) -> Result<()> {
-        lock(&self.state).reason.clone().map_or(Ok(()), Err)
+        self.moment.value().map_or(Ok(()), Err)
     }
 
     fn ended(&self) -> BoxFuture<Exception> {
-        let state = Arc::clone(&self.state);
-        Box::pin(core::future::poll_fn(move |cx| {
-            let mut state = lock(&state);
-            match &state.reason {
-                Some(reason) => Poll::Ready(reason.clone()),
-                None => {
-                    if !state.wakers.iter().any(|known| known.will_wake(cx.waker())) {
-                        state.wakers.push(cx.waker().clone());
-                    }
-                    Poll::Pending
-                }
-            }
-        }))
+        Box::pin(self.moment.wait())
     }
 }
 
-fn gate(client: Client, membrane: Arc<dyn Membrane>, inward: bool) -> Client {
-    let gate = Gate {
-        client,
-        membrane,
-        inward,
-    };
-    Client::local(Arc::new(gate)).0
+impl Revocation {
+    fn add(&self, gate: &Arc<Gate>) {
+        let mut gates = lock(&self.gates);
+        // Looking for dead ones only when the list would grow anyway keeps this cheap.
+        if gates.len() == gates.capacity() {
+            gates.retain(|gate| gate.strong_count() > 0);
+        }
+        gates.push(Arc::downgrade(gate));
+        drop(gates);
+        if self.moment.value().is_some() {
+            let target = lock(&gate.target).take();
+            drop(target);
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Border {
+    membrane: Arc<dyn Membrane>,
+    /// The same, if it is one.
+    revocation: Option<Arc<Revocation>>,
+}
+
+impl Border {
+    fn gate(&self, client: Client, inward: bool) -> Client {
+        let gate = Arc::new(Gate {
+            target: Mutex::new(Some(client)),
+            border: self.clone(),
+            inward,
+        });
+        if let Some(revocation) = &self.revocation {
+            revocation.add(&gate);
+        }
+        Client::local(gate).0
+    }
+
+    /// Capabilities as they look from the other side.
+    fn pass(&self, caps: Vec<Option<CapHandle>>, inward: bool) -> Vec<Option<CapHandle>> {
+        let pass = |cap| {
+            self.pass_one(Client::from_cap(Some(cap)), inward)
+                .into_cap()
+        };
+        caps.into_iter().map(|cap| cap.and_then(pass)).collect()
+    }
+
+    fn pass_one(&self, client: Client, inward: bool) -> Client {
+        if client.is_resolved() {
+            return self.pass_known(client, inward);
+        }
+        // It may turn out to be one that comes back.
+        let border = self.clone();
+        new_future_client(async move {
+            client.when_resolved().await?;
+            Ok(border.pass_known(client, inward))
+        })
+    }
+
+    fn pass_known(&self, client: Client, inward: bool) -> Client {
+        self.went_out_by(&client, !inward)
+            .unwrap_or_else(|| self.gate(client, inward))
+    }
+
+    /// What the client was before it passed this border in that direction, if it did.
+    fn went_out_by(&self, client: &Client, inward: bool) -> Option<Client> {
+        let dispatch = client.local_dispatch()?;
+        let dispatch: &dyn Any = &*dispatch;
+        let gate = dispatch.downcast_ref::<Gate>()?;
+        (gate.inward == inward && gate.border.is_same(self)).then_some(())?;
+        lock(&gate.target).clone()
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        core::ptr::addr_eq(Arc::as_ptr(&self.membrane), Arc::as_ptr(&other.membrane))
+    }
 }
 
 /// Stands at the border for one object.
 struct Gate {
-    client: Client,
-    membrane: Arc<dyn Membrane>,
+    /// None once it is revoked.
+    target: Mutex<Option<Client>>,
+    border: Border,
     inward: bool,
-}
-
-impl Gate {
-    /// Capabilities as they look from the other side.
-    fn pass(&self, caps: Vec<Option<CapHandle>>, inward: bool) -> Vec<Option<CapHandle>> {
-        let pass = |cap| {
-            gate(
-                Client::from_cap(Some(cap)),
-                Arc::clone(&self.membrane),
-                inward,
-            )
-        };
-        caps.into_iter()
-            .map(|cap| cap.and_then(|cap| pass(cap).into_cap()))
-            .collect()
-    }
 }
 
 impl Dispatch for Gate {
@@ -136,17 +183,25 @@ impl Dispatch for Gate {
         mut results: RawResults,
     ) -> BoxFuture<Result<()>> {
         Box::pin(async move {
-            self.membrane.check(self.inward, interface_id, method_id)?;
-            let mut request = self
-                .client
-                .new_call::<any_pointer::Owned, any_pointer::Owned>(interface_id, method_id, None);
+            let border = &self.border;
+            border
+                .membrane
+                .check(self.inward, interface_id, method_id)?;
+            let target = lock(&self.target).clone();
+            let target = target.unwrap_or_else(|| Client::from_cap(None));
+            let mut request = target.new_call::<any_pointer::Owned, any_pointer::Owned>(
+                interface_id,
+                method_id,
+                None,
+            );
+            drop(target);
             request.set(params.get()?)?;
             drop(params);
-            request.map_caps(|caps| self.pass(caps, !self.inward));
-            match select(request.send().promise, self.membrane.ended()).await {
+            request.map_caps(|caps| border.pass(caps, !self.inward));
+            match select(request.send().promise, border.membrane.ended()).await {
                 Either::Left((response, _)) => {
                     results.get().set_as(response?.get()?)?;
-                    results.map_caps(|caps| self.pass(caps, self.inward));
+                    results.map_caps(|caps| border.pass(caps, self.inward));
                     Ok(())
                 }
                 Either::Right((reason, _)) => Err(reason),

@@ -1,5 +1,6 @@
 //! Objects that others call.
 
+use core::any::Any;
 use core::marker::PhantomData;
 use std::sync::{Arc, Mutex, Weak};
 
@@ -7,6 +8,7 @@ use capstan_message::capability::{CapHandle, MaybeSend, MaybeSync};
 use capstan_message::traits::{Owned, SetterInput};
 
 use crate::BoxFuture;
+use crate::cancellation::CancellationToken;
 use crate::client::{Client, FromClient};
 use crate::error::Result;
 use crate::request::Request;
@@ -14,7 +16,7 @@ use crate::runtime::{Shared, lock};
 use crate::vat::{AnswerId, Exception, Outgoing, Payload};
 
 /// An object whose methods are chosen by number. Generated code implements it for every `Server`.
-pub trait Dispatch: MaybeSend + MaybeSync + 'static {
+pub trait Dispatch: Any + MaybeSend + MaybeSync {
     /// Runs one call. The results are sent when the future is done, or not at all if it fails;
     /// it is dropped early when nobody wants them any more.
     fn dispatch(
@@ -81,11 +83,26 @@ impl Dispatch for Concurrent {
 /// The parameters of an incoming call, of no particular type.
 pub struct RawParams {
     payload: Payload,
+    runtime: Weak<Shared>,
+    answer: AnswerId,
 }
 
 impl RawParams {
-    pub(crate) fn new(payload: Payload) -> Self {
-        Self { payload }
+    pub(crate) fn new(runtime: &Arc<Shared>, answer: AnswerId, payload: Payload) -> Self {
+        Self {
+            payload,
+            runtime: Arc::downgrade(runtime),
+            answer,
+        }
+    }
+
+    /// What tells that the call is canceled.
+    #[must_use]
+    pub fn cancellation_token(&self) -> CancellationToken {
+        match self.runtime.upgrade() {
+            Some(runtime) => runtime.cancellation_token(self.answer),
+            None => CancellationToken::late(),
+        }
     }
 
     /// The parameters struct.
@@ -113,6 +130,12 @@ impl<P: Owned> Params<P> {
     /// The parameters struct.
     pub fn get(&self) -> Result<P::Reader<'_>> {
         Ok(self.raw.get()?.get_as()?)
+    }
+
+    /// What tells that the call is canceled.
+    #[must_use]
+    pub fn cancellation_token(&self) -> CancellationToken {
+        self.raw.cancellation_token()
     }
 }
 

@@ -8,6 +8,7 @@ use capstan_schema::dynamic::{Struct, StructBuilder};
 
 use super::{Client, Interface, Method, Request, client_at, list, untyped_client_at};
 use crate::BoxFuture;
+use crate::cancellation::CancellationToken;
 use crate::error::Result;
 use crate::server::{Dispatch, RawParams, RawResults};
 use crate::vat::Exception;
@@ -75,6 +76,12 @@ impl Params {
     /// When there is no such field or it holds something else.
     pub fn client_as(&self, path: &str, interface: &Interface) -> Result<Client> {
         Ok(interface.client(untyped_client_at(self.get()?, path)?))
+    }
+
+    /// What tells that the call is canceled.
+    #[must_use]
+    pub fn cancellation_token(&self) -> CancellationToken {
+        self.raw.cancellation_token()
     }
 }
 

@@ -11,7 +11,7 @@ use super::{Shared, State};
 use crate::client::{AttachedCap, Client, Hook, ServerId, attached_handle};
 use crate::error::Result;
 use crate::request::{CallHandle, StreamWait, StreamingSend, Waiter, admit};
-use crate::server::{Left, Tail};
+use crate::server::{Dispatch, Left, Tail};
 use crate::vat::{AnswerId, CallId, CapId, Exception, Outgoing, PromiseId, StreamStats};
 
 impl Shared {
@@ -256,6 +256,35 @@ impl Client {
     fn belongs_to(&self, runtime: &Arc<Shared>) -> bool {
         self.location()
             .is_some_and(|attached| Arc::ptr_eq(&attached.runtime, runtime))
+    }
+
+    /// Whether it is known where it leads.
+    pub(crate) fn is_resolved(&self) -> bool {
+        match (self.location(), self.hook()) {
+            (Some(attached), _) => match attached.proxied() {
+                Some(client) => client.is_resolved(),
+                None => attached
+                    .runtime
+                    .enter(|state, _| state.vat.is_resolved(attached.cap)),
+            },
+            (None, Some(Hook::Promise(_))) => false,
+            (None, _) => true,
+        }
+    }
+
+    /// The object of this process that it leads to, if it is known to lead to one.
+    pub(crate) fn local_dispatch(&self) -> Option<Arc<dyn Dispatch>> {
+        let Some(attached) = self.location() else {
+            return match self.hook()? {
+                Hook::Local(server) => Some(Arc::clone(server.dispatch())),
+                _ => None,
+            };
+        };
+        let hosted = attached.hosted()?;
+        match &hosted.origin {
+            Origin::Server(_) => Some(Arc::clone(&hosted.dispatch)),
+            Origin::Proxy(client) => client.local_dispatch(),
+        }
     }
 
     /// What its streamed calls are doing; none when there were none.

@@ -3,13 +3,14 @@
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use futures_util::task::AtomicWaker;
 
-use super::{Runtime, State, lock};
+use super::{Runtime, State};
 use crate::client::{Client, FromClient};
 use crate::flow::LineStats;
+use crate::moment::Moment;
 use crate::vat::{
     Batching, ConnectionId, ConnectionOptions, ConnectionStats, Exception, FlowControl, Limits,
 };
@@ -165,8 +166,7 @@ impl ConnectionHandle {
 
     /// Waits for the end of the connection, and says why it came.
     pub fn closed(&self) -> impl Future<Output = Exception> + use<> {
-        let state = Arc::clone(&self.inner.state);
-        core::future::poll_fn(move |cx| state.poll_closed(cx))
+        self.inner.state.end.wait()
     }
 
     /// The runtime that this connection belongs to.
@@ -325,13 +325,7 @@ pub(super) struct ConnectionState {
     /// Whether everything was handed out after the end. The vat may have given the id to another
     /// connection since. Changed under the runtime's lock.
     drained: AtomicBool,
-    end: Mutex<End>,
-}
-
-#[derive(Debug, Default)]
-struct End {
-    reason: Option<Exception>,
-    waiting: Vec<Waker>,
+    end: Arc<Moment<Exception>>,
 }
 
 impl ConnectionState {
@@ -341,25 +335,10 @@ impl ConnectionState {
 
     /// Notes the end. Those who wait for it are to be woken after unlocking.
     pub(super) fn close(&self, reason: Exception) -> Vec<Waker> {
-        let mut end = lock(&self.end);
-        end.reason.get_or_insert(reason);
-        core::mem::take(&mut end.waiting)
+        self.end.come(reason)
     }
 
     fn reason(&self) -> Option<Exception> {
-        lock(&self.end).reason.clone()
-    }
-
-    fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Exception> {
-        let mut end = lock(&self.end);
-        match &end.reason {
-            Some(reason) => Poll::Ready(reason.clone()),
-            None => {
-                if !end.waiting.iter().any(|known| known.will_wake(cx.waker())) {
-                    end.waiting.push(cx.waker().clone());
-                }
-                Poll::Pending
-            }
-        }
+        self.end.value()
     }
 }

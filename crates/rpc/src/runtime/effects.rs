@@ -77,8 +77,8 @@ impl State {
         match event {
             Event::Call(call) => match self.objects.get(&call.object) {
                 Some(object) => {
-                    self.running.insert(call.answer, RunningCall::Started);
-                    let params = RawParams::new(adopt(runtime, call.params));
+                    self.running.insert(call.answer, RunningCall::default());
+                    let params = RawParams::new(runtime, call.answer, adopt(runtime, call.params));
                     let delivery = Delivery {
                         answer: call.answer,
                         interface_id: call.interface_id,
@@ -120,11 +120,13 @@ impl State {
                     effects.wakers.extend(wait.complete(result));
                 }
             }
-            Event::Canceled { answer } => match self.running.get_mut(&answer) {
-                Some(RunningCall::Spawned(abort)) => effects.aborts.push(abort.clone()),
-                Some(running) => *running = RunningCall::Canceled,
-                None => {}
-            },
+            Event::Canceled { answer } => {
+                if let Some(call) = self.running.get_mut(&answer) {
+                    let (wakers, task) = call.cancel();
+                    effects.wakers.extend(wakers);
+                    effects.aborts.extend(task);
+                }
+            }
             Event::ObjectReleased { object } => effects
                 .garbage
                 .extend(self.objects.remove(&object).map(Garbage::Object)),

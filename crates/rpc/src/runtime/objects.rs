@@ -10,8 +10,10 @@ use futures_util::future::{AbortHandle, AbortRegistration, Abortable, Aborted};
 
 use super::{Shared, lock};
 use crate::BoxFuture;
+use crate::cancellation::CancellationToken;
 use crate::client::{Client, ServerId};
 use crate::error::Result;
+use crate::moment::Moment;
 use crate::server::{Dispatch, RawParams, RawResults, ResultsSlot};
 use crate::vat::{AnswerId, Exception, ObjectOptions};
 
@@ -21,7 +23,7 @@ use crate::vat::{AnswerId, Exception, ObjectOptions};
 /// them: at any time, at most one thread takes calls from the queue.
 pub(crate) struct HostedObject {
     pub(super) origin: Origin,
-    dispatch: Arc<dyn Dispatch>,
+    pub(super) dispatch: Arc<dyn Dispatch>,
     mailbox: Mutex<Mailbox>,
 }
 
@@ -45,13 +47,32 @@ pub(super) struct Delivery {
     pub(super) params: RawParams,
 }
 
-/// What became of a call that has not been answered.
-pub(super) enum RunningCall {
-    Started,
-    /// Nobody wants the answer, and the method has not come to its first wait.
-    Canceled,
-    /// It is a task of its own.
-    Spawned(AbortHandle),
+/// A call that has not been answered.
+#[derive(Default)]
+pub(super) struct RunningCall {
+    /// Once it is a task of its own.
+    task: Option<AbortHandle>,
+    /// Nobody wants the answer.
+    is_canceled: bool,
+    /// For those who want to know that.
+    canceled: Option<Arc<Moment<()>>>,
+}
+
+impl RunningCall {
+    /// Nobody wants the answer any more: who is to be woken, and what is to be stopped.
+    pub(super) fn cancel(&mut self) -> (Vec<Waker>, Option<AbortHandle>) {
+        self.is_canceled = true;
+        let moment = self.canceled.as_ref();
+        let wakers = moment.map(|moment| moment.come(())).unwrap_or_default();
+        (wakers, self.task.clone())
+    }
+
+    fn token(&mut self) -> CancellationToken {
+        if self.is_canceled {
+            return CancellationToken::late();
+        }
+        CancellationToken::new(Arc::clone(self.canceled.get_or_insert_default()))
+    }
 }
 
 impl HostedObject {
@@ -152,12 +173,17 @@ impl Shared {
     /// Makes a call cancelable that will run as a task; none if it was canceled already.
     fn become_task(&self, answer: AnswerId) -> Option<AbortRegistration> {
         let (abort, registration) = AbortHandle::new_pair();
-        match lock(&self.state).running.get_mut(&answer)? {
-            RunningCall::Canceled => None,
-            running => {
-                *running = RunningCall::Spawned(abort);
-                Some(registration)
-            }
+        let mut state = lock(&self.state);
+        let call = state.running.get_mut(&answer)?;
+        call.task = Some(abort);
+        (!call.is_canceled).then_some(registration)
+    }
+
+    /// What tells that this call is canceled.
+    pub(crate) fn cancellation_token(&self, answer: AnswerId) -> CancellationToken {
+        match lock(&self.state).running.get_mut(&answer) {
+            Some(call) => call.token(),
+            None => CancellationToken::late(),
         }
     }
 }

@@ -60,6 +60,11 @@ impl Vat {
         unresolved
     }
 
+    /// Whether it is known where the capability leads: nothing is left to [`watch`](Self::watch).
+    pub fn is_resolved(&self, cap: CapId) -> bool {
+        !self.is_unresolved(self.resolve(cap))
+    }
+
     /// Why all calls to the capability fail, if it is known that they do.
     pub fn failure(&self, cap: CapId) -> Option<Exception> {
         match self.kind(self.resolve(cap)) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use capstan_rpc::{Error, ErrorKind, Membrane, membrane, new_client, reconnecting, revocable};
 
 use crate::link::{join, settle};
-use crate::server::{Ear, trial_client};
+use crate::server::{Ear, Observed, TrialServer, trial_client};
 use crate::trial_capnp::trial;
 
 const ONE_WAY: Duration = Duration::from_millis(50);
@@ -36,6 +36,24 @@ async fn a_revoked_client_is_cut_off_with_all_that_came_through_it() {
         hanging.await.unwrap().err().unwrap().reason,
         "the time is up"
     );
+    for client in [&trial, &next] {
+        assert_eq!(echo(client, "").await.unwrap_err().reason, "the time is up");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_revoked_is_not_held_on_to() {
+    let observed = Arc::<Observed>::default();
+    let (lent, revoker) = revocable(new_client::<trial::Client, _>(TrialServer::new(&observed)));
+    let link = join(ONE_WAY, lent);
+    let trial: trial::Client = link.client.bootstrap();
+    let next = trial.next_request().send().pipeline.get_trial();
+    assert_eq!(echo(&next, "too").await.unwrap(), "too");
+    settle().await;
+    assert_eq!(observed.alive(), 2);
+    revoker.revoke(Error::failed("the time is up"));
+    settle().await;
+    assert_eq!(observed.alive(), 0);
     for client in [&trial, &next] {
         assert_eq!(echo(client, "").await.unwrap_err().reason, "the time is up");
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use capstan_rpc::message::any_pointer;
-use capstan_rpc::{ConnectOptions, Error, ErrorKind, new_client};
+use capstan_rpc::{CancellationToken, ConnectOptions, Error, ErrorKind, new_client};
 use tokio::time::Instant;
 
 use crate::link::{join, join_with, runtime, settle};
@@ -163,6 +163,53 @@ async fn dropping_a_call_cancels_it_at_the_server() {
     assert_eq!(observed.hanging(), 0, "the method's future was dropped");
     let stats = link.server.stats().unwrap();
     assert_eq!(stats.answers, 0);
+}
+
+/// Works in the background, as long as anybody wants it to.
+struct Delegating(tokio::sync::mpsc::UnboundedSender<CancellationToken>);
+
+impl trial::Server for Delegating {
+    async fn hang(&self, params: trial::HangParams, _: trial::HangResults) -> Result<(), Error> {
+        let token = params.cancellation_token();
+        assert!(!token.is_canceled());
+        let (seen, report) = (token.clone(), self.0.clone());
+        tokio::spawn(async move {
+            token.canceled().await;
+            report.send(seen).unwrap();
+        });
+        std::future::pending().await
+    }
+
+    async fn echo(&self, params: trial::EchoParams, _: trial::EchoResults) -> Result<(), Error> {
+        let (token, report) = (params.cancellation_token(), self.0.clone());
+        tokio::spawn(async move {
+            settle().await;
+            assert!(!token.is_canceled(), "it has returned");
+            // The call has ended, and this asks too late.
+            report.send(params.cancellation_token()).unwrap();
+        });
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_method_has_started_learns_that_the_call_is_canceled() {
+    let (report, mut reports) = tokio::sync::mpsc::unbounded_channel();
+    let link = join(ONE_WAY, new_client::<trial::Client, _>(Delegating(report)));
+    let trial: trial::Client = link.client.bootstrap();
+    let call = trial.hang_request().send();
+    settle().await;
+    assert!(reports.try_recv().is_err());
+    drop(call);
+    assert!(reports.recv().await.unwrap().is_canceled());
+    trial.echo_request().send().promise.await.unwrap();
+    assert!(reports.recv().await.unwrap().is_canceled());
+    // Losing the caller is the same.
+    let call = trial.hang_request().send();
+    settle().await;
+    link.client.close(Error::disconnected("gone"));
+    assert!(call.promise.await.is_err());
+    assert!(reports.recv().await.unwrap().is_canceled());
 }
 
 #[tokio::test(start_paused = true)]

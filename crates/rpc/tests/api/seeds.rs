@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use capstan_rpc::CapabilityServerSet;
+use capstan_rpc::{CapabilityServerSet, FromClient, Membrane, membrane, revocable};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 
@@ -233,13 +233,35 @@ impl web_site_publisher::Server for WebSitePublisherImpl {
 
 #[tokio::test(start_paused = true)]
 async fn publishing_a_blob_at_several_paths() {
+    publish_at_several_paths(|publisher| publisher).await;
+}
+
+/// Handles that go out through a membrane and come back, be they known yet or not, are the objects
+/// that they were.
+#[tokio::test(start_paused = true)]
+async fn publishing_through_a_membrane() {
+    struct Open;
+
+    impl Membrane for Open {
+        fn check(&self, _: bool, _: u64, _: u16) -> Result<(), capstan_rpc::Error> {
+            Ok(())
+        }
+    }
+
+    publish_at_several_paths(|publisher| membrane(publisher, Arc::new(Open))).await;
+    publish_at_several_paths(|publisher| revocable(publisher).0).await;
+}
+
+async fn publish_at_several_paths(
+    guard: impl FnOnce(web_site_publisher::Client) -> web_site_publisher::Client,
+) {
     let set: Arc<BlobSet> = Arc::new(CapabilityServerSet::new());
     let site = Arc::new(Mutex::new(HashMap::new()));
     let publisher: web_site_publisher::Client = capstan_rpc::new_client(WebSitePublisherImpl {
         set,
         site: site.clone(),
     });
-    let link = join(ONE_WAY, publisher);
+    let link = join(ONE_WAY, guard(publisher));
     let publisher: web_site_publisher::Client = link.client.bootstrap();
 
     let writer = publisher.create_blob_request().send().pipeline.get_writer();
@@ -259,7 +281,13 @@ async fn publishing_a_blob_at_several_paths() {
     for call in calls {
         call.await.unwrap();
     }
-    for path in ["/", "/index.html"] {
+    // The same with a handle that has arrived.
+    let mut request = publisher.set_request();
+    request.get().set_path("/again");
+    handle.as_client().when_resolved().await.unwrap();
+    request.get().set_blob(handle);
+    request.send().promise.await.unwrap();
+    for path in ["/", "/index.html", "/again"] {
         assert_eq!(site.lock().unwrap()[path], b"<html></html>");
     }
 
