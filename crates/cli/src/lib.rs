@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod bench;
 mod check;
 mod compile;
 mod disk;
@@ -32,6 +33,7 @@ const VERBS: &[Verb] = &[
     convert::DECODE_VERB,
     eval::VERB,
     gateway::VERB,
+    bench::VERB,
     id::VERB,
 ];
 
