@@ -39,8 +39,8 @@ fn draws_each_kind_of_window_on_a_link() {
     assert!(share(&table, "Fixed, 64 KiB") < 25.0, "{table}");
     let svg = std::fs::read_to_string(&path).unwrap();
     assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
-    // Of each column: the bounds of four rows, and seven lines.
-    assert_eq!(svg.matches("<polyline ").count(), 3 * (4 + 7));
+    // Of each column: the bounds of four rows, and six lines.
+    assert_eq!(svg.matches("<polyline ").count(), 3 * (4 + 6));
     assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
     assert_eq!(bench(&link).stdout, output.stdout);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), svg);
