@@ -42,6 +42,18 @@ fn survives_broken_text() {
         assert!(!complaints_raw(&text).is_empty());
         assert!(!complaints_raw(&format!("struct A {{ x @0 :{text}")).is_empty());
     }
+    // What is reported and skipped is not looked through again for each of its neighbours.
+    for skipped in [
+        "/* x\n",
+        "// x\n",
+        "export ",
+        "é ",
+        "“",
+        "struct a b;",
+        "3d ",
+    ] {
+        assert!(!complaints_raw(&skipped.repeat(100_000)).is_empty());
+    }
     let long = format!("const a :A{} = 1;", ".B".repeat(50_000));
     assert!(!complaints_raw(&long).is_empty());
 }

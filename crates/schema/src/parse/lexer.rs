@@ -51,6 +51,7 @@ pub(crate) fn lex_file(text: &str, problems: &mut Vec<Problem>) -> Lexed {
         at: 0,
         broken_lines: Span::default(),
         lossy: false,
+        comments_end: true,
         problems,
     };
     let mut tokens = Vec::new();
@@ -76,6 +77,8 @@ struct Lexer<'a> {
     at: usize,
     broken_lines: Span,
     lossy: bool,
+    /// Whether there may be a `*/` ahead: it is looked for in vain only once.
+    comments_end: bool,
     problems: &'a mut Vec<Problem>,
 }
 
@@ -338,10 +341,15 @@ impl Lexer<'_> {
         let start = self.at;
         let rest = self.text.get(start..).unwrap_or("");
         let line = rest.lines().next().unwrap_or("").len();
-        let whole = match rest.strip_prefix("/*") {
-            Some(inside) => inside.find("*/").map_or(line, |end| end + 4),
-            None => line,
+        let end = match rest.strip_prefix("/*") {
+            Some(inside) if self.comments_end => {
+                let end = inside.find("*/");
+                self.comments_end = end.is_some();
+                end
+            }
+            _ => None,
         };
+        let whole = end.map_or(line, |end| end + 4);
         self.at += whole;
         let problem = Problem::new(
             Span::new(start, start + 2),
