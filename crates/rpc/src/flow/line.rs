@@ -66,7 +66,7 @@ pub struct LineStats {
     pub mode: Mode,
 }
 
-/// See the [module](self).
+/// The streams of one connection, and what is on their way.
 #[derive(Debug)]
 pub struct Line {
     clock: Clock,

@@ -78,7 +78,7 @@ pub(super) enum Route {
 
 impl Vat {
     /// Makes a call. The references in `caps`, which the capability pointers in `params` index, are
-    /// taken over. Every failure is the call's [`Event::Return`].
+    /// taken over. Every failure is the call's [`Event::Return`](super::Event::Return).
     pub fn call(
         &mut self,
         now_micros: u64,
