@@ -4,7 +4,7 @@ import type { WebSocketLike } from "./types.js";
 /** What differs between the places where JavaScript runs. */
 export interface Platform {
   /** Where the WebAssembly is; undefined leaves it to the module beside which it lies. */
-  wasm(): Promise<InitInput> | undefined;
+  wasm(): Promise<InitInput> | InitInput | undefined;
   /** Begins to open a socket. */
   openSocket(url: string, options: { readonly maxMessageBytes: number }): WebSocketLike;
   /** Makes an address absolute; throws when that is impossible. */
@@ -18,9 +18,9 @@ export let platform: Platform = {
   resolve: (url) => new URL(url, globalThis.location?.href),
 };
 
-/** Called by the entry point of a particular platform. */
-export function setPlatform(other: Platform): void {
-  platform = other;
+/** Called by the entry point of a particular platform, for what is different there. */
+export function setPlatform(different: Partial<Platform>): void {
+  platform = { ...platform, ...different };
 }
 
 /**

@@ -61,9 +61,26 @@ fn fill() -> Result<(), Failure> {
     for module in wasm::MODULES {
         workspace::copy(&module.glue_dir(), &package.join(module.dir))?;
     }
+    carry_wasm(&package)?;
     FROM_ROOT
         .iter()
         .try_for_each(|name| workspace::copy(&root.join(name), &package.join(name)))
+}
+
+/// The module that `capstan/inline` finds its WebAssembly in. Deflated before base64, which hides from a server's
+/// compression what repeats.
+fn carry_wasm(package: &Path) -> Result<(), Failure> {
+    let script = "const fs = require('fs'); const [from, to] = process.argv.slice(1); \
+        const deflated = require('zlib').deflateRawSync(fs.readFileSync(from), { level: 9 }); \
+        fs.writeFileSync(to, `export default \"${deflated.toString('base64')}\";\\n`)";
+    let module = &wasm::RUNTIME;
+    process::run(
+        "writing the WebAssembly as a script",
+        tools::command("node")
+            .args(["-e", script, "--"])
+            .arg(package.join(module.dir).join(module.wasm_file()))
+            .arg(package.join("dist").join(INLINE)),
+    )
 }
 
 fn pack() -> Result<(), Failure> {
@@ -112,7 +129,8 @@ fn javascript(package: &Path) -> Result<Vec<PathBuf>, Failure> {
         entries
             .flatten()
             .map(|entry| entry.path())
-            .filter(|path| path.extension().is_some_and(|kind| kind == "js")),
+            .filter(|path| path.extension().is_some_and(|kind| kind == "js"))
+            .filter(|path| !path.ends_with(INLINE)),
     );
     files.sort();
     Ok(files)
@@ -140,3 +158,5 @@ fn brotli(files: &[PathBuf]) -> Result<u64, Failure> {
 const FROM_ROOT: [&str; 3] = ["README.md", "LICENSE-MIT", "LICENSE-APACHE"];
 
 const NAME: &str = "capstan";
+
+const INLINE: &str = "inline-wasm.js";

@@ -9,7 +9,7 @@ import { Schema } from "./schema.js";
 export type SchemaFiles = Readonly<Record<string, string>>;
 
 let compiler: Promise<unknown> | undefined;
-let findCompiler: () => Promise<InitInput> | undefined = () => undefined;
+let findCompiler: () => Promise<InitInput> | InitInput | undefined = () => undefined;
 
 /** Called by the entry point of a particular platform. */
 export function setCompiler(find: typeof findCompiler): void {
