@@ -24,7 +24,7 @@ use crate::BoxFuture;
 use crate::client::{Client, ServerId};
 use crate::request::Waiter;
 use crate::server::{Dispatch, FromServer};
-use crate::vat::{AnswerId, CallId, CapId, ConnectionId, ObjectId, Vat};
+use crate::vat::{AnswerId, CallId, CapId, ConnectionId, ObjectId, Vat, VatStats};
 use connection::ConnectionState;
 use effects::Effects;
 use objects::{HostedObject, Origin, RunningCall};
@@ -74,6 +74,12 @@ impl Runtime {
         let (client, _) = Client::local(C::into_dispatch(Arc::new(server)));
         client.attach_to(&self.shared);
         C::from_client(client)
+    }
+
+    /// How much is kept for all connections together, and for objects that were given to none.
+    #[must_use]
+    pub fn stats(&self) -> VatStats {
+        self.shared.enter(|state, _| state.vat.stats())
     }
 
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + MaybeSend + 'static) {
