@@ -56,6 +56,7 @@ import { appendFile } from "node:fs/promises";
 import { createServer } from "vite";
 
 const server = await createServer({ server: { middlewareMode: true } });
+console.log("prepared", server.config.optimizeDeps.include.join());
 const keys = async () => Object.keys(await server.ssrLoadModule("/parts/phone.capnp")).join();
 console.log("before", await keys());
 const changed = once(server.watcher, "change");
@@ -100,6 +101,7 @@ describe("schemas imported as modules, in an empty project", () => {
     await project.run("npx", "vite", "build", "--ssr", "main.ts", "--outDir", "out/vite");
     expect(await project.run("node", "out/vite/main.js")).toMatch(expected);
     const output = await project.run("node", "change.mjs");
+    expect(output).toContain("prepared capstan/codegen/v1\n");
     expect(output).toContain("before Phone\n");
     expect(output).toContain("after Phone,Fax\n");
     await writeFile(join(project.dir, "parts/phone.capnp"), PHONE);
@@ -116,8 +118,17 @@ describe("schemas imported as modules, in an empty project", () => {
     await project.run("npx", "tsc");
   });
 
-  test("a schema with an error fails the build and shows the place", async () => {
-    await project.write({ "bad.capnp": "@0xbf5147cb7f2b6e12;\nstruct Bad { name @0 :Txt; }\n", "bad.js": 'import "./bad.capnp";' });
-    await expect(project.run("node", "esbuild.mjs", "bad.js")).rejects.toThrow(/bad\.capnp:2:23-26: error: .*Txt/);
+  test("a schema with an error fails the build and shows the place, from where the bundler runs", async () => {
+    await project.write({ "parts/bad.capnp": "@0xbf5147cb7f2b6e12;\nstruct Bad { name @0 :Txt; }\n", "bad.js": 'import "./parts/bad.capnp";' });
+    await expect(project.run("node", "esbuild.mjs", "bad.js")).rejects.toThrow(/\bparts\/bad\.capnp:2:23-26: error: .*Txt/);
+    await project.write({ "index.html": '<script type="module" src="/bad.js"></script>' });
+    const shown = await project.run("npx", "vite", "build", "--outDir", "out/bad").then(
+      () => "built",
+      (error: unknown) => String(error),
+    );
+    expect(shown).toMatch(/\bparts\/bad\.capnp:2:23-26: error: .*Txt/);
+    expect(shown).toContain("did you mean 'Text'?");
+    // Where the compiler was called from is of no use to who wrote the schema.
+    expect(shown).not.toContain("dist/bundlers/compile.js");
   });
 });

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
+import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { made, Project, repository } from "./support.js";
 
@@ -269,8 +270,29 @@ describe("`npx capstan` from the tarball", () => {
         console.log(name, born, phones.map(({ number, kind }) => number + " " + kind).join(", "));
       `,
     });
+    const expected = "Ada 1815n 555 work, 777 home\n";
     await project.run("npx", "capstan", "compile", "-ojs", "person.capnp", "phone.capnp");
-    expect(await project.run("node", "use.mjs")).toBe("Ada 1815n 555 work, 777 home\n");
+    expect(await project.run("node", "use.mjs")).toBe(expected);
+
+    // As TypeScript too, where types are only taken out, which Node does by itself from 22.18 on.
+    const use = await readFile(join(project.dir, "use.mjs"), "utf8");
+    const amaro = JSON.stringify(pathToFileURL(join(repository, "node_modules/amaro/dist/index.js")).href);
+    await project.write({
+      "use.ts": use.replace("person.capnp.js", "person.capnp.ts"),
+      "strip.mjs": `
+        import { readFileSync } from "node:fs";
+        import { fileURLToPath } from "node:url";
+        import amaro from ${amaro};
+        export function load(url, context, next) {
+          if (!url.endsWith(".ts")) return next(url, context);
+          const { code } = amaro.transformSync(readFileSync(fileURLToPath(url), "utf8"), { mode: "strip-only" });
+          return { format: "module", source: code, shortCircuit: true };
+        }
+      `,
+      "strip-types.mjs": 'import { register } from "node:module"; register("./strip.mjs", import.meta.url);',
+    });
+    await project.run("npx", "capstan", "compile", "--import-extension=ts", "person.capnp", "phone.capnp");
+    expect(await project.run("node", "--import", "./strip-types.mjs", "use.ts")).toBe(expected);
   });
 });
 

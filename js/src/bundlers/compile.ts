@@ -50,14 +50,27 @@ export function compile(path: string, options: Options | undefined): Module {
   };
   const source = withSlashes(path);
   const flags = importPaths.map((directory) => `-I${withSlashes(directory)}`);
-  const status = run(["compile", ...flags, `--src-prefix=${dirname(source)}`, "-o", `js:${OUT}`, source], host);
+  const compileFrom = (directory: string) =>
+    run(["compile", ...flags, `--src-prefix=${withSlashes(directory)}`, "-o", `js:${OUT}`, source], host);
+  const status = compileFrom(dirname(path));
   const code = written.get(`${OUT}/${basename(source)}.js`);
   const types = written.get(`${OUT}/${basename(source)}.d.ts`);
   if (status !== 0 || code === undefined || types === undefined) {
-    throw new Error(complaints.trimEnd() || `${path}: the schema compiler failed`);
+    // Modules do not depend on where the bundler runs, but messages name files from there.
+    complaints = "";
+    compileFrom(process.cwd());
+    throw new SchemaError(complaints.trimEnd() || `${path}: the schema compiler failed`);
   }
   if (options?.types ?? true) keep(`${path}.d.ts`, types);
   return { code: importSchemas(code, path, importPaths), files: [...files] };
+}
+
+/** Bundlers show the message, and would show the stack: it tells nothing about a schema. */
+class SchemaError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.stack = "";
+  }
 }
 
 /** Generated modules import each other by the names they would have on the disk: here schemas import schemas. */

@@ -3,7 +3,7 @@ import { compile, type Options, SCHEMA } from "./compile.js";
 
 export type { Options } from "./compile.js";
 
-/** A plugin by the rules of Rollup, which Rolldown and Vite have too. */
+/** A plugin by the rules of Rollup, which Rolldown has too. */
 export interface SchemaPlugin {
   readonly name: string;
   readonly enforce: "pre";

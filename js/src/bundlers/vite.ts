@@ -1,2 +1,19 @@
 /** Schemas as modules in Vite: `import capstan from "capstan/vite"`, then `capstan()` among the plugins. */
-export { default, type Options, type SchemaPlugin } from "./rollup.js";
+import rollup, { type Options, type SchemaPlugin as RollupPlugin } from "./rollup.js";
+
+export type { Options } from "./rollup.js";
+
+/** A plugin by the rules of Vite. */
+export interface SchemaPlugin extends RollupPlugin {
+  config(): { optimizeDeps: { include: string[] } };
+}
+
+/** `import { Files } from "./files.capnp"`. */
+export default function capstan(options?: Options): SchemaPlugin {
+  return {
+    ...rollup(options),
+    // The search for dependencies does not look into schemas: without this, Vite finds what their modules import only
+    // when a page asks for the first, prepares it then, and loads the page once more.
+    config: () => ({ optimizeDeps: { include: ["capstan/codegen/v1"] } }),
+  };
+}
