@@ -180,6 +180,7 @@ describe("a schema compiled at run time", () => {
       /bad\.capnp:2:\d+-\d+: error: .*Itn32[^]*did you mean/,
     );
     await expect(compile({})).rejects.toThrow("wants schema files");
+    await expect(compile("@0xe1b2c3d4a5f60718;" as never)).rejects.toThrow("wants schema files");
     expect(() => schema.struct("Nothing")).toThrow(/the schema has no struct Nothing; what it has is /);
     expect(() => schema.struct("Colour")).toThrow("Colour is no struct");
     expect(() => new Schema({ capnpVersion: undefined, nodes: [], sourceInfo: [], requestedFiles: [] }).struct("A")).toThrow("nothing");

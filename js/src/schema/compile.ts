@@ -23,11 +23,22 @@ export function setCompiler(find: typeof findCompiler): void {
  * @throws CapnpError with file, line, column and advice for each error in the files.
  */
 export async function compile(files: SchemaFiles): Promise<Schema> {
-  compiler ??= Promise.resolve(findCompiler()).then((found) => load(found === undefined ? undefined : { module_or_path: found }));
-  await Promise.all([compiler, init()]);
-  const paths = Object.keys(files);
+  // A text has keys too: its characters'.
+  const paths = typeof files === "object" ? Object.keys(files) : [];
   if (paths.length === 0) throw new TypeError('compile() wants schema files by their paths, such as { "person.capnp": text }');
+  await Promise.all([loadCompiler(), init()]);
   return schemaFrom(request(files, paths));
+}
+
+function loadCompiler(): Promise<unknown> {
+  compiler ??= Promise.resolve(findCompiler())
+    .then((found) => load(found === undefined ? undefined : { module_or_path: found }))
+    .catch((error: unknown) => {
+      // The next call may find it.
+      compiler = undefined;
+      throw error;
+    });
+  return compiler;
 }
 
 /**
