@@ -41,26 +41,7 @@ pub(super) fn write_reader_methods(
     structure: &StructNode,
     field: &Field,
 ) -> Result<(), Error> {
-    let name = accessor(field);
-    let return_type = getter_type(cx, field, "Reader")?;
-    w.blank();
-    w.doc(field.doc_comment.as_deref());
-    line!(w, "#[inline]");
-    open!(w, "pub fn get_{name}(self) -> {return_type} {{");
-    match &field.kind {
-        FieldKind::Group { .. } => line!(w, "self.reader.into()"),
-        FieldKind::Slot {
-            offset,
-            ty,
-            default,
-            ..
-        } => {
-            options::open(w, field, "reader", *offset);
-            write_get(w, cx, "reader", *offset, ty, default)?;
-            options::close(w, field);
-        }
-    }
-    w.close("}");
+    write_getter(w, cx, field, "Reader", "reader")?;
     if let FieldKind::Slot { offset, ty, .. } = &field.kind
         && ty.is_pointer()
     {
@@ -76,26 +57,7 @@ pub(super) fn write_builder_methods(
     structure: &StructNode,
     field: &Field,
 ) -> Result<(), Error> {
-    let name = accessor(field);
-    let return_type = getter_type(cx, field, "Builder")?;
-    w.blank();
-    w.doc(field.doc_comment.as_deref());
-    line!(w, "#[inline]");
-    open!(w, "pub fn get_{name}(self) -> {return_type} {{");
-    match &field.kind {
-        FieldKind::Group { .. } => line!(w, "self.builder.into()"),
-        FieldKind::Slot {
-            offset,
-            ty,
-            default,
-            ..
-        } => {
-            options::open(w, field, "builder", *offset);
-            write_get(w, cx, "builder", *offset, ty, default)?;
-            options::close(w, field);
-        }
-    }
-    w.close("}");
+    write_getter(w, cx, field, "Builder", "builder")?;
     match &field.kind {
         FieldKind::Group { id } => groups::write_group_init(w, cx, structure, field, *id)?,
         FieldKind::Slot {
@@ -114,6 +76,37 @@ pub(super) fn write_builder_methods(
             }
         }
     }
+    Ok(())
+}
+
+/// `side` is the type that has the method, and `inner` what it keeps the struct in.
+fn write_getter(
+    w: &mut Writer,
+    cx: Context<'_>,
+    field: &Field,
+    side: &str,
+    inner: &str,
+) -> Result<(), Error> {
+    let name = accessor(field);
+    let return_type = getter_type(cx, field, side)?;
+    w.blank();
+    w.doc(field.doc_comment.as_deref());
+    line!(w, "#[inline]");
+    open!(w, "pub fn get_{name}(self) -> {return_type} {{");
+    match &field.kind {
+        FieldKind::Group { .. } => line!(w, "self.{inner}.into()"),
+        FieldKind::Slot {
+            offset,
+            ty,
+            default,
+            ..
+        } => {
+            options::open(w, field, inner, *offset);
+            write_get(w, cx, inner, *offset, ty, default)?;
+            options::close(w, field);
+        }
+    }
+    w.close("}");
     Ok(())
 }
 

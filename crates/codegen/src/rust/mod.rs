@@ -42,7 +42,8 @@ mod values;
 mod writer;
 
 use std::collections::BTreeMap;
-use std::fmt;
+
+pub use crate::Error;
 
 use capstan_schema::node::{CompiledSchema, Node, NodeKind};
 
@@ -90,28 +91,6 @@ impl Options {
         }
     }
 }
-
-/// Why no code was generated: the schema is inconsistent, or uses what this generator lacks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
-    pub message: String,
-}
-
-impl Error {
-    fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Error {}
 
 /// The module a file's code expects to be in, such as `files_capnp` for `files.capnp`.
 pub fn module_name(filename: &str) -> String {

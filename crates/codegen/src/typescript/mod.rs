@@ -27,7 +27,8 @@ mod values;
 mod words;
 
 use std::collections::BTreeMap;
-use std::fmt;
+
+pub use crate::Error;
 
 use capstan_schema::node::{CompiledSchema, Node, NodeKind};
 
@@ -64,29 +65,6 @@ pub struct Generated {
     /// The types alone.
     pub dts: String,
 }
-
-/// Why no code was generated: the schema is inconsistent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Error {
-    /// What is wrong and where.
-    pub message: String,
-}
-
-impl Error {
-    fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Error {}
 
 /// The module for the file with this id.
 ///
