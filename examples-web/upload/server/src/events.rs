@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
-/// So many of the latest uploads can be asked for.
+/// So many of the latest uploads can be asked for, and all that are not over.
 const REMEMBERED: usize = 50;
 
 /// One upload, as far as it got.
@@ -51,8 +51,12 @@ impl Events {
 
     pub fn started(&self, id: u64, name: &str, size_bytes: u64) {
         let mut uploads = self.lock();
-        if uploads.len() == REMEMBERED {
-            uploads.pop_front();
+        if uploads.len() >= REMEMBERED {
+            // Those that are not over yet are to be told of when they are.
+            let over = |upload: &Upload| upload.state != UploadState::Receiving;
+            if let Some(oldest) = uploads.iter().position(over) {
+                uploads.remove(oldest);
+            }
         }
         uploads.push_back(Upload {
             id,
@@ -140,4 +144,22 @@ impl Events {
 pub fn print_line(line: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upload_that_outlasts_many_others_is_not_forgotten() {
+        let events = Events::quiet();
+        events.started(0, "long", 1);
+        for id in 1..200 {
+            events.started(id, "short", 1);
+            events.done(id, String::new(), 0.0);
+        }
+        events.received(0, 1);
+        assert_eq!(events.uploads().len(), REMEMBERED);
+        assert_eq!(events.uploads()[0].received_bytes, 1);
+    }
 }
