@@ -62,6 +62,15 @@ export class UploadServer {
     }
   }
 
+  /** Waits until every upload that was begun is over. */
+  async allOver(): Promise<void> {
+    for (;;) {
+      const begun = this.#events.filter((event) => event.event === "upload_started");
+      if (2 * begun.length === this.#events.length) return;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
   /** Asks the process to end, as a person would. */
   stop(): Promise<void> {
     return this.#end("SIGTERM");

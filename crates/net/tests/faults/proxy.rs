@@ -74,12 +74,14 @@ impl Weather {
         let mut random = Random::new(seed);
         let mut left = cut_after_bytes.unwrap_or(u64::MAX);
         let mut piece = vec![0; self.piece_bytes as usize];
+        // Of small pieces there are many.
+        let delayed_percent = if self.piece_bytes < 1000 { 1 } else { 20 };
         while left > 0 {
             let most = piece.len().min(usize::try_from(left).unwrap_or(usize::MAX));
             let Ok(length @ 1..) = from.read(&mut piece[..most]).await else {
                 break;
             };
-            if self.delay_millis > 0 && random.chance(20) {
+            if self.delay_millis > 0 && random.chance(delayed_percent) {
                 let delay = Duration::from_millis(random.below(self.delay_millis));
                 tokio::time::sleep(delay).await;
             }
