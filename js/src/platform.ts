@@ -7,6 +7,8 @@ export interface Platform {
   wasm(): Promise<InitInput> | InitInput | undefined;
   /** Begins to open a socket. */
   openSocket(url: string, options: { readonly maxMessageBytes: number }): WebSocketLike;
+  /** Where a socket says when it is done with what it was sent: how to send bytes that are only lent. */
+  lend?(socket: WebSocketLike): ((bytes: Uint8Array<ArrayBuffer>) => void) | undefined;
   /** Makes an address absolute; throws when that is impossible. */
   resolve(url: string): URL;
 }

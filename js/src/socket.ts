@@ -1,5 +1,5 @@
 import { isBuffer } from "./buffers.js";
-import { copiesAtOnce } from "./platform.js";
+import { copiesAtOnce, platform } from "./platform.js";
 import type { Transport, TransportEvents } from "./transport.js";
 import type { WebSocketLike } from "./types.js";
 
@@ -54,8 +54,9 @@ export function ignoreErrors(socket: WebSocketLike): void {
  */
 export function socketTransport(socket: WebSocketLike, name: string): Transport {
   let listeners: [string, SocketListener][] = [];
+  const lend = platform.lend?.(socket);
   return {
-    copiesAtOnce: copiesAtOnce(socket),
+    copiesAtOnce: lend !== undefined || copiesAtOnce(socket),
     get queuedBytes() {
       return socket.bufferedAmount;
     },
@@ -89,7 +90,7 @@ export function socketTransport(socket: WebSocketLike, name: string): Transport 
       ];
       for (const [type, listener] of listeners) listen(socket, type, listener);
     },
-    send: (bytes) => socket.send(bytes),
+    send: lend ?? ((bytes) => socket.send(bytes)),
     close(code, reason) {
       for (const [type, listener] of listeners) unlisten(socket, type, listener);
       const text = atMost(reason, MAX_REASON_BYTES);
