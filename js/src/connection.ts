@@ -11,12 +11,15 @@ import { asyncDispose, dispose } from "./symbols.js";
 import type { Transport } from "./transport.js";
 import type { ConnectionStats, WebSocketLike } from "./types.js";
 
+/** How much a stream may have in flight: what the way to its object holds and a share of a small queue, or so many bytes. */
+export type FlowControl = "adaptive" | { readonly fixed: number };
+
 /** What may be chosen about any connection. */
 export interface ConnectionOptions {
   /** What the other side gets that asks for this side's bootstrap object: a client, for instance one made by `serve`. */
   readonly bootstrap?: object | undefined;
   /** How much each stream may have in flight: what the way to its object holds, which is the default, or so many bytes. */
-  readonly flowControl?: "adaptive" | { readonly fixed: number } | undefined;
+  readonly flowControl?: FlowControl | undefined;
   /** Longer messages from the other side end the connection; 64 MiB by default. */
   readonly maxMessageBytes?: number | undefined;
   /**
@@ -285,8 +288,13 @@ export function checkOptions(options: ConnectionOptions): CheckedOptions {
   };
 }
 
+/** Chooses the flow control of one client's stream from now on, whatever its connection's is. */
+export function setFlowControl(client: object, flowControl: FlowControl): void {
+  glue.stream_window(ClientBase.cap(theClient(client, "setFlowControl")), checkWindow(flowControl));
+}
+
 /** The window in bytes; 0 for one that adapts. */
-function checkWindow(flowControl: NonNullable<ConnectionOptions["flowControl"]>): number {
+function checkWindow(flowControl: FlowControl): number {
   if (flowControl === "adaptive") return 0;
   if (typeof flowControl !== "object") throw new TypeError(`flowControl: expected "adaptive" or { fixed: bytes }, got ${String(flowControl)}`);
   return check("flowControl.fixed", flowControl.fixed, " of bytes");

@@ -2,7 +2,7 @@
 export { canonicalize, isCanonical } from "./canonical.js";
 export { clone, give, release, streamStats } from "./client.js";
 export { connect, type ConnectOptions } from "./connect.js";
-export { accept, Connection, type ConnectionLimits, type ConnectionOptions } from "./connection.js";
+export { accept, Connection, type ConnectionLimits, type ConnectionOptions, type FlowControl, setFlowControl } from "./connection.js";
 export { type ClientTracking, trackClients, type UnreleasedClient } from "./debug.js";
 export { CapnpError, type ErrorKind } from "./errors.js";
 export { init, type InitSource } from "./init.js";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { CapnpError, type ConnectionOptions, serve, streamStats } from "../src/node.js";
+import { CapnpError, type ConnectionOptions, serve, setFlowControl, streamStats } from "../src/node.js";
 import { state, turn } from "./sockets.js";
 import { connectPair, TestServer, TestSink } from "./support.js";
 import { ByteSink, Tester } from "./generated/testing.capnp.js";
@@ -47,6 +47,27 @@ describe("a streamed call's promise", () => {
     await turn();
     farSocket.hold();
     expect(await state(sink.write({ chunk: new Uint8Array(10) }))).toBe("resolved");
+  });
+
+  test("keeps to a window of its own, also when it is known where it leads", async () => {
+    const server = new TestServer();
+    const { near, farSocket } = connectPair(serve(Tester, server));
+    const { sink } = near.bootstrap(Tester).open({ name: "a" });
+    setFlowControl(sink, { fixed: 1234 });
+    expect(streamStats(sink)).toMatchObject({ window: 1234, mode: undefined });
+    await turn();
+    await sink.write({ chunk: new Uint8Array(100) });
+    expect(streamStats(sink)).toMatchObject({ window: 1234, mode: undefined });
+    farSocket.hold();
+    const writes = Array.from({ length: 5 }, () => sink.write({ chunk: new Uint8Array(1000) }));
+    const stuck = writes.at(-1) as Promise<void>;
+    expect(await state(stuck)).toBe("pending");
+    setFlowControl(sink, "adaptive");
+    expect(await state(stuck)).toBe("resolved");
+    expect(streamStats(sink)?.mode).toBe("growing");
+    farSocket.pass();
+    expect(() => setFlowControl(sink, { fixed: 0 })).toThrow(/flowControl\.fixed/);
+    expect(() => setFlowControl({}, "adaptive")).toThrow(/setFlowControl\(\) wants a client/);
   });
 
   test("a window smaller than a chunk still lets chunks through", async () => {

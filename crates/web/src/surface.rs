@@ -112,10 +112,7 @@ pub fn attach_link(
 ) -> u32 {
     let options = ConnectionOptions {
         bootstrap: optional_cap(bootstrap),
-        flow_control: match window_bytes {
-            0 => FlowControl::Adaptive,
-            bytes => FlowControl::Fixed(u64::from(bytes)),
-        },
+        flow_control: flow_control(window_bytes),
         max_message_bytes: max_message_bytes as usize,
         batching: match batching {
             0 => Batching::Off,
@@ -411,6 +408,14 @@ fn exception_kind(ordinal: u32) -> ExceptionKind {
 
 fn whole(high: u32, low: u32) -> u64 {
     u64::from(high) << 32 | u64::from(low)
+}
+
+/// 0 stands for windows that adapt.
+fn flow_control(window_bytes: u32) -> FlowControl {
+    match window_bytes {
+        0 => FlowControl::Adaptive,
+        bytes => FlowControl::Fixed(u64::from(bytes)),
+    }
 }
 
 /// As [`stream_stats`] says.

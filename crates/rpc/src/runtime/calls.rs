@@ -12,7 +12,9 @@ use crate::client::{AttachedCap, Client, Hook, ServerId, attached_handle};
 use crate::error::Result;
 use crate::request::{CallHandle, StreamWait, StreamingSend, Waiter, admit};
 use crate::server::{Dispatch, Left, Tail};
-use crate::vat::{AnswerId, CallId, CapId, Exception, Outgoing, PromiseId, StreamStats};
+use crate::vat::{
+    AnswerId, CallId, CapId, Exception, FlowControl, Outgoing, PromiseId, StreamStats,
+};
 
 impl Shared {
     pub(crate) fn call(self: &Arc<Self>, target: CapId, mut params: Outgoing) -> Arc<CallHandle> {
@@ -294,6 +296,17 @@ impl Client {
         attached
             .runtime
             .enter(|state, _| state.vat.stream_stats(attached.cap))
+    }
+
+    /// Chooses how the window of its stream is found from now on, whatever its connection's streams do.
+    pub fn set_flow_control(&self, flow_control: FlowControl) {
+        if let Some(attached) = self.location() {
+            attached.runtime.enter(|state, _| {
+                state
+                    .vat
+                    .set_stream_flow_control(attached.cap, flow_control);
+            });
+        }
     }
 
     /// Which object of this process this is, if it is one, once the promises on the way to it are

@@ -13,6 +13,8 @@ pub(super) struct StreamSlot {
     pub(super) connection: Option<ConnectionId>,
     /// The line it is on, and its place there, when it adapts.
     pub(super) member: Option<(ConnectionId, MemberId)>,
+    /// What was chosen for this stream alone.
+    pub(super) chosen: Option<FlowControl>,
     /// Capabilities and calls that refer to it.
     refs: u32,
 }
@@ -64,6 +66,7 @@ impl Vat {
             if let Some(slot) = self.streams.get_mut(stream.0)
                 && slot.connection == Some(connection)
             {
+                slot.chosen = None;
                 slot.flow.set_control(flow_control);
                 self.place_stream(stream, true);
                 self.wake_stream(stream);
@@ -176,6 +179,7 @@ impl Vat {
             flow: Stream::new(control),
             connection,
             member: None,
+            chosen: None,
             refs: 0,
         }));
         self.place_stream(stream, true);
@@ -238,7 +242,7 @@ impl Vat {
                 let control = self.flow_control_of(connection);
                 if let Some(slot) = self.streams.get_mut(stream.0) {
                     slot.connection = connection.or(slot.connection);
-                    slot.flow.set_control(control);
+                    slot.flow.set_control(slot.chosen.unwrap_or(control));
                 }
                 self.place_stream(stream, connection.is_some());
                 self.attach_stream(stream, to);

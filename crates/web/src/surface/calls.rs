@@ -65,6 +65,17 @@ pub fn stream_settle(cap: u32) -> u32 {
     code
 }
 
+/// The window of one capability's stream from now on, in bytes; 0 for one that adapts.
+#[wasm_bindgen]
+pub fn stream_window(cap: u32, window_bytes: u32) {
+    with(|driver| {
+        driver
+            .vat
+            .set_stream_flow_control(CapId::from_raw(cap), super::flow_control(window_bytes));
+    });
+    driver::settle();
+}
+
 /// Forgets the message that was begun.
 #[wasm_bindgen]
 pub fn build_abort() {

@@ -33,6 +33,7 @@ impl Vat {
     pub fn set_stream_flow_control(&mut self, cap: crate::vat::CapId, flow_control: FlowControl) {
         let stream = self.stream_of(self.resolve(cap));
         if let Some(slot) = self.streams.get_mut(stream.0) {
+            slot.chosen = Some(flow_control);
             slot.flow.set_control(flow_control);
         }
         self.place_stream(stream, true);
