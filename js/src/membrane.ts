@@ -1,8 +1,10 @@
 import { methodsOf } from "./call.js";
 import { ClientBase, clone, give, release, theClient } from "./client.js";
 import { CapnpError } from "./errors.js";
+import { watch } from "./pending.js";
+import { promised, resolving } from "./promised.js";
 import type { InterfaceDescriptor } from "./seam/descriptor.js";
-import { serve } from "./serve.js";
+import { hosted, serve } from "./serve.js";
 import { dispose } from "./symbols.js";
 import type { CallContext, CallOptions } from "./types.js";
 
@@ -32,9 +34,19 @@ export interface Revocable<C> {
 
 type Method = (params: object, options: CallOptions) => Promise<object | undefined>;
 
+/** Stands at the border for one object, by way of which calls go inward or outward. */
+interface Gate {
+  readonly target: object;
+  readonly policy: Membrane;
+  readonly inward: boolean;
+}
+
+/** By what is served in their place. */
+const gates = new WeakMap<object, Gate>();
+
 /**
  * A client of the same object by way of a border, which the clients in the parameters and results of its calls pass too, and those
- * in theirs. Of messages, what the schema knows passes. The client it is made of stays yours.
+ * in theirs; one that comes back the way it went is what it was before. Of messages, what the schema knows passes. The client it is made of stays yours.
  */
 export function membrane<C extends object>(client: C, policy: Membrane): C {
   return gate(clone(client), policy, true) as C;
@@ -49,10 +61,19 @@ export function revocable<C extends object>(client: C): Revocable<C> {
   };
 }
 
-/** Stands at the border for one object; `target` becomes its own. */
+/** A client that stands at the border for `target`, which becomes its own. */
 function gate(target: object, policy: Membrane, inward: boolean): object {
   const type = ClientBase.type(theClient(target, "membrane"));
-  const implementation: Record<PropertyKey, unknown> = { [dispose]: () => release(target) };
+  const letGo = (): void => release(target);
+  // What is cut off is not held on to.
+  const unwatch = policy.signal && watch(policy.signal, letGo);
+  if (policy.signal?.aborted === true) letGo();
+  const implementation: Record<PropertyKey, unknown> = {
+    [dispose]: () => {
+      unwatch?.();
+      letGo();
+    },
+  };
   for (const { name, label } of methodsOf(type)) {
     implementation[name] = async (params: object, context: CallContext): Promise<object | undefined> => {
       try {
@@ -62,14 +83,39 @@ function gate(target: object, policy: Membrane, inward: boolean): object {
         mapClients(params, release);
         throw error;
       }
-      const pass = (within: boolean) => (client: object) => give(gate(client, policy, within));
+      const through = (within: boolean) => (client: object) => give(pass(client, policy, within));
       const signal = policy.signal === undefined ? context.signal : AbortSignal.any([policy.signal, context.signal]);
       const method = (target as Record<string, Method>)[name] as Method;
-      const results = await method.call(target, mapClients(params, pass(!inward)) as object, { signal });
-      return mapClients(results, pass(inward)) as object | undefined;
+      const results = await method.call(target, mapClients(params, through(!inward)) as object, { signal });
+      return mapClients(results, through(inward)) as object | undefined;
     };
   }
+  gates.set(implementation, { target, policy, inward });
   return serve({ $: type } as InterfaceDescriptor<object, object>, implementation);
+}
+
+/** A client as it looks from the other side, in place of this one. */
+function pass(client: object, policy: Membrane, inward: boolean): object {
+  const base = theClient(client, "membrane");
+  const known = resolving(ClientBase.cap(base));
+  if (known === undefined) return passKnown(client, policy, inward);
+  // It may turn out to be one that comes back.
+  const later = known.then(
+    () => passKnown(client, policy, inward),
+    (error: unknown) => {
+      release(client);
+      throw error;
+    },
+  );
+  return promised({ $: ClientBase.type(base) } as InterfaceDescriptor<object>, later);
+}
+
+function passKnown(client: object, policy: Membrane, inward: boolean): object {
+  const made = hosted(theClient(client, "membrane"));
+  const before = made && gates.get(made.implementation);
+  if (before?.policy !== policy || before.inward === inward || policy.signal?.aborted === true) return gate(client, policy, inward);
+  release(client);
+  return clone(before.target);
 }
 
 /** The same value with other things in place of its clients. */

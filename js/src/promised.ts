@@ -46,20 +46,24 @@ const waiting = new Map<number, (() => void)[]>();
  */
 export function whenResolved(client: object): Promise<void> {
   const cap = ClientBase.cap(theClient(client, "whenResolved"));
+  return resolving(cap) ?? new Promise((resolve, reject) => settle(cap, resolve, reject));
+}
+
+/** The same of a capability; undefined when there is nothing to wait for. */
+export function resolving(cap: number): Promise<void> | undefined {
   handle(RESOLVED, onResolved);
+  if (!glue.watch_cap(cap)) return undefined;
   return new Promise((resolve, reject) => {
-    const settle = (): void => {
-      if (glue.is_broken(cap)) reject(takeFailure());
-      else resolve();
-    };
-    if (!glue.watch_cap(cap)) {
-      settle();
-      return;
-    }
+    const onKnown = (): void => settle(cap, resolve, reject);
     const others = waiting.get(cap);
-    if (others === undefined) waiting.set(cap, [settle]);
-    else others.push(settle);
+    if (others === undefined) waiting.set(cap, [onKnown]);
+    else others.push(onKnown);
   });
+}
+
+function settle(cap: number, resolve: () => void, reject: (error: unknown) => void): void {
+  if (glue.is_broken(cap)) reject(takeFailure());
+  else resolve();
 }
 
 /** Whether two clients lead to the same object, as far as is known by now: see `whenResolved`. */

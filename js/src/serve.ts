@@ -1,6 +1,6 @@
 import * as glue from "../wasm/capstan_web.js";
 import { announceResults, type BoundMethod, methodsOf, sendResults } from "./call.js";
-import { makeClient, tracker } from "./client.js";
+import { ClientBase, makeClient, tracker } from "./client.js";
 import { CapnpError, ERROR_KINDS, messageOf } from "./errors.js";
 import { CALL, CANCELED, handle, OBJECT_RELEASED } from "./events.js";
 import { requireInit } from "./init.js";
@@ -46,7 +46,7 @@ interface IncomingCall {
   readonly payload: number;
 }
 
-export const served = new Map<number, Served>();
+const served = new Map<number, Served>();
 /** Answers whose method is running. */
 const running = new Map<number, Context>();
 
@@ -95,6 +95,11 @@ export function serve<Client, Server extends object>(
   const methods = methodsOf(type.$);
   const streaming = methods.filter((method) => method.streaming);
   return host({ type, methods, implementation: implementation as Record<string, unknown> }, streaming, options.concurrent === true);
+}
+
+/** What is known of the object that a client leads to, if it is served here. */
+export function hosted(client: ClientBase): Served | undefined {
+  return served.get(glue.local_object(ClientBase.cap(client)));
 }
 
 /** Makes a client of an object. The streaming methods are those that run one at a time. */

@@ -3,7 +3,7 @@ import { ClientBase, clone, release, theClient } from "./client.js";
 import { discardPayload } from "./payload.js";
 import { expect } from "./pending.js";
 import type { InterfaceDescriptor } from "./seam/descriptor.js";
-import { serve, type Served, served } from "./serve.js";
+import { hosted, serve, type Served } from "./serve.js";
 
 /** Calls to this interface go where promises lead and wait behind streams, as every call does, and do nothing there. */
 const BARRIER_HIGH = 0xd5c189cf;
@@ -44,11 +44,6 @@ export class CapabilityServerSet<Client extends object, Server extends object, I
       release(own);
     }
   }
-}
-
-/** What is known of the object that a client leads to, if it is served here. */
-function hosted(client: ClientBase): Served | undefined {
-  return served.get(glue.local_object(ClientBase.cap(client)));
 }
 
 function barrier(client: ClientBase): Promise<void> {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { CapnpError, give, isSame, membrane, type PassingCall, release, revocable, serve } from "../src/node.js";
+import { CapabilityServerSet, CapnpError, give, isSame, membrane, type PassingCall, release, revocable, serve, whenResolved } from "../src/node.js";
 import { turn } from "./sockets.js";
 import { connectPair, type Pair, TestServer, TestSink } from "./support.js";
 import { ByteSink, Tester } from "./generated/testing.capnp.js";
@@ -100,4 +100,56 @@ test("a membrane decides about each call, inward and outward", async () => {
   const mine = new TestSink();
   await expect(tester.use({ sink: serve(ByteSink, mine), times: 1 })).resolves.toEqual({ total: 1n });
   expect(seen).toEqual(["in Tester.echo", "in Tester.echo", "in Tester.use", "out ByteSink.write", "out ByteSink.end"]);
+});
+
+describe("what comes back through a membrane is what it was", () => {
+  test.each([
+    ["known when it passes", true],
+    ["known later", false],
+  ])("%s", async (_when, known) => {
+    const set = new CapabilityServerSet<ByteSink, ByteSink.Server, Counted>(ByteSink);
+    const within = new Counted();
+    const found: unknown[] = [];
+    const own = set.add(within);
+    const guarded = membrane(
+      serve(Tester, {
+        open: async () => {
+          if (!known) await turn();
+          return { sink: own };
+        },
+        use: async ({ sink }) => {
+          found.push(await set.getLocalServer(sink as ByteSink));
+          release(sink as ByteSink);
+          return { total: 0n };
+        },
+        same: ({ sink }) => ({ sink: give(sink as ByteSink) }),
+      }),
+      {},
+    );
+    const { tester } = over(guarded);
+    const opened = tester.open();
+    const { sink } = known ? await opened : opened;
+    await tester.use({ sink: sink as ByteSink });
+    const mine = serve(ByteSink, new Counted());
+    await tester.use({ sink: mine });
+    expect(found).toEqual([within, undefined]);
+    const { sink: back } = await tester.same({ sink: mine });
+    await whenResolved(back as ByteSink);
+    expect(isSame(back as ByteSink, mine)).toBe(true);
+    for (const client of [sink, mine, back, own]) release(client as ByteSink);
+    for (let turns = 0; turns < 6; turns++) await turn();
+    expect(within.disposed).toBe(1);
+  });
+
+  test("what is revoked is not held on to", async () => {
+    const within = new Counted();
+    const { client, revoke } = revocable(serve(Tester, { open: () => ({ sink: give(serve(ByteSink, within)) }) }));
+    const { tester } = over(client);
+    const { sink } = await tester.open();
+    await expect(sink?.end()).resolves.toEqual({ total: 0n });
+    revoke();
+    for (let turns = 0; turns < 4; turns++) await turn();
+    expect(within.disposed).toBe(1);
+    await expect(sink?.end()).rejects.toThrow("revoked");
+  });
 });
