@@ -431,7 +431,8 @@ fn targets_of_annotations() {
             "struct: the target 'struct' is named twice",
             "*: '*' means all targets (leave it out, or the others)",
             ":: expected ')' after the annotation's targets, found ':'",
-            ":: expected '(' before the annotation's targets, found ':'",
+            ":: expected '(' before the annotation's targets, found ':' (write 'annotation d(field) \
+             :Type;', or '(*)')",
         ],
     );
     let targets = [

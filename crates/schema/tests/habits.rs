@@ -245,3 +245,38 @@ fn single_quotes() {
         ],
     );
 }
+
+#[test]
+fn values_and_methods_of_other_languages() {
+    let end = "expected ';' at the end of this declaration, found";
+    let value = "a list is written '[a, b]' and a struct's value '(x = 1)'; a type is declared by \
+                 itself, 'struct Name { … }'";
+    check(
+        "struct A {\n a @0 :List Text;\n b @1 :Text default \"x\";\n c() -> ();\n fn d @2 () -> ();\n \
+         e @3 :List(Int8) = {1};\n f @4 :A = (a: 1);\n}\nenum B : UInt8 { a @0; }",
+        &[
+            &format!(
+                "Text: {end} 'Text' (the type of the elements stands between parentheses: \
+                 'List(Text)')"
+            ),
+            &format!("default: {end} 'default' (write '=': 'name @N :Type = value')"),
+            "(: expected '@' and the field's number after 'c', found '(' (a struct has fields; what \
+             has methods is an interface)",
+            "d: expected '@' and the field's number after 'fn', found 'd' (a struct has fields; what \
+             has methods is an interface)",
+            &format!("{{: expected a type or a value as the default value, found '{{' ({value})"),
+            ":: expected ')' after the arguments, found ':' (write '=' before a value)",
+            ":: expected '{' to begin the body, found ':' (remove it: an enum always takes 16 bits)",
+        ],
+    );
+    check(
+        "interface A {\n a @0 (x :Text; y :Nope;) -> ();\n b @1 () -> () throws C;\n c @2 :Text;\n}",
+        &[
+            ";: expected ',' after a parameter, found ';' (write ',')",
+            ";: expected ',' after a parameter, found ';' (write ',')",
+            &format!("throws: {end} 'throws' (remove it: any method may fail)"),
+            ":: expected '(' before the method's parameters, found ':' (an interface has methods; \
+             what has fields is a struct)",
+        ],
+    );
+}

@@ -271,6 +271,11 @@ impl Parser<'_> {
         self.advance();
         let name = self.identifier("a name", "after 'annotation'")?;
         let uid = self.optional_uid()?;
+        if !self.at_mark('(') {
+            let hint = format!("write 'annotation {}(field) :Type;', or '(*)'", name.value);
+            let place = "before the annotation's targets";
+            return Err(self.expected_instead("'('", place, Some(hint)));
+        }
         let targets = self.annotation_targets()?;
         self.mark(':', "before the annotation's type")?;
         let ty = self.expression("as the annotation's type")?;

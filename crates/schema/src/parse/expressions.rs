@@ -126,7 +126,10 @@ impl Parser<'_> {
                 let arguments = self.arguments()?;
                 return Ok(tuple(arguments, start.to(self.last_span())));
             }
-            _ => return Err(self.expected("a type or a value", place)),
+            _ => {
+                let hint = self.instead_of_value();
+                return Err(self.expected_instead("a type or a value", place, hint));
+            }
         };
         Ok(Expr {
             kind,
@@ -163,7 +166,10 @@ impl Parser<'_> {
                 break;
             }
         }
-        self.mark(')', "after the arguments")?;
+        if !self.take_mark(')') {
+            let hint = self.at_mark(':').then_some("write '=' before a value");
+            return Err(self.expected_instead("')'", "after the arguments", hint));
+        }
         Ok(arguments)
     }
 

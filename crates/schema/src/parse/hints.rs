@@ -25,6 +25,7 @@ impl Member {
 }
 
 const OPTIONAL: &str = "remove it: any field can be left out";
+const NO_METHODS: &str = "a struct has fields; what has methods is an interface";
 
 impl Parser<'_> {
     /// The next token stands where `@` does, behind the first word of a member.
@@ -52,7 +53,11 @@ impl Parser<'_> {
                 format!("{}; numbers start at @0", member.written(first, "Type"))
             }
             TokenKind::Mark('(') if member == Member::Field => {
-                "the name comes first: 'name @N :Type'".to_owned()
+                if first.starts_with(|c: char| c.is_ascii_uppercase()) {
+                    "the name comes first: 'name @N :Type'".to_owned()
+                } else {
+                    NO_METHODS.to_owned()
+                }
             }
             TokenKind::Mark('(' | ',' | ';' | '}') => member.written(first, "Type"),
             _ => return None,
@@ -69,6 +74,9 @@ impl Parser<'_> {
         let name = words.pop().unwrap_or(first);
         let numbered = self.at_mark_after(behind, '@')
             && (member != Member::Field || self.at_mark_after(behind + 2, ':'));
+        if member == Member::Field && self.at_mark_after(behind + 2, '(') {
+            return NO_METHODS.to_owned();
+        }
         if numbered {
             return format!("remove '{}'", words.join(" "));
         }
@@ -136,9 +144,20 @@ impl Parser<'_> {
             {
                 "structs do not inherit: give it a field of the other type".to_owned()
             }
+            (TokenKind::Mark(':'), DeclKind::Enum) => {
+                "remove it: an enum always takes 16 bits".to_owned()
+            }
             (TokenKind::Mark(':' | '(' | '['), _) => "a body stands between '{' and '}'".to_owned(),
             _ => return None,
         })
+    }
+
+    /// The next token stands where a type or a value does.
+    pub(super) fn instead_of_value(&self) -> Option<&'static str> {
+        self.at_mark('{').then_some(
+            "a list is written '[a, b]' and a struct's value '(x = 1)'; a type is declared by \
+             itself, 'struct Name { … }'",
+        )
     }
 
     /// The next token stands where a declaration's `;` does.
@@ -164,6 +183,15 @@ impl Parser<'_> {
             }
             (TokenKind::Mark(':'), _) if method => {
                 "results stand between parentheses: '-> (name :Type)'"
+            }
+            (TokenKind::Identifier(word), DeclKind::Field { .. }) if word == "default" => {
+                "write '=': 'name @N :Type = value'"
+            }
+            (TokenKind::Identifier(_), DeclKind::Field { ty, .. }) if ty.text() == "List" => {
+                "the type of the elements stands between parentheses: 'List(Text)'"
+            }
+            (TokenKind::Identifier(word), _) if method && word == "throws" => {
+                "remove it: any method may fail"
             }
             (TokenKind::Identifier(word), _) if method && word == "stream" => "write '-> stream'",
             (TokenKind::Identifier(word), _) if method && word == "returns" => {

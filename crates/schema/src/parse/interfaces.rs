@@ -55,6 +55,9 @@ impl Parser<'_> {
             let problem = Problem::new(span, "'stream' stands for results, not for parameters");
             self.report(problem.hint("write 'method @N (…) -> stream'"));
             ParamList::Named(Vec::new())
+        } else if self.at_mark(':') {
+            let hint = Some("an interface has methods; what has fields is a struct");
+            return Err(self.expected_instead("'('", "before the method's parameters", hint));
         } else {
             self.param_list("as the method's parameters")?
         };
@@ -101,7 +104,11 @@ impl Parser<'_> {
                 default,
                 annotations,
             });
-            if !self.take_mark(',') {
+            if self.at_mark(';') && (self.identifier_follows(1) || self.at_mark_after(1, ')')) {
+                // What is meant is clear enough to go on.
+                self.expected_instead("','", "after a parameter", Some("write ','"));
+                self.advance();
+            } else if !self.take_mark(',') {
                 break;
             }
         }
