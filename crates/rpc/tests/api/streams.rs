@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use capstan_rpc::flow::FlowControl;
-use capstan_rpc::{ConnectOptions, Error, ErrorKind, StreamingSend, new_client};
+use capstan_rpc::{ConnectOptions, Error, ErrorKind, FromClient, StreamingSend, new_client};
 use tokio::sync::Semaphore;
 
 use crate::link::{Link, join_with, settle};
@@ -262,4 +262,23 @@ async fn streams_work_without_any_connection() {
     }
     assert_eq!(end(&sink).await.unwrap(), 50 * CHUNK_BYTES as u64);
     assert_eq!(state.most_at_once.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_has_the_window_that_was_chosen_for_it_alone() {
+    let state = Arc::new(SinkState::default());
+    let (_link, sink) = open(&state, ConnectOptions::default());
+    let window = || {
+        let stats = sink.as_client().stream_stats();
+        stats.map(|stats| (stats.window_bytes, stats.mode.is_none()))
+    };
+    sink.as_client()
+        .set_flow_control(FlowControl::Fixed(WINDOW_BYTES));
+    assert_eq!(window(), Some((WINDOW_BYTES, true)));
+    // Now it is known where it leads.
+    settle().await;
+    tokio::time::sleep(10 * ONE_WAY).await;
+    assert_eq!(window(), Some((WINDOW_BYTES, true)));
+    sink.as_client().set_flow_control(FlowControl::Adaptive);
+    assert_eq!(window().map(|(_, fixed)| fixed), Some(false));
 }
