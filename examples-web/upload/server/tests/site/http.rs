@@ -64,7 +64,7 @@ async fn the_pace_can_be_set_and_asked() {
 }
 
 #[tokio::test]
-async fn bare_frames_are_counted() {
+async fn bare_frames_are_counted_and_hashed() {
     let server = Running::start().await;
     let address = format!("ws://{}/bare", server.address);
     let (mut socket, _) = connect_async(address).await.unwrap();
@@ -72,9 +72,14 @@ async fn bare_frames_are_counted() {
         let frame = Message::binary(vec![7; length]);
         socket.send(frame).await.unwrap();
     }
-    for expected in ["{\"bytes\":71000}", "{\"bytes\":0}"] {
+    let hashes = [
+        "152b5bc17edea131ce335dd10c4eebb008222422f3fb5d1cf1144a1a836e67aa",
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    ];
+    for (bytes, sha256) in [71_000, 0].into_iter().zip(hashes) {
         socket.send(Message::text("end")).await.unwrap();
         let answer = socket.next().await.unwrap().unwrap();
+        let expected = format!("{{\"bytes\":{bytes},\"sha256\":\"{sha256}\"}}");
         assert_eq!(answer, Message::text(expected));
     }
     let answer = server.request("GET", "/bare", b"").await;
