@@ -1,5 +1,6 @@
 import { give, release, shortName } from "./client.js";
 import { CapnpError, messageOf } from "./errors.js";
+import { iterable } from "./iterable-stream.js";
 import type { InterfaceDescriptor } from "./seam/descriptor.js";
 import { serve } from "./serve.js";
 import { inferMethods, type StreamMethods } from "./stream-methods.js";
@@ -97,7 +98,7 @@ function makeSource<C extends object>(
     writing = undefined;
   };
   // Of one chunk: those that come next wait at the sender, or as calls not yet delivered.
-  const stream = new ReadableStream<ChunkOf<C>>({
+  const source: UnderlyingDefaultSource<ChunkOf<C>> = {
     start(its) {
       controller = its;
     },
@@ -108,7 +109,8 @@ function makeSource<C extends object>(
       release(client);
       hooks.onCanceled(reason);
     },
-  });
+  };
+  const stream = iterable(new ReadableStream(source));
   const implementation: Record<string, unknown> = {
     [write]: (params: Fields) =>
       new Promise<void>((resolve, reject) => {

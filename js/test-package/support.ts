@@ -15,6 +15,9 @@ export const made = {
   page: () => setting("CAPSTAN_PAGE"),
   cli: () => setting("CAPSTAN_CLI"),
   chromium: () => setting("CAPSTAN_CHROMIUM"),
+  firefox: () => setting("CAPSTAN_FIREFOX"),
+  /** WebKit's browser for tests. */
+  webkit: () => setting("CAPSTAN_WEBKIT"),
 };
 
 /** The repository, for the example's schema module and for pinned tools. */

@@ -51,6 +51,27 @@ describe("source(Interface)", () => {
     expect(near.stats()).toMatchObject({ exports: 0, answers: 0, questions: 0 });
   });
 
+  test("is read with for await where the platform's own streams are not, and leaving the loop cancels it", async () => {
+    const native = Object.getOwnPropertyDescriptor(ReadableStream.prototype, Symbol.asyncIterator) as PropertyDescriptor;
+    Reflect.deleteProperty(ReadableStream.prototype, Symbol.asyncIterator);
+    try {
+      const { tester } = setUp();
+      const whole = source(ByteSink, { result: () => ({ total: 5_000 }) });
+      const used = tester.use({ sink: whole.client, times: 5 });
+      await expect(lengthOf(whole.stream)).resolves.toBe(5_000);
+      await used;
+      const left = source(ByteSink);
+      const failing = tester.use({ sink: left.client, times: 5 });
+      for await (const chunk of left.stream as unknown as AsyncIterable<Uint8Array>) {
+        expect(chunk.length).toBe(1000);
+        break;
+      }
+      await expect(failing).rejects.toThrow(/the reader has canceled the stream/);
+    } finally {
+      Object.defineProperty(ReadableStream.prototype, Symbol.asyncIterator, native);
+    }
+  });
+
   test("a slow reader makes a slow writer: a write returns when its chunk was taken", async () => {
     const { tester, server } = setUp();
     const { client, stream } = source(ByteSink);

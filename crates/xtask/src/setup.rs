@@ -15,6 +15,7 @@ use crate::workspace;
 pub(crate) fn everything() -> Result<(), Failure> {
     for_demo(true)?;
     chromedriver()?;
+    other_browsers()?;
     reference_implementation()
 }
 
@@ -175,6 +176,25 @@ fn chromedriver() -> Result<(), Failure> {
         &["chromium-driver"],
         "or set CHROMEDRIVER to the chromedriver that belongs to the browser",
     )
+}
+
+/// Firefox, and WebKit with the display that it needs: the package is tested in them.
+fn other_browsers() -> Result<(), Failure> {
+    if tools::firefox().is_none() {
+        install_packages(
+            "Firefox",
+            &["firefox-esr"],
+            "or set FIREFOX_PATH to a Firefox that is already there",
+        )?;
+    }
+    if tools::webkit().is_none() || tools::find(&["xvfb-run"]).is_none() {
+        install_packages(
+            "WebKit",
+            &["webkit2gtk-driver", "xvfb", "xauth"],
+            "or set WEBKIT_PATH to the MiniBrowser of WebKitGTK, and put `xvfb-run` on PATH",
+        )?;
+    }
+    Ok(())
 }
 
 /// The C++ implementation and its compiler: peers in the interoperability tests, needed by nothing else.

@@ -98,7 +98,30 @@ fn installed_chromium() -> Option<PathBuf> {
     on_path.or_else(|| on_mac.is_file().then(|| on_mac.to_path_buf()))
 }
 
-/// The WebDriver server for it: `CHROMEDRIVER`, beside the browser, or what is installed.
+/// Firefox: `FIREFOX_PATH` if it is set, else what is installed.
+pub(crate) fn firefox() -> Option<PathBuf> {
+    named("FIREFOX_PATH").or_else(|| find(&["firefox-esr", "firefox"]))
+}
+
+/// WebKit's own browser for tests: `WEBKIT_PATH` if it is set, else Debian's, which has its architecture in its path.
+pub(crate) fn webkit() -> Option<PathBuf> {
+    let installed = || {
+        let libraries = std::fs::read_dir("/usr/lib").ok()?;
+        libraries
+            .flatten()
+            .map(|entry| entry.path().join("webkit2gtk-4.1/MiniBrowser"))
+            .find(|program| program.is_file())
+    };
+    named("WEBKIT_PATH").or_else(installed)
+}
+
+fn named(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable)
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from)
+}
+
+/// The WebDriver server for Chromium: `CHROMEDRIVER`, beside the browser, or what is installed.
 pub(crate) fn chromedriver() -> Result<Option<PathBuf>, Failure> {
     if let Some(path) = std::env::var_os("CHROMEDRIVER").filter(|path| !path.is_empty()) {
         return Ok(Some(PathBuf::from(path)));

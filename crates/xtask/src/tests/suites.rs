@@ -52,7 +52,7 @@ pub(super) const ALL: &[Step] = &[
     },
     Step {
         name: "package",
-        about: "the packed tarball in Chromium, Vite projects and Node",
+        about: "the packed tarball in browsers, bundlers, Node, Deno, Bun and workerd",
         run: || vitest("package", "js/test-package/vitest.config.ts"),
     },
     Step {
@@ -171,6 +171,12 @@ fn vitest(name: &str, config: &str) -> Result<Counts, Failure> {
         );
     if let Some(browser) = tools::chromium()? {
         vitest.env("CAPSTAN_CHROMIUM", browser);
+    }
+    if let Some(browser) = tools::firefox() {
+        vitest.env("CAPSTAN_FIREFOX", browser);
+    }
+    if let Some(browser) = tools::webkit() {
+        vitest.env("CAPSTAN_WEBKIT", browser);
     }
     // A build that swaps the module under a running test fails it in puzzling ways.
     let lock = workspace::lock()?;

@@ -1,0 +1,114 @@
+import { cp, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { chromium, firefox, type OpenBrowser, webkit } from "./browsers.js";
+import { EXPECTED } from "./exercise.mjs";
+import { Site } from "./site.js";
+import { made, Project, UploadServer } from "./support.js";
+
+const IMPORT_MAP = `<script type="importmap">
+{ "imports": { "capstan": "/capstan/dist/index.js", "capstan/codegen/v1": "/capstan/dist/codegen/v1.js" } }
+</script>`;
+
+/** Reports what \`run\` resolves to, or why it did not. */
+const REPORTING = (run: string) => `${run}.catch((error) => String(error) + error.stack).then((text) => fetch("/report", { method: "POST", body: text }));`;
+
+/** A script of a page or a worker, from the package's entry. */
+const SCRIPT = (entry: string, server: string) => `
+import * as capstan from ${JSON.stringify(entry)};
+import { exercise } from "./exercise.mjs";
+import * as schema from "./files.capnp.js";
+${REPORTING(`exercise(capstan, schema, ${JSON.stringify(server)})`)}
+`;
+
+const page = (...parts: string[]) => `<!doctype html><html lang="en"><title>test</title><link rel="icon" href="data:,">${parts.join("\n")}</html>`;
+const script = (path: string) => `<script type="module" src="${path}"></script>`;
+
+/** Pages that start a worker, which reports. */
+const STARTERS = {
+  dedicated: (path: string) => `new Worker("${path}", { type: "module" });`,
+  shared: (path: string) => `window.kept = new SharedWorker("${path}", { type: "module" });`,
+  service: (path: string) => `navigator.serviceWorker.register("${path}", { type: "module" });`,
+};
+
+let project: Project;
+let server: UploadServer;
+
+beforeAll(async () => {
+  project = await Project.create({});
+  await project.take("js/test-package/exercise.mjs", "exercise.mjs");
+  await project.take("examples-web/upload/files.capnp.js", "files.capnp.js");
+  server = await UploadServer.start(made.page());
+  // Scripts as they are in the package, beside the page.
+  await cp(join(project.dir, "node_modules/capstan"), join(project.dir, "capstan"), { recursive: true });
+  await project.write({ "main.js": SCRIPT("capstan", server.rpcUrl), "index.html": page(IMPORT_MAP, script("/main.js")) });
+  // For workers, where import maps do not apply: one script, which finds its WebAssembly beside it or has it inside.
+  for (const [name, entry] of [["fetching", "capstan"], ["inline", "capstan/inline"]] as const) {
+    await mkdir(join(project.dir, name));
+    await build({
+      stdin: { contents: SCRIPT(entry, server.rpcUrl), resolveDir: project.dir },
+      bundle: true,
+      format: "esm",
+      outfile: join(project.dir, name, "bundle.js"),
+    });
+    for (const [kind, start] of Object.entries(STARTERS)) {
+      await project.write({ [`${name}/${kind}.html`]: page(`<script>${start(`/${name}/bundle.js`)}</script>`) });
+    }
+    await project.write({ [`${name}/index.html`]: page(script(`/${name}/bundle.js`)) });
+  }
+  await project.take("node_modules/capstan/wasm/capstan_web_bg.wasm", "fetching/capstan_web_bg.wasm");
+});
+
+afterAll(async () => {
+  await server?.stop();
+  await project?.remove();
+});
+
+describe.each([chromium, firefox, webkit])("in $name", (kind) => {
+  let site: Site;
+  let browser: OpenBrowser;
+
+  beforeAll(async () => {
+    site = await Site.start(project.dir);
+    browser = await kind.open(`${site.url}/tour`);
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await site?.stop();
+  });
+
+  test("without a bundler, by an import map, a page calls, pipelines, serves, and streams both ways", async () => {
+    const { report, asked } = await site.visit("/");
+    expect(report).toBe(EXPECTED);
+    expect(asked.filter((path) => path.endsWith(".wasm"))).toEqual(["/capstan/wasm/capstan_web_bg.wasm"]);
+  });
+
+  test("a page that has the WebAssembly inside fetches none", async () => {
+    const { report, asked } = await site.visit("/inline/");
+    expect(report).toBe(EXPECTED);
+    expect(asked.filter((path) => path.endsWith(".wasm"))).toEqual([]);
+  });
+
+  test.each(["dedicated", "shared", "service"])("a %s worker does the same, with WebAssembly beside it or inside", async (worker) => {
+    const { report, asked } = await site.visit(`/fetching/${worker}.html`);
+    expect(report).toBe(EXPECTED);
+    expect(asked).toContain("/fetching/capstan_web_bg.wasm");
+    expect((await site.visit(`/inline/${worker}.html`)).report).toBe(EXPECTED);
+  });
+
+  const policy = (scripts: string) => ({
+    "Content-Security-Policy": `default-src 'none'; script-src 'self' ${scripts}; connect-src 'self' ${server.url.replace("http", "ws")}; img-src data:`,
+  });
+
+  test("a content security policy needs 'wasm-unsafe-eval', and nothing else", async () => {
+    expect((await site.visit("/fetching/", policy("'wasm-unsafe-eval'"))).report).toBe(EXPECTED);
+  });
+
+  test("without it, the error names it, for WebAssembly that is fetched and that is carried", async () => {
+    for (const path of ["/fetching/", "/inline/"]) {
+      expect((await site.visit(path, policy(""))).report).toMatch(/content security policy allows 'wasm-unsafe-eval'/);
+    }
+  });
+});
