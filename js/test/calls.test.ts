@@ -3,7 +3,8 @@ import { setFlagsFromString } from "node:v8";
 import { inspect } from "node:util";
 import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
-import { accept, CapnpError, clone, release, serve } from "../src/node.js";
+import { Message } from "../src/capnp/rpc.capnp.js";
+import { accept, CapnpError, clone, decode, encode, release, serve } from "../src/node.js";
 import { socketPair, state, turn } from "./sockets.js";
 import { connectPair, TestServer, TestSink } from "./support.js";
 import { ByteSink, Child, Tester } from "./generated/testing.capnp.js";
@@ -545,4 +546,21 @@ describe("ownership", () => {
     release(sink);
     await expect(back?.end()).resolves.toEqual({ total: 0n });
   });
+});
+
+test("an exception of the other side comes with its kind and its trace", async () => {
+  const [socket, peer] = socketPair();
+  const connection = accept(socket);
+  const call = connection.bootstrap(Tester).echo();
+  // Played by hand: our servers keep their stacks to themselves.
+  peer.addEventListener("message", ({ data }: { data: ArrayBuffer }) => {
+    const message = decode(Message, new Uint8Array(data));
+    if (message.which !== "call") return;
+    const exception = { reason: "too much", type: "overloaded", trace: "there:\n  line 1" } as const;
+    peer.send(encode(Message, { which: "return", return: { answerId: message.call?.questionId, which: "exception", exception } }));
+  });
+  const error: unknown = await call.catch((error: unknown) => error);
+  expect(error).toBeInstanceOf(CapnpError);
+  expect(error).toMatchObject({ kind: "overloaded", reason: "too much", trace: "there:\n  line 1" });
+  await connection.close();
 });
