@@ -13,10 +13,11 @@ mod oracle;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use capstan_message::layout::StructSize;
+use capstan_rpc::framing::messages;
 use capstan_rpc::vat::{
-    Admission, AnswerId, CallId, CapId, ConnectionId, ConnectionOptions, Event, Exception,
-    FlowControl, IncomingCall, ObjectId, ObjectOptions, Outgoing, Payload, PipelineOp, PromiseId,
-    Vat, VatStats,
+    Admission, AnswerId, Batching, CallId, CapId, ConnectionId, ConnectionOptions, Event,
+    Exception, FlowControl, IncomingCall, ObjectId, ObjectOptions, Outgoing, Payload, PipelineOp,
+    PromiseId, Vat, VatStats,
 };
 
 use crate::bench::{END, INTERFACE, WRITE};
@@ -200,15 +201,19 @@ impl World {
         let (link, side) = loaded[self.random.below(loaded.len())];
         let (vat, connection) = self.links[link].ends[side];
         if let Some(frame) = self.links[link].wires[side].pop_front() {
-            if self.log {
-                eprintln!(
-                    "{vat}: a frame arrives on {connection:?}: {}",
-                    describe(&frame)
-                );
+            let driver = &mut self.drivers[vat].vat;
+            if driver.connection_stats(connection).is_none() {
+                // Nobody reads what arrives at a closed end.
+                return true;
             }
-            self.drivers[vat]
-                .vat
-                .handle_message(self.now_micros, connection, frame);
+            let batch_bytes = driver.accepted_batch_bytes(connection);
+            for message in messages(frame, batch_bytes).unwrap() {
+                if self.log {
+                    let words = describe(&message);
+                    eprintln!("{vat}: a message arrives on {connection:?}: {words}");
+                }
+                driver.handle_message(self.now_micros, connection, message);
+            }
         }
         true
     }

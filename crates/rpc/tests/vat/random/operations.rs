@@ -10,6 +10,7 @@ impl World {
             let options = ConnectionOptions {
                 bootstrap: Some(bootstrap.cap),
                 flow_control: self.some_flow_control(),
+                batching: self.some_batching(),
                 ..ConnectionOptions::default()
             };
             let connection = self.drivers[vat].vat.connect(self.now_micros, options);
@@ -22,6 +23,14 @@ impl World {
         });
         self.bootstrap(a);
         self.bootstrap(b);
+    }
+
+    fn some_batching(&mut self) -> Batching {
+        match self.random.below(4) {
+            0 => Batching::Off,
+            1 => Batching::Answer,
+            _ => Batching::Offer,
+        }
     }
 
     fn some_flow_control(&mut self) -> FlowControl {
