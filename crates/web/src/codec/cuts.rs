@@ -162,8 +162,8 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_not_cut() {
-        assert_eq!(cuts(&[0; 100], 1000), []);
-        assert_eq!(cuts(&[u32::MAX; 100], 7), []);
-        assert_eq!(cuts(&[512; 5000], 1000), []);
+        assert!(cuts(&[0; 100], 1000).is_empty());
+        assert!(cuts(&[u32::MAX; 100], 7).is_empty());
+        assert!(cuts(&[512; 5000], 1000).is_empty());
     }
 }
