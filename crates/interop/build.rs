@@ -16,14 +16,15 @@ use capstan_schema::{NoFiles, SourceFile, compile};
 /// Read by `tests/peers`.
 const EXAMPLE_DIR: &str = "../../examples-web/upload";
 
-/// Read by `tests/messages.rs`, `tests/hostile`, `tests/loose`, `benches/messages.rs` and `benches/rpc`, from both generators.
-const SCHEMAS: [(&str, &str); 8] = [
+/// Read by `tests/messages.rs`, `tests/hostile`, `tests/loose`, `benches/messages.rs`, `benches/rpc` and `benches/streams`, from both generators.
+const SCHEMAS: [(&str, &str); 9] = [
     ("schemas", "calls"),
     ("schemas", "carsales"),
     ("schemas", "catrank"),
     ("schemas", "eval"),
     ("schemas", "everything"),
     ("schemas", LAB),
+    ("schemas", "streams"),
     ("../../js/test/schemas", "hostile"),
     ("../../js/test/schemas", WITH_INTERFACES),
 ];
@@ -87,7 +88,7 @@ fn ours(out: &Path) {
             panic!("{path}: no file came out of the compiler");
         };
         let options = match name {
-            "calls" | LAB | WITH_INTERFACES => Options::rpc(),
+            "calls" | "streams" | LAB | WITH_INTERFACES => Options::rpc(),
             _ => Options::messages_only(),
         };
         let code = rust::generate(&schema, file.id, &options)
