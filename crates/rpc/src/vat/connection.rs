@@ -1,10 +1,11 @@
 //! One connection's share of a vat: the four tables and what waits to be sent.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use slab::Slab;
 
 use super::batches::{Batches, Batching};
+use super::id_map::IdMap;
 use crate::flow::Mode;
 
 use super::{AnswerId, CallId, CapId, FlowControl, ImportId, Limits};
@@ -107,10 +108,10 @@ pub(super) struct Connection {
     /// Over: nothing is read any more, `outbound` may still drain.
     pub(super) closed: bool,
     pub(super) questions: Slab<CallId>,
-    pub(super) answers: HashMap<u32, AnswerId>,
+    pub(super) answers: IdMap<u32, AnswerId>,
     pub(super) exports: Slab<Export>,
-    pub(super) export_by_cap: HashMap<CapId, u32>,
-    pub(super) imports: HashMap<ImportId, Import>,
+    pub(super) export_by_cap: IdMap<CapId, u32>,
+    pub(super) imports: IdMap<ImportId, Import>,
     /// Promises of ours whose calls wait until the peer has sent back those that went before.
     pub(super) embargoes: Slab<CapId>,
     /// What streams that are gone have delivered.
@@ -152,10 +153,10 @@ impl Connection {
             announced: false,
             closed: false,
             questions: Slab::new(),
-            answers: HashMap::new(),
+            answers: IdMap::default(),
             exports: Slab::new(),
-            export_by_cap: HashMap::new(),
-            imports: HashMap::new(),
+            export_by_cap: IdMap::default(),
+            imports: IdMap::default(),
             embargoes: Slab::new(),
             delivered_bytes: 0,
             line: None,

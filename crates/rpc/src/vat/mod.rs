@@ -18,6 +18,7 @@ mod event;
 mod exception;
 mod flow;
 mod giving_up;
+mod id_map;
 mod ids;
 mod limits;
 mod objects;
