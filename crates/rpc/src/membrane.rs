@@ -189,6 +189,7 @@ impl Dispatch for Gate {
                 .check(self.inward, interface_id, method_id)?;
             let target = lock(&self.target).clone();
             let target = target.unwrap_or_else(|| Client::from_cap(None));
+            results.adopt(&target);
             let mut request = target.new_call::<any_pointer::Owned, any_pointer::Owned>(
                 interface_id,
                 method_id,

@@ -21,6 +21,9 @@ use crate::vat::ExceptionKind;
 /// whether to repeat one is for its caller to decide. Capabilities that came over the lost
 /// connection stay broken. What `connect` gives beside the client, such as the connection, is kept
 /// for as long as the client is in use.
+///
+/// Called in a program that has a [`Runtime`](crate::Runtime), it is better given to that by
+/// [`adopt`](crate::Runtime::adopt), so that calls which nobody waits for are made too.
 pub fn reconnecting<C, K, F>(connect: impl Fn() -> F + MaybeSend + MaybeSync + 'static) -> C
 where
     C: FromClient + MaybeSend + 'static,
@@ -122,6 +125,7 @@ impl Dispatch for Reconnecting {
     ) -> BoxFuture<Result<()>> {
         Box::pin(async move {
             let (number, client) = self.client();
+            results.adopt(&client);
             let mut request = client.new_call::<any_pointer::Owned, any_pointer::Owned>(
                 interface_id,
                 method_id,

@@ -69,7 +69,8 @@ impl<P: Owned, R> Request<P, R> {
 
 impl<P, R: Pipelined> Request<P, R> {
     /// Makes the call. It goes on when the promise is not polled, and ends when promise and
-    /// pipeline are both dropped.
+    /// pipeline are both dropped. Only objects of this process that belong to no runtime go on
+    /// while somebody waits for one of their calls: see [`Runtime::adopt`](crate::Runtime::adopt).
     pub fn send(self) -> RemotePromise<R> {
         let call = match self.client.target() {
             Ok(target) => target.runtime.call(target.cap, self.outgoing),

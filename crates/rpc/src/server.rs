@@ -187,6 +187,14 @@ impl RawResults {
         Ok(())
     }
 
+    /// Has an object that belongs nowhere yet belong where this call is, so that calls to it go on,
+    /// and are canceled, on the same tasks.
+    pub(crate) fn adopt(&self, client: &Client) {
+        if let Some(runtime) = self.runtime.upgrade() {
+            client.attach_to(&runtime);
+        }
+    }
+
     /// Lets the capability pointers in the results lead elsewhere.
     pub(crate) fn map_caps(
         &mut self,

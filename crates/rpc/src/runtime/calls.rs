@@ -243,7 +243,7 @@ impl CapTable {
 
 impl Client {
     /// Makes an object without a runtime belong to this one.
-    pub(super) fn attach_to(&self, runtime: &Arc<Shared>) {
+    pub(crate) fn attach_to(&self, runtime: &Arc<Shared>) {
         match self.hook() {
             Some(Hook::Local(server)) => {
                 server.attach(|| Arc::clone(runtime));

@@ -21,7 +21,7 @@ use capstan_message::capability::{MaybeSend, MaybeSync};
 pub use connection::{ConnectOptions, ConnectionHandle};
 
 use crate::BoxFuture;
-use crate::client::{Client, ServerId};
+use crate::client::{Client, FromClient, ServerId};
 use crate::request::Waiter;
 use crate::server::{Dispatch, FromServer};
 use crate::vat::{AnswerId, CallId, CapId, ConnectionId, ObjectId, Vat, VatStats};
@@ -74,6 +74,14 @@ impl Runtime {
         let (client, _) = Client::local(C::into_dispatch(Arc::new(server)));
         client.attach_to(&self.shared);
         C::from_client(client)
+    }
+
+    /// Has the object of a client belong to this runtime, if it belongs to none: its calls then go on
+    /// while nobody waits for them. For what [`reconnecting`](crate::reconnecting) and others make.
+    #[must_use]
+    pub fn adopt<C: FromClient>(&self, client: C) -> C {
+        client.as_client().attach_to(&self.shared);
+        client
     }
 
     /// How much is kept for all connections together, and for objects that were given to none.

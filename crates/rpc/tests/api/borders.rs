@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use capstan_rpc::{Error, ErrorKind, Membrane, membrane, new_client, reconnecting, revocable};
 
-use crate::link::{join, settle};
+use crate::link::{join, runtime, settle};
 use crate::server::{Ear, Observed, TrialServer, trial_client};
 use crate::trial_capnp::trial;
 
@@ -136,4 +136,41 @@ async fn a_reconnecting_client_connects_again_and_repeats_nothing() {
     assert_eq!(error.reason, "nobody answers");
     assert_eq!(echo(&trial, "four").await.unwrap(), "four");
     assert_eq!(connected.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reconnecting_client_of_a_runtime_makes_calls_that_nobody_waits_for() {
+    let observed = Arc::<Observed>::default();
+    let server = observed.clone();
+    let reconnecting: trial::Client = reconnecting(move || {
+        let link = join(
+            ONE_WAY,
+            new_client::<trial::Client, _>(TrialServer::new(&server)),
+        );
+        async move { Ok((link.client.bootstrap::<trial::Client>(), link)) }
+    });
+    let trial = runtime().adopt(reconnecting);
+    let call = trial.hang_request().send();
+    settle().await;
+    assert_eq!(observed.hanging(), 1);
+    drop(call);
+    settle().await;
+    assert_eq!(observed.hanging(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_through_a_border_is_canceled_at_its_object() {
+    let observed = Arc::<Observed>::default();
+    let (lent, _revoker) = revocable(new_client::<trial::Client, _>(TrialServer::new(&observed)));
+    let link = join(ONE_WAY, lent);
+    let call = link
+        .client
+        .bootstrap::<trial::Client>()
+        .hang_request()
+        .send();
+    settle().await;
+    assert_eq!(observed.hanging(), 1);
+    drop(call);
+    settle().await;
+    assert_eq!(observed.hanging(), 0);
 }
