@@ -1,5 +1,8 @@
-/** Schemas as modules in esbuild: `import capstan from "capstan/esbuild"`, then `capstan()` among the plugins. */
+/** Schemas as modules in esbuild: `import capstan from "capstan/esbuild"`, then `capstan()` among the plugins. And the WebAssembly beside the bundle. */
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { compile, type Options, SCHEMA } from "./compile.js";
+import { GLUE, WASM_URL } from "./glue.js";
 
 export type { Options } from "./compile.js";
 
@@ -9,10 +12,26 @@ export interface SchemaPlugin {
   setup(build: {
     onLoad(
       options: { filter: RegExp },
-      load: (found: { path: string }) => { contents: string; loader: "js"; watchFiles: string[] } | { errors: { text: string }[] },
+      load: (found: { path: string }) => Loaded | { errors: { text: string }[] },
+    ): void;
+    onResolve(
+      options: { filter: RegExp },
+      resolve: (found: { path: string }) => { path: string; namespace: string },
+    ): void;
+    onLoad(
+      options: { filter: RegExp; namespace: string },
+      load: (found: { path: string }) => { contents: Uint8Array; loader: "file" },
     ): void;
   }): void;
 }
+
+interface Loaded {
+  contents: string;
+  loader: "js";
+  watchFiles?: string[];
+}
+
+const NAMESPACE = "capstan-wasm";
 
 /** `import { Files } from "./files.capnp"`. */
 export default function capstan(options?: Options): SchemaPlugin {
@@ -27,6 +46,13 @@ export default function capstan(options?: Options): SchemaPlugin {
           return { errors: [{ text: error instanceof Error ? error.message : String(error) }] };
         }
       });
+      build.onLoad({ filter: GLUE }, ({ path }) => {
+        const glue = readFileSync(path, "utf8");
+        const found = JSON.stringify(`${NAMESPACE}:${join(dirname(path), WASM_URL.exec(glue)?.[1] ?? "")}`);
+        return { contents: `import file from ${found};\n${glue.replace(WASM_URL, "new URL(file, import.meta.url)")}`, loader: "js" };
+      });
+      build.onResolve({ filter: /^capstan-wasm:/ }, ({ path }) => ({ path: path.slice(NAMESPACE.length + 1), namespace: NAMESPACE }));
+      build.onLoad({ filter: /\.wasm$/, namespace: NAMESPACE }, ({ path }) => ({ contents: readFileSync(path), loader: "file" }));
     },
   };
 }

@@ -1,5 +1,8 @@
-/** Schemas as modules in Rollup and Rolldown: `import capstan from "capstan/rollup"`, then `capstan()` among the plugins. */
+/** Schemas as modules in Rollup and Rolldown: `import capstan from "capstan/rollup"`, then `capstan()` among the plugins. And the WebAssembly beside the bundle. */
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { compile, type Options, SCHEMA } from "./compile.js";
+import { GLUE, WASM_URL } from "./glue.js";
 
 export type { Options } from "./compile.js";
 
@@ -8,6 +11,11 @@ export interface SchemaPlugin {
   readonly name: string;
   readonly enforce: "pre";
   load(this: { addWatchFile(path: string): void }, id: string): { code: string; map: null } | undefined;
+  transform(
+    this: { emitFile(file: { type: "asset"; name: string; source: Uint8Array }): string },
+    code: string,
+    id: string,
+  ): { code: string; map: null } | undefined;
 }
 
 /** `import { Files } from "./files.capnp"`. */
@@ -21,6 +29,12 @@ export default function capstan(options?: Options): SchemaPlugin {
       const { code, files } = compile(id, options);
       for (const file of files) if (file !== id) this.addWatchFile(file);
       return { code, map: null };
+    },
+    transform(code, id) {
+      const name = GLUE.test(id) ? WASM_URL.exec(code)?.[1] : undefined;
+      if (name === undefined) return undefined;
+      const file = this.emitFile({ type: "asset", name, source: readFileSync(join(dirname(id), name)) });
+      return { code: code.replace(WASM_URL, `new URL(import.meta.ROLLUP_FILE_URL_${file})`), map: null };
     },
   };
 }

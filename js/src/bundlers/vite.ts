@@ -4,14 +4,16 @@ import rollup, { type Options, type SchemaPlugin as RollupPlugin } from "./rollu
 export type { Options } from "./rollup.js";
 
 /** A plugin by the rules of Vite. */
-export interface SchemaPlugin extends RollupPlugin {
+export interface SchemaPlugin extends Omit<RollupPlugin, "transform"> {
   config(): { optimizeDeps: { include: string[] } };
 }
 
 /** `import { Files } from "./files.capnp"`. */
 export default function capstan(options?: Options): SchemaPlugin {
+  // It finds WebAssembly by itself.
+  const { transform: _, ...plugin } = rollup(options);
   return {
-    ...rollup(options),
+    ...plugin,
     // The search for dependencies does not look into schemas: without this, Vite finds what their modules import only
     // when a page asks for the first, prepares it then, and loads the page once more.
     config: () => ({ optimizeDeps: { include: ["capstan/codegen/v1"] } }),
