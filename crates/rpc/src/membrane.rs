@@ -3,7 +3,6 @@
 use core::any::Any;
 use std::sync::{Arc, Mutex, Weak};
 
-use capstan_message::any_pointer;
 use capstan_message::capability::{CapHandle, MaybeSend, MaybeSync};
 use futures_util::future::{Either, select};
 
@@ -190,14 +189,8 @@ impl Dispatch for Gate {
             let target = lock(&self.target).clone();
             let target = target.unwrap_or_else(|| Client::from_cap(None));
             results.adopt(&target);
-            let mut request = target.new_call::<any_pointer::Owned, any_pointer::Owned>(
-                interface_id,
-                method_id,
-                None,
-            );
+            let mut request = params.pass_on(&target, interface_id, method_id)?;
             drop(target);
-            request.set(params.get()?)?;
-            drop(params);
             request.map_caps(|caps| border.pass(caps, !self.inward));
             match select(request.send().promise, border.membrane.ended()).await {
                 Either::Left((response, _)) => {

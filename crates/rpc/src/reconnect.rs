@@ -3,7 +3,6 @@
 use core::any::Any;
 use std::sync::{Arc, Mutex, Weak};
 
-use capstan_message::any_pointer;
 use capstan_message::capability::{MaybeSend, MaybeSync};
 
 use crate::BoxFuture;
@@ -126,13 +125,7 @@ impl Dispatch for Reconnecting {
         Box::pin(async move {
             let (number, client) = self.client();
             results.adopt(&client);
-            let mut request = client.new_call::<any_pointer::Owned, any_pointer::Owned>(
-                interface_id,
-                method_id,
-                None,
-            );
-            request.set(params.get()?)?;
-            drop(params);
+            let request = params.pass_on(&client, interface_id, method_id)?;
             match request.send().promise.await {
                 Ok(response) => {
                     results.get().set_as(response.get()?)?;

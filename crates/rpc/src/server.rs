@@ -4,6 +4,7 @@ use core::any::Any;
 use core::marker::PhantomData;
 use std::sync::{Arc, Mutex, Weak};
 
+use capstan_message::any_pointer;
 use capstan_message::capability::{CapHandle, MaybeSend, MaybeSync};
 use capstan_message::traits::{Owned, SetterInput};
 
@@ -80,6 +81,8 @@ impl Dispatch for Concurrent {
     }
 }
 
+type AnyRequest = Request<any_pointer::Owned, any_pointer::Owned>;
+
 /// The parameters of an incoming call, of no particular type.
 pub struct RawParams {
     payload: Payload,
@@ -96,6 +99,18 @@ impl RawParams {
         }
     }
 
+    /// The same call of another object.
+    pub(crate) fn pass_on(
+        self,
+        to: &Client,
+        interface_id: u64,
+        method_id: u16,
+    ) -> Result<AnyRequest> {
+        let mut request = to.new_call(interface_id, method_id, None);
+        request.set(self.get()?)?;
+        Ok(request)
+    }
+
     /// What tells that the call is canceled.
     #[must_use]
     pub fn cancellation_token(&self) -> CancellationToken {
@@ -106,7 +121,7 @@ impl RawParams {
     }
 
     /// The parameters struct.
-    pub fn get(&self) -> Result<capstan_message::any_pointer::Reader<'_>> {
+    pub fn get(&self) -> Result<any_pointer::Reader<'_>> {
         self.payload.content()
     }
 }
@@ -214,7 +229,7 @@ impl RawResults {
     }
 
     /// The results struct.
-    pub fn get(&mut self) -> capstan_message::any_pointer::Builder<'_> {
+    pub fn get(&mut self) -> any_pointer::Builder<'_> {
         content(
             self.outgoing
                 .get_or_insert_with(|| Outgoing::results(RESULTS_WORDS_HINT)),
@@ -326,7 +341,7 @@ pub(crate) fn content_of<T: Owned>(outgoing: &mut Outgoing) -> T::Builder<'_> {
     clippy::expect_used,
     reason = "nothing but builders of this type had access to the content"
 )]
-fn typed<T: Owned>(content: capstan_message::any_pointer::Builder<'_>) -> T::Builder<'_> {
+fn typed<T: Owned>(content: any_pointer::Builder<'_>) -> T::Builder<'_> {
     content
         .get_as()
         .expect("the content is of the method's type")
@@ -336,7 +351,7 @@ fn typed<T: Owned>(content: capstan_message::any_pointer::Builder<'_>) -> T::Bui
     clippy::expect_used,
     reason = "the message is our own and nobody else has its envelope"
 )]
-fn content(outgoing: &mut Outgoing) -> capstan_message::any_pointer::Builder<'_> {
+fn content(outgoing: &mut Outgoing) -> any_pointer::Builder<'_> {
     outgoing.content().expect("an outgoing message has content")
 }
 

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use capstan_message::any_pointer;
-
 use crate::BoxFuture;
 use crate::client::Client;
 use crate::error::Result;
@@ -32,11 +30,7 @@ impl Dispatch for Proxy {
         mut results: RawResults,
     ) -> BoxFuture<Result<()>> {
         Box::pin(async move {
-            let mut request = self
-                .client
-                .new_call::<any_pointer::Owned, any_pointer::Owned>(interface_id, method_id, None);
-            request.set(params.get()?)?;
-            drop(params);
+            let request = params.pass_on(&self.client, interface_id, method_id)?;
             let response = request.send().promise.await?;
             results.get().set_as(response.get()?)?;
             Ok(())
