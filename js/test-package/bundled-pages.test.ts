@@ -30,8 +30,9 @@ const bundle = await rollup({ input: "main.js", plugins: [resolve({ browser: tru
 await bundle.write({ dir: "rollup" });
 `;
 
-/** What makes of main.js a script or a page in a directory of its own; Vite has a test of its own. */
+/** What makes of main.js a script or a page in a directory of its own. */
 const BUNDLERS: Record<string, string> = {
+  vite: "node_modules/.bin/vite build --base /vite/ --outDir vite",
   esbuild: "node esbuild.mjs",
   rollup: "node rollup.mjs",
   webpack: "node_modules/.bin/webpack --entry ./main.js --mode production --output-path webpack",
@@ -46,8 +47,8 @@ let browser: OpenBrowser;
 beforeAll(async () => {
   server = await UploadServer.start(made.page());
   project = await Project.create(
-    { "main.js": MAIN(server.rpcUrl), "esbuild.mjs": ESBUILD, "rollup.mjs": ROLLUP, "parcel.html": page("./main.js") },
-    [...(await Promise.all(["esbuild", "rollup", "webpack"].map(pinned))), "webpack-cli@6.0.1", "@rollup/plugin-node-resolve@16.0.3", "parcel@2.16.4"],
+    { "main.js": MAIN(server.rpcUrl), "esbuild.mjs": ESBUILD, "rollup.mjs": ROLLUP, "parcel.html": page("./main.js"), "index.html": page("./main.js") },
+    [...(await Promise.all(["vite", "esbuild", "rollup", "webpack"].map(pinned))), "webpack-cli@6.0.1", "@rollup/plugin-node-resolve@16.0.3", "parcel@2.16.4"],
   );
   await project.take("js/test-package/exercise.mjs", "exercise.mjs");
   await project.take("examples-web/upload/files.capnp.js", "files.capnp.js");
@@ -72,7 +73,7 @@ describe("a page that is bundled finds its WebAssembly in Chromium", () => {
       expect((await site.visit("/parcel.html")).report).toBe(EXPECTED);
       return;
     }
-    await project.write({ [`${bundler}/index.html`]: page("main.js") });
+    if (bundler !== "vite") await project.write({ [`${bundler}/index.html`]: page("main.js") });
     const { report, asked } = await site.visit(`/${bundler}/`);
     expect(report).toBe(EXPECTED);
     expect(asked.filter((path) => path.endsWith(".wasm"))).toEqual([expect.stringMatching(new RegExp(`^/${bundler}/`))]);
