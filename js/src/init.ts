@@ -45,7 +45,7 @@ async function load(source: InitSource | undefined): Promise<void> {
     throw new CapnpError(
       "failed",
       `Capstan's WebAssembly could not be loaded: ${messageOf(error)}; check that capstan_web_bg.wasm is served beside the script ` +
-        "with the type application/wasm and that the page's content security policy allows 'wasm-unsafe-eval'",
+        "with the type application/wasm (capstan/inline has it inside) and that the page's content security policy allows 'wasm-unsafe-eval'",
       { cause: error },
     );
   }
