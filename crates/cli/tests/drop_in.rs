@@ -259,8 +259,10 @@ fn wrong_lines_fail_as_with_the_tool() {
     for line in lines {
         let arguments = words(line);
         let (ours, theirs) = (capstan(&arguments, b""), tool(&arguments, b""));
+        // Writing to a plugin that could not start, the tool may be ended by the broken pipe: then it has no status.
+        let refused = theirs.status.is_none_or(|status| status == 1);
         let same = ours.status == Some(1)
-            && theirs.status == Some(1)
+            && refused
             && ours.stdout.is_empty()
             && shape(&ours.stderr) == shape(&theirs.stderr);
         if !same {
