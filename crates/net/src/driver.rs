@@ -5,7 +5,8 @@ use std::io;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use capstan_rpc::{ConnectionHandle, Error};
+use capstan_rpc::{ConnectionHandle, Error, ErrorKind};
+use futures_util::FutureExt;
 
 use crate::error::explain;
 
@@ -51,6 +52,18 @@ pub(crate) struct Goodbye {
     pub(crate) text: String,
 }
 
+impl Goodbye {
+    /// Tells why the RPC layer has ended the connection.
+    fn of(reason: Error) -> Self {
+        let code = match reason.kind {
+            ErrorKind::Disconnected => CloseCode::Normal,
+            _ => CloseCode::Protocol,
+        };
+        let text = reason.reason;
+        Self { code, text }
+    }
+}
+
 /// The close codes of WebSocket connections that `docs/framing.md` lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CloseCode {
@@ -86,14 +99,8 @@ pub(crate) async fn run<L: Link>(handle: ConnectionHandle, mut link: L, peer: St
     };
     match end {
         End::Over => {
-            let reason = handle.closed().await;
-            let code = if reason.kind == capstan_rpc::ErrorKind::Disconnected {
-                CloseCode::Normal
-            } else {
-                CloseCode::Protocol
-            };
-            let text = reason.reason;
-            say_goodbye(link, Some(Goodbye { code, text })).await;
+            let goodbye = Goodbye::of(handle.closed().await);
+            say_goodbye(link, Some(goodbye)).await;
         }
         End::Failed(LinkError::Io(error)) => {
             tracing::debug!(peer, %error, "connection lost");
@@ -113,7 +120,14 @@ pub(crate) async fn run<L: Link>(handle: ConnectionHandle, mut link: L, peer: St
                 reason = goodbye.text,
                 "the peer sent what it must not send"
             );
-            handle.close(Error::failed(goodbye.text.clone()));
+            // This side may have ended the connection before, and takes nothing of any kind since then.
+            let goodbye = match handle.closed().now_or_never() {
+                Some(reason) => Goodbye::of(reason),
+                None => {
+                    handle.close(Error::failed(goodbye.text.clone()));
+                    goodbye
+                }
+            };
             let farewell = async {
                 // What the RPC layer has to say about it goes first.
                 poll_fn(|cx| poll_send(&handle, &mut link, &mut batch, cx)).await;

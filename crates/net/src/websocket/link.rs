@@ -219,7 +219,39 @@ const WRITE_BUFFER_BYTES: usize = 128 * 1024;
 
 #[cfg(test)]
 mod tests {
+    use capstan_rpc::{ConnectOptions, Error, Runtime};
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
     use super::*;
+    use crate::driver;
+
+    #[tokio::test]
+    async fn a_batch_that_crosses_a_close_does_not_change_why_it_was_closed() {
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let near = WebSocketStream::from_raw_socket(near, Role::Server, None).await;
+        let mut far = WebSocketStream::from_raw_socket(far, Role::Client, None).await;
+        let spawn = |task| {
+            tokio::spawn(task);
+        };
+        let connection = Runtime::new(spawn).connect(ConnectOptions::default());
+        let empty = [0; 8];
+        let batch = Message::binary([empty, empty].concat());
+        far.send(batch).await.unwrap();
+        connection.close(Error::disconnected("closing time"));
+        let link = WebSocketLink::new(near).of(&connection);
+        tokio::spawn(driver::run(connection, link, "the peer".to_string()));
+        loop {
+            match far.next().await.unwrap().unwrap() {
+                Message::Close(frame) => {
+                    let frame = frame.unwrap();
+                    assert_eq!(frame.code, WireCode::Normal, "{}", frame.reason);
+                    assert_eq!(frame.reason.as_str(), "closing time");
+                    break;
+                }
+                message => assert!(message.is_binary(), "{message}"),
+            }
+        }
+    }
 
     #[test]
     fn close_reasons_fit_their_frame() {
