@@ -67,10 +67,22 @@ struct Current {
 }
 
 impl Reconnecting {
-    fn client(&self) -> (u64, Client) {
+    /// The client for the next call, of a new connection if the last one is over.
+    fn client(&self) -> Client {
+        let (number, known) = {
+            let current = lock(&self.current);
+            (current.number, current.client.clone())
+        };
+        if let Some(client) = known {
+            if !is_lost(&client) {
+                return client;
+            }
+            lose(&Arc::downgrade(&self.current), number);
+        }
         let mut current = lock(&self.current);
         if let Some(client) = &current.client {
-            return (current.number, client.clone());
+            // Another call was faster.
+            return client.clone();
         }
         current.number += 1;
         let number = current.number;
@@ -94,8 +106,15 @@ impl Reconnecting {
             }
         });
         current.client = Some(client.clone());
-        (number, client)
+        client
     }
+}
+
+/// An object that is broken for another reason than its connection would be so again.
+fn is_lost(client: &Client) -> bool {
+    client
+        .failure()
+        .is_some_and(|error| error.kind == ExceptionKind::Disconnected)
 }
 
 /// This connection is of no more use.
@@ -120,25 +139,14 @@ impl Dispatch for Reconnecting {
         interface_id: u64,
         method_id: u16,
         params: RawParams,
-        mut results: RawResults,
+        results: RawResults,
     ) -> BoxFuture<Result<()>> {
-        Box::pin(async move {
-            let (number, client) = self.client();
-            results.adopt(&client);
-            let request = params.pass_on(&client, interface_id, method_id)?;
-            match request.send().promise.await {
-                Ok(response) => {
-                    results.get().set_as(response.get()?)?;
-                    Ok(())
-                }
-                Err(error) => {
-                    if error.kind == ExceptionKind::Disconnected {
-                        lose(&Arc::downgrade(&self.current), number);
-                    }
-                    Err(error)
-                }
-            }
-        })
+        let client = self.client();
+        results.adopt(&client);
+        let request = params.pass_on(&client, interface_id, method_id);
+        // What is pipelined on the results goes on with the call, before there are any.
+        let passed = request.map(|request| results.tail_call(request));
+        Box::pin(core::future::ready(passed))
     }
 
     fn streaming_methods(&self) -> &'static [(u64, u16)] {

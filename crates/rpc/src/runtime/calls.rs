@@ -274,6 +274,20 @@ impl Client {
         }
     }
 
+    /// Why all calls of it fail, if it is known that they do.
+    pub(crate) fn failure(&self) -> Option<Exception> {
+        if let Some(Hook::Broken(error)) = self.hook() {
+            return Some(error.clone());
+        }
+        let attached = self.location()?;
+        match attached.proxied() {
+            Some(client) => client.failure(),
+            None => attached
+                .runtime
+                .enter(|state, _| state.vat.failure(attached.cap)),
+        }
+    }
+
     /// The object of this process that it leads to, if it is known to lead to one.
     pub(crate) fn local_dispatch(&self) -> Option<Arc<dyn Dispatch>> {
         let Some(attached) = self.location() else {

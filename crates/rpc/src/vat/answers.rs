@@ -109,20 +109,11 @@ impl Vat {
     ) {
         self.now_micros = now_micros;
         if let Ok(early) = self.keep_results((results, caps)) {
-            match self.answers.get_mut(answer.0) {
+            match self.answers.get(answer.0) {
                 Some(entry)
                     if entry.early.is_none() && matches!(entry.state, State::Running { .. }) =>
                 {
-                    let mut promised = core::mem::take(&mut entry.promised);
-                    if let Origin::Local(call) = entry.origin
-                        && let Some(call) = self.calls.get(call.0)
-                    {
-                        promised = call.pipelined.clone();
-                    }
-                    for (path, cap) in promised {
-                        if !self.awaits_results(cap) {
-                            continue;
-                        }
+                    for (path, cap) in self.take_promised(answer) {
                         let to = match early.cap_at(&path) {
                             Some(to) => self.retain_cap(to),
                             None => self.broken(Exception::failed(NO_CAPABILITY)),
@@ -411,6 +402,9 @@ impl Vat {
                 "the results this was pipelined on are not kept any more",
             ));
         };
+        if let Some(cap) = self.known_early(answer, path) {
+            return cap;
+        }
         let Some(entry) = self.answers.get(answer.0) else {
             return self.broken(Exception::failed("the call this was pipelined on is over"));
         };
@@ -428,14 +422,6 @@ impl Vat {
                     }
                 }
             }
-            State::Forwarded(call) | State::PassedBack(call) => {
-                let call = *call;
-                self.pipeline(call, path)
-            }
-            _ if let Some(early) = &entry.early => match early.cap_at(path) {
-                Some(cap) => self.retain_cap(cap),
-                None => self.broken(Exception::failed(NO_CAPABILITY)),
-            },
             _ => {
                 // Two calls pipelined on the same path go through one promise, in order.
                 if let Some(cap) = entry.promised.get(path).copied() {
@@ -456,5 +442,38 @@ impl Vat {
                 cap
             }
         }
+    }
+
+    /// The capability at `path` of results that are not there yet, if it is known where that will lead.
+    pub(super) fn known_early(&mut self, answer: AnswerId, path: &[PipelineOp]) -> Option<CapId> {
+        let entry = self.answers.get(answer.0)?;
+        match &entry.state {
+            State::Forwarded(call) | State::PassedBack(call) => {
+                let call = *call;
+                Some(self.pipeline(call, path))
+            }
+            State::Returned { .. } => None,
+            _ => Some(match entry.early.as_ref()?.cap_at(path) {
+                Some(cap) => self.retain_cap(cap),
+                None => self.broken(Exception::failed(NO_CAPABILITY)),
+            }),
+        }
+    }
+
+    /// The promises of what is in the results, the caller's here or a peer's, to be resolved now.
+    pub(super) fn take_promised(&mut self, answer: AnswerId) -> Vec<(Box<[PipelineOp]>, CapId)> {
+        let Some(entry) = self.answers.get_mut(answer.0) else {
+            return Vec::new();
+        };
+        let promised = match entry.origin {
+            Origin::Local(call) => match self.calls.get_mut(call.0) {
+                Some(call) => core::mem::take(&mut call.pipelined),
+                None => return Vec::new(),
+            },
+            _ => core::mem::take(&mut entry.promised),
+        };
+        let mut promised: Vec<_> = promised.into_iter().collect();
+        promised.retain(|(_, cap)| self.awaits_results(*cap));
+        promised
     }
 }

@@ -24,7 +24,13 @@ impl Vat {
         {
             return self.retain_cap(cap);
         }
-        let cap = match entry.route {
+        let route = entry.route;
+        if let Route::Local(answer) = route
+            && let Some(cap) = self.known_early(answer, &path)
+        {
+            return cap;
+        }
+        let cap = match route {
             Route::Remote {
                 finished: false, ..
             } => self.new_cap(CapKind::Answer {

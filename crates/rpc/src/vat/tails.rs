@@ -100,22 +100,21 @@ impl Vat {
                 entry.state = State::PassedBack(call);
             }
         }
-        // What was pipelined on the call goes on behind it.
-        if let Some(Answer {
-            state: State::Forwarded(_) | State::PassedBack(_),
-            promised,
-            ..
-        }) = self.answers.get_mut(answer.0)
-        {
-            for (path, cap) in core::mem::take(promised) {
-                let to = self.pipeline(call, &path);
-                self.resolve_to(cap, to);
-            }
-        }
         let end = self.resolve(target);
         if self.waits_for(end, end) {
             let knot = self.broken(Exception::failed("a call was passed on to its own results"));
             self.resolve_to(end, knot);
+        }
+        // What was pipelined on the call goes on behind it.
+        if let Some(Answer {
+            state: State::Forwarded(_) | State::PassedBack(_),
+            ..
+        }) = self.answers.get(answer.0)
+        {
+            for (path, cap) in self.take_promised(answer) {
+                let to = self.pipeline(call, &path);
+                self.resolve_to(cap, to);
+            }
         }
     }
 

@@ -4,9 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use capstan_rpc::{Error, ErrorKind, Membrane, membrane, new_client, reconnecting, revocable};
+use capstan_rpc::{
+    ConnectOptions, Error, ErrorKind, Membrane, membrane, new_client, reconnecting, revocable,
+};
+use tokio::time::Instant;
 
-use crate::link::{join, runtime, settle};
+use crate::link::{join, join_runtimes, runtime, settle};
 use crate::server::{Ear, Observed, TrialServer, trial_client};
 use crate::trial_capnp::trial;
 
@@ -156,6 +159,24 @@ async fn a_reconnecting_client_of_a_runtime_makes_calls_that_nobody_waits_for() 
     drop(call);
     settle().await;
     assert_eq!(observed.hanging(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dependent_chain_through_a_reconnecting_client_is_one_round_trip() {
+    let home = runtime();
+    let connecting = home.clone();
+    let trial = home.adopt(reconnecting(move || {
+        let options = ConnectOptions::default();
+        let link = join_runtimes(ONE_WAY, &connecting, options, trial_client());
+        async move { Ok((link.client.bootstrap::<trial::Client>(), link)) }
+    }));
+    for connected in [false, true] {
+        let start = Instant::now();
+        let next = trial.next_request().send().pipeline.get_trial();
+        let last = next.next_request().send().pipeline.get_trial();
+        assert_eq!(echo(&last, "far").await.unwrap(), "far");
+        assert_eq!(start.elapsed(), 2 * ONE_WAY, "connected: {connected}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
