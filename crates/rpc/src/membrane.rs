@@ -21,7 +21,8 @@ pub trait Membrane: MaybeSend + MaybeSync + 'static {
     /// those within. An error is what its caller gets.
     fn check(&self, inward: bool, interface_id: u64, method_id: u16) -> Result<()>;
 
-    /// Ends calls that are under way, when it resolves. By default it never does.
+    /// When it resolves, calls under way end, later ones fail, and nothing is held on to that they
+    /// would have gone to. By default it never does. It is waited for from the first call on.
     fn ended(&self) -> BoxFuture<Exception> {
         Box::pin(core::future::pending())
     }
@@ -33,7 +34,7 @@ pub trait Membrane: MaybeSend + MaybeSync + 'static {
 pub fn membrane<C: FromClient>(client: C, membrane: Arc<dyn Membrane>) -> C {
     let border = Border {
         membrane,
-        revocation: None,
+        gates: Arc::default(),
     };
     C::from_client(border.gate(client.into_client(), true))
 }
@@ -42,65 +43,97 @@ pub fn membrane<C: FromClient>(client: C, membrane: Arc<dyn Membrane>) -> C {
 ///
 /// With it go all capabilities that have come through it in either direction, and the calls under way.
 pub fn revocable<C: FromClient>(client: C) -> (C, Revoker) {
-    let revocation = Arc::<Revocation>::default();
-    let membrane = Arc::clone(&revocation);
+    let moment = Arc::<Moment<Exception>>::default();
     let border = Border {
-        membrane,
-        revocation: Some(Arc::clone(&revocation)),
+        membrane: Arc::new(Revocation(Arc::clone(&moment))),
+        gates: Arc::default(),
     };
+    let gates = Arc::downgrade(&border.gates);
     let client = border.gate(client.into_client(), true);
-    (C::from_client(client), Revoker { revocation })
+    (C::from_client(client), Revoker { moment, gates })
 }
 
 /// Cuts off what it came with; dropping it does not.
 pub struct Revoker {
-    revocation: Arc<Revocation>,
+    moment: Arc<Moment<Exception>>,
+    gates: Weak<Gates>,
 }
 
 impl Revoker {
     /// Calls fail with this error from now on, and nothing is held on to that they would have gone to.
     pub fn revoke(&self, reason: Exception) {
-        for waker in self.revocation.moment.come(reason) {
-            waker.wake();
+        if let Some(gates) = self.gates.upgrade() {
+            gates.close(reason.clone());
         }
-        let gates = core::mem::take(&mut *lock(&self.revocation.gates));
-        for gate in gates.iter().filter_map(Weak::upgrade) {
-            // What is dropped may be anybody's.
-            let target = lock(&gate.target).take();
-            drop(target);
+        for waker in self.moment.come(reason) {
+            waker.wake();
         }
     }
 }
 
-#[derive(Default)]
-struct Revocation {
-    moment: Arc<Moment<Exception>>,
-    /// What stands at the border.
-    gates: Mutex<Vec<Weak<Gate>>>,
-}
+struct Revocation(Arc<Moment<Exception>>);
 
 impl Membrane for Revocation {
     fn check(&self, _inward: bool, _interface_id: u64, _method_id: u16) -> Result<()> {
-        self.moment.value().map_or(Ok(()), Err)
+        Ok(())
     }
 
     fn ended(&self) -> BoxFuture<Exception> {
-        Box::pin(self.moment.wait())
+        Box::pin(self.0.wait())
     }
 }
 
-impl Revocation {
+/// What stands at one border.
+#[derive(Default)]
+struct Gates {
+    state: Mutex<Standing>,
+    /// The last of them is gone.
+    gone: Arc<Moment<()>>,
+}
+
+#[derive(Default)]
+struct Standing {
+    gates: Vec<Weak<Gate>>,
+    /// Why none of them lets anything through any more.
+    closed: Option<Exception>,
+    /// Someone waits for the membrane's end.
+    watched: bool,
+}
+
+impl Gates {
     fn add(&self, gate: &Arc<Gate>) {
-        let mut gates = lock(&self.gates);
-        // Looking for dead ones only when the list would grow anyway keeps this cheap.
-        if gates.len() == gates.capacity() {
-            gates.retain(|gate| gate.strong_count() > 0);
+        let mut state = lock(&self.state);
+        if state.closed.is_some() {
+            drop(state);
+            return gate.let_go();
         }
-        gates.push(Arc::downgrade(gate));
-        drop(gates);
-        if self.moment.value().is_some() {
-            let target = lock(&gate.target).take();
-            drop(target);
+        // Looking for dead ones only when the list would grow anyway keeps this cheap.
+        if state.gates.len() == state.gates.capacity() {
+            state.gates.retain(|gate| gate.strong_count() > 0);
+        }
+        state.gates.push(Arc::downgrade(gate));
+    }
+
+    fn close(&self, reason: Exception) {
+        let gates = {
+            let mut state = lock(&self.state);
+            state.closed.get_or_insert(reason);
+            core::mem::take(&mut state.gates)
+        };
+        for gate in gates.iter().filter_map(Weak::upgrade) {
+            gate.let_go();
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        lock(&self.state).closed.clone().map_or(Ok(()), Err)
+    }
+}
+
+impl Drop for Gates {
+    fn drop(&mut self) {
+        for waker in self.gone.come(()) {
+            waker.wake();
         }
     }
 }
@@ -108,8 +141,7 @@ impl Revocation {
 #[derive(Clone)]
 struct Border {
     membrane: Arc<dyn Membrane>,
-    /// The same, if it is one.
-    revocation: Option<Arc<Revocation>>,
+    gates: Arc<Gates>,
 }
 
 impl Border {
@@ -119,10 +151,25 @@ impl Border {
             border: self.clone(),
             inward,
         });
-        if let Some(revocation) = &self.revocation {
-            revocation.add(&gate);
-        }
+        self.gates.add(&gate);
         Client::local(gate).0
+    }
+
+    /// Waits for the end, once, for as long as there is a gate to close then.
+    fn watch(&self, results: &RawResults) {
+        if core::mem::replace(&mut lock(&self.gates.state).watched, true) {
+            return;
+        }
+        let gates = Arc::downgrade(&self.gates);
+        let gone = self.gates.gone.wait();
+        let ended = self.membrane.ended();
+        results.spawn(async move {
+            if let Either::Left((reason, _)) = select(ended, gone).await
+                && let Some(gates) = gates.upgrade()
+            {
+                gates.close(reason);
+            }
+        });
     }
 
     /// Capabilities as they look from the other side.
@@ -167,10 +214,18 @@ impl Border {
 
 /// Stands at the border for one object.
 struct Gate {
-    /// None once it is revoked.
+    /// None once the border is closed.
     target: Mutex<Option<Client>>,
     border: Border,
     inward: bool,
+}
+
+impl Gate {
+    fn let_go(&self) {
+        let target = lock(&self.target).take();
+        // What is dropped may be anybody's.
+        drop(target);
+    }
 }
 
 impl Dispatch for Gate {
@@ -183,6 +238,8 @@ impl Dispatch for Gate {
     ) -> BoxFuture<Result<()>> {
         Box::pin(async move {
             let border = &self.border;
+            border.gates.check()?;
+            border.watch(&results);
             border
                 .membrane
                 .check(self.inward, interface_id, method_id)?;
@@ -198,7 +255,10 @@ impl Dispatch for Gate {
                     results.map_caps(|caps| border.pass(caps, self.inward));
                     Ok(())
                 }
-                Either::Right((reason, _)) => Err(reason),
+                Either::Right((reason, _)) => {
+                    border.gates.close(reason.clone());
+                    Err(reason)
+                }
             }
         })
     }

@@ -210,6 +210,13 @@ impl RawResults {
         }
     }
 
+    /// Runs something beside the call, and after it, on the same tasks.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + MaybeSend + 'static) {
+        if let Some(runtime) = self.runtime.upgrade() {
+            runtime.spawn(task);
+        }
+    }
+
     /// Lets the capability pointers in the results lead elsewhere.
     pub(crate) fn map_caps(
         &mut self,

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use capstan_rpc::{
-    ConnectOptions, Error, ErrorKind, Membrane, membrane, new_client, reconnecting, revocable,
+    BoxFuture, ConnectOptions, Error, ErrorKind, Membrane, membrane, new_client, reconnecting,
+    revocable,
 };
 use tokio::time::Instant;
 
@@ -60,6 +61,59 @@ async fn what_is_revoked_is_not_held_on_to() {
     for client in [&trial, &next] {
         assert_eq!(echo(client, "").await.unwrap_err().reason, "the time is up");
     }
+}
+
+/// Ends when it is told to.
+struct Ending(tokio::sync::watch::Sender<bool>);
+
+impl Membrane for Ending {
+    fn check(&self, _inward: bool, _interface_id: u64, _method_id: u16) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn ended(&self) -> BoxFuture<Error> {
+        let mut told = self.0.subscribe();
+        Box::pin(async move {
+            match told.wait_for(|ended| *ended).await {
+                Ok(_) => Error::failed("closing time"),
+                Err(_) => Error::failed("the membrane is gone"),
+            }
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_behind_an_ended_membrane_is_not_held_on_to() {
+    let observed = Arc::<Observed>::default();
+    let ending = Arc::new(Ending(tokio::sync::watch::Sender::new(false)));
+    let lent = new_client::<trial::Client, _>(TrialServer::new(&observed));
+    let link = join(ONE_WAY, membrane(lent, ending.clone()));
+    let trial: trial::Client = link.client.bootstrap();
+    let next = trial.next_request().send().pipeline.get_trial();
+    assert_eq!(echo(&next, "too").await.unwrap(), "too");
+    settle().await;
+    assert_eq!(observed.alive(), 2);
+    ending.0.send(true).unwrap();
+    settle().await;
+    assert_eq!(observed.alive(), 0);
+    for client in [&trial, &next] {
+        assert_eq!(echo(client, "").await.unwrap_err().reason, "closing time");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_the_end_of_a_membrane_that_is_not_in_use() {
+    let ending = Arc::new(Ending(tokio::sync::watch::Sender::new(false)));
+    let link = join(ONE_WAY, membrane(trial_client(), ending.clone()));
+    let trial: trial::Client = link.client.bootstrap();
+    assert_eq!(echo(&trial, "once").await.unwrap(), "once");
+    settle().await;
+    assert_eq!(ending.0.receiver_count(), 1);
+    drop(trial);
+    link.client.close(Error::disconnected("done"));
+    drop(link);
+    settle().await;
+    assert_eq!(ending.0.receiver_count(), 0);
 }
 
 /// Lets through what is short enough in either direction.
