@@ -218,6 +218,7 @@ const READ_BUFFER_BYTES: usize = 32 * 1024;
 const WRITE_BUFFER_BYTES: usize = 128 * 1024;
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
     use capstan_rpc::{ConnectOptions, Error, Runtime};
     use tokio_tungstenite::tungstenite::protocol::Role;
