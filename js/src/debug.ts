@@ -56,7 +56,8 @@ export function trackClients(onLeak: (client: UnreleasedClient) => void = warn):
 /** The stack without this package's own frames, where they can be told. */
 function here(): string {
   const lines = (new Error().stack ?? "").split("\n").filter((line) => !line.startsWith("Error"));
-  const own = /(\S+\/)debug\.[jt]s/.exec(lines[0] ?? "")?.[1]?.replace(/^\(/, "");
+  // Before the place, some browsers have "at here (" and others "here@".
+  const own = /([^\s@(]+\/)debug\.[jt]s/.exec(lines[0] ?? "")?.[1];
   const others = own === undefined ? lines : lines.filter((line) => !line.includes(own));
   return others.map((line) => line.trim()).join("\n");
 }

@@ -2,6 +2,7 @@ import { cp, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { UnreleasedClient } from "capstan";
 import { chromium, firefox, type OpenBrowser, webkit } from "./browsers.js";
 import { EXPECTED } from "./exercise.mjs";
 import { Site } from "./site.js";
@@ -20,6 +21,27 @@ import * as capstan from ${JSON.stringify(entry)};
 import { exercise } from "./exercise.mjs";
 import * as schema from "./files.capnp.js";
 ${REPORTING(`exercise(capstan, schema, ${JSON.stringify(server)})`)}
+`;
+
+/** Keeps a client of the server's, then releases it; reports what the debug mode says before and after. */
+const FORGETFUL = (server: string) => `
+import { connect, release, trackClients } from "capstan";
+import { Files } from "./files.capnp.js";
+const tracking = trackClients();
+async function forgetful(files) {
+  const { sink } = await files.create({ name: "forgotten.bin", size: 1 });
+  return sink;
+}
+async function report() {
+  const connection = await connect(${JSON.stringify(server)});
+  const sink = await forgetful(connection.bootstrap(Files));
+  const before = tracking.unreleased();
+  release(sink);
+  const after = tracking.unreleased();
+  await connection.close();
+  return JSON.stringify({ before, after });
+}
+${REPORTING("report()")}
 `;
 
 const page = (...parts: string[]) => `<!doctype html><html lang="en"><title>test</title><link rel="icon" href="data:,">${parts.join("\n")}</html>`;
@@ -43,6 +65,7 @@ beforeAll(async () => {
   // Scripts as they are in the package, beside the page.
   await cp(join(project.dir, "node_modules/capstan"), join(project.dir, "capstan"), { recursive: true });
   await project.write({ "main.js": SCRIPT("capstan", server.rpcUrl), "index.html": page(IMPORT_MAP, script("/main.js")) });
+  await project.write({ "forgetful.js": FORGETFUL(server.rpcUrl), "forgetful.html": page(IMPORT_MAP, script("/forgetful.js")) });
   // For workers, where import maps do not apply: one script, which finds its WebAssembly beside it or has it inside.
   for (const [name, entry] of [["fetching", "capstan"], ["inline", "capstan/inline"]] as const) {
     await mkdir(join(project.dir, name));
@@ -83,6 +106,16 @@ describe.each([chromium, firefox, webkit])("in $name", (kind) => {
     const { report, asked } = await site.visit("/");
     expect(report).toBe(EXPECTED);
     expect(asked.filter((path) => path.endsWith(".wasm"))).toEqual(["/capstan/wasm/capstan_web_bg.wasm"]);
+  });
+
+  test("the debug mode names where a client was made that the page has not released", async () => {
+    const { report } = await site.visit("/forgetful.html");
+    const { before, after } = JSON.parse(report) as Record<"before" | "after", UnreleasedClient[]>;
+    const place = /forgetful.*\/forgetful\.js:6/;
+    const ofSinks = (clients: UnreleasedClient[]) => clients.filter(({ type }) => type === "ByteSink").map(({ madeAt }) => madeAt.split("\n")[0]);
+    expect(ofSinks(before)).toEqual([expect.stringMatching(place)]);
+    expect(ofSinks(after)).toEqual([]);
+    expect(after).toHaveLength(before.length - 1);
   });
 
   test("a page that has the WebAssembly inside fetches none", async () => {
