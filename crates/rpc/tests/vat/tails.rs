@@ -314,6 +314,46 @@ fn a_call_is_passed_on_whole_to_another_object() {
     hand.vat.release(0, theirs);
 }
 
+#[test]
+fn calls_pipelined_here_follow_a_call_that_is_passed_on() {
+    let mut hand = Hand::new(Default::default()).with_bootstrap();
+    let (_, object) = hand.vat.add_object(Default::default());
+    let theirs = hand.import(7);
+    let call = hand.vat.call(0, object, params(END, "", false), Vec::new());
+    let promised = hand.vat.pipeline(call, CAP);
+    hand.make(promised, "before", None);
+    let incoming = hand.only_call();
+    assert_eq!(hand.sent(), []);
+    let tail = params(END, "passed on", false);
+    hand.vat
+        .tail_call(0, incoming.answer, theirs, tail, Vec::new());
+    let late = hand.vat.pipeline(call, CAP);
+    hand.make(late, "after", None);
+    assert_eq!(
+        hand.sent(),
+        [
+            Sent::Call(0, To::Import(7), "passed on".into()),
+            Sent::Call(1, To::Question(0), "before".into()),
+            Sent::Call(2, To::Question(0), "after".into()),
+        ]
+    );
+}
+
+#[test]
+fn calls_pipelined_here_go_where_the_results_are_known_to_lead() {
+    let mut hand = Hand::new(Default::default()).with_bootstrap();
+    let (_, object) = hand.vat.add_object(Default::default());
+    let theirs = hand.import(7);
+    let call = hand.vat.call(0, object, params(END, "", false), Vec::new());
+    let incoming = hand.only_call();
+    let early = results("", true);
+    hand.vat
+        .set_pipeline(0, incoming.answer, early, vec![Some(theirs)]);
+    let promised = hand.vat.pipeline(call, CAP);
+    hand.make(promised, "early", None);
+    assert_eq!(hand.sent(), [Sent::Call(0, To::Import(7), "early".into())]);
+}
+
 /// It would wait for ever, and the calls on its results with it.
 #[test]
 fn a_call_that_is_passed_on_to_its_own_results_fails() {
