@@ -10,6 +10,11 @@ pub(super) struct Clock {
     era: u32,
     grain_micros: u64,
     steps: u32,
+    last_step_micros: u64,
+    /// Whether the last reading showed more than the one before.
+    moved: bool,
+    /// It did not move while something took its time.
+    stands: bool,
     below: Option<Below>,
 }
 
@@ -24,6 +29,7 @@ struct Below {
 impl Clock {
     /// The time now, which stands still while the clock shows less than it did.
     pub(super) fn advance(&mut self, raw_micros: u64) -> u64 {
+        self.moved = raw_micros > self.highest_raw;
         if !self.started {
             self.started = true;
             self.highest_raw = raw_micros;
@@ -39,7 +45,12 @@ impl Clock {
             self.highest_raw = raw_micros;
             if step > 0 {
                 self.steps = self.steps.saturating_add(1);
-                self.micros = self.micros.saturating_add(step);
+                self.last_step_micros = step;
+                if core::mem::take(&mut self.stands) {
+                    self.era = self.era.wrapping_add(1);
+                } else {
+                    self.micros = self.micros.saturating_add(step);
+                }
                 self.grain_micros = common_divisor(step, self.grain_micros);
             }
         } else {
@@ -64,6 +75,18 @@ impl Clock {
 
     pub(super) fn now(&self) -> u64 {
         self.micros
+    }
+
+    /// Whether the last reading showed more than the one before. If not, it may be any later than
+    /// it shows.
+    pub(super) fn moved(&self) -> bool {
+        self.moved
+    }
+
+    /// Something that takes at least so long took no time at all: unless the clock's steps are that
+    /// coarse, it stands, and the time until it moves again is lost.
+    pub(super) fn note_still(&mut self, least_micros: u64) {
+        self.stands = self.below.is_none() && least_micros > 2 * self.last_step_micros;
     }
 
     /// Spans of time mean something between two readings of the same era; none while the clock
@@ -133,6 +156,29 @@ mod tests {
         }
         assert_eq!(clock.advance(10_100), 100);
         assert_ne!(clock.era(), era);
+    }
+
+    #[test]
+    fn a_clock_that_stood_loses_that_time_but_not_twice_in_a_row() {
+        let mut clock = Clock::default();
+        clock.advance(10_000);
+        assert_eq!(clock.advance(11_000), 1_000);
+        assert!(clock.moved());
+        let era = clock.era();
+        assert_eq!(clock.advance(11_000), 1_000);
+        assert!(!clock.moved());
+        clock.note_still(1_500);
+        assert_eq!(clock.advance(13_000), 3_000, "as coarse as that");
+        assert_eq!(clock.era(), era);
+        clock.note_still(100_000);
+        assert_eq!(clock.advance(2_000_000), 3_000);
+        assert_ne!(clock.era(), era);
+        clock.note_still(100_000);
+        assert_eq!(
+            clock.advance(3_987_000),
+            1_990_000,
+            "a coarse clock after all"
+        );
     }
 
     #[test]

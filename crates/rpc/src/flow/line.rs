@@ -227,10 +227,20 @@ impl Line {
     /// The message was answered.
     pub fn on_returned(&mut self, now_micros: u64, member: MemberId, sent: &Sent) {
         let now = self.clock.advance(now_micros);
+        let known_micros = self
+            .members
+            .get(member.0)
+            .and_then(|entry| entry.round_trip.get());
         let same_era = sent.era.is_some() && sent.era == self.clock.era();
+        let span_micros = now.saturating_sub(sent.at);
+        if let Some(known_micros) = known_micros.filter(|_| same_era && span_micros == 0) {
+            self.clock.note_still(known_micros);
+        }
         let grain_micros = self.clock.grain_micros();
-        // No time at all is a clock's doing and no round trip.
-        let took = Some(now.saturating_sub(sent.at)).filter(|micros| same_era && *micros > 0);
+        // No time at all is a clock's doing and no round trip. So may be less than ever before by a
+        // clock that did not move since the last reading.
+        let least_micros = known_micros.filter(|_| !self.clock.moved()).unwrap_or(1);
+        let took = Some(span_micros).filter(|micros| same_era && *micros >= least_micros);
         // What was on the line when it was sent, and how long that takes to come through.
         let ahead_bytes = sent.end.saturating_sub(sent.on_line.delivered_bytes());
         let line_micros = ahead_bytes as f64 / self.pipe.rate().max(f64::MIN_POSITIVE);
