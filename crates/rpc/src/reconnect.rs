@@ -22,7 +22,8 @@ use crate::vat::ExceptionKind;
 /// for as long as the client is in use.
 ///
 /// Called in a program that has a [`Runtime`](crate::Runtime), it is better given to that by
-/// [`adopt`](crate::Runtime::adopt), so that calls which nobody waits for are made too.
+/// [`adopt`](crate::Runtime::adopt), so that calls which nobody waits for are made too. If the
+/// connections are that runtime's, calls pipelined on results go at once; otherwise they wait for the results.
 pub fn reconnecting<C, K, F>(connect: impl Fn() -> F + MaybeSend + MaybeSync + 'static) -> C
 where
     C: FromClient + MaybeSend + 'static,
