@@ -160,6 +160,9 @@ mod tests {
         }
         events.received(0, 1);
         assert_eq!(events.uploads().len(), REMEMBERED);
-        assert_eq!(events.uploads().first().map(|upload| upload.received_bytes), Some(1));
+        assert_eq!(
+            events.uploads().first().map(|upload| upload.received_bytes),
+            Some(1)
+        );
     }
 }
