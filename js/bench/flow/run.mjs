@@ -1,16 +1,15 @@
 // What a small call takes beside a stream at full speed, on one connection from Node: Capstan and bare frames to the same server in
 // Rust, capnweb to its own in Node, taking turns. `--rounds <n>` and `--mib <n>` change how long it takes, `--as-is` measures the
 // package and the server that are there.
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { newWebSocketRpcSession } from "capnweb";
 import { connect, writable } from "capstan";
 import WebSocket from "ws";
 import { Files } from "../../../examples-web/upload/files.capnp.js";
+import { buildPackage, median, root, serverOf } from "../race-tools.mjs";
 
 const CHUNK_BYTES = 65536;
 /** Between one small call's answer and the next call. */
@@ -19,20 +18,18 @@ const PAUSE_MS = 2;
 const FULL_BYTES = 8 << 20;
 const LOW_BYTES = 4 << 20;
 
-const here = fileURLToPath(new URL(".", import.meta.url));
-const root = join(here, "../../..");
 const { values: options } = parseArgs({ options: { rounds: { type: "string" }, mib: { type: "string" }, "as-is": { type: "boolean" } } });
 const rounds = Number(options.rounds ?? 5);
 const count = (Number(options.mib ?? 512) << 20) / CHUNK_BYTES;
 
 if (!options["as-is"]) {
-  execFileSync("cargo", ["xtask", "wasm"], { cwd: root, stdio: "inherit" });
+  buildPackage();
   execFileSync("cargo", ["build", "--quiet", "--release", "--package", "upload-server"], { cwd: root, stdio: "inherit" });
 }
 // The server wants a page to serve; anything with an index.html is one.
 const assets = join(root, "examples-web/upload");
 const rust = serverOf(join(root, "target/release/upload-server"), ["--port", "0", "--assets", assets, "--keep", "0"]);
-const node = serverOf(process.execPath, [join(here, "capnweb-server.mjs")]);
+const node = serverOf(process.execPath, [join(import.meta.dirname, "capnweb-server.mjs")]);
 try {
   const address = (await rust.line).replace("listening http", "ws");
   const peers = [await capstan(`${address}/rpc`), await bareFrames(`${address}/bare`), await capnweb(`ws://127.0.0.1:${await node.line}/`)];
@@ -152,25 +149,10 @@ function opened(url) {
   });
 }
 
-/** A server whose first line says where it is. */
-function serverOf(command, args) {
-  const server = spawn(command, args, { stdio: ["pipe", "pipe", "inherit"] });
-  const line = new Promise((resolve, reject) => {
-    createInterface(server.stdout).once("line", resolve);
-    server.once("error", reject);
-    server.once("exit", () => reject(new Error(`${command} ended before it said where it is`)));
-  });
-  return { line, stop: () => server.kill() };
-}
-
 function pause(millis) {
   return new Promise((resolve) => setTimeout(resolve, millis));
 }
 
 function nextTurn() {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-function median(values) {
-  return values.toSorted((a, b) => a - b)[values.length >> 1];
 }

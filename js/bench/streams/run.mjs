@@ -1,19 +1,16 @@
 // Races streams: natively against the `capnp-rpc` crate and bare frames, then from Node, and from Chromium with `--chromium`, against
 // bare WebSocket frames. `--rounds <n>` and `--mib <n>` change how long it takes, `--only <part of a name>` leaves contenders out,
 // `--no-native` and `--no-node` leave parts out, and `--as-is` measures the package that is there instead of building it.
-import { execFileSync, spawn } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { build } from "vite";
 import WebSocket from "ws";
 import { inChromium } from "../chromium.mjs";
+import { buildPackage, bundle, compileSchemas, median, root, serverOf, WASM } from "../race-tools.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
-const root = join(here, "../../..");
 const target = join(root, "target/streams-bench");
 const BENCH = ["bench", "--quiet", "--package", "capstan-interop", "--bench", "streams"];
 const { values: options } = parseArgs({
@@ -29,39 +26,29 @@ const { values: options } = parseArgs({
 });
 const rounds = Number(options.rounds ?? 15);
 
-mkdirSync(target, { recursive: true });
-if (!options["as-is"]) execFileSync("cargo", ["xtask", "wasm"], { cwd: root, stdio: "inherit" });
-execFileSync(
-  "cargo",
-  ["run", "--quiet", "--package", "capstan-cli", "--bin", "capstan", "--manifest-path", join(root, "Cargo.toml"), "--", "compile", "-o", `js:${join(target, "ours")}`, "streams.capnp"],
-  { cwd: join(root, "crates/interop/schemas"), stdio: "inherit" },
-);
+if (!options["as-is"]) buildPackage();
+compileSchemas(target, "streams.capnp");
 console.log(`${cpus().length} × ${cpus()[0].model}\n`);
 if (!options["no-native"]) execFileSync("cargo", [...BENCH, "--", "--rounds", String(rounds)], { cwd: root, stdio: "inherit" });
 
-const server = spawn("cargo", [...BENCH, "--", "--serve"], { cwd: root, stdio: ["pipe", "pipe", "inherit"] });
+const server = serverOf("cargo", [...BENCH, "--", "--serve"]);
 try {
-  const ports = await new Promise((resolve, reject) => {
-    createInterface(server.stdout).once("line", (line) => resolve(JSON.parse(line)));
-    server.once("exit", () => reject(new Error("the server ended before it said where it is")));
-  });
-  const settings = { ...ports, rounds, bytes: Number(options.mib ?? 64) << 20, only: options.only };
+  const settings = { ...JSON.parse(await server.line), rounds, bytes: Number(options.mib ?? 64) << 20, only: options.only };
   if (!options["no-node"]) {
-    await bundle({ outDir: join(target, "node"), external: [/^capstan($|\/)/, /^ws$/] });
-    const { run } = await import(pathToFileURL(join(target, "node/race.mjs")).href);
+    const module = await bundle({ here, target, engine: "node", external: ["capstan", "ws"] });
+    const { run } = await import(pathToFileURL(module).href);
     table(`Node ${process.versions.node}`, await run({ ...settings, WebSocket, processorMicros }));
   }
   if (options.chromium) {
-    await bundle({ outDir: join(target, "chromium"), external: [] });
     const found = await inChromium({
-      module: join(target, "chromium/race.mjs"),
-      files: { "/capstan.wasm": join(root, "node_modules/capstan/wasm/capstan_web_bg.wasm") },
+      module: await bundle({ here, target, engine: "chromium", external: [] }),
+      files: WASM,
       call: `run({ ...${JSON.stringify(settings)}, wasm: new URL("/capstan.wasm", location.href) })`,
     });
     table("Chromium", found);
   }
 } finally {
-  server.stdin.end();
+  server.stop();
 }
 
 /** What Node has taken of the processor. */
@@ -90,25 +77,4 @@ function table(engine, { rows, calls }) {
   for (const [where, { count, p50, p99 }] of Object.entries(calls)) {
     if (count > 0) console.log(`| ${where} | ${count} | ${p50.toFixed(2)} | ${p99.toFixed(2)} |`);
   }
-}
-
-function median(values) {
-  return values.toSorted((a, b) => a - b)[values.length >> 1];
-}
-
-function bundle({ outDir, external }) {
-  return build({
-    root: here,
-    configFile: false,
-    logLevel: "warn",
-    resolve: { alias: { ours: join(target, "ours") } },
-    build: {
-      lib: { entry: join(here, "race.mjs"), formats: ["es"], fileName: () => "race.mjs" },
-      outDir,
-      emptyOutDir: true,
-      minify: false,
-      target: "es2022",
-      rolldownOptions: { external },
-    },
-  });
 }
