@@ -1,7 +1,6 @@
-import { join } from "node:path";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openBrowser, pinned, Project, UploadServer } from "./support.js";
+import { type BuiltPage, openBuilt, pinned, Project } from "./support.js";
 
 const SCHEMA = `@0xd1a9be5c0cf3a74e;
 
@@ -97,25 +96,19 @@ declare global {
 
 describe("streams of messages in Chromium", () => {
   let project: Project;
-  let server: UploadServer;
-  let browser: Browser;
+  let built: BuiltPage;
   let page: Page;
 
   beforeAll(async () => {
     project = await Project.create({ "sample.capnp": SCHEMA, "make.mjs": MAKE, "main.js": MAIN, "index.html": PAGE }, [await pinned("vite")]);
     await project.run("npx", "capstan", "compile", "-o", "js", "sample.capnp");
     await project.run("node", "make.mjs");
-    await project.run("npx", "vite", "build");
-    server = await UploadServer.start(join(project.dir, "dist"));
-    browser = await openBrowser();
-    page = await browser.newPage();
-    await page.goto(`${server.url}/`);
-    await page.waitForFunction(() => document.title === "ready");
+    built = await openBuilt(project);
+    page = built.page;
   });
 
   afterAll(async () => {
-    await browser?.close();
-    await server?.stop();
+    await built?.close();
     await project?.remove();
   });
 

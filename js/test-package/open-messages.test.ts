@@ -1,7 +1,6 @@
-import { join } from "node:path";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openBrowser, pinned, Project, UploadServer } from "./support.js";
+import { type BuiltPage, openBuilt, pinned, Project } from "./support.js";
 
 const SCHEMA = `@0xb6e1c40f9a2d7385;
 
@@ -125,25 +124,19 @@ declare global {
 
 describe("messages read and built a field at a time", () => {
   let project: Project;
-  let server: UploadServer;
-  let browser: Browser;
+  let built: BuiltPage;
   let page: Page;
 
   beforeAll(async () => {
     const files = { "book.capnp": SCHEMA, "books.js": BOOKS, "main.js": MAIN, "node.js": NODE, "index.html": PAGE };
     project = await Project.create(files, [await pinned("vite")]);
     await project.run("npx", "capstan", "compile", "-o", "js", "book.capnp");
-    await project.run("npx", "vite", "build");
-    server = await UploadServer.start(join(project.dir, "dist"));
-    browser = await openBrowser();
-    page = await browser.newPage();
-    await page.goto(`${server.url}/`);
-    await page.waitForFunction(() => document.title === "ready");
+    built = await openBuilt(project);
+    page = built.page;
   });
 
   afterAll(async () => {
-    await browser?.close();
-    await server?.stop();
+    await built?.close();
     await project?.remove();
   });
 

@@ -5,9 +5,10 @@ import { copyFile, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { type Browser, chromium } from "playwright-core";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { UploadServer } from "../test/upload-server.js";
 
-export { UploadServer } from "../test/upload-server.js";
+export { UploadServer };
 
 /** What the test runner made before these tests started. */
 export const made = {
@@ -113,6 +114,26 @@ export async function pinned(name: string): Promise<string> {
 
 export function openBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: made.chromium(), args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+}
+
+export interface BuiltPage {
+  readonly page: Page;
+  close(): Promise<void>;
+}
+
+/** Opens what `npx vite build` makes of a project in Chromium, and waits until its title says that it is ready. */
+export async function openBuilt(project: Project): Promise<BuiltPage> {
+  await project.run("npx", "vite", "build");
+  const server = await UploadServer.start(join(project.dir, "dist"));
+  const browser = await openBrowser();
+  const close = async () => {
+    await browser.close();
+    await server.stop();
+  };
+  const page = await browser.newPage();
+  await page.goto(`${server.url}/`);
+  await page.waitForFunction(() => document.title === "ready");
+  return { page, close };
 }
 
 export interface Sample {

@@ -1,7 +1,6 @@
-import { join } from "node:path";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openBrowser, pinned, Project, UploadServer } from "./support.js";
+import { type BuiltPage, openBuilt, pinned, Project } from "./support.js";
 
 const SCHEMA = `@0xbd4a8c7a1e09f2d3;
 
@@ -112,8 +111,7 @@ declare global {
 
 describe("a vat in a dedicated Worker in Chromium", () => {
   let project: Project;
-  let server: UploadServer;
-  let browser: Browser;
+  let built: BuiltPage;
   let page: Page;
 
   beforeAll(async () => {
@@ -128,17 +126,12 @@ describe("a vat in a dedicated Worker in Chromium", () => {
       [await pinned("vite")],
     );
     await project.run("npx", "capstan", "compile", "-o", "js", "numbers.capnp");
-    await project.run("npx", "vite", "build");
-    server = await UploadServer.start(join(project.dir, "dist"));
-    browser = await openBrowser();
-    page = await browser.newPage();
-    await page.goto(`${server.url}/`);
-    await page.waitForFunction(() => document.title === "ready");
+    built = await openBuilt(project);
+    page = built.page;
   });
 
   afterAll(async () => {
-    await browser?.close();
-    await server?.stop();
+    await built?.close();
     await project?.remove();
   });
 
