@@ -1,6 +1,6 @@
 //! The JavaScript edge of Capstan: a vat driven from JavaScript over whatever carries messages.
 //!
-//! One [`Driver`](driver) per thread holds the vat, its connections and the messages that wait for
+//! One `Driver` per thread holds the vat, its connections and the messages that wait for
 //! JavaScript to decode them. JavaScript is never called while the vat is borrowed: what is to be
 //! done is taken out first, one effect at a time, and done after the borrow has ended.
 //!

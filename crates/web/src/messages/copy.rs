@@ -10,7 +10,7 @@ use super::source::{BEHIND_POINTER, Named, Source};
 use super::{Built, Failure, MESSAGES, Messages, NONE, Open, status};
 use crate::seam::{FOUND_ADDRESS, FOUND_COUNT, address_of, set_header};
 
-/// Copies a struct, or what is behind a pointer. With `to_size` [`NONE`] the pointer at `to_address` is
+/// Copies a struct, or what is behind a pointer. With `to_size` `NONE` the pointer at `to_address` is
 /// made to lead to the copy; else the copy goes into the struct of that size at `to_address`, such as an
 /// element of a list, as far as there is room for it.
 #[wasm_bindgen]

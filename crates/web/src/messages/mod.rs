@@ -217,7 +217,7 @@ pub fn message_room(bytes: u32) -> u32 {
     })
 }
 
-/// Opens the message that is in the room; where its root pointer is goes into the header. [`NONE`]
+/// Opens the message that is in the room; where its root pointer is goes into the header. `NONE`
 /// when it is no message.
 #[wasm_bindgen]
 pub fn message_open(traversal_limit_words: u32, nesting_limit: u32) -> u32 {
@@ -246,7 +246,7 @@ pub fn message_open(traversal_limit_words: u32, nesting_limit: u32) -> u32 {
     })
 }
 
-/// Begins a message; where its root pointer is goes into the header. [`NONE`] when there is no memory.
+/// Begins a message; where its root pointer is goes into the header. `NONE` when there is no memory.
 #[wasm_bindgen]
 pub fn message_build() -> u32 {
     MESSAGES.with_borrow_mut(|messages| {

@@ -2,8 +2,8 @@
 //!
 //! Out: a message under construction offers zeroed *room* behind its last word, generated
 //! JavaScript writes the content there, pointers included, and commits it. In: a message is checked
-//! here against the [layout program](program) of the type that JavaScript expects; what is found
-//! goes into a [table](index) of positions, from which generated JavaScript builds the object,
+//! here against the layout program of the type that JavaScript expects; what is found
+//! goes into a table of positions, from which generated JavaScript builds the object,
 //! reading scalars straight from memory. Either way a message costs a handful of calls, however
 //! many fields, strings and lists it has.
 //!
