@@ -109,7 +109,7 @@ pub fn resolve_path(importer: &str, path: &str) -> String {
 }
 
 /// The files that come with the crate, by the path one imports them with.
-pub const STANDARD_FILES: [(&str, &str); 9] = [
+pub const STANDARD_FILES: [(&str, &str); 10] = [
     ("/capnp/c++.capnp", include_str!("../capnp/c++.capnp")),
     (
         "/capnp/compat/byte-stream.capnp",
@@ -134,6 +134,10 @@ pub const STANDARD_FILES: [(&str, &str); 9] = [
     ("/capnp/rpc.capnp", include_str!("../capnp/rpc.capnp")),
     ("/capnp/schema.capnp", include_str!("../capnp/schema.capnp")),
     ("/capnp/stream.capnp", include_str!("../capnp/stream.capnp")),
+    (
+        "/capstan/sinks.capnp",
+        include_str!("../capstan/sinks.capnp"),
+    ),
 ];
 
 /// The standard file that one imports as `path`, such as `/capnp/rpc.capnp`.

@@ -62,7 +62,8 @@ pub struct Options {
     pub rpc_crate: Option<String>,
     /// The module in which the modules of imported files are looked for.
     pub root_module: String,
-    /// The module of an imported file (by its id) that is not at `root_module::name_capnp`.
+    /// The module of an imported file (by its id) that is not at `root_module::name_capnp`. For RPC, that of
+    /// `/capstan/sinks.capnp` is in `capstan-rpc`.
     pub file_modules: BTreeMap<u64, String>,
     /// Whether types tell their schema at run time.
     pub introspection: bool,
@@ -75,7 +76,7 @@ impl Options {
             message_crate: "::capstan_rpc::message".to_string(),
             rpc_crate: Some("::capstan_rpc".to_string()),
             root_module: "crate".to_string(),
-            file_modules: BTreeMap::new(),
+            file_modules: BTreeMap::from([(SINKS_FILE, "::capstan_rpc::sinks_capnp".to_string())]),
             introspection: true,
         }
     }
@@ -91,6 +92,9 @@ impl Options {
         }
     }
 }
+
+/// The id of `/capstan/sinks.capnp`.
+const SINKS_FILE: u64 = 0xd19c_80e6_d3a4_b75f;
 
 /// The module a file's code expects to be in, such as `files_capnp` for `files.capnp`.
 pub fn module_name(filename: &str) -> String {

@@ -56,11 +56,12 @@ impl Names<'_> {
 }
 
 /// `../other.capnp` becomes `../other.capnp.js`, `other.capnp` `./other.capnp.js`, and
-/// `/capnp/schema.capnp` `capstan/capnp/schema.capnp.js`.
+/// `/capnp/schema.capnp` `capstan/capnp/schema.capnp.js`. Our own `/capstan/sinks.capnp` becomes `capstan/sinks.capnp.js`.
 fn module_path(import: &str, options: &Options) -> String {
     // The package has modules of the standard files.
     if standard_file(import).is_some() {
-        return format!("capstan{import}.js");
+        let path = import.strip_prefix("/capstan").unwrap_or(import);
+        return format!("capstan{path}.js");
     }
     let stem = import.trim_start_matches('/');
     let stem = stem.strip_suffix(".capnp").unwrap_or(stem);
@@ -84,6 +85,10 @@ mod tests {
         assert_eq!(
             module_path("/capnp/rpc.capnp", &options),
             "capstan/capnp/rpc.capnp.js"
+        );
+        assert_eq!(
+            module_path("/capstan/sinks.capnp", &options),
+            "capstan/sinks.capnp.js"
         );
         assert_eq!(module_path("/own/a.capnp", &options), "./own/a.capnp.js");
     }
