@@ -10,6 +10,7 @@ use crate::BoxFuture;
 use crate::client::{Client, FromClient};
 use crate::error::Result;
 use crate::moment::Moment;
+use crate::observer::MethodName;
 use crate::promised::new_future_client;
 use crate::runtime::lock;
 use crate::server::{Dispatch, RawParams, RawResults};
@@ -269,5 +270,10 @@ impl Dispatch for Gate {
 
     fn concurrent(&self) -> bool {
         true
+    }
+
+    fn method_name(&self, interface_id: u64, method_id: u16) -> Option<MethodName> {
+        let target = lock(&self.target).clone()?.local_dispatch()?;
+        target.method_name(interface_id, method_id)
     }
 }

@@ -12,6 +12,7 @@ use crate::BoxFuture;
 use crate::cancellation::CancellationToken;
 use crate::client::{Client, FromClient};
 use crate::error::Result;
+use crate::observer::MethodName;
 use crate::request::Request;
 use crate::runtime::{Shared, lock};
 use crate::vat::{AnswerId, Exception, Outgoing, Payload};
@@ -35,6 +36,12 @@ pub trait Dispatch: Any + MaybeSend + MaybeSync {
     /// Whether calls are not to wait for streamed ones after all.
     fn concurrent(&self) -> bool {
         false
+    }
+
+    /// What a method is called, for those who watch calls; none if it does not exist or is not known.
+    fn method_name(&self, interface_id: u64, method_id: u16) -> Option<MethodName> {
+        let _ = (interface_id, method_id);
+        None
     }
 }
 
@@ -78,6 +85,10 @@ impl Dispatch for Concurrent {
 
     fn concurrent(&self) -> bool {
         true
+    }
+
+    fn method_name(&self, interface_id: u64, method_id: u16) -> Option<MethodName> {
+        self.0.method_name(interface_id, method_id)
     }
 }
 

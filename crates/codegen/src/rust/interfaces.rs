@@ -230,6 +230,12 @@ impl$decl_s $rpc::Dispatch for ServerDispatch$args_s {
     fn streaming_methods(&self) -> &'static [(u64, u16)] {
         &[$streaming]
     }
+    fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<$rpc::MethodName> {
+        match interface_id {
+            $names
+            _ => ::core::option::Option::None,
+        }
+    }
 }
 
 impl$decl_s $rpc::FromServer<$s> for Client$args {
@@ -247,6 +253,7 @@ fn template(cx: Context<'_>, node: &Node, ancestors: &[Ancestor]) -> Result<Temp
     let when_generic = |text: String| if generic { text } else { String::new() };
     let mut arms = String::new();
     let mut streaming = streaming_methods(node);
+    let mut names = names_arm(cx, node)?;
     for Ancestor {
         id,
         path,
@@ -259,7 +266,9 @@ fn template(cx: Context<'_>, node: &Node, ancestors: &[Ancestor]) -> Result<Temp
         arms += &format!(
             "{path}::INTERFACE_ID => {dispatch}::dispatch_method(server, method_id, params, results),\n"
         );
-        streaming.extend(streaming_methods(cx.scopes.node(*id)?));
+        let ancestor = cx.scopes.node(*id)?;
+        streaming.extend(streaming_methods(ancestor));
+        names += &names_arm(cx, ancestor)?;
     }
     Ok(Template::new([
         ("$message", cx.message().to_string()),
@@ -301,7 +310,22 @@ fn template(cx: Context<'_>, node: &Node, ancestors: &[Ancestor]) -> Result<Temp
         ("$name", format!("{:?}", node.display_name)),
         ("$ancestor_arms", arms),
         ("$streaming", streaming.join(", ")),
+        ("$names", names),
     ]))
+}
+
+/// What leads from an interface's id to the names of its methods.
+fn names_arm(cx: Context<'_>, node: &Node) -> Result<String, Error> {
+    let NodeKind::Interface { methods, .. } = &node.kind else {
+        return Ok(String::new());
+    };
+    let names: Vec<&str> = methods.iter().map(|method| method.name.as_str()).collect();
+    Ok(format!(
+        "{:#018x} => {}::method_name({:?}, &{names:?}, method_id),\n",
+        node.id,
+        cx.rpc("an interface")?,
+        node.display_name
+    ))
 }
 
 fn streaming_methods(node: &Node) -> Vec<String> {

@@ -1555,6 +1555,12 @@ pub mod prelude {
             fn streaming_methods(&self) -> &'static [(u64, u16)] {
                 &[]
             }
+            fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+                match interface_id {
+                    0xb0e75631756d2fcd => _rpc::method_name("everything.capnp:Prelude.Clone", &["clone"], method_id),
+                    _ => ::core::option::Option::None,
+                }
+            }
         }
 
         impl<S: Server> _rpc::FromServer<S> for Client {
@@ -3882,6 +3888,12 @@ pub mod keywords {
             }
             fn streaming_methods(&self) -> &'static [(u64, u16)] {
                 &[]
+            }
+            fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+                match interface_id {
+                    0xac25613f823e21df => _rpc::method_name("everything.capnp:Keywords.Static", &["fn", "move"], method_id),
+                    _ => ::core::option::Option::None,
+                }
             }
         }
 
@@ -9232,6 +9244,12 @@ pub mod generic {
                 fn streaming_methods(&self) -> &'static [(u64, u16)] {
                     &[]
                 }
+                fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+                    match interface_id {
+                        0xd8e3a6762f430978 => _rpc::method_name("everything.capnp:Generic.Inner.Get", &["get"], method_id),
+                        _ => ::core::option::Option::None,
+                    }
+                }
             }
 
             impl<S: Server<A, B, C>, A: _capnp::traits::Owned, B: _capnp::traits::Owned, C: _capnp::traits::Owned> _rpc::FromServer<S> for Client<A, B, C> {
@@ -9909,6 +9927,13 @@ pub mod generic {
             }
             fn streaming_methods(&self) -> &'static [(u64, u16)] {
                 &[(0xf7365bb43b061db8, 0)]
+            }
+            fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+                match interface_id {
+                    0xf7365bb43b061db8 => _rpc::method_name("everything.capnp:Generic.Store", &["put", "take", "same"], method_id),
+        0xd8e3a6762f430978 => _rpc::method_name("everything.capnp:Generic.Inner.Get", &["get"], method_id),
+                    _ => ::core::option::Option::None,
+                }
             }
         }
 
@@ -11395,6 +11420,12 @@ pub mod shadow {
             }
             fn streaming_methods(&self) -> &'static [(u64, u16)] {
                 &[]
+            }
+            fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+                match interface_id {
+                    0x93f2a39a4050d813 => _rpc::method_name("everything.capnp:Shadow.Client", &["call"], method_id),
+                    _ => ::core::option::Option::None,
+                }
             }
         }
 
@@ -13122,6 +13153,12 @@ pub mod empty {
         fn streaming_methods(&self) -> &'static [(u64, u16)] {
             &[]
         }
+        fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+            match interface_id {
+                0x9965730712439177 => _rpc::method_name("everything.capnp:Empty", &[], method_id),
+                _ => ::core::option::Option::None,
+            }
+        }
     }
 
     impl<S: Server> _rpc::FromServer<S> for Client {
@@ -13283,6 +13320,12 @@ pub mod base {
         }
         fn streaming_methods(&self) -> &'static [(u64, u16)] {
             &[]
+        }
+        fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+            match interface_id {
+                0xfdfcac08a246d78b => _rpc::method_name("everything.capnp:Base", &["same", "none"], method_id),
+                _ => ::core::option::Option::None,
+            }
         }
     }
 
@@ -14328,6 +14371,15 @@ pub mod methods {
         }
         fn streaming_methods(&self) -> &'static [(u64, u16)] {
             &[(0xf38c1c0d3c2a9a7e, 2)]
+        }
+        fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+            match interface_id {
+                0xf38c1c0d3c2a9a7e => _rpc::method_name("everything.capnp:Methods", &["clone", "drop", "new", "dispatch", "same", "type", "fromClient", "asClient", "near"], method_id),
+    0xfdfcac08a246d78b => _rpc::method_name("everything.capnp:Base", &["same", "none"], method_id),
+    0x9965730712439177 => _rpc::method_name("everything.capnp:Empty", &[], method_id),
+    0xac25613f823e21df => _rpc::method_name("everything.capnp:Keywords.Static", &["fn", "move"], method_id),
+                _ => ::core::option::Option::None,
+            }
         }
     }
 

@@ -444,6 +444,13 @@ pub mod near_methods {
         fn streaming_methods(&self) -> &'static [(u64, u16)] {
             &[]
         }
+        fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+            match interface_id {
+                0xbfbdc15b59e4b64b => _rpc::method_name("neighbour.capnp:NearMethods", &["near"], method_id),
+    0xfdfcac08a246d78b => _rpc::method_name("everything.capnp:Base", &["same", "none"], method_id),
+                _ => ::core::option::Option::None,
+            }
+        }
     }
 
     impl<S: Server> _rpc::FromServer<S> for Client {

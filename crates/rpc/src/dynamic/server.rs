@@ -10,6 +10,7 @@ use super::{Client, Interface, Method, Request, client_at, list, untyped_client_
 use crate::BoxFuture;
 use crate::cancellation::CancellationToken;
 use crate::error::Result;
+use crate::observer::MethodName;
 use crate::server::{Dispatch, RawParams, RawResults};
 use crate::vat::Exception;
 
@@ -149,6 +150,19 @@ impl<S: Server> Dispatch for Served<S> {
 
     fn streaming_methods(&self) -> &[(u64, u16)] {
         &self.streaming
+    }
+
+    fn method_name(&self, interface_id: u64, method_id: u16) -> Option<MethodName> {
+        let method = self.methods.get(&(interface_id, method_id))?;
+        let interface = method.interface();
+        let interface = interface.name();
+        let interface = interface
+            .rsplit_once(':')
+            .map_or(interface, |(_, name)| name);
+        Some(MethodName {
+            interface: interface.to_string().into(),
+            method: method.name().to_string().into(),
+        })
     }
 }
 

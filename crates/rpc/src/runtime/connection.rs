@@ -11,6 +11,7 @@ use super::{Runtime, State};
 use crate::client::{Client, FromClient};
 use crate::flow::LineStats;
 use crate::moment::Moment;
+use crate::observer::Observer;
 use crate::vat::{
     Batching, ConnectionId, ConnectionOptions, ConnectionStats, Exception, FlowControl, Limits,
 };
@@ -33,6 +34,8 @@ pub struct ConnectOptions {
     pub tail_calls: bool,
     /// Whether several messages may share a frame. Default off: it is for networks whose frames have ends.
     pub batching: Batching,
+    /// Is shown the calls that the peer makes. Default none.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 impl Default for ConnectOptions {
@@ -45,6 +48,7 @@ impl Default for ConnectOptions {
             limits: Limits::default(),
             tail_calls: true,
             batching: Batching::Off,
+            observer: None,
         }
     }
 }
@@ -80,7 +84,10 @@ impl ConnectionHandle {
     pub(super) fn open(runtime: &Runtime, options: ConnectOptions) -> Self {
         let shared = &runtime.shared;
         let bootstrap = shared.table(vec![options.bootstrap.and_then(Client::into_cap)]);
-        let state = Arc::new(ConnectionState::default());
+        let state = Arc::new(ConnectionState {
+            observer: options.observer,
+            ..ConnectionState::default()
+        });
         let id = shared.enter(|shared_state, now| {
             let bootstrap = bootstrap.retain(shared_state).pop().flatten();
             let id = shared_state.vat.connect(
@@ -95,6 +102,7 @@ impl ConnectionHandle {
                     batching: options.batching,
                 },
             );
+            shared_state.is_observed |= state.observer.is_some();
             shared_state.connections.insert(id, Arc::clone(&state));
             id
         });
@@ -156,6 +164,24 @@ impl ConnectionHandle {
         self.inner
             .enter(|state, _| state.vat.connection_stats(self.inner.id))
             .flatten()
+    }
+
+    /// Whether closing now would cut something off: a call of either side that is not answered, or a
+    /// stream to an object of this side. A stream lasts from when the peer has the object, for one
+    /// that is the bootstrap object from the first streamed call, to an ordinary call of it, such as
+    /// its `end`, or until the peer lets go of it.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        let id = self.inner.id;
+        let busy = self.inner.enter(|state, _| {
+            let bootstrap = state.vat.bootstrap_object(id);
+            state.vat.has_calls_under_way(id)
+                || state.vat.exported_objects(id).any(|object| {
+                    let hosted = state.objects.get(&object);
+                    hosted.is_some_and(|hosted| hosted.expects_stream(bootstrap == Some(object)))
+                })
+        });
+        busy.unwrap_or(false)
     }
 
     /// Ends the connection: the peer is told the reason, and all calls fail with it.
@@ -326,6 +352,7 @@ pub(super) struct ConnectionState {
     /// connection since. Changed under the runtime's lock.
     drained: AtomicBool,
     end: Arc<Moment<Exception>>,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl ConnectionState {
@@ -336,6 +363,10 @@ impl ConnectionState {
     /// Notes the end. Those who wait for it are to be woken after unlocking.
     pub(super) fn close(&self, reason: Exception) -> Vec<Waker> {
         self.end.come(reason)
+    }
+
+    pub(super) fn observer(&self) -> Option<Arc<dyn Observer>> {
+        self.observer.clone()
     }
 
     fn reason(&self) -> Option<Exception> {

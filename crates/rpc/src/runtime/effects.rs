@@ -9,9 +9,10 @@ use super::connection::ConnectionState;
 use super::objects::{Delivery, HostedObject, RunningCall};
 use super::{Shared, State};
 use crate::client::attached_handle;
+use crate::observer::Observer;
 use crate::request::{CallHandle, Waiter};
 use crate::server::RawParams;
-use crate::vat::{Event, Exception, Payload};
+use crate::vat::{AnswerId, Event, Exception, Payload};
 
 /// What is to be done after unlocking.
 #[derive(Default)]
@@ -67,6 +68,15 @@ impl State {
         }
     }
 
+    /// Who wants to see this call.
+    fn observer(&self, answer: AnswerId) -> Option<Arc<dyn Observer>> {
+        if !self.is_observed {
+            return None;
+        }
+        let connection = self.vat.caller(answer)?;
+        self.connections.get(&connection)?.observer()
+    }
+
     fn collect_event(
         &mut self,
         runtime: &Arc<Shared>,
@@ -78,12 +88,14 @@ impl State {
             Event::Call(call) => match self.objects.get(&call.object) {
                 Some(object) => {
                     self.running.insert(call.answer, RunningCall::default());
+                    let observer = self.observer(call.answer);
                     let params = RawParams::new(runtime, call.answer, adopt(runtime, call.params));
                     let delivery = Delivery {
                         answer: call.answer,
                         interface_id: call.interface_id,
                         method_id: call.method_id,
                         params,
+                        observer,
                     };
                     if object.deliver(delivery) {
                         effects.objects.push(Arc::clone(object));

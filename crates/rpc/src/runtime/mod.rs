@@ -162,6 +162,8 @@ pub(crate) struct State {
     watched: HashMap<CapId, Vec<Waker>>,
     running: HashMap<AnswerId, RunningCall>,
     connections: HashMap<ConnectionId, Arc<ConnectionState>>,
+    /// Whether any connection ever had an observer.
+    is_observed: bool,
 }
 
 impl State {
@@ -173,6 +175,7 @@ impl State {
             watched: HashMap::new(),
             running: HashMap::new(),
             connections: HashMap::new(),
+            is_observed: false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Running the methods of hosted objects.
 
 use core::pin::Pin;
+use core::sync::atomic::{AtomicU8, Ordering};
 use core::task::{Context, Poll, Waker};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,6 +15,7 @@ use crate::cancellation::CancellationToken;
 use crate::client::{Client, ServerId};
 use crate::error::Result;
 use crate::moment::Moment;
+use crate::observer::{ObservedCall, Observer};
 use crate::server::{Dispatch, RawParams, RawResults, ResultsSlot};
 use crate::vat::{AnswerId, Exception, ObjectOptions};
 
@@ -25,6 +27,17 @@ pub(crate) struct HostedObject {
     pub(super) origin: Origin,
     pub(super) dispatch: Arc<dyn Dispatch>,
     mailbox: Mutex<Mailbox>,
+    /// A [`Stream`], changed under the runtime's lock.
+    stream: AtomicU8,
+}
+
+/// What became of the stream that an object takes, as far as its calls tell.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stream {
+    NotBegun,
+    Running,
+    /// Its last call was an ordinary one.
+    Ended,
 }
 
 /// What an object is.
@@ -45,6 +58,7 @@ pub(super) struct Delivery {
     pub(super) interface_id: u64,
     pub(super) method_id: u16,
     pub(super) params: RawParams,
+    pub(super) observer: Option<Arc<dyn Observer>>,
 }
 
 /// A call that has not been answered.
@@ -81,6 +95,7 @@ impl HostedObject {
             origin,
             dispatch,
             mailbox: Mutex::default(),
+            stream: AtomicU8::new(Stream::NotBegun as u8),
         }
     }
 
@@ -93,9 +108,31 @@ impl HostedObject {
 
     /// Queues a call. When it returns true, the caller has to see to it that the object is run.
     pub(super) fn deliver(&self, delivery: Delivery) -> bool {
+        self.note_stream(delivery.interface_id, delivery.method_id);
         let mut mailbox = lock(&self.mailbox);
         mailbox.queue.push_back(delivery);
         !core::mem::replace(&mut mailbox.running, true)
+    }
+
+    fn note_stream(&self, interface_id: u64, method_id: u16) {
+        let methods = self.dispatch.streaming_methods();
+        if methods.is_empty() || interface_id == BARRIER_INTERFACE_ID {
+            return;
+        }
+        let stream = match methods.contains(&(interface_id, method_id)) {
+            true => Stream::Running,
+            false => Stream::Ended,
+        };
+        self.stream.store(stream as u8, Ordering::Relaxed);
+    }
+
+    /// Whether whoever holds this object may be in the middle of a stream to it.
+    pub(super) fn expects_stream(&self, is_bootstrap: bool) -> bool {
+        let stream = self.stream.load(Ordering::Relaxed);
+        // Everybody has the bootstrap object, few stream to it.
+        let fresh = stream == Stream::NotBegun as u8 && !is_bootstrap;
+        let running = stream == Stream::Running as u8;
+        (fresh || running) && !self.dispatch.streaming_methods().is_empty()
     }
 
     /// The next call to begin; none ends the run.
@@ -131,6 +168,7 @@ impl Shared {
             interface_id,
             method_id,
             params,
+            observer,
         } = delivery;
         let (results, slot) = RawResults::new(self, answer);
         let answering = Answering {
@@ -144,7 +182,12 @@ impl Shared {
         }
         let dispatch = Arc::clone(&object.dispatch);
         let begun = catch_unwind(AssertUnwindSafe(|| {
-            let mut method = dispatch.dispatch(interface_id, method_id, params, results);
+            let mut method =
+                Arc::clone(&dispatch).dispatch(interface_id, method_id, params, results);
+            if let Some(observer) = observer {
+                let call = ObservedCall::new(interface_id, method_id, &*dispatch);
+                method = observer.observe(call, method);
+            }
             // A method that waits is polled again by its task, so nobody has to be woken here.
             match method
                 .as_mut()

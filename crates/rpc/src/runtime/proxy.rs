@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::BoxFuture;
 use crate::client::Client;
 use crate::error::Result;
+use crate::observer::MethodName;
 use crate::server::{Dispatch, RawParams, RawResults};
 
 /// An object that passes its calls on to a client of another runtime.
@@ -43,5 +44,10 @@ impl Dispatch for Proxy {
 
     fn concurrent(&self) -> bool {
         true
+    }
+
+    fn method_name(&self, interface_id: u64, method_id: u16) -> Option<MethodName> {
+        let target = self.client.local_dispatch()?;
+        target.method_name(interface_id, method_id)
     }
 }

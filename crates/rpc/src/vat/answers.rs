@@ -130,6 +130,14 @@ impl Vat {
         self.run_tasks();
     }
 
+    /// The connection whose peer made a call that is not answered yet; none for one of this vat's own.
+    pub fn caller(&self, answer: AnswerId) -> Option<ConnectionId> {
+        match self.answers.get(answer.0)?.origin {
+            Origin::Remote { connection, .. } => Some(connection),
+            Origin::Local(_) | Origin::Orphan => None,
+        }
+    }
+
     // ---- on the way in ----
 
     /// A call arrived whose target is `target`.

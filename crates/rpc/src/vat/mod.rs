@@ -13,6 +13,7 @@ mod batches;
 mod calls;
 mod caps;
 mod connection;
+mod draining;
 mod echo;
 mod event;
 mod exception;

@@ -103,6 +103,12 @@ pub mod named {
         fn streaming_methods(&self) -> &'static [(u64, u16)] {
             &[]
         }
+        fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+            match interface_id {
+                0x8e9a9b527bcfc84f => _rpc::method_name("interfaces.capnp:Named", &["name"], method_id),
+                _ => ::core::option::Option::None,
+            }
+        }
     }
 
     impl<S: Server> _rpc::FromServer<S> for Client {
@@ -604,6 +610,12 @@ pub mod echo {
         }
         fn streaming_methods(&self) -> &'static [(u64, u16)] {
             &[(0xf99e9f5f693ac2ba, 1)]
+        }
+        fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+            match interface_id {
+                0xf99e9f5f693ac2ba => _rpc::method_name("interfaces.capnp:Echo", &["echo", "push"], method_id),
+                _ => ::core::option::Option::None,
+            }
         }
     }
 
@@ -1326,6 +1338,14 @@ pub mod both {
         }
         fn streaming_methods(&self) -> &'static [(u64, u16)] {
             &[(0xf99e9f5f693ac2ba, 1)]
+        }
+        fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+            match interface_id {
+                0x9f74570730267d71 => _rpc::method_name("interfaces.capnp:Both", &["return", "explicit", "done"], method_id),
+    0x8e9a9b527bcfc84f => _rpc::method_name("interfaces.capnp:Named", &["name"], method_id),
+    0xf99e9f5f693ac2ba => _rpc::method_name("interfaces.capnp:Echo", &["echo", "push"], method_id),
+                _ => ::core::option::Option::None,
+            }
         }
     }
 
@@ -2359,6 +2379,15 @@ pub mod grandchild {
         }
         fn streaming_methods(&self) -> &'static [(u64, u16)] {
             &[(0xf99e9f5f693ac2ba, 1)]
+        }
+        fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+            match interface_id {
+                0xde766837899274d0 => _rpc::method_name("interfaces.capnp:Grandchild", &[], method_id),
+    0x9f74570730267d71 => _rpc::method_name("interfaces.capnp:Both", &["return", "explicit", "done"], method_id),
+    0x8e9a9b527bcfc84f => _rpc::method_name("interfaces.capnp:Named", &["name"], method_id),
+    0xf99e9f5f693ac2ba => _rpc::method_name("interfaces.capnp:Echo", &["echo", "push"], method_id),
+                _ => ::core::option::Option::None,
+            }
         }
     }
 
@@ -3490,6 +3519,13 @@ pub mod store {
         }
         fn streaming_methods(&self) -> &'static [(u64, u16)] {
             &[(0xc3fb6b9f017e47d6, 1)]
+        }
+        fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+            match interface_id {
+                0xc3fb6b9f017e47d6 => _rpc::method_name("interfaces.capnp:Store", &["get", "put", "convert", "swap"], method_id),
+    0x8e9a9b527bcfc84f => _rpc::method_name("interfaces.capnp:Named", &["name"], method_id),
+                _ => ::core::option::Option::None,
+            }
         }
     }
 
@@ -4995,6 +5031,14 @@ pub mod text_store {
         fn streaming_methods(&self) -> &'static [(u64, u16)] {
             &[(0xc3fb6b9f017e47d6, 1)]
         }
+        fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+            match interface_id {
+                0xb2d4c0e26e4991e4 => _rpc::method_name("interfaces.capnp:TextStore", &["length"], method_id),
+    0xc3fb6b9f017e47d6 => _rpc::method_name("interfaces.capnp:Store", &["get", "put", "convert", "swap"], method_id),
+    0x8e9a9b527bcfc84f => _rpc::method_name("interfaces.capnp:Named", &["name"], method_id),
+                _ => ::core::option::Option::None,
+            }
+        }
     }
 
     impl<S: Server> _rpc::FromServer<S> for Client {
@@ -5493,6 +5537,14 @@ pub mod journal {
         }
         fn streaming_methods(&self) -> &'static [(u64, u16)] {
             &[(0xc3fb6b9f017e47d6, 1)]
+        }
+        fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+            match interface_id {
+                0xc24b23c8cc778a93 => _rpc::method_name("interfaces.capnp:Journal", &["replay"], method_id),
+    0xc3fb6b9f017e47d6 => _rpc::method_name("interfaces.capnp:Store", &["get", "put", "convert", "swap"], method_id),
+    0x8e9a9b527bcfc84f => _rpc::method_name("interfaces.capnp:Named", &["name"], method_id),
+                _ => ::core::option::Option::None,
+            }
         }
     }
 
@@ -6040,6 +6092,15 @@ pub mod log_book {
         }
         fn streaming_methods(&self) -> &'static [(u64, u16)] {
             &[(0xc3fb6b9f017e47d6, 1)]
+        }
+        fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+            match interface_id {
+                0x8b2bc3eabb52c24e => _rpc::method_name("interfaces.capnp:LogBook", &[], method_id),
+    0xc24b23c8cc778a93 => _rpc::method_name("interfaces.capnp:Journal", &["replay"], method_id),
+    0xc3fb6b9f017e47d6 => _rpc::method_name("interfaces.capnp:Store", &["get", "put", "convert", "swap"], method_id),
+    0x8e9a9b527bcfc84f => _rpc::method_name("interfaces.capnp:Named", &["name"], method_id),
+                _ => ::core::option::Option::None,
+            }
         }
     }
 

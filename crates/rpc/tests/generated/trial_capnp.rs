@@ -198,6 +198,12 @@ pub mod trial {
         fn streaming_methods(&self) -> &'static [(u64, u16)] {
             &[]
         }
+        fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+            match interface_id {
+                0x8b6e3701a22fdd17 => _rpc::method_name("trial.capnp:Trial", &["echo", "fail", "panic", "hang", "next", "notify", "open", "nothing", "numbered", "unwritten"], method_id),
+                _ => ::core::option::Option::None,
+            }
+        }
     }
 
     impl<S: Server> _rpc::FromServer<S> for Client {
@@ -4278,6 +4284,12 @@ pub mod trial {
             fn streaming_methods(&self) -> &'static [(u64, u16)] {
                 &[]
             }
+            fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+                match interface_id {
+                    0xcf4b8a6a678f499a => _rpc::method_name("trial.capnp:Trial.Listener", &["hear"], method_id),
+                    _ => ::core::option::Option::None,
+                }
+            }
         }
 
         impl<S: Server> _rpc::FromServer<S> for Client {
@@ -4814,6 +4826,13 @@ pub mod trial {
             }
             fn streaming_methods(&self) -> &'static [(u64, u16)] {
                 &[]
+            }
+            fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+                match interface_id {
+                    0xc258940cb8ff9875 => _rpc::method_name("trial.capnp:Trial.Louder", &["shout"], method_id),
+        0xcf4b8a6a678f499a => _rpc::method_name("trial.capnp:Trial.Listener", &["hear"], method_id),
+                    _ => ::core::option::Option::None,
+                }
             }
         }
 
@@ -5356,6 +5375,12 @@ pub mod byte_sink {
         }
         fn streaming_methods(&self) -> &'static [(u64, u16)] {
             &[]
+        }
+        fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+            match interface_id {
+                0xd7b0ae5d9d9105b0 => _rpc::method_name("trial.capnp:ByteSink", &["write", "end"], method_id),
+                _ => ::core::option::Option::None,
+            }
         }
     }
 
@@ -6173,6 +6198,12 @@ pub mod streaming_byte_sink {
         fn streaming_methods(&self) -> &'static [(u64, u16)] {
             &[(0xd27f3d287bb40457, 0)]
         }
+        fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+            match interface_id {
+                0xd27f3d287bb40457 => _rpc::method_name("trial.capnp:StreamingByteSink", &["write", "end"], method_id),
+                _ => ::core::option::Option::None,
+            }
+        }
     }
 
     impl<S: Server> _rpc::FromServer<S> for Client {
@@ -6832,6 +6863,12 @@ pub mod blob_handle {
         fn streaming_methods(&self) -> &'static [(u64, u16)] {
             &[]
         }
+        fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+            match interface_id {
+                0xba83b5911e9f64ba => _rpc::method_name("trial.capnp:BlobHandle", &[], method_id),
+                _ => ::core::option::Option::None,
+            }
+        }
     }
 
     impl<S: Server> _rpc::FromServer<S> for Client {
@@ -6980,6 +7017,12 @@ pub mod blob_writer {
         }
         fn streaming_methods(&self) -> &'static [(u64, u16)] {
             &[(0xe2f22676babfdf17, 0)]
+        }
+        fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+            match interface_id {
+                0xe2f22676babfdf17 => _rpc::method_name("trial.capnp:BlobWriter", &["write", "done"], method_id),
+                _ => ::core::option::Option::None,
+            }
         }
     }
 
@@ -7682,6 +7725,12 @@ pub mod web_site_publisher {
         }
         fn streaming_methods(&self) -> &'static [(u64, u16)] {
             &[]
+        }
+        fn method_name(&self, interface_id: u64, method_id: u16) -> ::core::option::Option<_rpc::MethodName> {
+            match interface_id {
+                0x90bffe65949f3d8b => _rpc::method_name("trial.capnp:WebSitePublisher", &["createBlob", "set"], method_id),
+                _ => ::core::option::Option::None,
+            }
         }
     }
 
