@@ -13,9 +13,14 @@ const CARGO_TARGET_DIR = join(repository, "target/readme");
 
 const CRATE = "newcomer";
 
-const ENVIRONMENT = {
+/** How Cargo compiles what is in the texts. */
+export const CARGO = {
   CARGO_TARGET_DIR,
   CARGO_PROFILE_DEV_DEBUG: "0",
+};
+
+const ENVIRONMENT = {
+  ...CARGO,
   // What the README names is either in the tarball or is not there: npx must not look elsewhere.
   npm_config_yes: "false",
   npm_config_prefer_offline: "true",
@@ -54,14 +59,15 @@ async function here(line: string): Promise<string> {
   throw new Error(`README.md: this test does not know how to follow \`${line}\`; teach it`);
 }
 
-async function locked(crate: string): Promise<string> {
+/** The version of a crate that the repository's lock file pins. */
+export async function locked(crate: string): Promise<string> {
   const lock = await readFile(join(repository, "Cargo.lock"), "utf8");
   const version = new RegExp(`name = "${crate}"\nversion = "(.*)"`).exec(lock)?.[1];
   if (version === undefined) throw new Error(`Cargo.lock has no ${crate}`);
   return version;
 }
 
-/** The README's server, running. */
+/** A server of a text's, running. */
 export class Server {
   readonly #process: ChildProcess;
   /** All it has said on its standard output. */
@@ -76,13 +82,22 @@ export class Server {
   static async start(project: Project, port: number): Promise<Server> {
     // New warnings of the README's code, or of generated code, are errors here: newcomers would see them.
     await project.shell("cargo rustc --quiet -- --deny warnings", ENVIRONMENT);
-    const child = spawn(join(CARGO_TARGET_DIR, "debug", CRATE), { cwd: project.dir, stdio: ["ignore", "pipe", "inherit"] });
+    return await Server.of(join(CARGO_TARGET_DIR, "debug", CRATE), [], project.dir, port);
+  }
+
+  /** Starts a program and waits until it listens on `port`. */
+  static async of(program: string, args: readonly string[], directory: string, port: number): Promise<Server> {
+    const child = spawn(program, args, { cwd: directory, stdio: ["ignore", "pipe", "inherit"] });
     const server = new Server(child);
     while (!(await listens(port))) {
-      if (server.#ended) throw new Error(`the README's server ended with ${child.exitCode} before it listened on port ${port}`);
+      if (server.#ended) throw new Error(`${program} ${args.join(" ")} ended with ${child.exitCode} before it listened on port ${port}`);
       await sleep(20);
     }
     return server;
+  }
+
+  get isRunning(): boolean {
+    return !this.#ended;
   }
 
   get #ended(): boolean {

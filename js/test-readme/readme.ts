@@ -35,29 +35,32 @@ export class Readme {
   }
 }
 
-interface Block {
+export interface Block {
   readonly heading: string;
   readonly language: string;
+  /** What stands behind the language: the name of a file, or nothing. */
+  readonly file: string;
   readonly line: number;
   readonly code: string;
 }
 
-function* blocksOf(text: string): Generator<Block> {
+/** The code blocks of a Markdown text, which errors call `name`. */
+export function* blocksOf(text: string, name = "README.md"): Generator<Block> {
   let heading = "";
-  let open: { language: string; line: number; code: string[] } | undefined;
+  let open: Omit<Block, "heading" | "code"> & { code: string[] } | undefined;
   for (const [index, line] of text.split("\n").entries()) {
     if (open === undefined) {
       heading = /^#+ (.*)$/.exec(line)?.[1] ?? heading;
-      const language = /^```(\w*)$/.exec(line)?.[1];
-      if (language !== undefined) open = { language, line: index + 1, code: [] };
+      const [, language, file = ""] = /^```(\w*)(?: (\S+))?$/.exec(line) ?? [];
+      if (language !== undefined) open = { language, file, line: index + 1, code: [] };
     } else if (line === "```") {
-      yield { heading, language: open.language, line: open.line, code: `${open.code.join("\n")}\n` };
+      yield { ...open, heading, code: `${open.code.join("\n")}\n` };
       open = undefined;
     } else {
       open.code.push(line);
     }
   }
-  if (open !== undefined) throw new Error(`README.md: the code block of line ${open.line} does not end`);
+  if (open !== undefined) throw new Error(`${name}: the code block of line ${open.line} does not end`);
 }
 
 /** What `pattern` captures in a snippet; the README must keep saying it. */

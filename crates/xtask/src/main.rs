@@ -4,6 +4,7 @@
 
 mod browser;
 mod demo;
+mod docs;
 mod gauge;
 mod package;
 mod process;
@@ -30,6 +31,7 @@ cargo xtask <command>
   demo [FILE] [--open] [--client node|chromium]
                              send FILE (64 MiB of made-up bytes without one) from a browser page to the Rust server
   bench                      the page's speed next to bare WebSocket frames
+  docs                       the guide and the reference of package and crates, in target/docs
 
 CHROME_PATH names the browser to use; without it one is looked for, then installed.";
 
@@ -68,7 +70,7 @@ fn run(args: &[String]) -> Result<(), Failure> {
         "test" => tests::run(rest),
         "demo" => demo::run(rest),
         "bench" => demo::bench(rest),
-
+        "docs" => docs::build(),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             Ok(())

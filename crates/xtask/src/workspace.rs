@@ -29,6 +29,34 @@ pub(crate) fn cargo_output(profile: &str) -> PathBuf {
         .join(profile)
 }
 
+/// The crates that are published, by their names, in the order of the alphabet.
+pub(crate) fn public_crates() -> Result<Vec<String>, Failure> {
+    let crates = root().join("crates");
+    let entries = std::fs::read_dir(&crates)
+        .map_err(|error| Failure::new(format!("cannot list {}: {error}", crates.display())))?;
+    let mut names = Vec::new();
+    for manifest in entries
+        .flatten()
+        .map(|entry| entry.path().join("Cargo.toml"))
+    {
+        if manifest.is_file() {
+            names.extend(published_name(&read(&manifest)?));
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn published_name(manifest: &str) -> Option<String> {
+    if manifest.lines().any(|line| line == "publish = false") {
+        return None;
+    }
+    let line = manifest
+        .lines()
+        .find_map(|line| line.strip_prefix("name = "))?;
+    Some(line.trim_matches('"').to_owned())
+}
+
 /// Everything the build makes that is not Cargo's.
 pub(crate) fn generated(name: &str) -> PathBuf {
     root().join("target").join(name)
@@ -114,4 +142,17 @@ pub(crate) fn locked_crate(name: &str) -> Result<String, Failure> {
                 .join(" ")
         })
         .ok_or_else(|| Failure::new(format!("Cargo.lock does not name the crate {name}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crate_is_published_unless_it_says_otherwise() {
+        let public = "[package]\nname = \"capstan-rpc\"\n\n[[bin]]\nname = \"other\"\n";
+        assert_eq!(published_name(public).as_deref(), Some("capstan-rpc"));
+        let private = public.replace("[[bin]]", "publish = false\n\n[[bin]]");
+        assert_eq!(published_name(&private), None);
+    }
 }
