@@ -6,6 +6,7 @@ import { writeList } from "./report.js";
 import type { InterfaceInfo, MethodDescriptor } from "./seam/descriptor.js";
 import { encodeContent, sizeHint } from "./seam/outgoing.js";
 import type { PointerType } from "./seam/types.js";
+import { inShortTurns } from "./turn.js";
 import type { CallOptions } from "./types.js";
 
 const STREAM_READY = 0xffffffff;
@@ -103,7 +104,7 @@ export function stream(
     // Nothing went out, and so the stream does not know: this must not go unnoticed.
     return Promise.reject(error);
   }
-  return admitted(code, method.label, options);
+  return code === STREAM_READY ? inShortTurns(target) : admitted(code, method.label, options);
 }
 
 /** Resolves when none of a client's streamed calls is in flight any more. */

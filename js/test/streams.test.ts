@@ -49,6 +49,23 @@ describe("a streamed call's promise", () => {
     expect(await state(sink.write({ chunk: new Uint8Array(10) }))).toBe("resolved");
   });
 
+  test("lets the event loop have its turn when writing takes long, whatever the room", async () => {
+    const { sink } = setUp({ flowControl: { fixed: 1024 * KIB } });
+    await turn();
+    let isOver = false;
+    setImmediate(() => (isOver = true));
+    let writes = 0;
+    for (; !isOver && writes < 100; writes++) {
+      await sink.write({ chunk: new Uint8Array(10) });
+      const until = performance.now() + 1;
+      while (performance.now() < until);
+    }
+    expect(writes).toBe(2);
+    // Promises of calls that were made at once say whether there is room, and nothing else.
+    const states = await Promise.all([1, 2, 3].map(() => state(sink.write({ chunk: new Uint8Array(10) }))));
+    expect(states).toEqual(["resolved", "resolved", "resolved"]);
+  });
+
   test("keeps to a window of its own, also when it is known where it leads", async () => {
     const server = new TestServer();
     const { near, farSocket } = connectPair(serve(Tester, server));
