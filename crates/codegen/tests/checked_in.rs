@@ -19,6 +19,17 @@ fn the_rpc_protocol() {
 }
 
 #[test]
+fn sinks_and_sources() {
+    let source = standard_file("/capstan/sinks.capnp").expect("the schema crate embeds it");
+    let options = Options {
+        message_crate: "crate::message".to_string(),
+        rpc_crate: Some("crate".to_string()),
+        ..Options::rpc()
+    };
+    check(source, &options, "crates/rpc/src/sinks_capnp.rs");
+}
+
+#[test]
 fn the_example_of_the_message_crate() {
     let text =
         fs::read_to_string(repository().join("crates/message/doc/address_book.capnp")).unwrap();

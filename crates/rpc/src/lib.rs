@@ -35,6 +35,9 @@ pub mod rpc_capnp;
 mod runtime;
 mod server;
 mod server_set;
+pub mod sinks;
+#[rustfmt::skip]
+pub mod sinks_capnp;
 
 pub use capstan_message as message;
 pub use capstan_message::capability::{CapHandle, MaybeSend, MaybeSync};

@@ -13,7 +13,8 @@ use crate::flow::LineStats;
 use crate::moment::Moment;
 use crate::observer::Observer;
 use crate::vat::{
-    Batching, ConnectionId, ConnectionOptions, ConnectionStats, Exception, FlowControl, Limits,
+    Batching, CapId, ConnectionId, ConnectionOptions, ConnectionStats, Exception, FlowControl,
+    Limits,
 };
 
 /// What a new connection offers and allows.
@@ -118,21 +119,41 @@ impl ConnectionHandle {
     /// The object that the peer offers to everyone who connects, usable at once.
     #[must_use]
     pub fn bootstrap<C: FromClient>(&self) -> C {
+        let id = self.inner.id;
+        self.client_of(self.inner.enter(|state, now| state.vat.bootstrap(now, id)))
+    }
+
+    /// The object that the peer offers for dedicated connections: a [`dedicated`](crate::sinks_capnp::dedicated) of
+    /// `/capstan/sinks.capnp`. Calls fail as unimplemented when it knows of none.
+    #[must_use]
+    pub fn dedicated<C: FromClient>(&self) -> C {
+        let id = self.inner.id;
+        self.client_of(self.inner.enter(|state, now| state.vat.dedicated(now, id)))
+    }
+
+    /// Chooses the object for dedicated connections that the peer gets, for whoever carries messages: to be called before
+    /// the first one has come.
+    pub fn set_dedicated(&self, object: impl FromClient) {
         let shared = &self.inner.runtime.shared;
-        C::from_client(
-            match self
-                .inner
-                .enter(|state, now| state.vat.bootstrap(now, self.inner.id))
-            {
-                Some(cap) => Client::attached(Arc::clone(shared), cap),
-                None => Client::broken(
-                    self.inner
-                        .state
-                        .reason()
-                        .unwrap_or_else(|| Exception::disconnected("the connection is over")),
-                ),
-            },
-        )
+        let table = shared.table(vec![object.into_client().into_cap()]);
+        self.inner.enter(|state, _| {
+            if let Some(cap) = table.retain(state).pop().flatten() {
+                state.vat.set_dedicated(self.inner.id, cap);
+            }
+        });
+    }
+
+    fn client_of<C: FromClient>(&self, cap: Option<CapId>) -> C {
+        let inner = &self.inner;
+        C::from_client(match cap {
+            Some(cap) => Client::attached(Arc::clone(&inner.runtime.shared), cap),
+            None => Client::broken(
+                inner
+                    .state
+                    .reason()
+                    .unwrap_or_else(|| Exception::disconnected("the connection is over")),
+            ),
+        })
     }
 
     /// Lets each stream have this many bytes in flight, from now on.

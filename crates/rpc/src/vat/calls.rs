@@ -510,6 +510,16 @@ impl Vat {
 
     /// Asks the peer for its bootstrap object, which can be used at once. One reference.
     pub fn bootstrap(&mut self, now_micros: u64, connection: ConnectionId) -> CapId {
+        self.ask_for(now_micros, connection, None)
+    }
+
+    /// Asks the peer for the object of this name, or for its bootstrap object.
+    pub(super) fn ask_for(
+        &mut self,
+        now_micros: u64,
+        connection: ConnectionId,
+        name: Option<&str>,
+    ) -> CapId {
         self.now_micros = now_micros;
         let Some(table) = self
             .connections
@@ -540,7 +550,7 @@ impl Vat {
                 finished: false,
             };
         }
-        self.transmit(connection, wire::bootstrap(question));
+        self.transmit(connection, wire::bootstrap(question, name));
         self.pipeline(call, &[])
     }
 }

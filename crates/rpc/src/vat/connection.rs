@@ -90,6 +90,8 @@ pub struct VatStats {
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) options: ConnectionOptions,
+    /// Holds one reference: see [`Vat::set_dedicated`](super::Vat::set_dedicated).
+    pub(super) dedicated: Option<CapId>,
     pub(super) outbound: VecDeque<Vec<u8>>,
     pub(super) outbound_bytes: usize,
     pub(super) batches: Batches,
@@ -142,6 +144,7 @@ impl Connection {
     pub(super) fn new(now_micros: u64, options: ConnectionOptions) -> Self {
         Self {
             options,
+            dedicated: None,
             outbound: VecDeque::new(),
             outbound_bytes: 0,
             batches: Batches::default(),

@@ -13,6 +13,7 @@ mod batches;
 mod calls;
 mod caps;
 mod connection;
+mod dedicated;
 mod draining;
 mod echo;
 mod event;
@@ -299,7 +300,7 @@ impl Vat {
         if !core::mem::replace(&mut table.announced, true) {
             self.transmit_ready.push_back(connection);
         }
-        let bootstrap = table.options.bootstrap.take();
+        let offered = [table.options.bootstrap.take(), table.dedicated.take()];
         let imports = core::mem::take(&mut table.imports);
         let answers = core::mem::take(&mut table.answers);
         let questions = core::mem::take(&mut table.questions);
@@ -330,8 +331,8 @@ impl Vat {
             }
             self.release_cap(export.cap);
         }
-        if let Some(bootstrap) = bootstrap {
-            self.release_cap(bootstrap);
+        for cap in offered.into_iter().flatten() {
+            self.release_cap(cap);
         }
         self.spawn(Task::Tell(Event::Closed { connection, reason }));
     }

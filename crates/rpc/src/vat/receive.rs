@@ -52,7 +52,9 @@ impl Vat {
                 true => Ok(()),
                 false => self.send_back(connection, &message),
             },
-            Incoming::Bootstrap { answer } => self.on_bootstrap(connection, answer),
+            Incoming::Bootstrap { answer, dedicated } => {
+                self.on_bootstrap(connection, answer, dedicated)
+            }
             Incoming::Call {
                 results_to: ResultsTo::Unsupported,
                 ..
@@ -143,12 +145,20 @@ impl Vat {
         }
     }
 
-    fn on_bootstrap(&mut self, connection: ConnectionId, id: u32) -> Result<(), Ending> {
+    fn on_bootstrap(
+        &mut self,
+        connection: ConnectionId,
+        id: u32,
+        dedicated: bool,
+    ) -> Result<(), Ending> {
         let answer = self.new_remote_answer(connection, id, 0)?;
         let bootstrap = self
             .connections
             .get(connection.0)
-            .and_then(|c| c.options.bootstrap);
+            .and_then(|c| match dedicated {
+                false => c.options.bootstrap,
+                true => c.dedicated.or(c.options.bootstrap),
+            });
         match bootstrap {
             Some(bootstrap) => {
                 self.retain_cap(bootstrap);

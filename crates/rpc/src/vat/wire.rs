@@ -1,9 +1,9 @@
 //! The messages of `rpc.capnp`, parsed once into types that cannot be wrong, and built.
 
 use capstan_message::NotInSchema;
-use capstan_message::any_pointer;
 use capstan_message::message::FrameBuilder;
 use capstan_message::traits::IntoInternalStructReader;
+use capstan_message::{any_pointer, text};
 
 use super::batches::Offer;
 use super::{EmbargoId, Exception, ExceptionKind, ExportId, ImportId, PipelineOp, QuestionId};
@@ -20,6 +20,8 @@ pub(super) enum Incoming {
     Abort(Exception),
     Bootstrap {
         answer: u32,
+        /// It asks for the object of dedicated connections instead.
+        dedicated: bool,
     },
     Call {
         answer: u32,
@@ -133,9 +135,13 @@ pub(super) fn parse(root: message::Reader<'_>) -> Parsed<Incoming> {
             Incoming::Unimplemented(parse_unimplemented(original?)?)
         }
         message::Abort(exception) => Incoming::Abort(parse_exception(exception?)?),
-        message::Bootstrap(bootstrap) => Incoming::Bootstrap {
-            answer: bootstrap?.get_question_id(),
-        },
+        message::Bootstrap(bootstrap) => {
+            let bootstrap = bootstrap?;
+            Incoming::Bootstrap {
+                answer: bootstrap.get_question_id(),
+                dedicated: super::dedicated::is_asked_for(bootstrap),
+            }
+        }
         message::Call(call) => {
             let call = call?;
             let results_to = match call.get_send_results_to().which() {
@@ -336,8 +342,17 @@ fn parse_exception(reader: exception::Reader<'_>) -> Parsed<Exception> {
     })
 }
 
-pub(super) fn bootstrap(question: QuestionId) -> Vec<u8> {
-    build(|message| message.init_bootstrap().set_question_id(question.0))
+pub(super) fn bootstrap(question: QuestionId, name: Option<&str>) -> Vec<u8> {
+    build(|message| {
+        let mut bootstrap = message.init_bootstrap();
+        bootstrap.set_question_id(question.0);
+        if let Some(name) = name {
+            // A new message has room for a name.
+            let _ = bootstrap
+                .init_deprecated_object_id()
+                .set_as::<text::Owned>(name);
+        }
+    })
 }
 
 pub(super) fn finish(question: QuestionId, release_result_caps: bool) -> Vec<u8> {
