@@ -112,6 +112,21 @@ describe("README.md, followed in an empty directory", () => {
   });
 });
 
+describe("README.md's HTTP through a capability", () => {
+  const [program] = readme.take("HTTP through a capability", "js", 1) as [string];
+
+  test("prints what the README says, and satisfies strict TypeScript", async () => {
+    const project = await Project.create({ "program.js": program, "program.mts": program }, [await pinned("typescript")]);
+    try {
+      const said = [...program.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)].map(([, comment]) => comment);
+      expect((await project.run("node", "program.js")).trim().split("\n")).toEqual(said);
+      await project.run("npx", "tsc", "--noEmit", "--strict", "--target", "es2022", "--lib", "es2023,dom,dom.asynciterable", "--types", "", "--module", "nodenext", "program.mts");
+    } finally {
+      await project.remove();
+    }
+  });
+});
+
 describe("README.md's JavaScript on both sides", () => {
   const heading = "JavaScript on both sides";
   const [schema] = readme.take(heading, "capnp", 1) as [string];
