@@ -19,6 +19,7 @@ mod connection;
 mod driver;
 mod error;
 mod options;
+mod outbox;
 mod runtime;
 
 pub use connection::Connection;

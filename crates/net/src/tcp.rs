@@ -1,10 +1,9 @@
 //! Cap'n Proto RPC over TCP: messages with their segment tables, back to back. This is what other
 //! implementations call a two-party network. With [`Options::packed`] it is packed.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
+use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -20,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::driver::{self, CloseCode, Goodbye, Link, LinkError};
+use crate::outbox::Outbox;
 use crate::{Connection, Error, Options};
 
 /// Connects to `address`, such as `127.0.0.1:4000` or `example.com:4000`.
@@ -89,9 +89,7 @@ pub(crate) struct StreamLink<S> {
     partial: Option<(Vec<u8>, usize)>,
     /// Where messages begin and end cannot be seen in packed bytes before they are unpacked.
     unpacking: Option<PackedFrameDecoder>,
-    outgoing: VecDeque<Vec<u8>>,
-    /// How much of the first outgoing message was sent.
-    sent: usize,
+    outgoing: Outbox,
 }
 
 impl<S> StreamLink<S> {
@@ -109,8 +107,7 @@ impl<S> StreamLink<S> {
             filled: 0,
             partial: None,
             unpacking: options.packed.then(|| PackedFrameDecoder::new(limits)),
-            outgoing: VecDeque::new(),
-            sent: 0,
+            outgoing: Outbox::default(),
         }
     }
 
@@ -153,19 +150,6 @@ impl<S> StreamLink<S> {
             let next = unused.get(..*length - frame.len()).unwrap_or(unused);
             frame.extend_from_slice(next);
             self.used += next.len();
-        }
-    }
-
-    fn skip_sent(&mut self, mut bytes: usize) {
-        while let Some(first) = self.outgoing.front() {
-            let left = first.len() - self.sent;
-            if bytes < left {
-                self.sent += bytes;
-                return;
-            }
-            bytes -= left;
-            self.sent = 0;
-            self.outgoing.pop_front();
         }
     }
 }
@@ -235,35 +219,20 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for StreamLink<S> {
                 })?;
                 frame = packed;
             }
-            self.outgoing.push_back(frame);
+            self.outgoing.push(frame);
         }
         Ok(())
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LinkError>> {
-        while !self.outgoing.is_empty() {
-            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-            let mut count = 0;
-            let mut skip = self.sent;
-            for (slice, frame) in slices.iter_mut().zip(&self.outgoing) {
-                *slice = IoSlice::new(frame.get(skip..).unwrap_or_default());
-                skip = 0;
-                count += 1;
-            }
-            let slices = slices.get(..count).unwrap_or_default();
-            match ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, slices)) {
-                Ok(0) => return Poll::Ready(Err(LinkError::Io(io::ErrorKind::WriteZero.into()))),
-                Ok(bytes) => self.skip_sent(bytes),
-                Err(error) => return Poll::Ready(Err(LinkError::Io(error))),
-            }
-        }
+        ready!(self.outgoing.poll_write(&mut self.stream, cx)).map_err(LinkError::Io)?;
         Pin::new(&mut self.stream)
             .poll_flush(cx)
             .map_err(LinkError::Io)
     }
 
     fn backlog_bytes(&self) -> usize {
-        self.outgoing.iter().map(Vec::len).sum::<usize>() - self.sent
+        self.outgoing.bytes()
     }
 
     async fn finish(mut self, goodbye: Option<Goodbye>) {
@@ -301,8 +270,5 @@ const SMALL_READ_BYTES: usize = 32 * 1024;
 
 /// As much is reserved for a message before its bytes are here.
 const MAX_RESERVED_BYTES: usize = 256 * 1024;
-
-/// How many messages leave with one system call at most.
-const MAX_SLICES: usize = 64;
 
 const CUT_OFF: &str = "closed the connection in the middle of a message";

@@ -11,8 +11,6 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::activity::{Activity, Watched};
 use super::upstream::Bytes;
@@ -21,7 +19,7 @@ use crate::driver::{CLOSE_TIMEOUT, CloseCode, Goodbye, Link, LinkError, TURN_BYT
 use crate::error::explain;
 
 use crate::tcp::StreamLink;
-use crate::websocket::link::{WebSocketLink, config};
+use crate::websocket::link::WebSocketLink;
 
 /// Connects to the server and forwards until either side, or the gateway, has had enough.
 pub(super) async fn run(gateway: &Gateway, upgraded: Upgraded, peer: SocketAddr) {
@@ -31,9 +29,7 @@ pub(super) async fn run(gateway: &Gateway, upgraded: Upgraded, peer: SocketAddr)
         stream: TokioIo::new(upgraded),
         activity: activity.clone(),
     };
-    let config = Some(config(options.max_message_bytes));
-    let socket = WebSocketStream::from_raw_socket(stream, Role::Server, config).await;
-    let client = WebSocketLink::new(socket);
+    let client = WebSocketLink::accepted(stream, Vec::new(), options.max_message_bytes).await;
     let connecting = tokio::time::timeout(options.handshake_timeout, gateway.server.connect());
     let stream = match connecting.await {
         Ok(Ok(stream)) => stream,

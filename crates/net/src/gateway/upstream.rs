@@ -56,7 +56,7 @@ impl Upstream {
         match self {
             Self::Tcp(address) => {
                 let stream = TcpStream::connect(address).await?;
-                stream.set_nodelay(true)?;
+                crate::runtime::prepare(&stream)?;
                 Ok(Box::new(stream))
             }
             #[cfg(unix)]

@@ -6,8 +6,10 @@ use http::Uri;
 use tokio::net::TcpStream;
 use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::Error as WebSocketError;
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::link::{WebSocketLink, config};
+use super::outlet::Outlet;
 use crate::error::explain;
 use crate::{Connection, Error, ErrorKind, Options, driver};
 
@@ -38,7 +40,8 @@ async fn handshake(
         .await
         .map_err(unreachable)?;
     crate::runtime::prepare(&stream).map_err(unreachable)?;
-    match client_async_with_config(&address.uri, stream, Some(config(max_message_bytes))).await {
+    let outlet = Outlet::new(stream, Role::Client);
+    match client_async_with_config(&address.uri, outlet, Some(config(max_message_bytes))).await {
         Ok((socket, _)) => Ok(WebSocketLink::new(socket)),
         Err(error) => Err(Error::new(ErrorKind::Handshake, refusal(url, error))),
     }

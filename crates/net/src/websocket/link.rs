@@ -10,14 +10,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as WireCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 
+use super::outlet::Outlet;
 use crate::driver::{CloseCode, Goodbye, Link, LinkError};
 use crate::framing::{FramingError, Messages, messages};
 
 pub(crate) struct WebSocketLink<S> {
-    socket: WebSocketStream<S>,
+    socket: WebSocketStream<Outlet<S>>,
     /// Knows whether the peer may send batches; without it, it may not.
     connection: Option<ConnectionHandle>,
     batch_bytes: usize,
@@ -26,7 +27,7 @@ pub(crate) struct WebSocketLink<S> {
 }
 
 impl<S> WebSocketLink<S> {
-    pub(crate) fn new(socket: WebSocketStream<S>) -> Self {
+    pub(super) fn new(socket: WebSocketStream<Outlet<S>>) -> Self {
         Self {
             socket,
             connection: None,
@@ -44,15 +45,24 @@ impl<S> WebSocketLink<S> {
     }
 }
 
-pub(crate) fn config(max_message_bytes: usize) -> WebSocketConfig {
+pub(super) fn config(max_message_bytes: usize) -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(WRITE_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_write_buffer_size(CONTROL_BYTES)
         .max_message_size(Some(max_message_bytes))
         .max_frame_size(Some(max_message_bytes))
 }
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> WebSocketLink<S> {
+    /// The server's end of a connection whose handshake is over. `read` came behind that already.
+    pub(crate) async fn accepted(stream: S, read: Vec<u8>, max_message_bytes: usize) -> Self {
+        let role = Role::Server;
+        let outlet = Outlet::new(stream, role);
+        let config = Some(config(max_message_bytes));
+        Self::new(WebSocketStream::from_partially_read(outlet, read, role, config).await)
+    }
+
     /// What the next binary message holds, whatever it is.
     pub(crate) fn poll_frame(
         &mut self,
@@ -75,9 +85,12 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> WebSocketLink<S> {
 
     /// Asks the peer for a sign of life; it leaves with the next flush.
     pub(crate) fn ping(&mut self) -> Result<(), LinkError> {
-        Pin::new(&mut self.socket)
-            .start_send(Message::Ping(bytes::Bytes::new()))
-            .map_err(link_error)
+        let ping = Message::Ping(bytes::Bytes::new());
+        match Pin::new(&mut self.socket).start_send(ping) {
+            // It has that much to answer to already.
+            Err(WebSocketError::WriteBufferFull(_)) => Ok(()),
+            sent => sent.map_err(link_error),
+        }
     }
 }
 
@@ -100,12 +113,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for WebSocketLink<S> {
     }
 
     fn accept(&mut self, frames: &mut Vec<Vec<u8>>) -> Result<(), LinkError> {
-        // A message that does not fit the socket's buffers any more is kept by the WebSocket;
-        // the flush that follows waits for it.
         for frame in frames.drain(..) {
-            Pin::new(&mut self.socket)
-                .start_send(Message::Binary(frame.into()))
-                .map_err(link_error)?;
+            self.socket.get_mut().push(frame);
         }
         Ok(())
     }
@@ -114,6 +123,10 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for WebSocketLink<S> {
         Pin::new(&mut self.socket)
             .poll_flush(cx)
             .map_err(link_error)
+    }
+
+    fn backlog_bytes(&self) -> usize {
+        self.socket.get_ref().backlog_bytes()
     }
 
     async fn finish(mut self, goodbye: Option<Goodbye>) {
@@ -214,22 +227,20 @@ fn fitting(text: &str) -> Cow<'_, str> {
 /// a system call.
 const READ_BUFFER_BYTES: usize = 32 * 1024;
 
-/// Room for a usual chunk of a stream with everything around it, so that it takes one system call.
-const WRITE_BUFFER_BYTES: usize = 128 * 1024;
+/// Control frames that wait behind messages. Of a flood of pings, those for whose answers there is no room get none.
+const CONTROL_BYTES: usize = 4096;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
-    use capstan_rpc::{ConnectOptions, Error, Runtime};
-    use tokio_tungstenite::tungstenite::protocol::Role;
-
     use super::*;
     use crate::driver;
+    use capstan_rpc::{ConnectOptions, Error, Runtime};
 
     #[tokio::test]
     async fn a_batch_that_crosses_a_close_does_not_change_why_it_was_closed() {
         let (near, far) = tokio::io::duplex(1 << 16);
-        let near = WebSocketStream::from_raw_socket(near, Role::Server, None).await;
+        let near = WebSocketLink::accepted(near, Vec::new(), 1 << 20).await;
         let mut far = WebSocketStream::from_raw_socket(far, Role::Client, None).await;
         let spawn = |task| {
             tokio::spawn(task);
@@ -239,7 +250,7 @@ mod tests {
         let batch = Message::binary([empty, empty].concat());
         far.send(batch).await.unwrap();
         connection.close(Error::disconnected("closing time"));
-        let link = WebSocketLink::new(near).of(&connection);
+        let link = near.of(&connection);
         tokio::spawn(driver::run(connection, link, "the peer".to_string()));
         loop {
             match far.next().await.unwrap().unwrap() {
@@ -252,6 +263,36 @@ mod tests {
                 message => assert!(message.is_binary(), "{message}"),
             }
         }
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_pings_is_not_kept() {
+        let (near, far) = tokio::io::duplex(64);
+        let mut near = WebSocketLink::accepted(near, Vec::new(), 1 << 20).await;
+        let mut far = WebSocketStream::from_raw_socket(far, Role::Client, None).await;
+        near.accept(&mut vec![vec![7; 1000]]).unwrap();
+        for _ in 0..1000 {
+            let pinging = far.send(Message::Ping(vec![1; 100].into()));
+            let reading = std::future::poll_fn(|cx| near.poll_receive(cx));
+            tokio::select! {
+                result = pinging => result.unwrap(),
+                result = reading => panic!("{result:?}"),
+            }
+        }
+        let mut answers = 0;
+        let told = async {
+            std::future::poll_fn(|cx| near.poll_flush(cx))
+                .await
+                .unwrap();
+            drop(near);
+        };
+        let counting = async {
+            while let Some(Ok(message)) = far.next().await {
+                answers += usize::from(message.is_pong());
+            }
+        };
+        tokio::join!(told, counting);
+        assert!((1..50).contains(&answers), "{answers} answers");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod client;
 pub(crate) mod link;
+mod outlet;
 pub(crate) mod server;
 pub(crate) mod upgrade;
 

@@ -9,11 +9,10 @@ use http::header::{
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio_tungstenite::WebSocketStream;
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::Role;
 
-use super::link::{WebSocketLink, config};
+use super::link::WebSocketLink;
 use crate::{Options, driver};
 
 /// Turns a request to upgrade to a WebSocket into an RPC connection whose client gets `bootstrap`.
@@ -88,12 +87,23 @@ async fn run_upgraded(
 ) {
     match upgrade.await {
         Ok(upgraded) => {
-            let config = Some(config(max_message_bytes));
-            let socket =
-                WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, config)
-                    .await;
-            let link = WebSocketLink::new(socket).of(&handle);
-            driver::run(handle, link, peer).await;
+            // A socket that this crate did not accept is not prepared yet.
+            match upgraded.downcast::<TokioIo<TcpStream>>() {
+                Ok(parts) => {
+                    let (stream, read) = (parts.io.into_inner(), parts.read_buf.into());
+                    if let Err(error) = crate::runtime::prepare(&stream) {
+                        tracing::debug!(%error, "connection ended in its handshake");
+                        return;
+                    }
+                    let link = WebSocketLink::accepted(stream, read, max_message_bytes).await;
+                    driver::run(handle.clone(), link.of(&handle), peer).await;
+                }
+                Err(upgraded) => {
+                    let stream = TokioIo::new(upgraded);
+                    let link = WebSocketLink::accepted(stream, Vec::new(), max_message_bytes).await;
+                    driver::run(handle.clone(), link.of(&handle), peer).await;
+                }
+            }
         }
         Err(error) => tracing::debug!(%error, "connection ended in its handshake"),
     }
