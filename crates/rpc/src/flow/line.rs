@@ -469,9 +469,11 @@ impl Line {
                 let queue =
                     (self.queue_bytes() / f64::from(self.active.max(1))).max(0.5 * largest as f64);
                 let own = (entry.round_trip.get().unwrap_or(0) + self.clock.grain_micros()) as f64;
-                // Where others make the line long, nobody is faster than the line.
+                // Where others make the line long, nobody is faster than the line. That is no longer than
+                // its window makes it: what else seems to be on it is with slow objects.
                 let rate = self.pipe.rate().max(f64::MIN_POSITIVE);
-                let round_trip = own.max(self.on_line_bytes() as f64 / rate);
+                let line_micros = self.round_trip_micros + self.queue_bytes() / rate;
+                let round_trip = own.max(line_micros.min(self.on_line_bytes() as f64 / rate));
                 let bytes = entry.pipe.window_bytes(round_trip, queue) as u64;
                 // One largest message is admitted on top of the window.
                 bytes

@@ -180,3 +180,32 @@ fn fairness_of(sim: &Sim, streams: std::ops::Range<usize>) -> f64 {
     let squares: f64 = shares.iter().map(|share| share * share).sum();
     sum * sum / (shares.len() as f64 * squares)
 }
+
+#[test]
+fn streams_to_slow_objects_that_start_together_make_one_queue() {
+    // None of them fills the line, and nobody but the objects knows how long they take.
+    for (megabits, millis, streams, chunk, reads) in [
+        (50.0, 100, 8, 65_536, 0.5e6),
+        (50.0, 100, 8, 16_384, 0.5e6),
+        (100.0, 20, 8, 31_000, 0.5e6),
+        (100.0, 20, 16, 16_384, 0.2e6),
+        (200.0, 200, 8, 65_536, 1e6),
+    ] {
+        let link = link(megabits, millis);
+        let mut all = vec![Stream::greedy(chunk); streams];
+        for stream in &mut all {
+            stream.reads = reads;
+        }
+        let sim = Sim::new(Ours::adaptive(), vec![link.phase(0)], all)
+            .sample(MILLI)
+            .run(12 * SECOND);
+        let queued = sim.samples.iter().map(|sample| sample.queued).max();
+        let goodput = sim.total_goodput(2 * SECOND, 12 * SECOND) / (reads * streams as f64);
+        println!("# {link:?} {streams} x {chunk} read at {reads}: {queued:?} queued, {goodput:.3}");
+        // The first message of each is there before anything is known.
+        let first = (chunk * streams as u64) as f64;
+        let product = link.rate() * link.round_trip() as f64 / 1e9;
+        assert!(queued.unwrap() as f64 <= first + product, "{link:?}");
+        assert!(goodput > 0.95, "{link:?}: {goodput}");
+    }
+}
