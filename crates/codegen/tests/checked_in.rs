@@ -30,6 +30,16 @@ fn sinks_and_sources() {
 }
 
 #[test]
+fn the_tests_of_sinks_and_sources() {
+    let text = fs::read_to_string(repository().join("js/test/schemas/depot.capnp")).unwrap();
+    check(
+        SourceFile::new("depot.capnp", text),
+        &Options::rpc(),
+        "crates/rpc/tests/generated/depot_capnp.rs",
+    );
+}
+
+#[test]
 fn the_example_of_the_message_crate() {
     let text =
         fs::read_to_string(repository().join("crates/message/doc/address_book.capnp")).unwrap();

@@ -132,8 +132,10 @@ impl<T: Owned> Sink<T> {
     /// Ready when an item can be written.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let room = ready!(self.try_poll_room(cx));
-        if let Err(error) = &room {
-            self.fail(error.clone());
+        match (&room, &self.to) {
+            // It was over before.
+            (Ok(()), _) | (Err(_), Target::None) => {}
+            (Err(error), _) => self.fail(error.clone()),
         }
         Poll::Ready(room)
     }
