@@ -12,6 +12,7 @@ import { commandsOf } from "./readme.js";
  */
 
 const guide = chapters();
+const schemas = guide.flatMap(({ files }) => [...files.keys()].filter((name) => name.endsWith(".capnp")));
 const ADDRESS = "127.0.0.1:8080";
 
 let project: Project;
@@ -32,15 +33,25 @@ beforeAll(async () => {
       if (language !== "rust") await project.write({ [name]: local(chapter, code) });
     }
   }
-  const schemas = [...names.keys()].filter((name) => name.endsWith(".capnp"));
   await project.run("npx", "capstan", "compile", "-o", "js", ...schemas);
-  await prepareCrate(schemas);
+  // What is compiled from TypeScript imports them from there.
+  await project.run("npx", "capstan", "compile", "-o", "js:built", ...schemas);
 });
 
 afterAll(() => project?.remove());
 
+test("the guide's Rust compiles without a warning", () => crate());
+
 test("the guide's TypeScript and JavaScript agree with the package's types", async () => {
   await project.run("npx", "tsc", "-p", ".");
+});
+
+test("what the types refuse, the guide's check refuses", async () => {
+  await project.write({ "wrong.js": 'import { connect } from "capstan";\nconnect(1, { signals: 2 });\n' });
+  const { status, output } = await project.attempt("npx", "tsc", "-p", ".");
+  await rm(join(project.dir, "wrong.js"));
+  expect(status).not.toBe(0);
+  expect(output).toContain("wrong.js");
 });
 
 describe.each(guide)("$name", (chapter) => {
@@ -59,7 +70,7 @@ describe.each(guide)("$name", (chapter) => {
     describe(server.name, () => {
       let running: Server;
       beforeAll(async () => {
-        running = await Server.of(...commandFor(server), project.dir, ports.get(chapter) as number);
+        running = await Server.of(...(await commandFor(server)), project.dir, ports.get(chapter) as number);
       });
       afterAll(() => running?.stop());
 
@@ -92,13 +103,13 @@ test("a block that names no file is refused, and one that goes on is appended", 
   expect(files.get("a.js")?.prints).toEqual(["1", "2"]);
 });
 
-function run(program: Snippet): Promise<string> {
-  const [command, args] = commandFor(program);
-  return project.run(command, ...args);
+async function run(program: Snippet): Promise<string> {
+  const [command, args] = await commandFor(program);
+  return await project.run(command, ...args);
 }
 
-function commandFor({ name, language }: Snippet): [string, string[]] {
-  if (language === "rust") return [join(CARGO.CARGO_TARGET_DIR, "debug", CRATE), [moduleOf(name)]];
+async function commandFor({ name, language }: Snippet): Promise<[string, string[]]> {
+  if (language === "rust") return [await crate(), [moduleOf(name)]];
   return ["node", [language === "ts" ? join("built", name.replace(/\.ts$/, ".js")) : name]];
 }
 
@@ -113,7 +124,7 @@ function local(chapter: Chapter, code: string): string {
 }
 
 /** One crate with all schemas and a module for each program, which its argument chooses. */
-async function prepareCrate(schemas: readonly string[]): Promise<void> {
+async function compileRust(): Promise<string> {
   const programs = guide.flatMap((chapter) => [...chapter.files.values()].filter(({ language }) => language === "rust").map((each) => ({ chapter, ...each })));
   const source = join(project.dir, "rust/src");
   await mkdir(source, { recursive: true });
@@ -153,6 +164,14 @@ tokio = { version = "${await locked("tokio")}", features = ["macros", "net", "rt
   await project.run("env", ...environment, "cargo", "rustc", "--quiet", "--offline", "--manifest-path", "rust/Cargo.toml", "--", "--deny", "warnings");
   // Compiled, and in the way of the next look at the directory.
   await rm(join(project.dir, "rust"), { recursive: true });
+  return join(CARGO.CARGO_TARGET_DIR, "debug", CRATE);
+}
+
+/** The crate's program, compiled once. */
+let compiled: Promise<string> | undefined;
+function crate(): Promise<string> {
+  compiled ??= compileRust();
+  return compiled;
 }
 
 function moduleOf(file: string): string {
@@ -168,7 +187,7 @@ const TSCONFIG = JSON.stringify({
     checkJs: true,
     // Programs in JavaScript need not say what the types of their functions' parameters are.
     noImplicitAny: false,
-    strictNullChecks: true,
+    useUnknownInCatchVariables: false,
     target: "es2022",
     lib: ["es2023", "dom", "dom.asynciterable", "esnext.disposable"],
     types: ["node"],
