@@ -15,6 +15,7 @@ use slab::Slab;
 use super::FlowControl;
 use super::clock::Clock;
 use super::filter::{SHORTEST_TIME_MICROS, ShortestTime};
+use super::member::Member;
 use super::pipe::{Delivery, Finding, Mark, Mode, Pipe, START_BYTES};
 
 /// A stream on its [`Line`].
@@ -100,25 +101,6 @@ pub struct Line {
     waiting: usize,
 }
 
-#[derive(Debug)]
-struct Member {
-    tag: u64,
-    control: FlowControl,
-    pipe: Pipe,
-    round_trip: ShortestTime,
-    /// When a message of its own last met no queue of ours.
-    clear_at: Option<u64>,
-    in_flight_bytes: u64,
-    delivered_bytes: u64,
-    largest_bytes: u64,
-    earlier_largest_bytes: u64,
-    virtual_time: u64,
-    waiting: u32,
-    promised_bytes: u64,
-    /// Rounds of the line since that promise.
-    promise_rounds: u8,
-}
-
 impl Default for Line {
     fn default() -> Self {
         Self::new(8 << 20)
@@ -155,21 +137,10 @@ impl Line {
 
     /// A new stream. `tag` is what [`poll_ready`](Self::poll_ready) will call it.
     pub fn join(&mut self, tag: u64, control: FlowControl) -> MemberId {
-        MemberId(self.members.insert(Member {
-            tag,
-            control,
-            pipe: Pipe::default(),
-            round_trip: ShortestTime::default(),
-            clear_at: None,
-            in_flight_bytes: 0,
-            delivered_bytes: 0,
-            largest_bytes: 0,
-            earlier_largest_bytes: 0,
-            virtual_time: self.virtual_time,
-            waiting: 0,
-            promised_bytes: 0,
-            promise_rounds: 0,
-        }))
+        MemberId(
+            self.members
+                .insert(Member::new(tag, control, self.virtual_time)),
+        )
     }
 
     /// The stream is gone. Answers to what it has in flight are not to be told any more.
@@ -327,6 +298,9 @@ impl Line {
     /// while it is more than a small queue.
     pub fn set_backlog(&mut self, bytes: u64) {
         self.backlog_bytes = bytes;
+        if self.has_backlog() {
+            self.pipe.note_backlog();
+        }
     }
 
     /// Whether the stream may send another message.
@@ -448,9 +422,7 @@ impl Line {
             return true;
         }
         let largest = self.largest() as f64;
-        // What is known to have come through cannot wait any more, whenever that was looked at.
-        let backlog = self.backlog_bytes.min(self.on_line_bytes()) as f64;
-        if backlog > (2.0 * largest).max(self.queue_bytes()).max(START_BYTES) {
+        if self.has_backlog() {
             return false;
         }
         let window = self.line_window();
@@ -459,6 +431,14 @@ impl Line {
             Mode::Draining => on_line + largest <= window,
             _ => on_line < window.max(largest + 1.0),
         }
+    }
+
+    /// Whether more waits in this computer than a small queue.
+    fn has_backlog(&self) -> bool {
+        // What is known to have come through cannot wait any more, whenever that was looked at.
+        let backlog = self.backlog_bytes.min(self.on_line_bytes()) as f64;
+        let largest = self.largest() as f64;
+        backlog > (2.0 * largest).max(self.queue_bytes()).max(START_BYTES)
     }
 
     fn stream_window(&self, entry: &Member) -> u64 {
@@ -474,7 +454,12 @@ impl Line {
                 let rate = self.pipe.rate().max(f64::MIN_POSITIVE);
                 let line_micros = self.round_trip_micros + self.queue_bytes() / rate;
                 let round_trip = own.max(line_micros.min(self.on_line_bytes() as f64 / rate));
-                let bytes = entry.pipe.window_bytes(round_trip, queue) as u64;
+                let pipe = if self.pipe.rate() > 0.0 {
+                    &entry.pipe
+                } else {
+                    &self.pipe
+                };
+                let bytes = pipe.window_bytes(round_trip, queue) as u64;
                 // One largest message is admitted on top of the window.
                 bytes
                     .saturating_sub(largest)
@@ -568,20 +553,6 @@ impl Line {
                 self.promised_bytes = 0;
             }
         }
-    }
-}
-
-impl Member {
-    fn largest(&self) -> u64 {
-        self.largest_bytes.max(self.earlier_largest_bytes)
-    }
-
-    fn begin_round(&mut self) {
-        self.earlier_largest_bytes = core::mem::take(&mut self.largest_bytes);
-    }
-
-    fn is_active(&self) -> bool {
-        self.in_flight_bytes > 0 || self.waiting > 0 || self.promised_bytes > 0
     }
 }
 

@@ -113,6 +113,27 @@ pub(super) struct Pipe {
     train: [(u64, u64); TRAIN],
     /// How fast the fastest train of the last round came through.
     train_rate: f64,
+    blind: Blind,
+}
+
+/// A window for want of any time: what is in flight doubles round by round, for as long as nothing waits in
+/// this computer.
+#[derive(Clone, Copy, Debug)]
+struct Blind {
+    window_bytes: f64,
+    rounds: u8,
+    /// Whether so much has been in flight that it waited here.
+    was_full: bool,
+}
+
+impl Default for Blind {
+    fn default() -> Self {
+        Self {
+            window_bytes: START_BYTES,
+            rounds: 0,
+            was_full: false,
+        }
+    }
 }
 
 /// Deliveries in a train.
@@ -127,7 +148,32 @@ struct Round {
     limited: bool,
     peak_bytes: u64,
     train_rate: f64,
+    /// Whether more waited in this computer than should.
+    backlogged: bool,
 }
+
+impl Blind {
+    fn end_round(&mut self, round: &Round, largest_bytes: f64) {
+        self.rounds = self.rounds.saturating_add(1);
+        if round.backlogged {
+            self.was_full = true;
+            self.window_bytes = (0.6 * self.window_bytes).max(START_BYTES);
+        } else if round.limited && self.rounds >= BLIND_ROUNDS {
+            let more = if self.was_full {
+                largest_bytes
+            } else {
+                self.window_bytes
+            };
+            self.window_bytes = (self.window_bytes + more).min(MOST_BLIND_BYTES);
+        }
+    }
+}
+
+/// A clock that has shown no time for so many rounds is none. A coarse one may need a moment.
+const BLIND_ROUNDS: u8 = 2;
+
+/// As much as fills 200 Mbit/s over 300 ms, and half of what a caller may have in flight.
+const MOST_BLIND_BYTES: f64 = 8.0 * 1024.0 * 1024.0;
 
 impl Pipe {
     pub(super) fn rate(&self) -> f64 {
@@ -155,7 +201,7 @@ impl Pipe {
     pub(super) fn window_bytes(&self, round_trip_micros: f64, queue_bytes: f64) -> f64 {
         let pipe_bytes = self.rate() * round_trip_micros;
         if pipe_bytes <= 0.0 {
-            return START_BYTES;
+            return self.blind.window_bytes;
         }
         match self.mode {
             Mode::Growing => {
@@ -211,6 +257,11 @@ impl Pipe {
     /// The window holds someone back.
     pub(super) fn note_limited(&mut self) {
         self.round.limited = true;
+    }
+
+    /// More waits in this computer than should.
+    pub(super) fn note_backlog(&mut self) {
+        self.round.backlogged = true;
     }
 
     /// Nothing is in flight any more, however it ended.
@@ -320,6 +371,10 @@ impl Pipe {
         let message_micros = delivery.largest_bytes / rate.max(f64::MIN_POSITIVE);
         let grain = delivery.grain_micros as f64;
         let mut finding = Finding::Round;
+        if rate <= 0.0 && delivery.round_trip_micros <= 0.0 {
+            self.blind.end_round(&round, delivery.largest_bytes);
+            return finding;
+        }
 
         match self.mode {
             Mode::Growing if round.limited => {

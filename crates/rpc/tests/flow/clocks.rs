@@ -26,6 +26,7 @@ fn odd_clocks_cost_next_to_nothing_where_the_way_is_long() {
             Watch::StepsBack(300_000),
             Watch::StepsBack(2_000),
             Watch::ZeroSamples(50),
+            Watch::OnArrivals,
         ] {
             for streams in [1, 8] {
                 let sim = run(link, watch, streams, 16_384);
@@ -172,5 +173,52 @@ fn a_pause_in_start_up_does_not_look_like_a_full_line() {
         println!("# pauses in start-up: {link:?}: {soon:.3}");
         // In the shortest way there are gaps: a pause is nearly as long.
         assert!(soon > 0.77, "{link:?}: {soon}");
+    }
+}
+
+#[test]
+fn without_any_clock_the_socket_says_when_it_is_enough() {
+    for link in LINKS {
+        let product = (link.rate() * link.round_trip() as f64 / 1e9) as u64;
+        for (queue, streams) in [
+            (product.max(262_144), 1),
+            (product.max(262_144), 8),
+            (4 * product.max(262_144), 1),
+        ] {
+            let sim = Sim::new(
+                Ours::adaptive(),
+                vec![link.phase(0)],
+                vec![Stream::greedy(16_384); streams],
+            )
+            .watch(Watch::StandsStill)
+            .queue(queue)
+            .sample(MILLI)
+            .small_calls(7 * MILLI)
+            .run(20 * SECOND);
+            let from = 10 * link.round_trip() + 100 * MILLI;
+            let goodput = sim.total_goodput(from, 20 * SECOND) / link.rate();
+            let queued = sim.samples.iter().map(|sample| sample.queued).max();
+            let latencies = sim.latencies(from);
+            println!(
+                "# no clock: {} Mbit/s {} ms, {streams} streams, queue {queue}: {goodput:.3}, p50 {:.2} RTT, p99 {:.2} RTT, {queued:?} queued",
+                link.megabits,
+                link.round_trip_millis,
+                latencies[latencies.len() / 2] as f64 / link.round_trip() as f64,
+                latencies[latencies.len() * 99 / 100] as f64 / link.round_trip() as f64,
+            );
+            assert!(goodput >= 0.95, "{link:?} {streams}: {goodput}");
+            // What the network has room for, and a little in the socket.
+            let most = queue + 65_536 + 2 * 16_384;
+            assert!(queued.unwrap() <= most, "{link:?} {streams}: {queued:?}");
+        }
+    }
+}
+
+#[test]
+fn without_any_clock_and_with_a_socket_that_says_nothing_there_is_an_end_to_it() {
+    for streams in [1, 8] {
+        let sim = run(link(5.0, 20), Watch::StandsStill, streams, 16_384);
+        let in_flight: u64 = (0..streams).map(|stream| sim.in_flight(stream)).sum();
+        assert!((1 << 20..9 << 20).contains(&in_flight), "{in_flight}");
     }
 }

@@ -20,6 +20,8 @@ pub trait Control {
     fn wait(&mut self, stream: usize);
     /// A stream whose waiting is over.
     fn poll(&mut self) -> Option<usize>;
+    /// So much waits in the sender's computer.
+    fn set_backlog(&mut self, _bytes: u64) {}
     /// In bytes.
     fn window(&self, stream: usize) -> u64;
     /// What all streams together may have in flight, if that is less than what each may.
@@ -89,6 +91,10 @@ impl Control for Ours {
 
     fn poll(&mut self) -> Option<usize> {
         Some(self.line.poll_ready()? as usize)
+    }
+
+    fn set_backlog(&mut self, bytes: u64) {
+        self.line.set_backlog(bytes);
     }
 
     fn window(&self, stream: usize) -> u64 {

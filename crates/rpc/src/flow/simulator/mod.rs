@@ -59,6 +59,8 @@ pub enum Watch {
     Micros,
     Millis,
     StandsStill,
+    /// It moves when something arrives, and not in between.
+    OnArrivals,
     /// From the third to the fifth second it does not move.
     Stops,
     /// Every second it is set back by so many microseconds.
@@ -93,6 +95,11 @@ pub struct Sim {
     order: u64,
     line: VecDeque<Item>,
     sending: bool,
+    /// What the network has room for, in bytes: more waits in the sender's socket, which says so.
+    queue_bytes: Option<u64>,
+    queued_bytes: u64,
+    /// When something last arrived at the sender, or its caller began.
+    last_heard: u64,
     last_arrival: u64,
     small_every: u64,
     /// How long the pauses of both computers are at most, and how often there is one.
@@ -184,6 +191,9 @@ impl Sim {
             order: 0,
             line: VecDeque::new(),
             sending: false,
+            queue_bytes: None,
+            queued_bytes: 0,
+            last_heard: 0,
             last_arrival: 0,
             small_every: 0,
             pauses: None,
@@ -217,6 +227,13 @@ impl Sim {
 
     pub fn watch(mut self, watch: Watch) -> Self {
         self.watch = watch;
+        self
+    }
+
+    /// The network's queue has room for so many bytes. What else waits does so in the sender's socket, which
+    /// tells how much that is; without this, it is nobody's.
+    pub fn queue(mut self, bytes: u64) -> Self {
+        self.queue_bytes = Some(bytes);
         self
     }
 
@@ -304,12 +321,11 @@ impl Sim {
     fn look(&mut self) {
         let windows = (0..self.streams.len()).map(|stream| self.control.window(stream));
         let window = windows.sum::<u64>();
-        let queued = self.line.iter().map(|item| item.bytes());
         self.samples.push(Sample {
             at: self.now,
             window: self.control.shared_window().unwrap_or(window).min(window),
             in_flight: self.streams.iter().map(|live| live.in_flight).sum(),
-            queued: queued.sum(),
+            queued: self.queued_bytes,
             delivered: self.streams.iter().map(|live| live.delivered_bytes).sum(),
             rate: self.control.rate(),
             took: self.last_took,
@@ -348,6 +364,7 @@ impl Sim {
             Watch::Micros | Watch::ZeroSamples(_) => micros,
             Watch::Millis => micros / 1000 * 1000,
             Watch::StandsStill => 77_000_000,
+            Watch::OnArrivals => self.last_heard / 1000 + 77_000_000,
             Watch::Stops if (3 * SECOND..5 * SECOND).contains(&self.now) => 80_000_000,
             Watch::Stops => micros,
             Watch::StepsBack(by) => micros - (self.now / SECOND) * by.min(900_000),
@@ -355,11 +372,17 @@ impl Sim {
     }
 
     fn handle(&mut self, event: Event) {
+        if matches!(
+            event,
+            Event::Returned { .. } | Event::SmallReturned { .. } | Event::Start(_)
+        ) {
+            self.last_heard = self.now;
+        }
         match event {
             Event::Start(stream) => self.write(stream),
             Event::Write(stream) => self.write(stream),
             Event::Small => {
-                self.line.push_back(Item::Small { made: self.now });
+                self.push(Item::Small { made: self.now });
                 // Not in step with anything else.
                 let jitter = self.order.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33;
                 self.at(
@@ -439,17 +462,30 @@ impl Sim {
             live.sent_readings.push(reading);
             live.sent_at.push(self.now);
             let token = live.tokens.len() - 1;
-            self.line.push_back(Item::Chunk {
+            self.push(Item::Chunk {
                 stream,
                 token,
                 bytes,
             });
             self.send_next();
+            self.tell_backlog();
             if !self.control.is_ready(stream) {
                 self.control.wait(stream);
                 self.streams[stream].waiting = true;
                 return;
             }
+        }
+    }
+
+    fn push(&mut self, item: Item) {
+        self.queued_bytes += item.bytes();
+        self.line.push_back(item);
+    }
+
+    fn tell_backlog(&mut self) {
+        if let Some(room) = self.queue_bytes {
+            self.control
+                .set_backlog(self.queued_bytes.saturating_sub(room));
         }
     }
 
@@ -460,6 +496,7 @@ impl Sim {
         let Some(item) = self.line.pop_front() else {
             return;
         };
+        self.queued_bytes -= item.bytes();
         self.sending = true;
         let phase = self.phase();
         let bytes = item.bytes();
@@ -523,6 +560,7 @@ impl Sim {
         {
             reading = self.streams[stream].sent_readings[token];
         }
+        self.tell_backlog();
         let live = &mut self.streams[stream];
         live.in_flight -= bytes;
         self.last_took = self.now - live.sent_at[token];
