@@ -95,6 +95,16 @@ export function stream(
   params: object | undefined,
   options: CallOptions | undefined,
 ): Promise<void> {
+  return streamed(target, method, params, options) ?? Promise.resolve();
+}
+
+/** As `stream`, but gives no promise when there is room. */
+export function streamed(
+  target: ClientBase,
+  method: BoundMethod,
+  params: object | undefined,
+  options: CallOptions | undefined,
+): Promise<void> | undefined {
   let code: number;
   try {
     options?.signal?.throwIfAborted();
@@ -109,11 +119,11 @@ export function stream(
 
 /** Resolves when none of a client's streamed calls is in flight any more. */
 export function settled(client: ClientBase, options: CallOptions | undefined): Promise<void> {
-  return admitted(glue.stream_settle(ClientBase.cap(client)), "", options);
+  return admitted(glue.stream_settle(ClientBase.cap(client)), "", options) ?? Promise.resolve();
 }
 
-function admitted(code: number, label: string, options: CallOptions | undefined): Promise<void> {
-  if (code === STREAM_READY) return Promise.resolve();
+function admitted(code: number, label: string, options: CallOptions | undefined): Promise<void> | undefined {
+  if (code === STREAM_READY) return undefined;
   if (code === STREAM_FAILED) return handled(Promise.reject(takeFailure()));
   return handled(waitForRoom(code, label, options));
 }

@@ -8,6 +8,7 @@ setPlatform({
   wasm: () => readFile(new URL("../wasm/capstan_web_bg.wasm", import.meta.url)),
   openSocket: (url, { maxMessageBytes }) => new WebSocket(url, { maxPayload: maxMessageBytes, perMessageDeflate: false }),
   lend,
+  bestPieceBytes: 64 * 1024,
   resolve: (url) => new URL(url),
 });
 

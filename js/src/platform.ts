@@ -9,6 +9,8 @@ export interface Platform {
   openSocket(url: string, options: { readonly maxMessageBytes: number }): WebSocketLike;
   /** Where a socket says when it is done with what it was sent: how to send bytes that are only lent. */
   lend?(socket: WebSocketLike): ((bytes: Uint8Array<ArrayBuffer>) => void) | undefined;
+  /** How long the pieces of a stream best are, 64 KiB at most, if nothing else asks for shorter ones. */
+  readonly bestPieceBytes: number;
   /** Makes an address absolute; throws when that is impossible. */
   resolve(url: string): URL;
 }
@@ -17,6 +19,9 @@ export interface Platform {
 export let platform: Platform = {
   wasm: () => undefined,
   openSocket: (url) => new WebSocket(url),
+  // Chromium takes frames of up to 64 KiB as a whole, and sees to two at a time if they have 131,000 bytes together. Longer ones go in
+  // parts, each of which waits for the page. This leaves room for the call around a piece.
+  bestPieceBytes: 64 * 1024 - 256,
   resolve: (url) => new URL(url, globalThis.location?.href),
 };
 

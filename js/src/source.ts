@@ -112,7 +112,7 @@ function makeSource<C extends object>(
   };
   const stream = iterable(new ReadableStream(source));
   const implementation: Record<string, unknown> = {
-    [write]: (params: Fields) =>
+    [write.name]: (params: Fields) =>
       new Promise<void>((resolve, reject) => {
         if (isOver) throw canceled ?? new CapnpError("failed", "the stream has ended");
         writing = { resolve, reject };
@@ -167,7 +167,7 @@ export function fromWritable<C extends object>(
     return writer.close();
   };
   const implementation: Record<string, unknown> = {
-    [write]: (params: Fields) => writer.write(params[field] as ChunkOf<C>),
+    [write.name]: (params: Fields) => writer.write(params[field] as ChunkOf<C>),
   };
   if (end !== undefined) {
     implementation[end] = async () => {

@@ -18,7 +18,7 @@ export function inferMethods(
   caller: string,
   info: InterfaceInfo,
   options: StreamMethods,
-): { write: string; end: string | undefined; field: string; isData: boolean } {
+): { write: BoundMethod; end: string | undefined; field: string; isData: boolean } {
   const name = shortName(info.name);
   const methods = methodsOf(info);
   const named = (wanted: string): BoundMethod => {
@@ -45,7 +45,7 @@ export function inferMethods(
     if (ending.streaming) throw new TypeError(`${caller}(): ${ending.label} is a streaming method; the ending one has to return`);
     end = ending.name;
   }
-  return { write: write.name, end, field: field.name, isData: field.type === DATA };
+  return { write, end, field: field.name, isData: field.type === DATA };
 }
 
 function theOnly(caller: string, methods: readonly BoundMethod[], name: string): BoundMethod {

@@ -16,9 +16,9 @@ let began: number | undefined;
 let runningFor: object | undefined;
 const waiting: (() => void)[] = [];
 
-/** Room for another call to `target`: at once, or in the next turn when this one has been long. */
-export function inShortTurns(target: object): Promise<void> {
-  if (nextTurn === undefined) return Promise.resolve();
+/** Room for another call to `target`: at once, without a promise, or in the next turn when this one has been long. */
+export function inShortTurns(target: object): Promise<void> | undefined {
+  if (nextTurn === undefined) return undefined;
   const doesNotWait = runningFor === target;
   if (runningFor === undefined) queueMicrotask(() => (runningFor = undefined));
   runningFor = target;
@@ -29,7 +29,7 @@ export function inShortTurns(target: object): Promise<void> {
   } else if (!doesNotWait && now - began > LONGEST_MS) {
     return new Promise((resolve) => waiting.push(resolve));
   }
-  return Promise.resolve();
+  return undefined;
 }
 
 function onTurn(): void {

@@ -1,7 +1,7 @@
 import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { serve, writable } from "../src/node.js";
-import { pieceBytes } from "../src/writable.js";
+import { pieceBytes } from "../src/pieces.js";
 import { state, turn } from "./sockets.js";
 import { connectPair, TestSink } from "./support.js";
 import { ByteSink, LineSink, Tester, Twofold } from "./generated/testing.capnp.js";
@@ -61,6 +61,31 @@ describe("writable(sink)", () => {
     expect(Buffer.concat(mine.chunks).subarray(1000).equals(bytes(300_000))).toBe(true);
   });
 
+  test("sends what is left of a chunk with the next one, rather than cut both in half", async () => {
+    const { sink, mine } = setUp(1 << 20);
+    const writer = writable(sink).getWriter();
+    const all = [bytes(1000), ...Array.from({ length: 4 }, (_, i) => bytes(66_000).map((byte) => byte ^ i)), bytes(20_000), bytes(600)];
+    const [first, ...others] = all.map((chunk) => chunk.slice()) as [Uint8Array<ArrayBuffer>, ...Uint8Array<ArrayBuffer>[]];
+    await writer.write(first);
+    for (const chunk of others) void writer.write(chunk);
+    await writer.close();
+    expect(Buffer.concat(mine.chunks).equals(Buffer.concat(all))).toBe(true);
+    expect(mine.chunks.map((chunk) => chunk.length)).toEqual([1000, 33_000, 33_000, 65_536, 65_536, 65_536, 21_392, 600]);
+  });
+
+  test("keeps nothing that no chunk is behind", async () => {
+    const { sink, mine } = setUp(1 << 20);
+    const writer = writable(sink).getWriter();
+    await writer.write(bytes(1000));
+    await writer.write(bytes(66_000));
+    await turn();
+    expect(mine.chunks.map((chunk) => chunk.length)).toEqual([1000, 33_000, 33_000]);
+    await writer.write(bytes(65_536));
+    await turn();
+    expect(mine.chunks.at(-1)?.length).toBe(65_536);
+    await writer.close();
+  });
+
   test("makes small pieces as long as nothing is known of the way", async () => {
     const { sink, mine, farSocket } = setUp();
     await turn();
@@ -72,7 +97,7 @@ describe("writable(sink)", () => {
     expect(mine.chunks.map((chunk) => chunk.length)).toEqual([16384, 16384, 16384]);
   });
 
-  test("sends short chunks together that are written in one turn, in order and before longer ones", async () => {
+  test("sends short chunks together that are written in one turn, in order and with a longer one behind them", async () => {
     const { sink, mine, nearSocket } = setUp();
     const writer = writable(sink).getWriter();
     const all: Uint8Array[] = [];
@@ -89,7 +114,7 @@ describe("writable(sink)", () => {
     await writer.close();
     expect(Buffer.concat(mine.chunks).equals(Buffer.concat(all))).toBe(true);
     // The first goes at once, as nobody is behind it when it comes.
-    expect(mine.chunks.map((chunk) => chunk.length).filter((length) => length > 20)).toEqual([4080, 4080, 4080, 4080, 3680, 5000, 300]);
+    expect(mine.chunks.map((chunk) => chunk.length).filter((length) => length > 20)).toEqual([4080, 4080, 4080, 4080, 8680, 300]);
     expect(nearSocket.given.length - sent).toBeLessThan(50);
   });
 
