@@ -3,12 +3,9 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use capnp_rpc::rpc_twoparty_capnp::Side;
-use capnp_rpc::{RpcSystem, new_client, twoparty};
-use futures_util::AsyncReadExt;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_util::compat::TokioAsyncReadCompatExt;
+use capnp_rpc::new_client;
 
+use crate::peer;
 use crate::theirs::calls_capnp::calls;
 
 pub struct Client {
@@ -17,10 +14,7 @@ pub struct Client {
 
 impl Client {
     pub async fn connect(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-        let mut system = RpcSystem::new(network(stream, Side::Client), None);
-        let calls = system.bootstrap(Side::Server);
-        tokio::task::spawn_local(system);
+        let calls = peer::connect(port).await;
         Self { calls }
     }
 
@@ -47,24 +41,8 @@ impl Client {
 }
 
 pub async fn serve(listener: std::net::TcpListener) {
-    let listener = TcpListener::from_std(listener).unwrap();
     let object: calls::Client = new_client(Server);
-    while let Ok((stream, _)) = listener.accept().await {
-        let system = RpcSystem::new(network(stream, Side::Server), Some(object.clone().client));
-        tokio::task::spawn_local(system);
-    }
-}
-
-fn network(stream: TcpStream, side: Side) -> Box<dyn capnp_rpc::VatNetwork<Side>> {
-    stream.set_nodelay(true).unwrap();
-    // As the crate's own examples do.
-    let (reader, writer) = stream.compat().split();
-    Box::new(twoparty::VatNetwork::new(
-        futures_util::io::BufReader::new(reader),
-        futures_util::io::BufWriter::new(writer),
-        side,
-        Default::default(),
-    ))
+    peer::serve(listener, object.client).await;
 }
 
 struct Server;

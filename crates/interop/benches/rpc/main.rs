@@ -30,6 +30,8 @@ mod calls_capnp {
 }
 mod capstan;
 mod crate_peer;
+#[path = "../peer/mod.rs"]
+mod peer;
 mod serve;
 
 use std::thread;

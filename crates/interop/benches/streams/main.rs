@@ -33,6 +33,8 @@ mod streams_capnp {
 mod bare;
 mod capstan;
 mod crate_peer;
+#[path = "../peer/mod.rs"]
+mod peer;
 
 use std::io::Read;
 use std::thread;
