@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ use capstan_rpc::{ConnectionHandle, Error, ErrorKind};
 use futures_util::FutureExt;
 
 use crate::error::explain;
+use crate::observe::Meter;
+use crate::shutdown::{Notice, Phase};
 
 /// A socket that carries whole messages.
 ///
@@ -84,22 +87,66 @@ pub(crate) enum CloseCode {
 }
 
 /// Runs a connection to its end. `peer` names the other side in errors.
-pub(crate) async fn run<L: Link>(handle: ConnectionHandle, mut link: L, peer: String) {
+pub(crate) async fn run<L: Link>(handle: ConnectionHandle, link: L, peer: String) {
+    run_for(handle, link, peer, Company::default()).await;
+}
+
+/// Who else has to do with a connection.
+#[derive(Default)]
+pub(crate) struct Company {
+    /// The server that it belongs to, which may want to end.
+    pub(crate) server: Option<Notice>,
+    pub(crate) meter: Meter,
+}
+
+/// Like [`run`], for a connection that is not on its own.
+pub(crate) async fn run_for<L: Link>(
+    handle: ConnectionHandle,
+    mut link: L,
+    peer: String,
+    company: Company,
+) {
+    let Company { server, meter } = company;
     let mut batch = Vec::new();
+    let draining = AtomicBool::new(false);
+    let shutdown = async {
+        let Some(mut server) = server else {
+            return std::future::pending().await;
+        };
+        server.reached(Phase::Draining).await;
+        draining.store(true, Ordering::Relaxed);
+        close_if_idle(&handle);
+        server.reached(Phase::Over).await;
+        handle.close(Error::disconnected(
+            "the server is shutting down and could not wait any longer",
+        ));
+        std::future::pending().await
+    };
     let over_for_long = async {
         handle.closed().await;
         tokio::time::sleep(CLOSE_TIMEOUT).await;
     };
     let end = tokio::select! {
         biased;
-        end = poll_fn(|cx| poll(&handle, &mut link, &mut batch, cx)) => end,
+        end = poll_fn(|cx| {
+            let end = poll(&handle, &mut link, &mut batch, &meter, cx);
+            // Whatever is over now was so by something that came or went.
+            if end.is_pending() && draining.load(Ordering::Relaxed) {
+                close_if_idle(&handle);
+            }
+            end
+        }) => end,
         // A peer that reads nothing any more cannot be told.
         () = over_for_long => return,
         end = keep_watch(&handle) => end,
+        end = shutdown => end,
     };
     match end {
         End::Over => {
-            let goodbye = Goodbye::of(handle.closed().await);
+            let mut goodbye = Goodbye::of(handle.closed().await);
+            if draining.load(Ordering::Relaxed) && goodbye.code == CloseCode::Normal {
+                goodbye.code = CloseCode::GoingAway;
+            }
             say_goodbye(link, Some(goodbye)).await;
         }
         End::Failed(LinkError::Io(error)) => {
@@ -130,11 +177,17 @@ pub(crate) async fn run<L: Link>(handle: ConnectionHandle, mut link: L, peer: St
             };
             let farewell = async {
                 // What the RPC layer has to say about it goes first.
-                poll_fn(|cx| poll_send(&handle, &mut link, &mut batch, cx)).await;
+                poll_fn(|cx| poll_send(&handle, &mut link, &mut batch, &meter, cx)).await;
                 link.finish(Some(goodbye)).await;
             };
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, farewell).await;
         }
+    }
+}
+
+fn close_if_idle(handle: &ConnectionHandle) {
+    if !handle.is_busy() {
+        handle.close(Error::disconnected("the server is shutting down"));
     }
 }
 
@@ -162,6 +215,7 @@ fn poll<L: Link>(
     handle: &ConnectionHandle,
     link: &mut L,
     batch: &mut Vec<Vec<u8>>,
+    meter: &Meter,
     cx: &mut Context<'_>,
 ) -> Poll<End> {
     handle.will_transmit();
@@ -185,7 +239,8 @@ fn poll<L: Link>(
             Poll::Pending => break,
         }
     }
-    if let Poll::Ready(end) = poll_send(handle, link, batch, cx) {
+    meter.received(received_bytes);
+    if let Poll::Ready(end) = poll_send(handle, link, batch, meter, cx) {
         return Poll::Ready(end);
     }
     if !may_read {
@@ -200,6 +255,7 @@ fn poll_send<L: Link>(
     handle: &ConnectionHandle,
     link: &mut L,
     batch: &mut Vec<Vec<u8>>,
+    meter: &Meter,
     cx: &mut Context<'_>,
 ) -> Poll<End> {
     loop {
@@ -214,6 +270,7 @@ fn poll_send<L: Link>(
         if !ready!(handle.poll_transmit(cx, batch, TURN_BYTES)) {
             return Poll::Ready(End::Over);
         }
+        meter.sent(batch);
         if let Err(error) = link.accept(batch) {
             return Poll::Ready(End::Failed(error));
         }

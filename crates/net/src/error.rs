@@ -22,6 +22,8 @@ pub enum ErrorKind {
     Timeout,
     /// Somebody answered, but not as an RPC server.
     Handshake,
+    /// Certificates or keys are unusable.
+    Tls,
     /// The listening socket failed.
     Listen,
 }

@@ -11,20 +11,34 @@
 //! A client gets a [`Connection`]; a server gives each connection a bootstrap object.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "axum")]
+mod axum;
 pub mod gateway;
 pub mod tcp;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod websocket;
 
 mod connection;
 mod driver;
 mod error;
+mod listen;
+#[cfg(feature = "metrics")]
+mod metrics;
+mod observe;
 mod options;
+mod origins;
 mod outbox;
 mod runtime;
+mod shutdown;
 
 pub use connection::Connection;
 pub use error::{Error, ErrorKind};
+pub use listen::Listen;
+#[cfg(feature = "metrics")]
+pub use metrics::Metrics;
 pub use options::Options;
+pub use origins::Origins;
 pub use runtime::runtime;
 
 pub use capstan_rpc;

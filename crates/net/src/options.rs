@@ -6,6 +6,8 @@ use capstan_rpc::flow::FlowControl;
 use capstan_rpc::vat::{Batching, Limits};
 use capstan_rpc::{Client, ConnectOptions, FromClient, Runtime};
 
+use crate::Origins;
+
 /// Options of a connection, or of all connections of a server.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -38,6 +40,17 @@ pub struct Options {
     /// Whether calls that lead back to the peer are passed back with their results, which then need
     /// not come by here. Default false: the `capnp-rpc` crate, as of 0.27, never answers such a call.
     pub tail_calls: bool,
+    /// Which web pages may connect to a WebSocket server. Default: those of the host that they connect to.
+    pub allowed_origins: Origins,
+    /// How long a server that is to end waits for calls and streams to end. Default 30 s.
+    pub drain_timeout: Duration,
+    /// What counts connections and calls of a server. Default: nothing does.
+    #[cfg(feature = "metrics")]
+    pub metrics: Option<crate::Metrics>,
+    /// How servers at `wss://` addresses prove who they are, and this client to them. Default: by certificates of
+    /// those authorities that the system trusts.
+    #[cfg(feature = "tls")]
+    pub tls: Option<crate::tls::ClientTls>,
     /// How long connecting may take, how long a client may take to complete its HTTP request, and how
     /// long to wait for a peer's first message before asking for one. Default 10 s.
     pub handshake_timeout: Duration,
@@ -57,6 +70,12 @@ impl Default for Options {
             packed: false,
             tail_calls: false,
             batching: true,
+            allowed_origins: Origins::default(),
+            drain_timeout: Duration::from_secs(30),
+            #[cfg(feature = "metrics")]
+            metrics: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             handshake_timeout: Duration::from_secs(10),
         }
     }
@@ -96,6 +115,36 @@ impl Options {
     #[must_use]
     pub fn with_packed(self, packed: bool) -> Self {
         Self { packed, ..self }
+    }
+
+    /// Lets pages of these origins connect, such as `https://example.com`, and no others.
+    #[must_use]
+    pub fn with_allowed_origins<O: Into<String>>(
+        self,
+        origins: impl IntoIterator<Item = O>,
+    ) -> Self {
+        Self {
+            allowed_origins: Origins::listed(origins),
+            ..self
+        }
+    }
+
+    #[cfg(feature = "metrics")]
+    #[must_use]
+    pub fn with_metrics(self, metrics: &crate::Metrics) -> Self {
+        Self {
+            metrics: Some(metrics.clone()),
+            ..self
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_tls(self, tls: crate::tls::ClientTls) -> Self {
+        Self {
+            tls: Some(tls),
+            ..self
+        }
     }
 
     /// `wanted`, unless the user does not want any.

@@ -16,26 +16,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use capstan_rpc::BoxFuture;
-use http::header::ORIGIN;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::Error;
 use crate::websocket::server::{exchange, last};
 use crate::websocket::upgrade::{refuse, switch_protocols};
+use crate::{Error, Origins};
 
 pub use upstream::Upstream;
 
 /// How a gateway treats its clients and its server.
 #[derive(Clone)]
 pub struct Options {
-    /// The web pages that may connect, by their origin, such as `https://example.com`. None, the
-    /// default, lets pages of every origin connect. Clients that are no browsers send no origin and
-    /// are not kept out by this.
-    pub origins: Option<Vec<String>>,
+    /// Which web pages may connect. Default: those of the host that they connect to.
+    pub allowed_origins: Origins,
     /// Whether messages are packed between gateway and server. The server has to be set to the same.
     /// Default false.
     pub packed: bool,
@@ -60,7 +57,7 @@ pub type Report = Arc<dyn Fn(&str) + Send + Sync>;
 impl Default for Options {
     fn default() -> Self {
         Self {
-            origins: None,
+            allowed_origins: Origins::default(),
             packed: false,
             max_message_bytes: 64 << 20,
             max_connections: 1000,
@@ -183,21 +180,8 @@ impl Gateway {
             let text = "This gateway has as many clients as it takes. Try again later.\n";
             return Err(refuse(StatusCode::SERVICE_UNAVAILABLE, text));
         }
-        let (Some(allowed), Some(origin)) = (&self.options.origins, request.headers().get(ORIGIN))
-        else {
-            return Ok(());
-        };
-        // Browsers write origins in lower case; people who configure them may not.
-        if allowed
-            .iter()
-            .any(|allowed| origin.as_bytes().eq_ignore_ascii_case(allowed.as_bytes()))
-        {
-            return Ok(());
-        }
-        let text = format!(
-            "Pages of {} may not connect to this gateway; its --origin options say which may.\n",
-            String::from_utf8_lossy(origin.as_bytes())
-        );
-        Err(refuse(StatusCode::FORBIDDEN, text))
+        self.options
+            .allowed_origins
+            .admit(request, "gateway", "its --origin options say which may")
     }
 }

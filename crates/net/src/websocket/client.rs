@@ -3,6 +3,7 @@
 use capstan_rpc::ConnectOptions;
 use capstan_rpc::vat::Batching;
 use http::Uri;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::Error as WebSocketError;
@@ -13,13 +14,55 @@ use super::outlet::Outlet;
 use crate::error::explain;
 use crate::{Connection, Error, ErrorKind, Options, driver};
 
-/// Connects to a server at a `ws://host:port/path` address.
+/// Connects to a server at a `ws://host:port/path` address or, with the feature `tls`, a `wss://` one.
+///
+/// # Errors
+/// When there is no such server, or it is none for RPC, or it cannot prove that it is the one of the address.
 pub async fn connect(url: &str, options: Options) -> Result<Connection, Error> {
     let address = Address::parse(url)?;
-    let connecting = handshake(url, &address, options.max_message_bytes);
-    let link = match tokio::time::timeout(options.handshake_timeout, connecting).await {
-        Ok(link) => link?,
-        Err(_) => return Err(Error::timeout(url, options.handshake_timeout)),
+    let connecting = open(url, &address, &options);
+    match tokio::time::timeout(options.handshake_timeout, connecting).await {
+        Ok(connection) => connection,
+        Err(_) => Err(Error::timeout(url, options.handshake_timeout)),
+    }
+}
+
+async fn open(url: &str, address: &Address, options: &Options) -> Result<Connection, Error> {
+    let unreachable = |cause| Error::unreachable(url, &cause);
+    let stream = TcpStream::connect((address.host.as_str(), address.port))
+        .await
+        .map_err(unreachable)?;
+    crate::runtime::prepare(&stream).map_err(unreachable)?;
+    #[cfg(feature = "tls")]
+    if address.secure {
+        let trusted = match &options.tls {
+            Some(tls) => tls.clone(),
+            None => crate::tls::ClientTls::system()?,
+        };
+        let stream = trusted.connect(&address.host, stream).await;
+        let stream = stream.map_err(|cause| {
+            let text = format!("cannot connect to {url}: TLS failed: {}", explain(&cause));
+            Error::new(ErrorKind::Tls, text)
+        })?;
+        return handshake(url, address, options, stream).await;
+    }
+    handshake(url, address, options, stream).await
+}
+
+async fn handshake<S>(
+    url: &str,
+    address: &Address,
+    options: &Options,
+    stream: S,
+) -> Result<Connection, Error>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let outlet = Outlet::new(stream, Role::Client);
+    let config = Some(config(options.max_message_bytes));
+    let link = match client_async_with_config(&address.uri, outlet, config).await {
+        Ok((socket, _)) => WebSocketLink::new(socket),
+        Err(error) => return Err(Error::new(ErrorKind::Handshake, refusal(url, error))),
     };
     let handle = options.runtime().connect(ConnectOptions {
         batching: options.batching(Batching::Offer),
@@ -28,23 +71,6 @@ pub async fn connect(url: &str, options: Options) -> Result<Connection, Error> {
     let link = link.of(&handle);
     let driver = tokio::spawn(driver::run(handle.clone(), link, url.to_string()));
     Ok(Connection::new(handle, driver))
-}
-
-async fn handshake(
-    url: &str,
-    address: &Address,
-    max_message_bytes: usize,
-) -> Result<WebSocketLink<TcpStream>, Error> {
-    let unreachable = |cause| Error::unreachable(url, &cause);
-    let stream = TcpStream::connect((address.host.as_str(), address.port))
-        .await
-        .map_err(unreachable)?;
-    crate::runtime::prepare(&stream).map_err(unreachable)?;
-    let outlet = Outlet::new(stream, Role::Client);
-    match client_async_with_config(&address.uri, outlet, Some(config(max_message_bytes))).await {
-        Ok((socket, _)) => Ok(WebSocketLink::new(socket)),
-        Err(error) => Err(Error::new(ErrorKind::Handshake, refusal(url, error))),
-    }
 }
 
 fn refusal(url: &str, error: WebSocketError) -> String {
@@ -83,6 +109,8 @@ struct Address {
     uri: Uri,
     host: String,
     port: u16,
+    #[cfg(feature = "tls")]
+    secure: bool,
 }
 
 impl Address {
@@ -97,16 +125,17 @@ impl Address {
             .parse()
             .map_err(|error| wrong(&format!("this is no address: {error}")))?;
         match uri.scheme_str() {
-            Some("ws") => {}
-            Some("wss") => {
-                return Err(wrong(
-                    "wss:// needs TLS, which this client does not have yet; give tcp::attach a TLS stream, or use ws://",
-                ));
-            }
+            Some("ws" | "wss") => {}
             Some("http" | "https") => {
                 return Err(wrong("the address of a WebSocket starts with ws://"));
             }
             _ => return Err(wrong("the address must look like ws://host:port/path")),
+        }
+        let secure = uri.scheme_str() == Some("wss");
+        if secure && !cfg!(feature = "tls") {
+            return Err(wrong(
+                "wss:// needs TLS, which is the feature \"tls\" of capstan-net",
+            ));
         }
         // IPv6 addresses stand in brackets in an address, and nowhere else.
         let host = uri
@@ -117,8 +146,14 @@ impl Address {
         if host.is_empty() {
             return Err(wrong("the address names no host"));
         }
-        let port = uri.port_u16().unwrap_or(80);
-        Ok(Self { uri, host, port })
+        let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
+        Ok(Self {
+            uri,
+            host,
+            port,
+            #[cfg(feature = "tls")]
+            secure,
+        })
     }
 }
 
@@ -133,6 +168,16 @@ mod tests {
         assert_eq!((address.host.as_str(), address.port), ("localhost", 8080));
         let address = Address::parse("ws://[::1]/").unwrap();
         assert_eq!((address.host.as_str(), address.port), ("::1", 80));
+        match Address::parse("wss://example.com/") {
+            Ok(address) => {
+                assert!(cfg!(feature = "tls"));
+                assert_eq!((address.host.as_str(), address.port), ("example.com", 443));
+            }
+            Err(error) => {
+                assert!(!cfg!(feature = "tls"));
+                assert!(error.to_string().contains("needs TLS"), "{error}");
+            }
+        }
     }
 
     #[test]
@@ -140,7 +185,6 @@ mod tests {
         for (url, why) in [
             ("localhost:8080", "must look like ws://host:port/path"),
             ("http://localhost/", "starts with ws://"),
-            ("wss://localhost/", "needs TLS"),
             ("ws:///rpc", "no address"),
         ] {
             let error = Address::parse(url).unwrap_err();

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,17 +13,21 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 
-use super::upgrade::{refuse, run, switch_protocols};
-use crate::{Error, Options};
+use super::Endpoint;
+use super::upgrade::refuse;
+use crate::{Error, Listen, Options};
 
 /// Serves RPC at `path`, such as `/rpc`, to every client of the listener, each with the bootstrap
 /// object that `bootstrap` makes for it, until this future is dropped. Other paths get a 404 that
 /// tells the right one.
+///
+/// # Errors
+/// When the listener fails.
 pub async fn serve<C, F>(
-    listener: TcpListener,
+    listener: impl Listen,
     path: &str,
     options: Options,
     bootstrap: F,
@@ -31,40 +36,63 @@ where
     C: FromClient + 'static,
     F: Fn(SocketAddr) -> C + Send + Sync + 'static,
 {
-    let options = Options {
-        runtime: Some(options.runtime()),
-        ..options
-    };
+    let never = std::future::pending();
+    serve_until(listener, path, options, bootstrap, never).await?;
+    Ok(())
+}
+
+/// Like [`serve`], until `shutdown` is ready. Then no more connections are accepted, and those that are there end
+/// as [`Endpoint::drain`] describes it, after [`Options::drain_timeout`] at the latest. Gives how many were cut off.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve_until<C, F>(
+    mut listener: impl Listen,
+    path: &str,
+    options: Options,
+    bootstrap: F,
+    shutdown: impl Future<Output = ()>,
+) -> Result<usize, Error>
+where
+    C: FromClient + 'static,
+    F: Fn(SocketAddr) -> C + Send + Sync + 'static,
+{
+    let endpoint = Endpoint::new(options);
     let site = Arc::new(Site {
         path: path.to_string(),
-        options,
+        endpoint: endpoint.clone(),
         bootstrap,
     });
     // Dropping the set ends all connections.
     let mut connections = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
     loop {
-        let (stream, peer) = crate::runtime::accept(&listener)
-            .await
-            .map_err(|cause| Error::listen(&cause))?;
+        let (stream, peer) = tokio::select! {
+            accepted = listener.next() => accepted.map_err(|cause| Error::listen(&cause))?,
+            () = &mut shutdown => break,
+        };
         while connections.try_join_next().is_some() {}
         let site = Arc::clone(&site);
-        let timeout = site.options.handshake_timeout;
+        let timeout = endpoint.options().handshake_timeout;
         connections.spawn(exchange(stream, timeout, move |request| {
             site.answer(request, peer)
         }));
     }
+    drop(listener);
+    Ok(endpoint.drain(endpoint.options().drain_timeout).await)
 }
 
 struct Site<F> {
     path: String,
-    options: Options,
+    endpoint: Endpoint,
     bootstrap: F,
 }
 
 /// One HTTP exchange and, if it was an upgrade, the connection that `answer` begins with it.
 /// `timeout` is how long the request may take.
-pub(crate) async fn exchange<A>(stream: TcpStream, timeout: Duration, answer: A)
+pub(crate) async fn exchange<S, A>(stream: S, timeout: Duration, answer: A)
 where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     A: Fn(Request<Incoming>) -> (Response<String>, Option<BoxFuture<()>>),
 {
     let upgraded: Mutex<Option<BoxFuture<()>>> = Mutex::new(None);
@@ -108,19 +136,11 @@ impl<F> Site<F> {
             );
             return (last(refuse(StatusCode::NOT_FOUND, text)), None);
         }
-        match switch_protocols(&mut request) {
-            Ok((response, upgrade)) => {
-                let bootstrap = (self.bootstrap)(peer).into_client();
-                (
-                    response,
-                    Some(Box::pin(run(
-                        upgrade,
-                        bootstrap,
-                        &self.options,
-                        peer.to_string(),
-                    ))),
-                )
-            }
+        let begun = self
+            .endpoint
+            .begin(&mut request, Some(peer), |_| (self.bootstrap)(peer));
+        match begun {
+            Ok((response, connection)) => (response, Some(connection)),
             Err(refusal) => (last(refusal), None),
         }
     }

@@ -11,9 +11,13 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tracing::Instrument;
 
 use super::link::WebSocketLink;
-use crate::{Options, driver};
+use crate::Options;
+use crate::driver::{self, Company};
+use crate::observe::{Meter, connection_span, observer};
+use crate::shutdown::Notice;
 
 /// Turns a request to upgrade to a WebSocket into an RPC connection whose client gets `bootstrap`.
 ///
@@ -35,7 +39,8 @@ use crate::{Options, driver};
 ///
 /// # Errors
 /// A request that does not ask for a WebSocket, or not properly, gives a response that says so:
-/// status 426 for ordinary requests, 400 for broken handshakes.
+/// status 426 for ordinary requests, 400 for broken handshakes, 403 for pages whose origin is not among
+/// [`Options::allowed_origins`].
 #[allow(
     clippy::result_large_err,
     reason = "both are responses to send, and it is made once per connection"
@@ -45,10 +50,19 @@ pub fn upgrade<B, C: FromClient>(
     bootstrap: C,
     options: &Options,
 ) -> Result<(Response<String>, BoxFuture<()>), Response<String>> {
+    admit(request, options)?;
+    let path = request.uri().path().to_string();
     let (response, upgrade) = switch_protocols(request)?;
     let peer = "the client".to_string();
-    let connection = run(upgrade, bootstrap.into_client(), options, peer);
+    let connection = run(upgrade, bootstrap.into_client(), options, peer, &path, None);
     Ok((response, Box::pin(connection)))
+}
+
+#[allow(clippy::result_large_err)]
+pub(super) fn admit<B>(request: &Request<B>, options: &Options) -> Result<(), Response<String>> {
+    options
+        .allowed_origins
+        .admit(request, "server", "its allowed_origins say which may")
 }
 
 /// The response to a proper request, and the promise of the socket.
@@ -71,12 +85,20 @@ pub(super) fn run(
     bootstrap: Client,
     options: &Options,
     peer: String,
+    path: &str,
+    server: Option<Notice>,
 ) -> impl Future<Output = ()> + Send + use<> {
+    let span = connection_span(&peer, path);
     let handle = options.runtime().connect(ConnectOptions {
         batching: options.batching(Batching::Answer),
+        observer: Some(observer(options, &span)),
         ..options.connect(Some(bootstrap))
     });
-    run_upgraded(upgrade, handle, options.max_message_bytes, peer)
+    let company = Company {
+        server,
+        meter: Meter::new(options, &handle),
+    };
+    run_upgraded(upgrade, handle, options.max_message_bytes, peer, company).instrument(span)
 }
 
 async fn run_upgraded(
@@ -84,6 +106,7 @@ async fn run_upgraded(
     handle: ConnectionHandle,
     max_message_bytes: usize,
     peer: String,
+    company: Company,
 ) {
     match upgrade.await {
         Ok(upgraded) => {
@@ -96,12 +119,12 @@ async fn run_upgraded(
                         return;
                     }
                     let link = WebSocketLink::accepted(stream, read, max_message_bytes).await;
-                    driver::run(handle.clone(), link.of(&handle), peer).await;
+                    driver::run_for(handle.clone(), link.of(&handle), peer, company).await;
                 }
                 Err(upgraded) => {
                     let stream = TokioIo::new(upgraded);
                     let link = WebSocketLink::accepted(stream, Vec::new(), max_message_bytes).await;
-                    driver::run(handle.clone(), link.of(&handle), peer).await;
+                    driver::run_for(handle.clone(), link.of(&handle), peer, company).await;
                 }
             }
         }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use capstan_net::gateway::{self, Upstream};
-use capstan_net::{Options, websocket};
+use capstan_net::{Options, Origins, websocket};
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -460,7 +460,7 @@ async fn a_client_in_its_handshake_does_not_hold_up_the_end() {
 async fn pages_of_other_origins_are_refused() {
     let server = Server::start(Network::Tcp).await;
     let options = gateway::Options {
-        origins: Some(vec!["https://example.com".to_string()]),
+        allowed_origins: Origins::listed(["https://example.com"]),
         ..gateway::Options::default()
     };
     let gateway = Gateway::start(server.address, options).await;
