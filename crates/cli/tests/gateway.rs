@@ -38,7 +38,10 @@ fn ends_in_good_order_when_asked_to() {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let to = server.local_addr().unwrap().to_string();
         let (mut child, address, line) = started(&["--listen", "127.0.0.1:0", "--to", &to]);
-        assert!(line.contains(&to) && line.contains("any origin"), "{line}");
+        assert!(
+            line.contains(&to) && line.contains("pages of the same host"),
+            "{line}"
+        );
         let mut client = TcpStream::connect(address).unwrap();
         let handshake = "GET / HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -106,5 +109,12 @@ fn the_first_line_says_what_was_chosen() {
     );
     child.kill().unwrap();
     child.wait().unwrap();
+    assert_eq!(line, expected);
+
+    let everybody = ["--listen", "127.0.0.1:0", "--to", "h:1", "--origin", "*"];
+    let (mut child, address, line) = started(&everybody);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let expected = format!("listening ws://{address} -> h:1, for pages of any origin\n");
     assert_eq!(line, expected);
 }

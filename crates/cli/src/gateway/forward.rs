@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use capstan_net::Origins;
 use capstan_net::gateway::{self, Options, Upstream};
 use tokio::net::TcpListener;
 
@@ -63,9 +64,13 @@ async fn forward(arguments: Arguments, host: &dyn Host) -> Result<(), Failure> {
     // Signals that come from here on end the gateway in good order.
     let end = end_signal().map_err(|error| format!("capstan: cannot wait for signals: {error}"))?;
     let packed = if arguments.packed { " (packed)" } else { "" };
-    let origins = match arguments.origins.as_slice() {
-        [] => "any origin; --origin limits them".to_owned(),
-        some => some.join(", "),
+    let (allowed_origins, origins) = match arguments.origins.as_slice() {
+        [] => (
+            Origins::SameHost,
+            "the same host; --origin names others".to_owned(),
+        ),
+        some if some.iter().any(|origin| origin == ANY) => (Origins::Any, "any origin".to_owned()),
+        some => (Origins::listed(some), some.join(", ")),
     };
     let line = format!(
         "listening ws://{address} -> {}{packed}, for pages of {origins}\n",
@@ -73,7 +78,7 @@ async fn forward(arguments: Arguments, host: &dyn Host) -> Result<(), Failure> {
     );
     print(host, line.as_bytes())?;
     let options = Options {
-        origins: (!arguments.origins.is_empty()).then_some(arguments.origins),
+        allowed_origins,
         packed: arguments.packed,
         max_message_bytes: arguments.max_message_bytes,
         max_connections: arguments.max_connections,
@@ -111,11 +116,14 @@ fn origin(text: &str) -> Result<String, String> {
     let origin = text.strip_suffix('/').unwrap_or(text);
     let host = origin.split_once("://").map_or("", |(_, host)| host);
     // What a page that was opened from a file or a data: address sends.
-    if origin != "null" && (host.is_empty() || host.contains('/')) {
+    if !["null", ANY].contains(&origin) && (host.is_empty() || host.contains('/')) {
         return Err("an origin is a scheme and a host, such as https://example.com".to_owned());
     }
     Ok(origin.to_owned())
 }
+
+/// Any origin.
+const ANY: &str = "*";
 
 fn bytes(text: &str) -> Result<usize, String> {
     let (number, unit) = if let Some(number) = text.strip_suffix("KiB") {
@@ -155,6 +163,7 @@ mod tests {
             Ok("https://example.com".to_owned())
         );
         assert_eq!(origin("null"), Ok("null".to_owned()));
+        assert_eq!(origin("*"), Ok("*".to_owned()));
         for wrong in ["example.com", "https://", "https://example.com/app"] {
             assert!(origin(wrong).is_err(), "{wrong}");
         }

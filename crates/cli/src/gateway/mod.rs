@@ -32,7 +32,7 @@ pub(crate) const VERB: Verb = Verb {
             short: None,
             long: "origin",
             value: Some("ORIGIN"),
-            about: "An origin whose pages may connect, such as https://example.com; may be given more than once. Without it, pages of any origin may.",
+            about: "An origin whose pages may connect, such as https://example.com; may be given more than once; * for any. Without it, pages of the gateway's own host may.",
         },
         Flag {
             short: None,
