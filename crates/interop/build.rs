@@ -55,6 +55,24 @@ fn main() {
     let out = std::env::var("OUT_DIR").unwrap_or_else(|error| panic!("OUT_DIR: {error}"));
     theirs(&Path::new(&out).join("theirs"));
     ours(&Path::new(&out).join("ours"));
+    theirs_of_http(&Path::new(&out).join("theirs_http"));
+}
+
+/// Read by `tests/http`.
+fn theirs_of_http(out: &Path) {
+    let directory = "../schema/capnp/compat";
+    println!("cargo::rerun-if-changed={directory}");
+    if let Err(error) = capnpc::CompilerCommand::new()
+        .no_standard_import()
+        .import_path("../schema")
+        .src_prefix(directory)
+        .output_path(out)
+        .file(format!("{directory}/byte-stream.capnp"))
+        .file(format!("{directory}/http-over-capnp.capnp"))
+        .run()
+    {
+        panic!("capnp could not compile the schemas of HTTP over Cap'n Proto: {error}");
+    }
 }
 
 fn theirs(out: &Path) {
