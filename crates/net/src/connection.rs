@@ -5,6 +5,8 @@ use capstan_rpc::vat::ConnectionStats;
 use capstan_rpc::{ConnectionHandle, Error, FromClient};
 use tokio::task::JoinHandle;
 
+use crate::Options;
+
 /// A connection to a server. It closes when it is dropped, and with it all calls and clients
 /// that came over it fail.
 #[derive(Debug)]
@@ -13,6 +15,8 @@ pub struct Connection {
     handle: ConnectionHandle,
     /// Carries the frames; taken when someone waits for it.
     driver: Option<JoinHandle<()>>,
+    /// How to connect again.
+    address: Option<Box<(String, Options)>>,
 }
 
 impl Connection {
@@ -20,7 +24,23 @@ impl Connection {
         Self {
             handle,
             driver: Some(driver),
+            address: None,
         }
+    }
+
+    /// Keeps how it was made, to make others like it.
+    pub(crate) fn of(mut self, url: &str, options: &Options) -> Self {
+        let options = Options {
+            runtime: Some(self.handle.runtime().clone()),
+            bootstrap: None,
+            ..options.clone()
+        };
+        self.address = Some(Box::new((url.to_string(), options)));
+        self
+    }
+
+    pub(crate) fn address(&self) -> Option<&(String, Options)> {
+        self.address.as_deref()
     }
 
     /// The object that the server offers to everyone who connects, usable at once.

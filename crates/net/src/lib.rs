@@ -20,6 +20,7 @@ pub mod tls;
 pub mod websocket;
 
 mod connection;
+mod dedicated;
 mod driver;
 mod error;
 mod listen;
@@ -33,6 +34,7 @@ mod runtime;
 mod shutdown;
 
 pub use connection::Connection;
+pub use dedicated::Dedicated;
 pub use error::{Error, ErrorKind};
 pub use listen::Listen;
 #[cfg(feature = "metrics")]

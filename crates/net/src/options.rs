@@ -40,6 +40,9 @@ pub struct Options {
     /// Whether calls that lead back to the peer are passed back with their results, which then need
     /// not come by here. Default false: the `capnp-rpc` crate, as of 0.27, never answers such a call.
     pub tail_calls: bool,
+    /// Whether clients of a WebSocket server may have connections of their own for single streams, and how many.
+    /// Default: 16 for each connection.
+    pub dedicated: Option<crate::Dedicated>,
     /// Which web pages may connect to a WebSocket server. Default: those of the host that they connect to.
     pub allowed_origins: Origins,
     /// How long a server that is to end waits for calls and streams to end. Default 30 s.
@@ -70,6 +73,7 @@ impl Default for Options {
             packed: false,
             tail_calls: false,
             batching: true,
+            dedicated: Some(crate::Dedicated::default()),
             allowed_origins: Origins::default(),
             drain_timeout: Duration::from_secs(30),
             #[cfg(feature = "metrics")]

@@ -53,7 +53,7 @@ pub use pipeline::{AnyPipeline, FromTypelessPipeline, Pipelined};
 pub use promised::{Fulfiller, new_future_client, new_promise_client};
 pub use reconnect::reconnecting;
 pub use request::{Promise, RemotePromise, Request, Response, StreamingRequest, StreamingSend};
-pub use runtime::{ConnectOptions, ConnectionHandle, Runtime, Spawn};
+pub use runtime::{ConnectOptions, ConnectionHandle, Runtime, Spawn, WeakConnection};
 pub use server::{
     Dispatch, FromServer, Params, RawParams, RawResults, Results, new_client,
     new_concurrent_client, unimplemented_default, unimplemented_interface, unimplemented_method,

@@ -70,7 +70,7 @@ where
     });
     let link = link.of(&handle);
     let driver = tokio::spawn(driver::run(handle.clone(), link, url.to_string()));
-    Ok(Connection::new(handle, driver))
+    Ok(Connection::new(handle, driver).of(url, options))
 }
 
 fn refusal(url: &str, error: WebSocketError) -> String {

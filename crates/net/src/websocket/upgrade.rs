@@ -94,6 +94,9 @@ pub(super) fn run(
         observer: Some(observer(options, &span)),
         ..options.connect(Some(bootstrap))
     });
+    if let Some(dedicated) = &options.dedicated {
+        dedicated.offer(&handle);
+    }
     let company = Company {
         server,
         meter: Meter::new(options, &handle),

@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use futures_util::task::AtomicWaker;
 
@@ -72,6 +72,28 @@ impl ConnectOptions {
 #[derive(Clone, Debug)]
 pub struct ConnectionHandle {
     inner: Arc<Inner>,
+}
+
+/// An end of a connection that it does not keep open.
+#[derive(Clone, Debug)]
+pub struct WeakConnection {
+    inner: Weak<Inner>,
+}
+
+impl WeakConnection {
+    /// The end, as long as anyone keeps it.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<ConnectionHandle> {
+        let inner = self.inner.upgrade()?;
+        Some(ConnectionHandle { inner })
+    }
+}
+
+/// Whether both are the same end.
+impl PartialEq for WeakConnection {
+    fn eq(&self, other: &Self) -> bool {
+        self.inner.ptr_eq(&other.inner)
+    }
 }
 
 #[derive(Debug)]
@@ -214,6 +236,13 @@ impl ConnectionHandle {
     /// Waits for the end of the connection, and says why it came.
     pub fn closed(&self) -> impl Future<Output = Exception> + use<> {
         self.inner.state.end.wait()
+    }
+
+    /// The same end, not kept open.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakConnection {
+        let inner = Arc::downgrade(&self.inner);
+        WeakConnection { inner }
     }
 
     /// The runtime that this connection belongs to.

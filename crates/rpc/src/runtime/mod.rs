@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use capstan_message::capability::{MaybeSend, MaybeSync};
 
-pub use connection::{ConnectOptions, ConnectionHandle};
+pub use connection::{ConnectOptions, ConnectionHandle, WeakConnection};
 
 use crate::BoxFuture;
 use crate::client::{Client, FromClient, ServerId};

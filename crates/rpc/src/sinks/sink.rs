@@ -31,7 +31,8 @@ pub struct Sink<T: Owned> {
     outlet: Option<Arc<Outlet<T>>>,
     /// What a write or the end has failed with.
     failed: Option<Exception>,
-    _guard: Option<Box<dyn Guard>>,
+    /// Kept until the stream is over.
+    guard: Option<Box<dyn Guard>>,
 }
 
 enum Target<T: Owned> {
@@ -73,7 +74,7 @@ impl<T: Owned> Sink<T> {
         Self::make(Target::Known(client), None, None)
     }
 
-    /// Like [`new`](Self::new); `guard` is dropped with the sink.
+    /// Like [`new`](Self::new); `guard` is dropped when the stream is over, or with the sink.
     #[must_use]
     pub fn with<G>(client: sink::Client<T>, guard: G) -> Self
     where
@@ -89,7 +90,7 @@ impl<T: Owned> Sink<T> {
             ending: None,
             outlet,
             failed: None,
-            _guard: guard,
+            guard,
         }
     }
 
@@ -197,6 +198,7 @@ impl<T: Owned> Sink<T> {
         match ended {
             Ok(_) => {
                 self.to = Target::None;
+                self.guard = None;
                 if let Some(outlet) = self.outlet.take() {
                     outlet.finish(Ok(()));
                 }
@@ -217,6 +219,7 @@ impl<T: Owned> Sink<T> {
         self.to = Target::None;
         self.sending = None;
         self.ending = None;
+        self.guard = None;
     }
 }
 
