@@ -51,6 +51,17 @@ fn the_example_of_the_message_crate() {
 }
 
 #[test]
+fn the_example_server() {
+    let path = repository().join("crates/net/examples/server/files.capnp");
+    let text = fs::read_to_string(path).unwrap();
+    check(
+        SourceFile::new("files.capnp", text),
+        &Options::rpc(),
+        "crates/net/examples/server/files_capnp.rs",
+    );
+}
+
+#[test]
 fn compiled_schemas() {
     let source = standard_file("/capnp/schema.capnp").expect("the schema crate embeds it");
     check(

@@ -124,6 +124,12 @@ fn build() -> Result<Counts, Failure> {
             "--package",
             "capstan-cli",
         ]),
+    )?;
+    check(
+        "building the example of a deployed server",
+        tools::cargo()
+            .args(["build", "--quiet", "--package", "capstan-net"])
+            .args(["--example", "server", "--features", "axum,metrics,tls"]),
     )
 }
 
@@ -168,6 +174,10 @@ fn vitest(name: &str, config: &str) -> Result<Counts, Failure> {
         .env(
             "CAPSTAN_UPLOAD_SERVER",
             workspace::cargo_output("debug").join("upload-server"),
+        )
+        .env(
+            "CAPSTAN_DEPLOYED_SERVER",
+            workspace::cargo_output("debug").join("examples/server"),
         );
     if let Some(browser) = tools::chromium()? {
         vitest.env("CAPSTAN_CHROMIUM", browser);
