@@ -7,13 +7,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-const TYPES = { wasm: "application/wasm", mjs: "text/javascript", js: "text/javascript" };
+const TYPES = { wasm: "application/wasm", mjs: "text/javascript", js: "text/javascript", bin: "application/octet-stream" };
 
 /**
  * Imports `run` from `module` (a path) into a page, evaluates `call` there and returns what its promise gives, through JSON.
- * `files` are further paths by the address under which the page finds them.
+ * `files` are further paths by the address under which the page finds them; `started` is told the browser's process.
  */
-export function inChromium({ module, files, call }) {
+export function inChromium({ module, files, call, started }) {
   const page = `<!doctype html><script type="module">
     const post = (body) => fetch("/result", { method: "POST", body: JSON.stringify(body) });
     import("/module.mjs").then(({ run }) => ${call}).then((value) => post({ value }), (error) => post({ error: String(error?.stack ?? error) }));
@@ -52,6 +52,7 @@ export function inChromium({ module, files, call }) {
     server.listen(0, "127.0.0.1", () => {
       const url = `http://127.0.0.1:${server.address().port}/`;
       browser = spawn(process.env.CHROME_PATH ?? "chromium", [...FLAGS, `--user-data-dir=${profile}`, url], { stdio: "ignore" });
+      started?.(browser.pid);
       browser.on("error", (error) => finish(reject, new Error(`Chromium did not start (${error.message}); CHROME_PATH can name another one`)));
     });
   });
