@@ -3,6 +3,10 @@ import { connect, init, writable } from "capstan";
 import { Streams } from "ours/streams.capnp.js";
 
 const CHUNK_BYTES = 64 * 1024;
+/** What a call has besides. */
+const CALL_BYTES = 120;
+/** As `writable` has it. */
+const QUEUE_BYTES = 512 * 1024;
 /** How much may wait in the socket under bare frames before their sender waits, and how much before it goes on. */
 const FULL_BYTES = 4 << 20;
 const LOW_BYTES = 2 << 20;
@@ -31,6 +35,11 @@ export async function run({ rpc, bare, rounds, bytes, only, wasm, WebSocket = gl
   };
   const all = {
     "bare frames": () => socket.send(piecesOf(data)),
+    "bare frames as long as calls": () => socket.send(piecesOf(data, CHUNK_BYTES + CALL_BYTES)),
+    "WritableStream of bare frames": async () => {
+      await writeAll(socket.stream(), piecesOf(data));
+      return socket.total();
+    },
     "sink.write()": async () => {
       const { sink } = streams.open();
       for (const chunk of piecesOf(data)) await sink.write({ chunk });
@@ -39,15 +48,14 @@ export async function run({ rpc, bare, rounds, bytes, only, wasm, WebSocket = gl
     "writable(sink).write()": async () => {
       const { sink } = streams.open();
       const stream = writable(sink);
-      const writer = stream.getWriter();
-      for (const chunk of piecesOf(data)) {
-        await writer.ready;
-        void writer.write(chunk).catch(() => {});
-      }
-      await writer.close();
+      await writeAll(stream, piecesOf(data));
       return (await stream.result).total;
     },
     "bare frames of a Blob": () => socket.send(cut(blob.stream())),
+    "blob.stream().pipeTo() of bare frames": async () => {
+      await blob.stream().pipeTo(socket.stream());
+      return socket.total();
+    },
     "blob.stream().pipeTo(writable(sink))": async () => {
       const { sink } = streams.open();
       const stream = writable(sink);
@@ -119,11 +127,32 @@ class BareSocket {
     const socket = this.#socket;
     for await (const chunk of chunks) {
       socket.send(chunk);
-      if (socket.bufferedAmount > FULL_BYTES) while (socket.bufferedAmount > LOW_BYTES) await nextTask();
+      if (socket.bufferedAmount > FULL_BYTES) await this.#emptied();
     }
-    const counted = new Promise((resolve) => (socket.onmessage = ({ data }) => resolve(data)));
-    socket.send("end");
+    return this.total();
+  }
+
+  /** What a page would make of the socket without Capstan. */
+  stream() {
+    const socket = this.#socket;
+    const write = async (chunk) => {
+      for (const piece of piecesOf(chunk)) {
+        socket.send(piece);
+        if (socket.bufferedAmount > FULL_BYTES) await this.#emptied();
+      }
+    };
+    return new WritableStream({ write }, { highWaterMark: QUEUE_BYTES, size: (chunk) => chunk.byteLength });
+  }
+
+  /** How many bytes have come there. */
+  total() {
+    const counted = new Promise((resolve) => (this.#socket.onmessage = ({ data }) => resolve(data)));
+    this.#socket.send("end");
     return counted;
+  }
+
+  async #emptied() {
+    while (this.#socket.bufferedAmount > LOW_BYTES) await nextTask();
   }
 
   close() {
@@ -142,8 +171,17 @@ const nextTask =
         })
     : () => new Promise((resolve) => globalThis.setImmediate(resolve));
 
-function* piecesOf(data) {
-  for (let start = 0; start < data.length; start += CHUNK_BYTES) yield data.subarray(start, start + CHUNK_BYTES);
+async function writeAll(stream, chunks) {
+  const writer = stream.getWriter();
+  for (const chunk of chunks) {
+    await writer.ready;
+    void writer.write(chunk).catch(() => {});
+  }
+  await writer.close();
+}
+
+function* piecesOf(data, length = CHUNK_BYTES) {
+  for (let start = 0; start < data.length; start += length) yield data.subarray(start, start + length);
 }
 
 /** What the browser reads at a time is longer. */
