@@ -1,11 +1,15 @@
 //! A connection that this process made.
 
+use std::time::Duration;
+
 use capstan_rpc::flow::{FlowControl, LineStats};
 use capstan_rpc::vat::ConnectionStats;
 use capstan_rpc::{ConnectionHandle, Error, FromClient};
+use futures_util::Stream;
 use tokio::task::JoinHandle;
 
 use crate::Options;
+use crate::flow::{Sample, observe_connection};
 
 /// A connection to a server. It closes when it is dropped, and with it all calls and clients
 /// that came over it fail.
@@ -69,6 +73,15 @@ impl Connection {
     #[must_use]
     pub fn stats(&self) -> Option<ConnectionStats> {
         self.handle.stats()
+    }
+
+    /// The same, with every change, one in each `pause` at most (and in each millisecond). Ends with the connection.
+    /// Nothing is looked at while nobody waits for it; [`observe_stream`](crate::observe_stream) is for one stream.
+    pub fn observe(
+        &self,
+        pause: Duration,
+    ) -> impl Stream<Item = Sample<ConnectionStats>> + Send + use<> {
+        observe_connection(&self.handle, pause)
     }
 
     /// Waits for the end of the connection, and says why it came.

@@ -23,6 +23,7 @@ mod connection;
 mod dedicated;
 mod driver;
 mod error;
+mod flow;
 mod listen;
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -36,6 +37,7 @@ mod shutdown;
 pub use connection::Connection;
 pub use dedicated::Dedicated;
 pub use error::{Error, ErrorKind};
+pub use flow::{Sample, observe_stream};
 pub use listen::Listen;
 #[cfg(feature = "metrics")]
 pub use metrics::Metrics;

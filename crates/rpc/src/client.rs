@@ -2,7 +2,7 @@
 
 use core::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use capstan_message::capability::{CapHandle, Capability, FromCapability, MaybeSend};
 use capstan_message::layout::{PointerBuilder, PointerReader};
@@ -23,6 +23,27 @@ use crate::vat::{CapId, Exception};
 #[derive(Clone)]
 pub struct Client {
     hook: CapHandle,
+}
+
+/// A [`Client`] that does not keep its object.
+#[derive(Clone)]
+pub struct WeakClient {
+    hook: Weak<dyn Capability>,
+}
+
+impl fmt::Debug for WeakClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakClient")
+    }
+}
+
+impl WeakClient {
+    /// The client, while any of its clones is left.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Client> {
+        let hook = self.hook.upgrade()?;
+        Some(Client { hook })
+    }
 }
 
 /// A client of a particular interface. Generated clients implement it.
@@ -115,6 +136,14 @@ impl Client {
         match self.hook() {
             Some(Hook::Null) => None,
             _ => Some(self.hook),
+        }
+    }
+
+    /// A reference to the same that does not keep the object: for those who only watch.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakClient {
+        WeakClient {
+            hook: Arc::downgrade(&self.hook),
         }
     }
 

@@ -44,7 +44,7 @@ pub use capstan_message::capability::{CapHandle, MaybeSend, MaybeSync};
 pub use capstan_message::generated_code;
 
 pub use cancellation::CancellationToken;
-pub use client::{Client, FromClient};
+pub use client::{Client, FromClient, WeakClient};
 pub use error::Result;
 pub use membrane::{Membrane, Revoker, membrane, revocable};
 pub use network::{NetworkReceiver, NetworkSender, VatNetwork};

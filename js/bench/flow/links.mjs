@@ -54,7 +54,6 @@ if (options.changes) {
 const found = new Map();
 const left = [...jobs];
 await Promise.all(Array.from({ length: Number(options["at-once"] ?? 1) }, work));
-if (options.keep !== undefined) writeFileSync(options.keep, JSON.stringify(kept));
 
 console.log(`${cpus().length} × ${cpus()[0].model}, Node ${process.versions.node}\n`);
 if (links.length > 0) tableOfLinks();
@@ -71,6 +70,7 @@ async function work() {
       : [binary, []];
     kept[key] ??= JSON.parse((await promisify(execFile)(command, [...before, ...given], { maxBuffer: 1 << 28 })).stdout);
     found.set(key, kept[key]);
+    if (options.keep !== undefined) writeFileSync(options.keep, JSON.stringify(kept));
   }
 }
 

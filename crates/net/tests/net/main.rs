@@ -9,6 +9,7 @@
 
 mod bad_input;
 mod batches;
+mod flow;
 mod gateway;
 mod refusals;
 mod server;

@@ -94,6 +94,10 @@ pub(super) struct Connection {
     pub(super) dedicated: Option<CapId>,
     pub(super) outbound: VecDeque<Vec<u8>>,
     pub(super) outbound_bytes: usize,
+    /// What the network has been handed and has not got rid of, as it said last.
+    pub(super) handed_out_backlog_bytes: u64,
+    /// Whether the line was told of any backlog.
+    pub(super) is_backlogged: bool,
     pub(super) batches: Batches,
     /// The frames of the calls in `answers` that were not answered, and of the results kept there.
     pub(super) held_bytes: usize,
@@ -147,6 +151,8 @@ impl Connection {
             dedicated: None,
             outbound: VecDeque::new(),
             outbound_bytes: 0,
+            handed_out_backlog_bytes: 0,
+            is_backlogged: false,
             batches: Batches::default(),
             held_bytes: 0,
             waiting_calls: 0,

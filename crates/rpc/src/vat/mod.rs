@@ -183,6 +183,8 @@ impl Vat {
             if table.closed {
                 self.connections.remove(connection.0);
             }
+        } else {
+            self.on_handed_out(connection);
         }
         frame
     }

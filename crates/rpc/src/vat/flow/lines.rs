@@ -23,8 +23,32 @@ impl Vat {
     /// buffer, as far as that is known. Streams that adapt wait while it is more than a small queue,
     /// so whoever says so once has to go on telling when it is less.
     pub fn set_backlog(&mut self, connection: ConnectionId, bytes: u64) {
-        if let Some(line) = self.line(connection) {
-            line.set_backlog(bytes);
+        if let Some(table) = self.connections.get_mut(connection.0) {
+            table.handed_out_backlog_bytes = bytes;
+            self.tell_backlog(connection);
+            self.wake_line(connection);
+        }
+    }
+
+    /// As long as the network is busy with what it was handed, what is still here waits behind that. So
+    /// does what is more than it takes at a time: whoever called has not let it have its turn.
+    pub(in crate::vat) fn tell_backlog(&mut self, connection: ConnectionId) {
+        if let Some(table) = self.connections.get_mut(connection.0)
+            && let Some(line) = &mut table.line
+        {
+            let handed_out = table.handed_out_backlog_bytes;
+            let usual = if handed_out > 0 { 0 } else { TURN_BYTES };
+            let behind = table.outbound_bytes.saturating_sub(usual);
+            table.is_backlogged = handed_out > 0 || behind > 0;
+            line.set_backlog(handed_out.saturating_add(behind as u64));
+        }
+    }
+
+    /// The network has taken a frame.
+    pub(in crate::vat) fn on_handed_out(&mut self, connection: ConnectionId) {
+        let table = self.connections.get(connection.0);
+        if table.is_some_and(|table| table.is_backlogged) {
+            self.tell_backlog(connection);
             self.wake_line(connection);
         }
     }
@@ -124,6 +148,7 @@ impl Vat {
         slot.flow.on_sent(bytes);
         let (connection, member) = slot.member?;
         let sent = self.line(connection)?.on_sent(now_micros, member, bytes);
+        self.tell_backlog(connection);
         Some(Box::new(OnLine {
             connection,
             member,
@@ -192,3 +217,6 @@ impl Vat {
         self.connections.get_mut(connection.0)?.line.as_deref_mut()
     }
 }
+
+/// More than networks take at a time.
+const TURN_BYTES: usize = 512 * 1024;
