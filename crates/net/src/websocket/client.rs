@@ -158,7 +158,7 @@ impl Address {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::panic, clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -168,15 +168,11 @@ mod tests {
         assert_eq!((address.host.as_str(), address.port), ("localhost", 8080));
         let address = Address::parse("ws://[::1]/").unwrap();
         assert_eq!((address.host.as_str(), address.port), ("::1", 80));
-        match Address::parse("wss://example.com/") {
-            Ok(address) => {
-                assert!(cfg!(feature = "tls"));
-                assert_eq!((address.host.as_str(), address.port), ("example.com", 443));
-            }
-            Err(error) => {
-                assert!(!cfg!(feature = "tls"));
-                assert!(error.to_string().contains("needs TLS"), "{error}");
-            }
+        let secure = Address::parse("wss://example.com/");
+        match (secure, cfg!(feature = "tls")) {
+            (Ok(address), true) => assert_eq!(address.port, 443),
+            (Err(error), false) => assert!(error.to_string().contains("needs TLS"), "{error}"),
+            (secure, _) => panic!("{secure:?}"),
         }
     }
 
