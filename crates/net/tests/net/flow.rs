@@ -17,11 +17,11 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::server::{ALL, Network, Server};
 use crate::trial_capnp::{streaming_byte_sink, trial};
 
-const CHUNK: [u8; 65_536] = [7; 65_536];
+static CHUNK: [u8; 65_536] = [7; 65_536];
 
 async fn write(sink: &streaming_byte_sink::Client) -> Result<(), Error> {
     let mut request = sink.write_request();
-    request.get().set_chunk(CHUNK);
+    request.get().set_chunk(&CHUNK);
     request.send().await
 }
 
