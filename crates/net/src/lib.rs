@@ -9,6 +9,9 @@
 //! A third, [`gateway`], lets WebSocket clients reach servers that only speak TCP.
 //!
 //! A client gets a [`Connection`]; a server gives each connection a bootstrap object.
+//!
+//! Features, none of them on by default: `axum` for a route of [`websocket::Endpoint`], `tls` for `wss://` addresses, `metrics`
+//! for Prometheus. `docs/servers.md` in the repository describes servers as they are deployed.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "axum")]
@@ -47,3 +50,8 @@ pub use runtime::runtime;
 
 pub use capstan_rpc;
 use capstan_rpc::framing;
+
+/// The snippets of a document, which doc tests compile.
+#[cfg(all(doctest, feature = "axum", feature = "metrics", feature = "tls"))]
+#[doc = include_str!("../../../docs/servers.md")]
+struct Servers;
