@@ -1,4 +1,4 @@
-import { checkOptions, type Connection, type ConnectionOptions, OFFER, overSocket } from "./connection.js";
+import { checkOptions, type Connection, type ConnectionOptions, OFFER, OFFER_LONG, overSocket } from "./connection.js";
 import { CapnpError, messageOf } from "./errors.js";
 import { init } from "./init.js";
 import { platform } from "./platform.js";
@@ -6,6 +6,7 @@ import { ignoreErrors, listen, type SocketListener, unlisten } from "./socket.js
 import { startTimer } from "./timer.js";
 import type { WebSocketLike } from "./types.js";
 
+/** What may be chosen about a connection that is to be made. */
 export interface ConnectOptions extends ConnectionOptions {
   /** Gives up connecting when aborted; the connection, once there, does not mind it. */
   readonly signal?: AbortSignal | undefined;
@@ -34,7 +35,23 @@ export async function connect(url: string | URL, options: ConnectOptions = {}): 
     throw cannotConnect(address, messageOf(error), error);
   }
   ignoreErrors(socket);
-  return await opened(socket, address, timeout, signal, () => overSocket(socket, address, options, OFFER));
+  const connection = await opened(socket, address, timeout, signal, () =>
+    overSocket(socket, address, options, copiesAtOnce(socket) ? OFFER_LONG : OFFER),
+  );
+  addresses.set(connection, { url: address, options });
+  return connection;
+}
+
+interface Address {
+  readonly url: string;
+  readonly options: ConnectOptions;
+}
+
+const addresses = /* @__PURE__ */ new WeakMap<Connection, Address>();
+
+/** How a connection was made, if `connect` has made it. */
+export function addressOf(connection: Connection): Address | undefined {
+  return addresses.get(connection);
 }
 
 /** Runs `then` in the very turn in which the socket opens, so that it misses no message. */

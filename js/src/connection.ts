@@ -12,7 +12,12 @@ import type { Transport } from "./transport.js";
 import type { ConnectionStats, WebSocketLike } from "./types.js";
 
 /** How much a stream may have in flight: what the way to its object holds and a share of a small queue, or so many bytes. */
-export type FlowControl = "adaptive" | { readonly fixed: number };
+export type FlowControl =
+  | "adaptive"
+  | {
+      /** Bytes that each stream may have in flight. */
+      readonly fixed: number;
+    };
 
 /** What may be chosen about any connection. */
 export interface ConnectionOptions {
@@ -27,6 +32,7 @@ export interface ConnectionOptions {
    * Peers that are not Capstan's do not, and nothing changes for them.
    */
   readonly batch?: boolean | undefined;
+  /** How much the other side may make this one do and keep. */
   readonly limits?: ConnectionLimits | undefined;
   /**
    * Whether a call of the other side's that goes on to an object of its own is passed back to it, with its results, which need not come
@@ -83,11 +89,13 @@ const TOO_BIG = 1009;
 /** WebSocket.OPEN, without asking for a global of that name. */
 const OPEN = 1;
 
-/** Whether messages may share frames: never, when the other side offers it, or this side offers it. */
-export type Batching = 0 | 1 | 2;
+/** Whether messages may share frames: never, when the other side offers it, this side offers it, or it does for long ones too. */
+export type Batching = 0 | 1 | 2 | 3;
 const NEVER = 0;
 const ANSWER = 1;
 export const OFFER = 2;
+/** Chromium's sockets are slow with frames that are little longer than 64 KiB, and no others of the platform's are slower for it. */
+export const OFFER_LONG = 3;
 
 /** Of a connection that is over. */
 const NOTHING: ConnectionStats = {
@@ -115,7 +123,7 @@ export class Connection {
   readonly #id: number;
   #onClosed!: (reason: CapnpError) => void;
 
-  /** Not for callers: see `connect` and `accept`. */
+  /** @internal Not for callers: see `connect` and `accept`. */
   constructor(transport: Transport, name: string, options: ConnectionOptions, batching: Batching) {
     const { windowBytes, maxMessageBytes, maxQueuedBytes, limits } = checkOptions(options);
     let bootstrap = NONE;
@@ -173,6 +181,11 @@ export class Connection {
     }
   }
 
+  /** Not for callers: what the vat calls it. */
+  static id(connection: Connection): number {
+    return connection.#id;
+  }
+
   /** A client of the object that the other side offers to whoever connects; usable at once. */
   bootstrap<Client>(type: InterfaceDescriptor<Client>): Client {
     return makeClient(type, glue.bootstrap(this.#id));
@@ -203,10 +216,12 @@ export class Connection {
     return this.closed;
   }
 
+  /** `using`: closes the connection. */
   [dispose](): void {
     void this.close();
   }
 
+  /** `await using`: closes the connection, and waits until it is closed. */
   async [asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -9,9 +9,11 @@ export interface UnreleasedClient {
   readonly madeAt: string;
 }
 
+/** What `trackClients` gives. */
 export interface ClientTracking {
   /** The clients made since the tracking began, and neither released nor collected, oldest first. */
   unreleased(): UnreleasedClient[];
+  /** Ends the tracking. */
   stop(): void;
 }
 

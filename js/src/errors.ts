@@ -14,7 +14,9 @@ export const ERROR_KINDS = ["failed", "overloaded", "disconnected", "unimplement
 
 /** Any failure of a connection, of a call, or of a message. */
 export class CapnpError extends Error {
+  /** Always this, whatever a minifier does to the class. */
   override readonly name = "CapnpError";
+  /** What can be done about it. */
   readonly kind: ErrorKind;
   /** What went wrong, in the words of the side where it did. */
   readonly reason: string;

@@ -7,6 +7,7 @@ import { has } from "./symbols.js";
 
 /** What `JSON.stringify` takes and `JSON.parse` gives. */
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+/** An object of JSON. */
 export type JsonObject = { [name: string]: Json };
 
 type Values = Readonly<Record<string, unknown>>;

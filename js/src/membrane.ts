@@ -14,6 +14,7 @@ export interface PassingCall {
   readonly inward: boolean;
   /** Such as `Files.create`. */
   readonly method: string;
+  /** The parameters, as plain objects and clients. */
   readonly params: object;
 }
 
@@ -27,6 +28,7 @@ export interface Membrane {
 
 /** A client that can be cut off from its object. */
 export interface Revocable<C> {
+  /** To be handed out in place of the one that it was made of. */
   readonly client: C;
   /** Cuts it off, and with it all capabilities that have come through it in either direction, and the calls under way. */
   revoke(reason?: unknown): void;

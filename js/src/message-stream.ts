@@ -12,6 +12,7 @@ export interface ReadStreamOptions extends Limits {
   readonly packed?: boolean | undefined;
 }
 
+/** What an `EncodeStream` may be told. */
 export interface EncodeStreamOptions {
   /** Whether the messages are to be packed. */
   readonly packed?: boolean | undefined;
@@ -83,7 +84,9 @@ export async function* readStream<Out>(
  * that does not fit the type makes the stream fail. Loads the WebAssembly by itself if it packs.
  */
 export class EncodeStream<In> {
+  /** The framed messages, one after the other. */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** Takes plain objects of the type. */
   readonly writable: WritableStream<In>;
 
   constructor(type: StructDescriptor<unknown, In>, options: EncodeStreamOptions = {}) {

@@ -2,6 +2,7 @@ import { ClientBase, streamStats, theClient } from "./client.js";
 import { Connection } from "./connection.js";
 import type { ConnectionStats, StreamStats } from "./types.js";
 
+/** How `observe` looks. */
 export interface ObserveOptions {
   /** Milliseconds from one look to the next; 100 by default. */
   readonly interval?: number | undefined;
@@ -10,7 +11,10 @@ export interface ObserveOptions {
 }
 
 /** What was seen, and when: milliseconds as `performance.now()` tells them. */
-export type Sample<Stats> = Stats & { readonly at: number };
+export type Sample<Stats> = Stats & {
+  /** When, in milliseconds of `performance.now()`. */
+  readonly at: number;
+};
 
 /**
  * Looks at a connection, or at the stream of a client, again and again: `for await (const { window, inFlight } of observe(sink))`. Ends

@@ -5,6 +5,7 @@ import type { Transport, TransportEvents } from "./transport.js";
 
 /** A MessagePort, a Worker or a worker's own global scope, of the platform's or of Node's `worker_threads`. */
 export interface PortLike {
+  /** Sends, and takes what is in the list out of here. */
   postMessage(message: unknown, transfer: ArrayBuffer[]): void;
 }
 

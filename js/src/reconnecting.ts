@@ -18,6 +18,7 @@ export interface Reconnecting {
   bootstrap<Client>(type: InterfaceDescriptor<Client>): Client;
   /** Closes the connection, and makes no more. Calls fail from now on. */
   close(reason?: string): Promise<void>;
+  /** `await using`: the same as `close`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

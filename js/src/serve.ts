@@ -21,6 +21,7 @@ export interface Served {
   readonly passTo?: (() => number) | undefined;
 }
 
+/** How an object is served. */
 export interface ServeOptions {
   /**
    * True lets every call come at once, even while a streamed one runs. The object then sees to the order of its data itself, and an

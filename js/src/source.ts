@@ -8,6 +8,7 @@ import { dispose } from "./symbols.js";
 import type { Awaitable } from "./types.js";
 import type { ChunkOf, EndResultOf } from "./writable.js";
 
+/** What is to be known of the receiving end of a stream. */
 export interface SourceOptions<Result = object> extends StreamMethods {
   /** What the ending method returns, or a function that makes it when the stream has ended. */
   readonly result?: Result | (() => Awaitable<Result>) | undefined;
@@ -17,6 +18,7 @@ export interface SourceOptions<Result = object> extends StreamMethods {
 export interface Source<Client, Chunk> {
   /** To be passed to whoever is to write; the call that it is passed in takes it away. */
   readonly client: Client;
+  /** What was written. */
   readonly stream: ReadableStream<Chunk>;
 }
 
@@ -30,7 +32,7 @@ type Fields = Readonly<Record<string, unknown>>;
  */
 export function source<C extends object>(type: InterfaceDescriptor<C>, options: SourceOptions<InputOf<C>> = {}): Source<C, ChunkOf<C>> {
   const { client, stream } = makeSource("source", type, options, {
-    onDropped: (fail) => fail(endless(type)),
+    onDropped: (fail, error) => fail(error),
     onCanceled: () => {},
   });
   return { client, stream };
@@ -49,7 +51,7 @@ export function readable<C extends object>(
   const canceler = new AbortController();
   const { client, stream, fail } = makeSource("readable", type, options, {
     // The call's own error says more, and is on its way.
-    onDropped: (fail) => void outcome.then(() => fail(endless(type))),
+    onDropped: (fail, error) => void outcome.then(() => fail(error)),
     onCanceled: (reason) => canceler.abort(reason),
   });
   const outcome = Promise.resolve()
@@ -65,12 +67,14 @@ export function readable<C extends object>(
 }
 
 interface Hooks {
-  /** The client is dropped before the stream has ended; `fail` makes reading fail, unless it is over. */
-  onDropped(fail: (error: unknown) => void): void;
+  /** The client is dropped before the stream has ended; `fail` makes reading fail, unless it is over, with this error or another. */
+  onDropped(fail: (error: unknown) => void, error: CapnpError): void;
   onCanceled(reason: unknown): void;
+  /** The client is dropped, sooner or later. */
+  onReleased?(): void;
 }
 
-function makeSource<C extends object>(
+export function makeSource<C extends object>(
   caller: string,
   type: InterfaceDescriptor<C>,
   options: SourceOptions<InputOf<C>>,
@@ -139,8 +143,9 @@ function makeSource<C extends object>(
         stop(undefined);
         controller.close();
       } else if (!isOver) {
-        hooks.onDropped(fail);
+        hooks.onDropped(fail, endless(type));
       }
+      hooks.onReleased?.();
     },
   });
   const client = give(serve(type as InterfaceDescriptor<C, object>, implementation));

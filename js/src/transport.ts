@@ -34,6 +34,7 @@ export interface TransportEvents {
 
 /** What messages for people call the other side. */
 export interface TransportOptions extends ConnectionOptions {
+  /** What errors call the connection. */
   readonly name?: string | undefined;
 }
 

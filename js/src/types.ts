@@ -24,9 +24,11 @@ export type CallPromise<Results, Pipeline = unknown> = Promise<Results> & Pipeli
 
 /** What every client has besides the methods of its interface: `using` releases it. */
 export interface Client {
+  /** `using`: releases the client. */
   [Symbol.dispose](): void;
 }
 
+/** A value, or a promise of it. */
 export type Awaitable<T> = T | PromiseLike<T>;
 
 /** What a method of a served object gets besides its parameters. */
@@ -62,6 +64,7 @@ export interface StreamStats extends PathStats {
   readonly largest: number;
 }
 
+/** What a connection has to do and to keep, at this moment. */
 export interface ConnectionStats extends PathStats {
   /** Calls made that the other side has not answered. */
   readonly questions: number;
@@ -75,6 +78,7 @@ export interface ConnectionStats extends PathStats {
   readonly streams: number;
   /** Frames that wait to be handed to the socket, and their bytes. */
   readonly queuedFrames: number;
+  /** Bytes of the frames that wait. */
   readonly queuedBytes: number;
   /** Bytes of streamed calls that are not yet acknowledged. */
   readonly inFlight: number;
@@ -89,10 +93,14 @@ export interface ConnectionStats extends PathStats {
  * properties. The platform's own fits, and so do those of `ws` and others.
  */
 export interface WebSocketLike {
+  /** How binary messages arrive; set to `arraybuffer`. */
   binaryType: string;
+  /** 1 when it is open. */
   readonly readyState: number;
   /** Bytes that were given to `send` and have not left; of a socket that does not know, none are taken to wait. */
   readonly bufferedAmount?: number;
+  /** Sends a binary message. */
   send(data: Uint8Array<ArrayBuffer>): void;
+  /** Closes it, with a code from 3000 up or 1000 in a page. */
   close(code?: number, reason?: string): void;
 }

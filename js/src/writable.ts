@@ -19,12 +19,12 @@ export type ChunkOf<C> = { [K in StreamedNames<C>]: NonNullable<ParamsOf<C[K]>[k
 type ResultOf<F> = F extends (...args: never[]) => PromiseLike<infer R> ? R : undefined;
 
 /** What the ending method of a client results in. */
-export type EndResultOf<C> = C extends { end: infer F }
-  ? ResultOf<F>
-  : C extends { done: infer F }
-    ? ResultOf<F>
-    : C extends { close: infer F }
-      ? ResultOf<F>
+export type EndResultOf<C> = "end" extends keyof C
+  ? ResultOf<C["end"]>
+  : "done" extends keyof C
+    ? ResultOf<C["done"]>
+    : "close" extends keyof C
+      ? ResultOf<C["close"]>
       : undefined;
 
 /** A stream into a remote object. */
@@ -33,6 +33,7 @@ export interface SinkStream<Chunk, Result> extends WritableStream<Chunk> {
   readonly result: Promise<Result>;
 }
 
+/** Which methods make a stream of the interface, where that has to be said. */
 export type WritableOptions = StreamMethods;
 
 /** What may wait in the stream: while one chunk is sent, the next are read. */

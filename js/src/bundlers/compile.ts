@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { type Host, run } from "../../wasm-compiler/capstan_compiler.js";
 import { loadCompiler, system, withSlashes } from "../cli/system.js";
 
+/** What the plugins may be told. */
 export interface Options {
   /** Where schemas' imports that begin with `/` lead; the standard files are built in. */
   importPaths?: readonly string[] | undefined;

@@ -8,7 +8,9 @@ export type { Options } from "./compile.js";
 
 /** A plugin by the rules of esbuild. */
 export interface SchemaPlugin {
+  /** What messages of the bundler call it. */
   readonly name: string;
+  /** @internal Called by esbuild. */
   setup(build: {
     onLoad(
       options: { filter: RegExp },

@@ -8,9 +8,13 @@ export type { Options } from "./compile.js";
 
 /** A plugin by the rules of Rollup, which Rolldown has too. */
 export interface SchemaPlugin {
+  /** What messages of the bundler call it. */
   readonly name: string;
+  /** In Vite, before its own plugins. */
   readonly enforce: "pre";
+  /** @internal Compiles a schema to a module. */
   load(this: { addWatchFile(path: string): void }, id: string): { code: string; map: null } | undefined;
+  /** @internal Names the WebAssembly so that it is brought along. */
   transform(
     this: { emitFile(file: { type: "asset"; name: string; source: Uint8Array }): string },
     code: string,

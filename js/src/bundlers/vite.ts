@@ -5,6 +5,7 @@ export type { Options } from "./rollup.js";
 
 /** A plugin by the rules of Vite. */
 export interface SchemaPlugin extends Omit<RollupPlugin, "transform"> {
+  /** @internal What Vite has to know: which modules those of schemas import. */
   config(): { optimizeDeps: { include: string[] } };
 }
 

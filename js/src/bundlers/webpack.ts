@@ -6,6 +6,7 @@ export type { Options } from "./compile.js";
 
 /** A plugin by the rules of webpack, which Rspack has too. */
 export interface SchemaPlugin {
+  /** @internal Called by webpack. */
   apply(compiler: { options: { module: { rules: unknown[] } } }): void;
 }
 

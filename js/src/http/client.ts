@@ -12,6 +12,7 @@ import { type OutgoingRequest, requestOf } from "./request.js";
 import { type HttpTunnel, tunnelEnd, type TunnelEnd } from "./tunnel.js";
 import { type HttpSocket, type SocketEnd, socketEnd } from "./web-socket.js";
 
+/** What may be chosen about an HTTP client. */
 export interface HttpClientOptions {
   /** What relative addresses are relative to. Without it they are sent as they are, as in a request to the host itself. */
   readonly base?: string | URL | undefined;
@@ -27,17 +28,21 @@ export interface HttpClientOptions {
 /** A function that is used as `fetch` is. */
 export type HttpFetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
+/** What may be chosen about opening something by a request. */
 export interface OpenOptions extends HttpClientOptions {
+  /** Of the request. */
   readonly headers?: HeadersInit | undefined;
   /** Aborting it gives the opening up, and later cuts what was opened. */
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What may be chosen about a WebSocket. */
 export interface OpenWebSocketOptions extends OpenOptions {
   /** The protocols to choose from, the most wanted first. */
   readonly protocols?: readonly string[] | undefined;
 }
 
+/** What may be chosen about a tunnel. */
 export interface OpenTunnelOptions extends OpenOptions {
   /** Has the tunnel begin with TLS at the far end. */
   readonly tls?: boolean | undefined;

@@ -68,7 +68,9 @@ export function makeResponse(head: Head, body: ReadableStream<Uint8Array<ArrayBu
  * be read.
  */
 export class HttpRefusedError extends Error {
+  /** Always this, whatever a minifier does to the class. */
   override readonly name = "HttpRefusedError";
+  /** What the service answered. */
   readonly response: Response;
 
   constructor(what: string, response: Response) {

@@ -13,9 +13,11 @@ import { requestFrom } from "./served-request.js";
 import { type HttpTunnel, tunnelEnd, type TunnelEnd } from "./tunnel.js";
 import { type HttpSocket, socketEnd } from "./web-socket.js";
 
+/** What a WebSocket is accepted with. */
 export interface AcceptWebSocketInit {
   /** One of those that the request's Sec-WebSocket-Protocol offers. */
   readonly protocol?: string | undefined;
+  /** Of the response. */
   readonly headers?: HeadersInit | undefined;
 }
 
@@ -32,9 +34,11 @@ export interface HttpContext {
 /** Answers a request; returns nothing when it has accepted a WebSocket. What it throws fails the request, without a response. */
 export type HttpHandler = (request: Request, context: HttpContext) => Awaitable<Response | void>;
 
+/** What a tunnel is accepted with. */
 export interface AcceptTunnelInit {
   /** 200 by default. */
   readonly status?: number | undefined;
+  /** Of the response. */
   readonly headers?: HeadersInit | undefined;
   /** Called when the client wants the far end to go on in TLS with the host of that name, between what it wrote before and after. */
   readonly startTls?: ((expectedServerHostname: string) => Awaitable<void>) | undefined;
@@ -44,6 +48,7 @@ export interface AcceptTunnelInit {
 export interface TunnelRequest {
   /** Where to, such as `example.com:443`. */
   readonly host: string;
+  /** Of the request. */
   readonly headers: Headers;
   /** The client wants the far end to begin with TLS. */
   readonly tls: boolean;
@@ -56,6 +61,7 @@ export interface TunnelRequest {
 /** Opens a tunnel, or refuses it with a response; what it throws fails the request. The tunnel goes on when it has returned. */
 export type TunnelHandler = (request: TunnelRequest) => Awaitable<Response | void>;
 
+/** How a handler is served. */
 export interface ServeHttpOptions {
   /** Serves CONNECT, which fails without this. */
   readonly connect?: TunnelHandler | undefined;

@@ -11,6 +11,7 @@ export interface HttpTunnel {
   readonly writable: WritableStream<Uint8Array>;
   /** What it was accepted with. */
   readonly status: number;
+  /** Of the response. */
   readonly headers: Headers;
   /** Asks the far end to go on in TLS with the host of that name, before anything that is written after this call. */
   startTls(expectedServerHostname: string): Promise<void>;

@@ -7,7 +7,9 @@ import { dispose } from "../symbols.js";
 
 /** How a WebSocket was closed. 1005 is a close without a code. */
 export interface HttpSocketClose {
+  /** As in a close frame; 1000 for a good end. */
   readonly closeCode: number;
+  /** A text, at most 123 bytes of UTF-8. */
   readonly reason: string;
 }
 

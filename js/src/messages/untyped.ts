@@ -38,10 +38,12 @@ export class MessageReader implements Disposable {
     this.#message = places.openMessage(options?.packed ? unpackFrame(bytes, options) : bytes, options, "message");
   }
 
+  /** The root pointer. */
   get root(): types.UntypedPointer {
     return rootOf(this.#message);
   }
 
+  /** Lets go of its memory. */
   [dispose](): void {
     places.closeMessage(this.#message);
   }
@@ -55,14 +57,17 @@ export class MessageBuilder implements Disposable {
     this.#message = places.buildMessage("message");
   }
 
+  /** The root pointer. */
   get root(): types.UntypedPointerBuilder {
     return rootOf(this.#message);
   }
 
+  /** @internal */
   [frame](): Uint8Array<ArrayBuffer> {
     return frameOf(this.#message);
   }
 
+  /** Lets go of its memory. */
   [dispose](): void {
     places.closeMessage(this.#message);
   }

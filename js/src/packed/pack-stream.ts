@@ -23,6 +23,7 @@ export class PackStream {
  * thousandfold takes no more memory than any other. A stream that ends inside a word or a run fails, telling where.
  */
 export class UnpackStream {
+  /** The unpacked bytes. */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /** A chunk is taken while somebody reads. */
   readonly writable: WritableStream<Uint8Array>;

@@ -4,6 +4,7 @@ import type { Limits } from "../seam/incoming.js";
 import { wrong } from "../seam/writer.js";
 import { Codec } from "./codec.js";
 
+/** What `unpack` puts up with. */
 export interface UnpackOptions {
   /** The most bytes that may come out. A packed byte can stand for 1024. */
   readonly limitBytes?: number | undefined;

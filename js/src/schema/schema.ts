@@ -23,10 +23,12 @@ export type AnyStruct = { readonly [field: string]: unknown };
 export type RuntimeStruct = StructDescriptor<Record<string, unknown>, AnyStruct, AnyStruct, Record<string, unknown>>;
 /** A client whose methods are known at run time only. */
 export type AnyClient = Client & {
+  /** A method of the interface. */
   readonly [method: string]: (params?: AnyStruct, options?: GenericCallOptions<readonly PointerType[]>) => CallPromise<Record<string, unknown>, AnyPipeline>;
 };
 /** What results that have not arrived have: clients of what is a capability there, and more of this where a struct is. */
 export interface AnyPipeline {
+  /** A field of the results. */
   readonly [field: string]: AnyClient & AnyPipeline;
 }
 /** Describes an interface that came with a schema at run time. Use it as one that was generated. */
@@ -83,7 +85,7 @@ export class Schema {
   readonly #defaults = new Map<codes.Field, unknown>();
   readonly #identities = new Map<unknown, number>();
 
-  /** From what a schema compiler hands to code generators. */
+  /** @internal From what a schema compiler hands to code generators; for callers there is `schemaFrom`. */
   constructor(request: CodeGeneratorRequest) {
     for (const node of request.nodes) this.#nodes.set(node.id, node);
     this.#files = request.requestedFiles.map((file) => file.id);

@@ -24,6 +24,7 @@ interface AnyPointerTypes extends Types<AnyPointer, AnyPointerInput, AnyPointerV
  * Capabilities in it are not carried. As a value it stands for the type, for generic types.
  */
 export class AnyPointer {
+  /** @internal */
   static readonly $: PointerDescriptor<AnyPointerTypes>["$"] = {
     kind: "pointer",
     type: ANY,

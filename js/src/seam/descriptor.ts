@@ -13,16 +13,19 @@ import type { Writer } from "./writer.js";
 
 /** Describes a struct: pass it to `encode`, `decode` and the like. */
 export interface StructDescriptor<Out = unknown, In = unknown, View = unknown, Builder = unknown> {
+  /** @internal */
   readonly $: StructInfo<Out, In, View, Builder>;
 }
 
 /** Describes an interface: pass it to `bootstrap`, `serve` and the like. */
 export interface InterfaceDescriptor<Client = unknown, Server = unknown> {
+  /** @internal */
   readonly $: InterfaceInfo<Client, Server>;
 }
 
 /** Describes an enum: its enumerants in order of their ordinals. */
 export interface EnumDescriptor<Name extends string = string> {
+  /** @internal */
   readonly $: EnumInfo<Name>;
 }
 

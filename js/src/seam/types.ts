@@ -12,6 +12,7 @@ import type { Writer } from "./writer.js";
 
 /** Describes a type whose values are behind pointers, besides structs and interfaces. */
 export interface PointerDescriptor<T extends AnyTypes = AnyTypes> {
+  /** @internal */
   readonly $: {
     readonly kind: "pointer";
     readonly type: number;
@@ -24,6 +25,7 @@ export interface PointerDescriptor<T extends AnyTypes = AnyTypes> {
 
 /** Describes a scalar: only lists are made of it. */
 export interface ScalarDescriptor<T extends AnyTypes = AnyTypes> {
+  /** @internal */
   readonly $: {
     readonly kind: "scalar";
     readonly type: number;
@@ -37,6 +39,7 @@ export type AnyTypes = Types<unknown, unknown, unknown, unknown>;
 
 /** What a type parameter can stand for: struct, interface, `Text`, `Data`, `List(…)` and `AnyPointer`. */
 export interface PointerType {
+  /** @internal */
   readonly $: {
     readonly kind: "struct" | "interface" | "pointer";
     readonly types?: AnyTypes & { readonly hole?: unknown; readonly init?: unknown; readonly pipeline?: unknown };
@@ -45,6 +48,7 @@ export interface PointerType {
 
 /** What lists are made of. */
 export interface ElementType {
+  /** @internal */
   readonly $: {
     readonly kind: "struct" | "interface" | "pointer" | "scalar" | "enum";
     readonly types?: AnyTypes & { readonly hole?: unknown };
@@ -136,56 +140,67 @@ export const Void: ScalarDescriptor<Same<undefined>> = /* @__PURE__ */ scalar(
   (w, p, x, f) => w.voids(p, x, f),
   (r) => r.voids(),
 );
+/** The type of booleans, for lists in generic types. */
 export const Bool: ScalarDescriptor<Same<boolean>> = /* @__PURE__ */ scalar(
   codes.BOOL,
   (w, p, x, f) => w.bools(p, x, f),
   (r) => r.bools(),
 );
+/** The type of 8-bit integers, for lists in generic types. */
 export const Int8: ScalarDescriptor<Same<number>> = /* @__PURE__ */ scalar(
   codes.I8,
   (w, p, x, f) => w.i8s(p, x, f),
   (r) => r.i8s(),
 );
+/** The type of 8-bit integers without sign, for lists in generic types. */
 export const UInt8: ScalarDescriptor<Same<number>> = /* @__PURE__ */ scalar(
   codes.U8,
   (w, p, x, f) => w.u8s(p, x, f),
   (r) => r.u8s(),
 );
+/** The type of 16-bit integers, for lists in generic types. */
 export const Int16: ScalarDescriptor<Same<number>> = /* @__PURE__ */ scalar(
   codes.I16,
   (w, p, x, f) => w.i16s(p, x, f),
   (r) => r.i16s(),
 );
+/** The type of 16-bit integers without sign, for lists in generic types. */
 export const UInt16: ScalarDescriptor<Same<number>> = /* @__PURE__ */ scalar(
   codes.U16,
   (w, p, x, f) => w.u16s(p, x, f),
   (r) => r.u16s(),
 );
+/** The type of 32-bit integers, for lists in generic types. */
 export const Int32: ScalarDescriptor<Same<number>> = /* @__PURE__ */ scalar(
   codes.I32,
   (w, p, x, f) => w.i32s(p, x, f),
   (r) => r.i32s(),
 );
+/** The type of 32-bit integers without sign, for lists in generic types. */
 export const UInt32: ScalarDescriptor<Same<number>> = /* @__PURE__ */ scalar(
   codes.U32,
   (w, p, x, f) => w.u32s(p, x, f),
   (r) => r.u32s(),
 );
+/** The type of 64-bit integers, which are bigints, for lists in generic types. */
 export const Int64: ScalarDescriptor<Integer64> = /* @__PURE__ */ scalar(
   codes.I64,
   (w, p, x, f) => w.i64s(p, x, f),
   (r) => r.i64s(),
 );
+/** The type of 64-bit integers without sign, which are bigints, for lists in generic types. */
 export const UInt64: ScalarDescriptor<Integer64> = /* @__PURE__ */ scalar(
   codes.U64,
   (w, p, x, f) => w.u64s(p, x, f),
   (r) => r.u64s(),
 );
+/** The type of 32-bit floating-point numbers, for lists in generic types. */
 export const Float32: ScalarDescriptor<Same<number>> = /* @__PURE__ */ scalar(
   codes.F32,
   (w, p, x, f) => w.f32s(p, x, f),
   (r) => r.f32s(),
 );
+/** The type of 64-bit floating-point numbers, for lists in generic types. */
 export const Float64: ScalarDescriptor<Same<number>> = /* @__PURE__ */ scalar(
   codes.F64,
   (w, p, x, f) => w.f64s(p, x, f),
