@@ -21,7 +21,7 @@ static CHUNK: [u8; 65_536] = [7; 65_536];
 
 async fn write(sink: &streaming_byte_sink::Client) -> Result<(), Error> {
     let mut request = sink.write_request();
-    request.get().set_chunk(&CHUNK);
+    request.get().set_chunk(CHUNK);
     request.send().await
 }
 
