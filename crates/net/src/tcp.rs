@@ -12,14 +12,17 @@ use bytes::BufMut;
 use capstan_message::WORD_BYTES;
 use capstan_message::message::ReaderOptions;
 use capstan_message::serialize_packed::{PackedFrameDecoder, pack_frame};
-use capstan_rpc::FromClient;
 use capstan_rpc::framing::{MAX_SEGMENTS, message_bytes};
+use capstan_rpc::{ConnectOptions, FromClient};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
-use crate::driver::{self, CloseCode, Goodbye, Link, LinkError};
+use crate::driver::{self, CloseCode, Company, Goodbye, Link, LinkError};
+use crate::observe::{Meter, connection_span, observer};
 use crate::outbox::Outbox;
+use crate::shutdown::Shutdown;
 use crate::{Connection, Error, Options};
 
 /// Connects to `address`, such as `127.0.0.1:4000` or `example.com:4000`.
@@ -50,11 +53,27 @@ where
 
 /// Serves every connection that the listener accepts, each with the bootstrap object that
 /// `bootstrap` makes for it, until this future is dropped.
-pub async fn serve<C, F>(
+pub async fn serve<C, F>(listener: TcpListener, options: Options, bootstrap: F) -> Result<(), Error>
+where
+    C: FromClient,
+    F: FnMut(SocketAddr) -> C,
+{
+    serve_until(listener, options, bootstrap, std::future::pending()).await?;
+    Ok(())
+}
+
+/// Like [`serve`], until `shutdown` is ready. Then no more connections are accepted, and those that are there end
+/// when they are idle, as [`Endpoint::drain`](crate::websocket::Endpoint::drain) describes it, after
+/// [`Options::drain_timeout`] at the latest. Gives how many were cut off.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve_until<C, F>(
     listener: TcpListener,
     options: Options,
     mut bootstrap: F,
-) -> Result<(), Error>
+    shutdown: impl Future<Output = ()>,
+) -> Result<usize, Error>
 where
     C: FromClient,
     F: FnMut(SocketAddr) -> C,
@@ -63,18 +82,34 @@ where
         runtime: Some(options.runtime()),
         ..options
     };
+    let server = Shutdown::new();
+    let mut shutdown = pin!(shutdown);
+    // Dropping the set ends all connections.
     let mut connections = JoinSet::new();
     loop {
-        let (stream, peer) = crate::runtime::accept(&listener)
-            .await
-            .map_err(|cause| Error::listen(&cause))?;
+        let (stream, peer) = tokio::select! {
+            accepted = crate::runtime::accept(&listener) => {
+                accepted.map_err(|cause| Error::listen(&cause))?
+            }
+            () = &mut shutdown => break,
+        };
         while connections.try_join_next().is_some() {}
-        let handle = options
-            .runtime()
-            .connect(options.connect(Some(bootstrap(peer).into_client())));
+        let bootstrap = bootstrap(peer).into_client();
+        let peer = peer.to_string();
+        let span = connection_span(&peer, "");
+        let handle = options.runtime().connect(ConnectOptions {
+            observer: Some(observer(&options, &span)),
+            ..options.connect(Some(bootstrap))
+        });
+        let company = Company {
+            server: server.subscribe(),
+            meter: Meter::new(&options, &handle),
+        };
         let link = StreamLink::new(stream, &options);
-        connections.spawn(driver::run(handle, link, peer.to_string()));
+        connections.spawn(driver::run_for(handle, link, peer, company).instrument(span));
     }
+    drop(listener);
+    Ok(server.drain(options.drain_timeout).await)
 }
 
 /// Messages back to back on a stream of bytes.
@@ -127,8 +162,7 @@ impl<S> StreamLink<S> {
             self.used += length;
             return Ok(Some(frame.to_vec()));
         }
-        // The length is only a claim: memory follows as bytes do.
-        let frame = Vec::with_capacity(length.min(MAX_RESERVED_BYTES));
+        let frame = Vec::with_capacity(length.min(reserved_for(unused.len())));
         self.partial = Some((frame, length));
         Ok(None)
     }
@@ -179,7 +213,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Link for StreamLink<S> {
                     }
                     if missing > SMALL_READ_BYTES {
                         if frame.capacity() == frame.len() {
-                            frame.reserve_exact(missing.min(frame.len().max(MAX_RESERVED_BYTES)));
+                            frame.reserve_exact(missing.min(reserved_for(frame.len())));
                         }
                         let mut room = frame.limit(missing);
                         if ready!(pin!(self.stream.read_buf(&mut room)).poll(cx))
@@ -268,7 +302,10 @@ const READ_BUFFER_BYTES: usize = 128 * 1024;
 /// if less, more than just that may be there to be read.
 const SMALL_READ_BYTES: usize = 32 * 1024;
 
-/// As much is reserved for a message before its bytes are here.
-const MAX_RESERVED_BYTES: usize = 256 * 1024;
+/// How much is reserved for more of a message of which so much is here. Its length is only a claim: memory follows as
+/// bytes do, in few steps, since what has come is copied in each.
+fn reserved_for(bytes: usize) -> usize {
+    bytes.saturating_mul(16).max(256 * 1024)
+}
 
 const CUT_OFF: &str = "closed the connection in the middle of a message";

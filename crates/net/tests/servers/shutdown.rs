@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use capstan_net::{Connection, Options, websocket};
+use capstan_net::{Connection, Options, tcp, websocket};
 use capstan_rpc::ErrorKind;
 use futures_util::StreamExt;
 use tokio::net::TcpListener;
@@ -156,6 +156,32 @@ async fn who_never_asked_for_anything_is_not_awaited() {
     let _silent = tokio::net::TcpStream::connect(address).await.unwrap();
     server.end.send(()).unwrap();
     assert_eq!(server.task.await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_server_of_tcp_waits_as_well() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (end, ended) = oneshot::channel::<()>();
+    let task = tokio::spawn(async move {
+        let ended = async { drop(ended.await) };
+        let options = Options {
+            drain_timeout: LONG,
+            ..Options::default()
+        };
+        let serving = tcp::serve_until(listener, options, |_| shared_bootstrap(), ended);
+        serving.await.unwrap()
+    });
+    let idle = tcp::connect(&address, Options::default()).await.unwrap();
+    assert_eq!(echo(&idle.bootstrap(), "hi").await.unwrap(), "hi");
+    let busy = tcp::connect(&address, Options::default()).await.unwrap();
+    let upload = Uploader::open(&busy).await;
+    upload.write(&[1; 1000]).await.unwrap();
+    end.send(()).unwrap();
+    idle.closed().await;
+    upload.write(&[1; 1000]).await.unwrap();
+    assert_eq!(upload.end().await.unwrap(), 2000);
+    assert_eq!(task.await.unwrap(), 0);
 }
 
 /// Nobody is let in any more.
