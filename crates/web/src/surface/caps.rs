@@ -15,6 +15,22 @@ pub fn bootstrap(connection: u32) -> u32 {
     cap.to_raw()
 }
 
+/// The other side's object of dedicated connections: one reference to a capability.
+#[wasm_bindgen]
+pub fn dedicated(connection: u32) -> u32 {
+    let connection = ConnectionId::from_raw(connection);
+    let cap = with(|driver| driver.vat.dedicated(now_micros(), connection));
+    driver::settle();
+    cap.to_raw()
+}
+
+/// Chooses what the other side gets that asks for it; the reference is taken over.
+#[wasm_bindgen]
+pub fn set_dedicated(connection: u32, cap: u32) {
+    let connection = ConnectionId::from_raw(connection);
+    with(|driver| driver.vat.set_dedicated(connection, CapId::from_raw(cap)));
+}
+
 /// Hosts an object whose `streaming_count` streaming methods are in the list, three entries each:
 /// interface high, interface low, method. Hands back a capability for it, the object's id first in
 /// the report. A concurrent one gets its calls at once, even while a streamed one runs.
