@@ -1,7 +1,7 @@
 import { checkOptions, type Connection, type ConnectionOptions, OFFER, OFFER_LONG, overSocket } from "./connection.js";
 import { CapnpError, messageOf } from "./errors.js";
 import { init } from "./init.js";
-import { platform } from "./platform.js";
+import { copiesAtOnce, platform } from "./platform.js";
 import { ignoreErrors, listen, type SocketListener, unlisten } from "./socket.js";
 import { startTimer } from "./timer.js";
 import type { WebSocketLike } from "./types.js";

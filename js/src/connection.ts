@@ -94,7 +94,7 @@ export type Batching = 0 | 1 | 2 | 3;
 const NEVER = 0;
 const ANSWER = 1;
 export const OFFER = 2;
-/** Chromium's sockets are slow with frames that are little longer than 64 KiB, and no others of the platform's are slower for it. */
+/** For sockets of the platform's own: Chromium's are slow with frames that are a little longer than 64 KiB. */
 export const OFFER_LONG = 3;
 
 /** Of a connection that is over. */

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { accept, type Connection, type ConnectionOptions, serve } from "../src/node.js";
-import { OFFER as MAKES_OFFER, overSocket } from "../src/connection.js";
+import { type Batching, OFFER as MAKES_OFFER, OFFER_LONG, overSocket } from "../src/connection.js";
 import { type PairSocket, sentOver, socketPair, turn } from "./sockets.js";
-import { TestServer } from "./support.js";
-import { Tester } from "./generated/testing.capnp.js";
+import { TestServer, TestSink } from "./support.js";
+import { ByteSink, Tester } from "./generated/testing.capnp.js";
 
 /** As docs/framing.md has it. */
 const OFFER = Uint8Array.of(
@@ -63,6 +63,26 @@ describe("batches", () => {
     expect(await framesFor(pair, 100)).toEqual([1, 1]);
     // One by one, they do not wait for each other.
     for (let i = 0; i < 5; i++) expect(await framesFor(pair, 1)).toEqual([1, 1]);
+  });
+
+  test.each<[string, Batching, number, number[][]]>([
+    ["are not for long messages", MAKES_OFFER, 65_536, [[65_656], [65_656], [65_656], [65_656], [65_656]]],
+    ["are for those little longer than 64 KiB where sockets are slow with such frames", OFFER_LONG, 65_536, [[65_656, 65_656, 65_656], [65_656, 65_656]]],
+    ["are not for shorter ones there", OFFER_LONG, 65_280, [[65_400], [65_400], [65_400], [65_400], [65_400]]],
+    ["are not for longer ones there", OFFER_LONG, 200_000, [[200_120], [200_120], [200_120], [200_120], [200_120]]],
+  ])("%s", async (_what, batching, chunkBytes, expected) => {
+    const [nearSocket, farSocket] = socketPair();
+    const mine = new TestSink();
+    accept(farSocket, { bootstrap: serve(ByteSink, mine) });
+    const sink = overSocket(nearSocket, "the server", { flowControl: { fixed: 4 << 20 } }, batching).bootstrap(ByteSink);
+    for (let i = 0; i < 20; i++) await sink.write({ chunk: new Uint8Array(1) });
+    await turn();
+    const before = nearSocket.given.length;
+    for (let i = 0; i < 5; i++) await sink.write({ chunk: new Uint8Array(chunkBytes).fill(i) });
+    await turn();
+    expect(nearSocket.given.slice(before).map((frame) => lengths(frame as Uint8Array))).toEqual(expected);
+    await sink.end();
+    expect(mine.chunks.slice(20).map((chunk) => [chunk.length, chunk[0], chunk.at(-1)])).toEqual(Array.from({ length: 5 }, (_, i) => [chunkBytes, i, i]));
   });
 
   test("carry what is called in answer to the results of others", async () => {

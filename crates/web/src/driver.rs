@@ -41,6 +41,8 @@ pub(crate) struct Driver {
     waiting: Vec<ConnectionId>,
     /// How many bytes waited when JavaScript last asked.
     waiting_bytes: usize,
+    /// Whether JavaScript will ask, until it is told that all is sent.
+    awaits_turn: bool,
     woken: bool,
     /// When the timer will ring.
     timer_micros: Option<u64>,
@@ -165,6 +167,7 @@ impl Driver {
             transmitting: VecDeque::new(),
             waiting: Vec::new(),
             waiting_bytes: 0,
+            awaits_turn: false,
             woken: false,
             timer_micros: None,
             timed: false,
@@ -265,6 +268,7 @@ impl Driver {
             return false;
         }
         self.waiting_bytes = 0;
+        self.awaits_turn = false;
         self.transmitting.extend(self.waiting.drain(..));
         true
     }
@@ -327,13 +331,15 @@ impl Driver {
                 continue;
             }
             self.waiting.push(id);
-            if self.waiting.len() == 1 {
+            if !core::mem::replace(&mut self.awaits_turn, true) {
                 return Some(Effect::AwaitTurn);
             }
         }
-        while let Some(index) = self.waiting.iter().position(|id| {
-            self.vat.queued_bytes(*id) >= FULL_FRAME_BYTES || !self.vat.sends_batches(*id)
-        }) {
+        while let Some(index) = self
+            .waiting
+            .iter()
+            .position(|id| self.vat.has_full_frame(*id) || !self.vat.sends_batches(*id))
+        {
             // It gains nothing by waiting.
             self.transmitting.push_back(self.waiting.swap_remove(index));
         }
@@ -374,6 +380,3 @@ impl Driver {
             .find(|attached| attached.id == id)
     }
 }
-
-/// As much is sent at once.
-const FULL_FRAME_BYTES: usize = 16 * 1024;

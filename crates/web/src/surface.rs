@@ -64,6 +64,7 @@ thread_local! {
 
 // ---- set-up ----
 
+/// What is called when there is something to do.
 #[wasm_bindgen]
 pub fn set_hooks(hooks: Hooks) {
     driver::set_hooks(hooks);
@@ -87,6 +88,7 @@ pub fn list_address(min_len: u32) -> u32 {
     })
 }
 
+/// The time that was asked for has come.
 #[wasm_bindgen]
 pub fn on_timer() {
     with(driver::Driver::on_timer);
@@ -101,7 +103,7 @@ pub fn on_timer() {
 /// passed back. What is queued is the
 /// link's business, since frames do not wait here.
 /// `batching` says whether messages may share frames: 0 for never, 1 when the other side offers it, 2 for
-/// offering it.
+/// offering it, 3 for that and long ones too.
 #[wasm_bindgen]
 pub fn attach_link(
     link: Link,
@@ -117,7 +119,8 @@ pub fn attach_link(
         batching: match batching {
             0 => Batching::Off,
             1 => Batching::Answer,
-            _ => Batching::Offer,
+            2 => Batching::Offer,
+            _ => Batching::OfferLong,
         },
         limits: listed_limits(),
         // The `capnp-rpc` crate never runs a call whose results it is to keep.
@@ -290,6 +293,7 @@ pub fn payload_caps(payload: u32) -> u32 {
     })
 }
 
+/// Lets go of a message that was taken.
 #[wasm_bindgen]
 pub fn payload_free(payload: u32) {
     with(|driver| {
@@ -310,6 +314,7 @@ pub fn failure_kind() -> u32 {
     )
 }
 
+/// Why the last call failed.
 #[wasm_bindgen]
 pub fn failure_reason() -> String {
     with(|driver| {

@@ -17,6 +17,15 @@ pub enum Batching {
     Answer,
     /// This side offers it, once it has sent enough messages for that to be worth one more.
     Offer,
+    /// As [`Offer`](Self::Offer); besides, messages of 64 to 128 KiB share frames. For Chromium's sockets, which are slow with
+    /// frames that are a little longer than 64 KiB: an even chunk of a stream and the call around it.
+    OfferLong,
+}
+
+impl Batching {
+    fn offers(self) -> bool {
+        matches!(self, Self::Offer | Self::OfferLong)
+    }
 }
 
 /// What has been said about batches on a connection.
@@ -75,7 +84,7 @@ impl Connection {
         let mut frame = self.outbound.pop_front()?;
         if let Some(limit) = self.batches.limit_bytes {
             self.fill(&mut frame, limit);
-        } else if self.options.batching == Batching::Offer && !self.batches.offered {
+        } else if self.options.batching.offers() && !self.batches.offered {
             self.batches.sent += 1;
             if self.batches.sent == MESSAGES_BEFORE_OFFER {
                 self.offer_batches();
@@ -96,15 +105,20 @@ impl Connection {
         self.outbound.push_back(frame);
     }
 
-    /// Adds the messages that follow, as long as they are small: what is large is not worth a copy.
+    /// Whether a message of this length shares a frame with others.
+    fn shares(&self, bytes: usize) -> bool {
+        bytes <= SMALL_BYTES || self.options.batching == Batching::OfferLong && is_long(bytes)
+    }
+
+    /// Adds the messages that follow, as long as they are small: what is large is seldom worth a copy.
     fn fill(&mut self, frame: &mut Vec<u8>, limit: usize) {
-        if frame.len() > SMALL_BYTES {
+        if !self.shares(frame.len()) {
             return;
         }
         let mut bytes = frame.len();
         let mut count = 0;
         for next in &self.outbound {
-            if next.len() > SMALL_BYTES || bytes + next.len() > limit {
+            if !self.shares(next.len()) || bytes + next.len() > limit {
                 break;
             }
             bytes += next.len();
@@ -139,6 +153,19 @@ impl Vat {
             .is_some_and(|table| table.batches.limit_bytes.is_some() && !table.closed)
     }
 
+    /// Whether waiting for another message would gain nothing any more, as what waits fills a frame.
+    pub fn has_full_frame(&self, connection: ConnectionId) -> bool {
+        let Some(table) = self.connections.get(connection.0) else {
+            return false;
+        };
+        match (table.outbound.front(), table.batches.limit_bytes) {
+            (Some(first), Some(limit)) if is_long(first.len()) && table.shares(first.len()) => {
+                table.outbound_bytes + first.len() > limit
+            }
+            _ => table.outbound_bytes >= FULL_BYTES,
+        }
+    }
+
     /// Bytes that wait for [`poll_transmit`](Self::poll_transmit).
     pub fn queued_bytes(&self, connection: ConnectionId) -> usize {
         self.connections
@@ -159,13 +186,22 @@ impl Vat {
             return Ok(false);
         }
         let limit = usize::try_from(offer.batch_bytes).unwrap_or(usize::MAX);
-        table.batches.limit_bytes = (limit > 0).then_some(limit.min(MAX_SENT_BYTES));
+        let most = match table.options.batching {
+            Batching::OfferLong => MAX_RECEIVED_BYTES,
+            _ => MAX_SENT_BYTES,
+        };
+        table.batches.limit_bytes = (limit > 0).then_some(limit.min(most));
         if !table.batches.offered {
             table.offer_batches();
             self.announce(connection);
         }
         Ok(true)
     }
+}
+
+/// What [`Batching::OfferLong`] is for.
+fn is_long(bytes: usize) -> bool {
+    (64 * 1024 + 1..=128 * 1024).contains(&bytes)
 }
 
 /// In the place of a discriminant of `Message`.
@@ -178,6 +214,8 @@ const TAKES_BATCHES: u32 = 1;
 const MESSAGES_BEFORE_OFFER: u32 = 16;
 /// A longer message is sent as it is.
 const SMALL_BYTES: usize = 4 * 1024;
+/// As much is sent at once.
+const FULL_BYTES: usize = 16 * 1024;
 const MAX_SENT_BYTES: usize = 64 * 1024;
 /// A batch is taken in without a break, so that it must not be long.
 const MAX_RECEIVED_BYTES: usize = 256 * 1024;
