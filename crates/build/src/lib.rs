@@ -32,6 +32,7 @@
 //! below the crate's root, types that another crate provides, packages that use `capstan-message`
 //! without RPC.
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 mod command;
 mod disk;

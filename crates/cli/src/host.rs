@@ -13,6 +13,7 @@ pub trait Host {
     /// Whether there is a file, rather than a directory or nothing.
     fn is_file(&self, path: &Path) -> bool;
 
+    /// All of a file.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
 
     /// Makes or replaces a file in a directory that exists.

@@ -21,6 +21,7 @@
 //! `capstan compile -o rust`; both call [`rust::generate_modules`]. [`typescript`] has the other
 //! language.
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 pub mod names;
 pub mod rust;

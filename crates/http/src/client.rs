@@ -24,6 +24,7 @@ pub struct HttpClient {
 }
 
 impl HttpClient {
+    /// A tower service that sends its requests to a capability.
     #[must_use]
     pub fn new(service: http_service::Client) -> Self {
         Self { service }

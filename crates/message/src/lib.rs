@@ -80,6 +80,7 @@
 //! `std` (default): `std::io`. Without it, the crate needs only `alloc`. `async` (default): the
 //! module `futures`.
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 #![cfg_attr(not(feature = "std"), no_std)]
 
 extern crate alloc;

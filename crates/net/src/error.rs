@@ -11,6 +11,7 @@ pub struct Error {
     text: String,
 }
 
+/// Why there is no connection, or none any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -57,6 +58,7 @@ impl Error {
         )
     }
 
+    /// Which sort of failure it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind

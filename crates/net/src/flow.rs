@@ -11,7 +11,9 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 /// What was seen, and when.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample<Stats> {
+    /// When.
     pub at: Instant,
+    /// What was seen.
     pub stats: Stats,
 }
 

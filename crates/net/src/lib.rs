@@ -13,6 +13,7 @@
 //! Features, none of them on by default: `axum` for a route of [`websocket::Endpoint`], `tls` for `wss://` addresses, `metrics`
 //! for Prometheus. `docs/servers.md` in the repository describes servers as they are deployed.
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 #[cfg(feature = "axum")]
 mod axum;

@@ -86,6 +86,7 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Lets the connections belong to this runtime.
     #[must_use]
     pub fn with_runtime(self, runtime: &Runtime) -> Self {
         Self {
@@ -94,6 +95,7 @@ impl Options {
         }
     }
 
+    /// What a server that we connect to gets when it asks for our bootstrap object.
     #[must_use]
     pub fn with_bootstrap(self, bootstrap: impl FromClient) -> Self {
         Self {
@@ -102,6 +104,7 @@ impl Options {
         }
     }
 
+    /// How much each stream may have in flight.
     #[must_use]
     pub fn with_flow_control(self, flow_control: FlowControl) -> Self {
         Self {
@@ -116,6 +119,7 @@ impl Options {
         self.with_flow_control(FlowControl::Fixed(window_bytes))
     }
 
+    /// Whether messages are packed, on streams of bytes.
     #[must_use]
     pub fn with_packed(self, packed: bool) -> Self {
         Self { packed, ..self }

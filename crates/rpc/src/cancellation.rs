@@ -29,6 +29,7 @@ impl CancellationToken {
         Self { moment }
     }
 
+    /// Whether the caller has given the call up.
     #[must_use]
     pub fn is_canceled(&self) -> bool {
         self.moment.value().is_some()

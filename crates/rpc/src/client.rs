@@ -50,7 +50,9 @@ impl WeakClient {
 pub trait FromClient: Sized + Clone {
     /// Does not check that the object has this interface: if it has not, calls fail as unimplemented.
     fn from_client(client: Client) -> Self;
+    /// The client without its type.
     fn as_client(&self) -> &Client;
+    /// The same, taking it.
     fn into_client(self) -> Client;
 }
 

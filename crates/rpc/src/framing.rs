@@ -9,30 +9,46 @@ pub const MAX_SEGMENTS: usize = 512;
 /// Why bytes are no message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FramingError {
+    /// The segment table names more segments than are taken.
     TooManySegments {
+        /// How many it names.
         segments: u64,
     },
+    /// The message is longer than is allowed.
     TooLong {
+        /// Its length.
         bytes: u64,
+        /// The most that is taken.
         limit: usize,
     },
     /// `expected` is missing when the end comes within the segment table.
     Truncated {
+        /// The length of the frame.
         bytes: usize,
+        /// What the segment table says, if all of it is there.
         expected: Option<u64>,
     },
+    /// Something follows the message.
     TrailingBytes {
+        /// The length of the frame.
         bytes: usize,
+        /// The length of the message.
         expected: u64,
     },
+    /// The batch is longer than was offered.
     BatchTooLong {
+        /// Its length.
         bytes: usize,
+        /// What was offered.
         limit: usize,
     },
     /// So many good messages precede the one that is none, `before_bytes` in all.
     InBatch {
+        /// How many messages were read before.
         before: usize,
+        /// Their length.
         before_bytes: usize,
+        /// What is wrong with the one behind them.
         error: Box<FramingError>,
     },
 }

@@ -10,6 +10,7 @@
 //! generated code, by the module `dynamic`. It is the one thing here that uses `capstan-schema`,
 //! and nothing else of this crate uses it.
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 // Where there are no threads, servers need not be `Send`; the same code shares them by `Arc` everywhere.
 #![cfg_attr(target_arch = "wasm32", allow(clippy::arc_with_non_send_sync))]
 
@@ -30,13 +31,17 @@ mod pipeline;
 mod promised;
 mod reconnect;
 mod request;
+/// The messages of the protocol, as `rpc.capnp` declares them.
 #[rustfmt::skip]
+#[allow(missing_docs)]
 pub mod rpc_capnp;
 mod runtime;
 mod server;
 mod server_set;
 pub mod sinks;
+/// Interfaces of streams of items, as `/capstan/sinks.capnp` declares them.
 #[rustfmt::skip]
+#[allow(missing_docs)]
 pub mod sinks_capnp;
 
 pub use capstan_message as message;

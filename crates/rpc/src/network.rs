@@ -14,7 +14,9 @@ use crate::vat::Exception;
 ///
 /// An error of either half ends the connection, and all its calls fail with it.
 pub trait VatNetwork: MaybeSend + 'static {
+    /// What messages are given to.
     type Sender: NetworkSender;
+    /// What they come from.
     type Receiver: NetworkReceiver;
 
     /// Both directions, which are used at the same time.

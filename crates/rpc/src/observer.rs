@@ -25,7 +25,9 @@ pub trait Observer: Debug + MaybeSend + MaybeSync + 'static {
 /// Which method is called.
 #[derive(Clone, Copy)]
 pub struct ObservedCall<'a> {
+    /// Of the interface that the method is of.
     pub interface_id: u64,
+    /// Its ordinal there.
     pub method_id: u16,
     dispatch: &'a dyn Dispatch,
 }
@@ -57,7 +59,9 @@ impl<'a> ObservedCall<'a> {
 /// A method's name and that of its interface, which is `Outer.Inner` for a nested one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MethodName {
+    /// The interface, such as `Files`; its id where the name is not known.
     pub interface: Cow<'static, str>,
+    /// The method, such as `create`; its ordinal where the name is not known.
     pub method: Cow<'static, str>,
 }
 

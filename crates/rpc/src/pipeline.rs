@@ -45,6 +45,7 @@ impl AnyPipeline {
 
 /// A generated pipeline around an [`AnyPipeline`].
 pub trait FromTypelessPipeline {
+    /// Gives results that have not arrived their type.
     fn new(typeless: AnyPipeline) -> Self;
 }
 

@@ -47,6 +47,7 @@ pub trait Dispatch: Any + MaybeSend + MaybeSync {
 
 /// A client type that can be had for an object of type `S`. Generated code implements it.
 pub trait FromServer<S>: FromClient {
+    /// Makes calls to the interface calls to the server.
     fn into_dispatch(server: Arc<S>) -> Arc<dyn Dispatch>;
 }
 
@@ -145,6 +146,7 @@ pub struct Params<P> {
 }
 
 impl<P: Owned> Params<P> {
+    /// Gives parameters their type; for generated code.
     #[must_use]
     pub fn new(raw: RawParams) -> Self {
         Self {
@@ -272,6 +274,7 @@ pub struct Results<R> {
 }
 
 impl<R: Owned> Results<R> {
+    /// Gives results their type; for generated code.
     #[must_use]
     pub fn new(raw: RawResults) -> Self {
         Self {

@@ -28,6 +28,7 @@ impl<S, C> Default for CapabilityServerSet<S, C> {
 }
 
 impl<S, C: FromServer<S>> CapabilityServerSet<S, C> {
+    /// An empty set.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

@@ -5,7 +5,9 @@ use std::fmt;
 /// A stretch of a source file, in bytes from its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {
+    /// The first byte.
     pub start: usize,
+    /// Behind the last byte.
     pub end: usize,
 }
 
@@ -38,6 +40,7 @@ pub struct Diagnostic {
     /// One past the last marked column; the mark never leaves its line. Equal to `column` when
     /// something is missing there.
     pub end_column: u32,
+    /// What is wrong.
     pub message: String,
     /// What to write instead, where one can tell.
     pub hint: Option<String>,

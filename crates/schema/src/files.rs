@@ -10,6 +10,7 @@ pub struct SourceFile {
     pub key: String,
     /// How the file is called in node names and error messages: its path as the user wrote it.
     pub display_name: String,
+    /// What is in it.
     pub text: String,
 }
 
@@ -50,10 +51,12 @@ pub struct MemoryFiles {
 }
 
 impl MemoryFiles {
+    /// No files.
     pub fn new() -> Self {
         Self::default()
     }
 
+    /// Adds a file, or replaces one.
     pub fn insert(&mut self, path: impl Into<String>, text: impl Into<String>) {
         self.files.insert(path.into(), text.into());
     }

@@ -8,6 +8,7 @@
 //! assert_eq!(schema.nodes[1].name(), "A");
 //! ```
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 pub mod compat;
 mod compile;

@@ -44,6 +44,7 @@ impl Client {
         Ok(Interface::of(schema, interface).client(capability.get_as()?))
     }
 
+    /// The interface that it is called by.
     #[must_use]
     pub fn interface(&self) -> &Interface {
         &self.interface
@@ -55,6 +56,7 @@ impl Client {
         &self.client
     }
 
+    /// The client without its type.
     #[must_use]
     pub fn into_client(self) -> crate::Client {
         self.client
@@ -112,6 +114,7 @@ pub struct Request {
 }
 
 impl Request {
+    /// The method that is called.
     #[must_use]
     pub fn method(&self) -> &Method {
         &self.method
@@ -151,6 +154,7 @@ pub struct StreamingRequest {
 }
 
 impl StreamingRequest {
+    /// The method that is called.
     #[must_use]
     pub fn method(&self) -> &Method {
         &self.method

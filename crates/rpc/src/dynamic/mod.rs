@@ -146,11 +146,13 @@ impl Interface {
         }
     }
 
+    /// The schema that it is of.
     #[must_use]
     pub fn schema(&self) -> &Arc<Schema> {
         &self.schema
     }
 
+    /// Its id, unique in the world.
     #[must_use]
     pub fn id(&self) -> u64 {
         self.id
@@ -219,6 +221,7 @@ impl Method {
         }
     }
 
+    /// Its name in the schema.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.shared.name

@@ -37,6 +37,7 @@ pub struct Sent {
 }
 
 impl Sent {
+    /// The length of the call, framed.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -45,25 +46,34 @@ impl Sent {
 /// What is known of a stream. Times in microseconds, rates in bytes per second.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MemberStats {
+    /// Bytes that may be in flight, not counting the largest call.
     pub window_bytes: u64,
+    /// Bytes sent and not acknowledged.
     pub in_flight_bytes: u64,
+    /// Bytes acknowledged so far.
     pub delivered_bytes: u64,
+    /// The highest rate of late, in bytes per second; 0 when none is known.
     pub btl_bw: f64,
     /// The shortest round trip of late, or none before the first.
     pub rt_prop_micros: Option<u64>,
+    /// What is being found out.
     pub mode: Mode,
 }
 
 /// What is known of a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LineStats {
+    /// Bytes that may be in flight, of all streams together.
     pub window_bytes: u64,
     /// Sent, and not known to have come through.
     pub on_line_bytes: u64,
+    /// The highest rate of late, in bytes per second; 0 when none is known.
     pub btl_bw: f64,
+    /// The shortest round trip of late.
     pub rt_prop_micros: u64,
     /// How long the last round's messages queued at least.
     pub queued_micros: u64,
+    /// What is being found out.
     pub mode: Mode,
 }
 
@@ -153,6 +163,7 @@ impl Line {
         }
     }
 
+    /// Chooses how a stream is controlled from now on.
     pub fn set_control(&mut self, member: MemberId, control: FlowControl) {
         if let Some(member) = self.members.get_mut(member.0) {
             member.control = control;
@@ -369,6 +380,7 @@ impl Line {
         Some(entry.tag)
     }
 
+    /// What is known of one stream; `None` when there is no such stream.
     pub fn member_stats(&self, member: MemberId) -> Option<MemberStats> {
         let entry = self.members.get(member.0)?;
         Some(MemberStats {
@@ -381,6 +393,7 @@ impl Line {
         })
     }
 
+    /// What is known of the line.
     pub fn stats(&self) -> LineStats {
         LineStats {
             window_bytes: self.line_window() as u64,

@@ -10,6 +10,7 @@ mod line;
 mod member;
 mod pipe;
 #[cfg(feature = "simulator")]
+#[allow(missing_docs, reason = "a bench, whose names and comments say enough")]
 pub mod simulator;
 
 pub use line::{Line, LineStats, MemberId, MemberStats, Sent};

@@ -55,6 +55,7 @@ impl Default for ConnectOptions {
 }
 
 impl ConnectOptions {
+    /// What the peer gets that asks for our bootstrap object.
     #[must_use]
     pub fn with_bootstrap(self, bootstrap: impl FromClient) -> Self {
         Self {

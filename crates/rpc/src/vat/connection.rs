@@ -22,6 +22,7 @@ pub struct ConnectionOptions {
     /// A streamed call that would leave more than this in flight is refused as overloaded, and its
     /// stream with it: its caller does not wait for its promises. Default: 16 MiB.
     pub stream_backlog_bytes: u64,
+    /// How much the peer may make us do and keep.
     pub limits: Limits,
     /// Whether a call of the peer's that goes on to an object of its own is passed back with its
     /// results, which then need not come here and return. All peers should understand; one that
@@ -58,11 +59,13 @@ pub struct ConnectionStats {
     pub exports: usize,
     /// Streams with calls in flight, and the bytes of those calls.
     pub streams: usize,
+    /// Bytes of streamed calls that are not acknowledged.
     pub in_flight_bytes: u64,
     /// Bytes of streamed calls that returned without error, in total.
     pub delivered_bytes: u64,
     /// Frames waiting for `poll_transmit`, and their bytes.
     pub queued_frames: usize,
+    /// Bytes that wait to be sent.
     pub queued_bytes: usize,
     /// How many bytes each stream may have in flight, or all of those that adapt together.
     pub window_bytes: u64,
@@ -77,6 +80,7 @@ pub struct ConnectionStats {
 /// How many things a vat keeps, over all its connections. All zero when nothing leaks and all is let go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct VatStats {
+    /// Connections that are not closed.
     pub connections: usize,
     /// Capabilities that the driver, the tables or waiting calls hold.
     pub capabilities: usize,
@@ -84,6 +88,7 @@ pub struct VatStats {
     pub calls: usize,
     /// Calls to be answered, or answered and not finished by the peer.
     pub answers: usize,
+    /// Streams with calls in flight.
     pub streams: usize,
 }
 

@@ -13,33 +13,54 @@ pub enum Event {
     Call(IncomingCall),
     /// A call made with [`call`](super::Vat::call) is over, and its id with it.
     Return {
+        /// The call.
         call: CallId,
+        /// Its results, or why it failed.
         result: Result<Payload, Exception>,
     },
     /// A streamed call whose admission was [`Wait`](super::Admission::Wait) has room behind it, or
     /// will never have. Its id is over.
     StreamReady {
+        /// The call.
         call: CallId,
+        /// Whether the stream goes on.
         result: Result<(), Exception>,
     },
     /// Nobody wants this answer any more. The driver may stop early; it still has to answer.
-    Canceled { answer: AnswerId },
+    Canceled {
+        /// The call.
+        answer: AnswerId,
+    },
     /// No reference to this object is left anywhere: the driver can drop it.
-    ObjectReleased { object: ObjectId },
+    ObjectReleased {
+        /// The object.
+        object: ObjectId,
+    },
     /// It is known where a capability leads that was [watched](super::Vat::watch).
-    Resolved { cap: CapId },
+    Resolved {
+        /// The capability that was a promise.
+        cap: CapId,
+    },
     /// The connection is over, and its id with it. All its calls have failed before this event.
     Closed {
+        /// The connection.
         connection: ConnectionId,
+        /// Why.
         reason: Exception,
     },
 }
 
+/// A call that an object of ours is to answer.
 #[derive(Debug)]
 pub struct IncomingCall {
+    /// What to answer it by.
     pub answer: AnswerId,
+    /// The object that is called.
     pub object: ObjectId,
+    /// The interface.
     pub interface_id: u64,
+    /// The ordinal of its method.
     pub method_id: u16,
+    /// The parameters.
     pub params: Payload,
 }

@@ -19,6 +19,7 @@ pub enum ExceptionKind {
 /// The failure of a call, as it travels between vats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exception {
+    /// How a caller may react.
     pub kind: ExceptionKind,
     /// For a person to read.
     pub reason: String,
@@ -27,6 +28,7 @@ pub struct Exception {
 }
 
 impl Exception {
+    /// A failure without a trace.
     pub fn new(kind: ExceptionKind, reason: impl Into<String>) -> Self {
         Self {
             kind,
@@ -35,18 +37,22 @@ impl Exception {
         }
     }
 
+    /// Something went wrong.
     pub fn failed(reason: impl Into<String>) -> Self {
         Self::new(ExceptionKind::Failed, reason)
     }
 
+    /// Some resource ran out.
     pub fn overloaded(reason: impl Into<String>) -> Self {
         Self::new(ExceptionKind::Overloaded, reason)
     }
 
+    /// The way to an object is gone.
     pub fn disconnected(reason: impl Into<String>) -> Self {
         Self::new(ExceptionKind::Disconnected, reason)
     }
 
+    /// There is no such method.
     pub fn unimplemented(reason: impl Into<String>) -> Self {
         Self::new(ExceptionKind::Unimplemented, reason)
     }

@@ -101,6 +101,7 @@ impl Vat {
         self.connections.get(connection.0)?.deadline_micros()
     }
 
+    /// Does what was due at [`poll_timeout`](Vat::poll_timeout).
     pub fn handle_timeout(&mut self, now_micros: u64) {
         let connections: Vec<u32> = self.connections.keys().collect();
         for connection in connections {

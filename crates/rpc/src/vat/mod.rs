@@ -65,6 +65,7 @@ use tasks::{Task, Tasks};
 /// One step from results to a capability in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PipelineOp {
+    /// Nothing.
     Noop,
     /// Follow this pointer of the struct.
     GetPointerField(u16),
@@ -96,12 +97,14 @@ pub struct Vat {
 }
 
 impl Vat {
+    /// Without connections and objects.
     pub fn new() -> Self {
         Self::default()
     }
 
     // ---- connections ----
 
+    /// Begins a connection; the messages of its peer are given to [`handle_message`](Self::handle_message).
     pub fn connect(&mut self, now_micros: u64, options: ConnectionOptions) -> ConnectionId {
         self.now_micros = now_micros;
         ConnectionId(
@@ -195,10 +198,12 @@ impl Vat {
         self.transmit_ready.pop_front()
     }
 
+    /// What the application has to be told next.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 
+    /// What a connection has to do and to keep; `None` when it is over.
     pub fn connection_stats(&self, connection: ConnectionId) -> Option<ConnectionStats> {
         let table = self.connections.get(connection.0)?;
         let mut stats = ConnectionStats {

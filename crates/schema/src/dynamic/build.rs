@@ -51,13 +51,33 @@ enum Place<'b> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SetError {
     /// The struct named first has no field of the name that follows.
-    NoSuchField { structure: String, field: String },
+    NoSuchField {
+        /// The struct.
+        structure: String,
+        /// The name that it does not have.
+        field: String,
+    },
     /// The type of the place, and what was offered.
-    WrongType { expected: String, found: String },
+    WrongType {
+        /// What there should be.
+        expected: String,
+        /// What there is.
+        found: String,
+    },
     /// The number is too large or too small for the type named.
-    OutOfRange { expected: String, found: String },
+    OutOfRange {
+        /// What there should be.
+        expected: String,
+        /// What there is.
+        found: String,
+    },
     /// A list index beyond the end.
-    NoSuchElement { index: u32, count: u32 },
+    NoSuchElement {
+        /// The index that was asked for.
+        index: u32,
+        /// How many there are.
+        count: u32,
+    },
     /// A value being copied is damaged.
     Message(capstan_message::Error),
 }
@@ -67,10 +87,12 @@ impl<'b> StructBuilder<'b> {
         StructBuilder { ty, builder }
     }
 
+    /// Which struct it is.
     pub fn ty(&self) -> &StructType<'b> {
         &self.ty
     }
 
+    /// The same builder for a shorter time.
     pub fn reborrow(&mut self) -> StructBuilder<'_> {
         StructBuilder {
             ty: self.ty.clone(),
@@ -78,6 +100,7 @@ impl<'b> StructBuilder<'b> {
         }
     }
 
+    /// What was built until now.
     pub fn as_reader(&self) -> Struct<'_> {
         Struct::new(self.ty.clone(), self.builder.as_reader())
     }
@@ -168,10 +191,12 @@ impl<'b> StructBuilder<'b> {
 }
 
 impl ListBuilder<'_> {
+    /// How many elements there are.
     pub fn len(&self) -> u32 {
         self.builder.len()
     }
 
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.builder.is_empty()
     }
@@ -214,10 +239,12 @@ impl ListBuilder<'_> {
 }
 
 impl<'b> Slot<'b> {
+    /// The type of the elements.
     pub fn ty(&self) -> &Type {
         &self.ty
     }
 
+    /// The schema that the types are of.
     pub fn schema(&self) -> &'b Schema {
         self.schema
     }

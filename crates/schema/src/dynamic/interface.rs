@@ -54,14 +54,17 @@ impl<'s> InterfaceType<'s> {
         })
     }
 
+    /// The schema that it is of.
     pub fn schema(&self) -> &'s Schema {
         self.schema
     }
 
+    /// Its declaration.
     pub fn node(&self) -> &'s Node {
         self.node
     }
 
+    /// What the type parameters around it stand for.
     pub fn brand(&self) -> &Brand {
         &self.brand
     }
@@ -120,6 +123,7 @@ impl<'s> InterfaceType<'s> {
 }
 
 impl<'s> MethodType<'s> {
+    /// Its name in the schema.
     pub fn name(&self) -> &'s str {
         &self.method.name
     }
@@ -134,6 +138,7 @@ impl<'s> MethodType<'s> {
         &self.interface
     }
 
+    /// Whether it returns `-> stream`.
     pub fn is_streaming(&self) -> bool {
         self.method.is_streaming()
     }
@@ -163,6 +168,7 @@ impl<'a> Capability<'a> {
         self.interface.as_ref()
     }
 
+    /// Whether there is none.
     pub fn is_null(&self) -> bool {
         self.pointer.is_null()
     }

@@ -48,6 +48,7 @@ pub struct Schema {
 }
 
 impl Schema {
+    /// Makes types and values of a compiled schema accessible.
     pub fn new(compiled: CompiledSchema) -> Self {
         let by_id = compiled.nodes.iter().enumerate();
         let by_id = by_id.map(|(at, node)| (node.id, at)).collect();
@@ -78,10 +79,12 @@ impl Schema {
         }
     }
 
+    /// The compiled schema it was made of.
     pub fn compiled(&self) -> &CompiledSchema {
         &self.compiled
     }
 
+    /// The declaration with this id.
     pub fn node(&self, id: u64) -> Option<&Node> {
         self.compiled.nodes.get(*self.by_id.get(&id)?)
     }
@@ -193,10 +196,12 @@ pub struct StructType<'s> {
 }
 
 impl<'s> StructType<'s> {
+    /// The schema that it is of.
     pub fn schema(&self) -> &'s Schema {
         self.schema
     }
 
+    /// Its declaration.
     pub fn node(&self) -> &'s Node {
         self.node
     }
@@ -212,6 +217,7 @@ impl<'s> StructType<'s> {
         fields.find(|(_, field)| field.name == name)
     }
 
+    /// The size of its sections.
     pub fn size(&self) -> StructSize {
         StructSize {
             data: self.layout.data_words,
@@ -219,6 +225,7 @@ impl<'s> StructType<'s> {
         }
     }
 
+    /// What the type parameters around it stand for.
     pub fn brand(&self) -> &Brand {
         &self.brand
     }

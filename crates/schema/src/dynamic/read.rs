@@ -9,25 +9,40 @@ use crate::node::{Brand, Field, FieldKind, NodeKind, Type, Value as Constant};
 /// A value in a message. 64-bit numbers stand for the smaller ones too.
 #[derive(Clone, Debug)]
 pub enum Value<'a> {
+    /// Nothing.
     Void,
+    /// A boolean.
     Bool(bool),
+    /// An integer with a sign, of any width.
     Int(i64),
+    /// An integer without sign, of any width.
     UInt(u64),
+    /// A floating-point number of 32 bits.
     Float32(f32),
+    /// A floating-point number of 64 bits.
     Float64(f64),
+    /// Text.
     Text(text::Reader<'a>),
+    /// Bytes.
     Data(&'a [u8]),
+    /// A value of an enum.
     Enum(Enum<'a>),
+    /// A struct.
     Struct(Struct<'a>),
+    /// A list.
     List(List<'a>),
+    /// A capability, or none.
     Capability(Capability<'a>),
+    /// What the schema does not tell the type of.
     AnyPointer(any_pointer::Reader<'a>),
 }
 
 /// An enumerant, perhaps one that the schema does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Enum<'a> {
+    /// Its number.
     pub ordinal: u16,
+    /// Its name, if the schema has one for it.
     pub name: Option<&'a str>,
 }
 
@@ -67,6 +82,7 @@ impl<'a> Struct<'a> {
         Struct { ty, reader }
     }
 
+    /// Which struct it is.
     pub fn ty(&self) -> &StructType<'a> {
         &self.ty
     }
@@ -196,14 +212,17 @@ impl<'a> Struct<'a> {
 }
 
 impl<'a> List<'a> {
+    /// The type of the elements.
     pub fn element_type(&self) -> &Type {
         &self.element
     }
 
+    /// How many elements there are.
     pub fn len(&self) -> u32 {
         self.reader.len()
     }
 
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.reader.is_empty()
     }

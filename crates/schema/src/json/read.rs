@@ -14,6 +14,7 @@ use crate::node::{Field, FieldKind, Type};
 pub struct JsonError {
     /// Such as `phones[2].number`; empty for the document as a whole.
     pub path: String,
+    /// What is wrong.
     pub reason: String,
 }
 

@@ -14,11 +14,20 @@ use crate::node::{Field, FieldKind, Type};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteError {
     /// JSON has nothing for capabilities and AnyPointers: the path of the field that holds one.
-    NoJsonForm { path: String },
+    NoJsonForm {
+        /// Where, such as `people[3].name`.
+        path: String,
+    },
     /// JSON has no end here: the default of a union's first member, a struct, holds such a union.
-    Endless { path: String },
+    Endless {
+        /// Where, such as `people[3].name`.
+        path: String,
+    },
     /// Text that is not UTF-8, at this path.
-    NotUtf8 { path: String },
+    NotUtf8 {
+        /// Where, such as `people[3].name`.
+        path: String,
+    },
     /// The message is damaged.
     Message(capstan_message::Error),
 }

@@ -34,6 +34,7 @@ impl Texts<'_> {
         self.values.len()
     }
 
+    /// Whether nothing is in it.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }

@@ -179,6 +179,7 @@ pub fn pass_call(
     driver::settle();
 }
 
+/// Answers a call with a failure; `kind` is its ordinal on the wire.
 #[wasm_bindgen]
 pub fn return_exception(answer: u32, kind: u32, reason: String, trace: String) {
     let mut exception = Exception::new(exception_kind(kind), reason);

@@ -14,6 +14,7 @@ pub(super) use lines::OnLine;
 /// What a stream is doing, for gauges and tests. All in bytes of framed Call messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamStats {
+    /// Bytes that may be in flight, not counting the largest call.
     pub window_bytes: u64,
     /// Sent and not yet returned.
     pub in_flight_bytes: u64,
@@ -25,6 +26,7 @@ pub struct StreamStats {
     pub btl_bw: u64,
     /// The shortest round trip of late.
     pub rt_prop_micros: Option<u64>,
+    /// What is being found out; `None` when the window is fixed.
     pub mode: Option<Mode>,
 }
 
