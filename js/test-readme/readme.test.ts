@@ -127,6 +127,24 @@ describe("README.md's HTTP through a capability", () => {
   });
 });
 
+describe("README.md's sinks and sources", () => {
+  const heading = "Sinks and sources";
+  const [schema] = readme.take(heading, "capnp", 1) as [string];
+  const [program] = readme.take(heading, "js", 1) as [string];
+
+  test("print what the README says", async () => {
+    const project = await Project.create({ "readings.capnp": schema, "program.js": program });
+    try {
+      await project.run("npx", "capstan", "compile", "-o", "js", "readings.capnp");
+      const said = [...program.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)].map(([, comment]) => comment);
+      expect(said).toHaveLength(2);
+      expect((await project.run("node", "program.js")).trim().split("\n")).toEqual(said);
+    } finally {
+      await project.remove();
+    }
+  });
+});
+
 describe("README.md's JavaScript on both sides", () => {
   const heading = "JavaScript on both sides";
   const [schema] = readme.take(heading, "capnp", 1) as [string];

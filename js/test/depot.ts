@@ -1,4 +1,4 @@
-import { AnyPointer, type AnyPointerInput, type Data, serve, Text } from "../src/node.js";
+import { AnyPointer, type AnyPointerInput, type Data, give, serve, Text } from "../src/node.js";
 import { openSink, openSource, readFrom, sourceOf, writeTo } from "../src/sinks/index.js";
 import type { Source } from "../src/sinks/index.js";
 import { Depot, Person } from "./generated/depot.capnp.js";
@@ -73,6 +73,6 @@ export function depot(): Depot {
       void stalled?.cancel();
       stalled = undefined;
     },
-    same: ({ items }) => ({ items }),
+    same: ({ items }) => ({ items: items && give(items) }),
   });
 }
