@@ -255,7 +255,7 @@ fn overview(verbs: &[Verb], early: &'static [Flag]) -> String {
          Usage: capstan [OPTIONS] COMMAND …\n\nCommands:\n",
     );
     for verb in verbs {
-        let _ = writeln!(out, "  {:9}{}", verb.name, verb.about);
+        let _ = writeln!(out, "  {:11}{}", verb.name, verb.about);
     }
     out.push_str("\n'capstan help COMMAND' shows more of one.\n\nOptions:\n");
     describe(&[early, COMMON], &mut out);
@@ -426,7 +426,7 @@ mod tests {
         }
         for line in ["help", "--help", "-h"] {
             let text = given(line).err().unwrap();
-            assert!(text.contains("  go       Go.\n"), "{text}");
+            assert!(text.contains("  go         Go.\n"), "{text}");
         }
         for line in ["--version", "go -V"] {
             assert!(given(line).err().unwrap().starts_with("capstan "), "{line}");

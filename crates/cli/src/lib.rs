@@ -2,6 +2,7 @@
 //! package run this same code, each over a [`Host`] of its own.
 
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 mod arguments;
 mod bench;
@@ -12,6 +13,7 @@ mod failure;
 mod fmt;
 mod gateway;
 mod host;
+mod http_proxy;
 mod id;
 mod output;
 mod values;
@@ -33,6 +35,7 @@ const VERBS: &[Verb] = &[
     convert::DECODE_VERB,
     eval::VERB,
     gateway::VERB,
+    http_proxy::VERB,
     bench::VERB,
     id::VERB,
 ];

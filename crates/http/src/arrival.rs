@@ -13,6 +13,9 @@ pub(crate) enum Item {
     Failed(Error),
 }
 
+/// For a chunk, and for the end behind it.
+const PLACES: usize = 2;
+
 /// The reading end. One chunk waits in it; a writer waits while there is one.
 pub(crate) struct Arrival {
     items: mpsc::Receiver<Item>,
@@ -27,7 +30,7 @@ pub(crate) fn arrival(
     name: &'static str,
     fault: Option<oneshot::Receiver<Error>>,
 ) -> (mpsc::Sender<Item>, Arrival) {
-    let (sender, items) = mpsc::channel(1);
+    let (sender, items) = mpsc::channel(PLACES);
     let arrival = Arrival {
         items,
         fault,

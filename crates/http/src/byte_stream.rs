@@ -108,11 +108,13 @@ struct Channel {
 
 impl Channel {
     async fn give(&self, item: Item) -> Result<()> {
-        // Of this kind the writer takes it for what it is: nobody wants the rest.
-        self.items
-            .send(item)
-            .await
-            .map_err(|_| Error::disconnected(format!("{} is not wanted any more", self.name)))
+        let given = self.items.send(item).await;
+        given.map_err(|_| self.unwanted())
+    }
+
+    /// Of this kind the writer takes it for what it is: nobody wants the rest.
+    fn unwanted(&self) -> Error {
+        Error::disconnected(format!("{} is not wanted any more", self.name))
     }
 
     async fn refuse(&self, reason: String) -> Result<()> {
@@ -139,7 +141,15 @@ impl Target for Channel {
                     .await
                 }
                 _ if bytes.is_empty() => Ok(()),
-                _ => self.give(Item::Bytes(bytes)).await,
+                _ => {
+                    // Two places, of which the end keeps one: it need not wait for the last bytes to be read.
+                    let places = self.items.reserve_many(2).await;
+                    let mut places = places.map_err(|_| self.unwanted())?;
+                    if let Some(place) = places.next() {
+                        place.send(Item::Bytes(bytes));
+                    }
+                    Ok(())
+                }
             }
         })
     }

@@ -13,10 +13,15 @@
 //!
 //! All of this runs on tokio: a request that goes on while its body is read is a task.
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
+/// Streams of bytes, as `/capnp/compat/byte-stream.capnp` declares them.
 #[rustfmt::skip]
+#[allow(missing_docs)]
 pub mod byte_stream_capnp;
+/// HTTP as calls, as `/capnp/compat/http-over-capnp.capnp` declares them.
 #[rustfmt::skip]
+#[allow(missing_docs)]
 pub mod http_over_capnp_capnp;
 
 mod arrival;
@@ -26,6 +31,8 @@ mod client;
 mod exchange;
 mod head;
 mod headers;
+#[cfg(feature = "proxy")]
+pub mod proxy;
 mod send;
 mod server;
 mod tunnel;

@@ -14,11 +14,15 @@ use crate::http_over_capnp_capnp::web_socket;
 /// What a WebSocket carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
+    /// A text message.
     Text(String),
+    /// A binary message.
     Binary(Bytes),
     /// The last message of its side. The code 1005 stands for a close without one.
     Close {
+        /// As in a close frame.
         code: u16,
+        /// A text for people.
         reason: String,
     },
 }
@@ -48,7 +52,8 @@ pub struct WebSocketReceiver {
 
 /// What receives for an end that is not made yet, and the client to be sent to the other side.
 pub(crate) fn receiver() -> (web_socket::Client, mpsc::Receiver<Message>) {
-    let (sender, messages) = mpsc::channel(1);
+    // For a message, and for the close behind it.
+    let (sender, messages) = mpsc::channel(2);
     (new_client(Served { messages: sender }), messages)
 }
 
@@ -168,8 +173,15 @@ struct Served {
 
 impl Served {
     async fn give(&self, message: Message) -> Result<()> {
-        let sent = self.messages.send(message).await;
-        sent.map_err(|_| Error::disconnected("nobody reads this WebSocket any more"))
+        // A close need not wait for the last message to be read.
+        let needed = 1 + usize::from(!matches!(message, Message::Close { .. }));
+        let places = self.messages.reserve_many(needed).await;
+        let mut places =
+            places.map_err(|_| Error::disconnected("nobody reads this WebSocket any more"))?;
+        if let Some(place) = places.next() {
+            place.send(message);
+        }
+        Ok(())
     }
 }
 

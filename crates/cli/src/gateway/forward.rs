@@ -93,7 +93,7 @@ async fn forward(arguments: Arguments, host: &dyn Host) -> Result<(), Failure> {
 }
 
 #[cfg(unix)]
-fn end_signal() -> std::io::Result<impl Future<Output = ()>> {
+pub(crate) fn end_signal() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -106,7 +106,7 @@ fn end_signal() -> std::io::Result<impl Future<Output = ()>> {
 }
 
 #[cfg(not(unix))]
-fn end_signal() -> std::io::Result<impl Future<Output = ()>> {
+pub(crate) fn end_signal() -> std::io::Result<impl Future<Output = ()>> {
     Ok(async {
         let _ = tokio::signal::ctrl_c().await;
     })
