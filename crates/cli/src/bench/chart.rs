@@ -6,6 +6,8 @@ use capstan_rpc::flow::simulator::{Phase, Sample};
 
 pub(super) struct Column<'s> {
     pub(super) name: &'s str,
+    /// What came of it, in a line.
+    pub(super) figures: String,
     pub(super) samples: &'s [Sample],
 }
 
@@ -32,8 +34,8 @@ const ORANGE: &str = "#d9731a";
 const ROWS: [Row; 4] = [
     Row {
         name: "Rate",
-        unit: "MB/s",
-        scale: 1e6,
+        unit: "Mbit/s",
+        scale: 1e6 / 8.0,
         lines: &[
             Line {
                 name: "delivered",
@@ -97,7 +99,7 @@ const ROWS: [Row; 4] = [
 const WIDTH: f64 = 380.0;
 const HEIGHT: f64 = 130.0;
 const LEFT: f64 = 70.0;
-const TOP: f64 = 84.0;
+const TOP: f64 = 104.0;
 const GAP_X: f64 = 26.0;
 const GAP_Y: f64 = 52.0;
 
@@ -128,8 +130,9 @@ pub(super) fn draw(
         let x = LEFT + index as f64 * (WIDTH + GAP_X);
         let _ = writeln!(
             svg,
-            "<text x=\"{x}\" y=\"58\" font-weight=\"600\">{}</text>",
-            escaped(column.name)
+            "<text x=\"{x}\" y=\"56\" font-weight=\"600\">{}</text><text x=\"{x}\" y=\"73\" font-size=\"12\">{}</text>",
+            escaped(column.name),
+            escaped(&column.figures)
         );
     }
     for (index, row) in ROWS.iter().enumerate() {
@@ -159,7 +162,8 @@ fn draw_row(
     });
     // What is many times as high as the link's own would leave nothing to see of the rest.
     let highest = values.fold(0.0, f64::max).min(8.0 * highest_bound);
-    let top = 1.1 * highest.max(highest_bound).max(f64::MIN_POSITIVE);
+    let top = 1.05 * highest.max(highest_bound).max(f64::MIN_POSITIVE);
+    let step = round_step(top / row.scale) * row.scale;
     let across = |at: u64| at as f64 / end as f64 * WIDTH;
     let up = |value: f64| HEIGHT - (value / top).min(1.0) * HEIGHT;
 
@@ -180,14 +184,29 @@ fn draw_row(
         );
         legend += 52.0 + 6.5 * name.len() as f64;
     }
-    for (share, label) in [(1.0, top), (0.5, top / 2.0), (0.0, 0.0)] {
+    let mut grid = String::new();
+    for tick in 0..=MAX_STEPS {
+        let value = f64::from(tick) * step;
+        if value > top {
+            break;
+        }
+        let height = up(value);
         let _ = writeln!(
             svg,
             "<text x=\"{}\" y=\"{}\" text-anchor=\"end\" font-size=\"11\" class=\"soft\">{}</text>",
             LEFT - 6.0,
-            y + HEIGHT * (1.0 - share) + 4.0,
-            label_of(label / row.scale),
+            y + height + 4.0,
+            label_of(value / row.scale),
         );
+        let _ = write!(grid, "M0 {height:.1}h{WIDTH}");
+    }
+    let seconds = end as f64 / 1e9;
+    let time_step = round_step(seconds);
+    for tick in 1..=MAX_STEPS {
+        let x = across((f64::from(tick) * time_step * 1e9) as u64);
+        if x < WIDTH {
+            let _ = write!(grid, "M{x:.1} 0v{HEIGHT}");
+        }
     }
     let _ = writeln!(
         svg,
@@ -201,7 +220,7 @@ fn draw_row(
         let x = LEFT + index as f64 * (WIDTH + GAP_X);
         let _ = writeln!(
             svg,
-            "<g transform=\"translate({x} {y})\"><rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"none\" stroke=\"currentColor\" class=\"soft\"/>"
+            "<g transform=\"translate({x} {y})\"><rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"none\" stroke=\"currentColor\" class=\"soft\"/><path d=\"{grid}\" stroke=\"currentColor\" opacity=\"0.12\"/>"
         );
         let mut steps = String::new();
         for (number, phase) in phases.iter().enumerate() {
@@ -232,14 +251,34 @@ fn draw_row(
                 line.colour
             );
         }
-        let _ = writeln!(
-            svg,
-            "<text y=\"{0}\" font-size=\"11\" class=\"soft\">0</text><text x=\"{WIDTH}\" y=\"{0}\" text-anchor=\"end\" font-size=\"11\" class=\"soft\">{1} s</text></g>",
-            HEIGHT + 14.0,
-            label_of(end as f64 / 1e9)
-        );
+        for tick in 0..=MAX_STEPS {
+            let at = f64::from(tick) * time_step;
+            let x = across((at * 1e9) as u64);
+            if x > WIDTH {
+                break;
+            }
+            let _ = writeln!(
+                svg,
+                "<text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\" font-size=\"11\" class=\"soft\">{}{}</text>",
+                HEIGHT + 14.0,
+                label_of(at),
+                if tick == 0 { "" } else { " s" },
+            );
+        }
+        svg.push_str("</g>\n");
     }
 }
+
+/// One, two or five times a power of ten, of which there are two to five up to `top`.
+fn round_step(top: f64) -> f64 {
+    let power = 10_f64.powf((top / 2.0).log10().floor());
+    let steps = [5.0, 2.0, 1.0].map(|step| step * power);
+    let fits = steps.into_iter().find(|step| 2.0 * step <= top);
+    fits.unwrap_or(power)
+}
+
+/// More than there ever are.
+const MAX_STEPS: u32 = 8;
 
 fn of(samples: &[Sample], at: usize, value: fn(&Sample) -> f64) -> f64 {
     samples.get(at).map_or(0.0, value)
@@ -258,11 +297,36 @@ fn goodput(samples: &[Sample], at: usize) -> f64 {
 fn label_of(number: f64) -> String {
     match number {
         0.0 => "0".to_owned(),
-        small if small < 10.0 => format!("{small:.1}"),
+        small if small < 10.0 && small.fract() > 1e-6 => {
+            let text = format!("{small:.3}");
+            text.trim_end_matches('0').to_owned()
+        }
         large => format!("{large:.0}"),
     }
 }
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_have_few_round_steps() {
+        for (top, step) in [
+            (13.1, 5.0),
+            (105.0, 50.0),
+            (99.0, 20.0),
+            (40.0, 20.0),
+            (0.9, 0.2),
+            (1544.0, 500.0),
+        ] {
+            assert!((round_step(top) / step - 1.0).abs() < 1e-9, "{top}");
+        }
+        assert_eq!(label_of(0.2), "0.2");
+        assert_eq!(label_of(5.0), "5");
+        assert_eq!(label_of(1500.0), "1500");
+    }
 }

@@ -143,6 +143,12 @@ pub(crate) fn run(given: &Given, host: &dyn Host) -> Result<(), Failure> {
         .iter()
         .map(|outcome| Column {
             name: outcome.name,
+            figures: format!(
+                "{:.1} % of the link; small calls {} and {} (p50, p99)",
+                100.0 * outcome.share,
+                millis(outcome.p50),
+                millis(outcome.p99)
+            ),
             samples: &outcome.samples,
         })
         .collect();
@@ -217,7 +223,6 @@ fn table(arguments: &Arguments, outcomes: &[Outcome]) -> String {
         "call p99",
         "queued"
     );
-    let millis = |nanos: u64| format!("{:.1} ms", nanos as f64 / MILLI as f64);
     for outcome in outcomes {
         text += &format!(
             "{:42} {:>6.1} % {:>12} {:>12} {:>8} KiB\n",
@@ -229,6 +234,10 @@ fn table(arguments: &Arguments, outcomes: &[Outcome]) -> String {
         );
     }
     text + &format!("drawn in {}\n", arguments.output)
+}
+
+fn millis(nanos: u64) -> String {
+    format!("{:.1} ms", nanos as f64 / MILLI as f64)
 }
 
 /// Without digits that say nothing.
