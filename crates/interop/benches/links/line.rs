@@ -81,10 +81,9 @@ fn carry(line: &Arc<Line>, mut from: TcpStream, mut to: TcpStream) {
     thread::spawn(move || {
         let mut free = Instant::now();
         loop {
-            let piece = queue.pop();
-            // A thread that was woken late makes up for it.
-            free = free.max(Instant::now() - BURST)
-                + Duration::from_secs_f64(piece.len() as f64 / line.rate());
+            // By when it came, not by when this thread was woken.
+            let (came, piece) = queue.pop();
+            free = free.max(came) + Duration::from_secs_f64(piece.len() as f64 / line.rate());
             sleep_until(free);
             if under_way.send((free + line.one_way(), piece)).is_err() {
                 return;
@@ -107,7 +106,7 @@ fn carry(line: &Arc<Line>, mut from: TcpStream, mut to: TcpStream) {
 
 #[derive(Default)]
 struct Queue {
-    pieces: Mutex<(VecDeque<Vec<u8>>, usize)>,
+    pieces: Mutex<(VecDeque<(Instant, Vec<u8>)>, usize)>,
     changed: Condvar,
 }
 
@@ -118,16 +117,16 @@ impl Queue {
         let is_full = |(_, bytes): &mut (_, usize)| *bytes >= max_bytes;
         let mut pieces = self.changed.wait_while(pieces, is_full).unwrap();
         pieces.1 += piece.len();
-        pieces.0.push_back(piece);
+        pieces.0.push_back((Instant::now(), piece));
         self.changed.notify_all();
     }
 
-    fn pop(&self) -> Vec<u8> {
+    fn pop(&self) -> (Instant, Vec<u8>) {
         let pieces = self.pieces.lock().unwrap();
         let is_empty = |(pieces, _): &mut (VecDeque<_>, usize)| pieces.is_empty();
         let mut pieces = self.changed.wait_while(pieces, is_empty).unwrap();
         let piece = pieces.0.pop_front().unwrap();
-        pieces.1 -= piece.len();
+        pieces.1 -= piece.1.len();
         self.changed.notify_all();
         piece
     }
@@ -146,4 +145,3 @@ const SOCKET_BYTES: usize = 64 << 10;
 /// So much of the line's time is one piece.
 const PIECE_SECONDS: f64 = 0.000_2;
 const MAX_PIECE_BYTES: usize = 16 << 10;
-const BURST: Duration = Duration::from_millis(2);
