@@ -10,6 +10,8 @@ const QUEUE_BYTES = 512 * 1024;
 /** How much may wait in the socket under bare frames before their sender waits, and how much before it goes on. */
 const FULL_BYTES = 4 << 20;
 const LOW_BYTES = 2 << 20;
+/** For memory to go back to where it came from, on other threads. */
+const SETTLING_MS = 20;
 /** Small calls are made so often, beside a stream; and so many with nothing beside them, in each round. */
 const CALLS_APART_MS = 2;
 const CALLS_ALONE = 50;
@@ -81,8 +83,10 @@ export async function run({ rpc, bare, rounds, bytes, only, wasm, WebSocket = gl
   for (let round = 0; round <= rounds; round++) {
     if (round === 1) beside.length = alone.length = 0;
     for (let call = 0; call < CALLS_ALONE; call++) await callNow(alone);
-    // What one leaves behind, such as garbage, must not always be the same one's burden.
     for (const [name, send] of round % 2 === 0 ? contenders : contenders.toReversed()) {
+      // What one leaves behind must not be the next one's burden: the chunks of a Blob are garbage that takes the processor for as long as a contender runs.
+      globalThis.gc?.();
+      await new Promise((resolve) => setTimeout(resolve, SETTLING_MS));
       const start = performance.now();
       const micros = processorMicros();
       const total = Number(await send());

@@ -6,6 +6,8 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import WebSocket from "ws";
 import { inChromium } from "../chromium.mjs";
 import { buildPackage, bundle, compileSchemas, median, root, serverOf, WASM } from "../race-tools.mjs";
@@ -38,6 +40,8 @@ try {
   const settings = { ...JSON.parse(await server.line), rounds, bytes: Number(options.mib ?? 64) << 20, only: options.only };
   if (!options["no-node"]) {
     const module = await bundle({ here, target, engine: "node", external: ["capstan", "ws"] });
+    setFlagsFromString("--expose-gc");
+    globalThis.gc = runInNewContext("gc");
     const { run } = await import(pathToFileURL(module).href);
     table(`Node ${process.versions.node}`, await run({ ...settings, WebSocket, processorMicros }));
   }
