@@ -12,7 +12,7 @@ await build({
   build: { lib: { entry: `${root}js/src/index.ts`, formats: ["es"], fileName: () => "capstan.js" }, outDir, emptyOutDir: true, minify: false, target: "es2022" },
 });
 const { init, pack, PackStream, unpack, UnpackStream } = await import(`${outDir}/capstan.js`);
-await init(readFileSync(`${root}js/wasm/capstan_web_bg.wasm`));
+await init({ runtime: readFileSync(`${root}js/wasm/capstan_web_bg.wasm`), messages: readFileSync(`${root}js/wasm-messages/capstan_messages_bg.wasm`) });
 
 const ROUNDS = 7;
 const ROUND_MILLIS = 40;

@@ -9,7 +9,10 @@ import { build } from "vite";
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Where Chromium finds the package's WebAssembly, for `inChromium`. */
-export const WASM = { "/capstan.wasm": join(root, "node_modules/capstan/wasm/capstan_web_bg.wasm") };
+export const WASM = {
+  "/capstan.wasm": join(root, "node_modules/capstan/wasm/capstan_web_bg.wasm"),
+  "/messages.wasm": join(root, "node_modules/capstan/wasm-messages/capstan_messages_bg.wasm"),
+};
 
 export function buildPackage() {
   execFileSync("cargo", ["xtask", "wasm"], { cwd: root, stdio: "inherit" });

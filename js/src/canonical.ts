@@ -1,8 +1,7 @@
-import { seam_failure } from "../wasm/capstan_web.js";
 import { CapnpError } from "./errors.js";
 import type { Limits } from "./message.js";
 import { checkBytes } from "./packed/packed.js";
-import { refresh, u8, wasm } from "./seam/memory.js";
+import { failure, refresh, u8, wasm } from "./messages/memory.js";
 
 /** What is called in wasm for the canonical form. */
 export interface CanonicalExports {
@@ -53,5 +52,5 @@ function ask(caller: string, bytes: Uint8Array, limits: Limits | undefined, asks
   const answer = wasm.seam_canonical(asks ? 1 : 0, words, limits?.nestingLimit ?? 64) >>> 0;
   if (answer !== FAILED) return answer;
   wasm.seam_release();
-  throw new CapnpError("failed", seam_failure());
+  throw new CapnpError("failed", failure());
 }

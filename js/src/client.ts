@@ -1,9 +1,10 @@
 import * as glue from "../wasm/capstan_web.js";
 import { applied, type BoundMethod, methodsOf, call, stream } from "./call.js";
 import { CapnpError, ERROR_KINDS } from "./errors.js";
-import { requireInit } from "./init.js";
+import { requireInit } from "./runtime.js";
 import type { InterfaceDescriptor, InterfaceInfo } from "./seam/descriptor.js";
 import type { PointerType } from "./seam/types.js";
+import { noClient } from "./release.js";
 import { readPairs, readPath } from "./report.js";
 import { dispose } from "./symbols.js";
 import type { GenericCallOptions, StreamStats } from "./types.js";
@@ -133,16 +134,6 @@ export function checkClient(value: unknown, type: InterfaceDescriptor, field: st
   throw new TypeError(`${field}: expected a client of ${expected}, got ${String(value)}`);
 }
 
-/**
- * Says that a client, view, builder or orphan is not needed any more, as the end of a `using` block does. Calls made
- * before still go through; releasing twice does nothing. A message is gone with any of its views or builders.
- */
-export function release(value: object): void {
-  const disposable = value as Partial<Disposable> | null | undefined;
-  if (typeof disposable?.[dispose] === "function") disposable[dispose]();
-  else theClient(value, "release");
-}
-
 /** Of clients in results, one that nobody asked for. */
 export function releaseUnclaimed(client: ClientBase): void {
   ClientBase.letGo(client, UNCLAIMED);
@@ -182,9 +173,7 @@ export function streamStats(client: object): StreamStats | undefined {
 export function theClient(value: unknown, caller: string): ClientBase {
   requireInit(caller);
   if (ClientBase.is(value)) return value;
-  throw new TypeError(
-    `${caller}() wants a client, got ${value === null ? "null" : typeof value}; if it is a client of another copy of this package, load only one copy`,
-  );
+  throw noClient(value, caller);
 }
 
 /** The last part of a display name such as `files.capnp:Files.Entry`. */

@@ -1,7 +1,7 @@
 import { checkOptions, type Connection, type ConnectionOptions, OFFER, OFFER_LONG, overSocket } from "./connection.js";
 import { CapnpError, messageOf } from "./errors.js";
-import { init } from "./init.js";
 import { copiesAtOnce, platform } from "./platform.js";
+import { initRuntime } from "./runtime.js";
 import { ignoreErrors, listen, type SocketListener, unlisten } from "./socket.js";
 import { startTimer } from "./timer.js";
 import type { WebSocketLike } from "./types.js";
@@ -26,7 +26,7 @@ export async function connect(url: string | URL, options: ConnectOptions = {}): 
   const { maxMessageBytes } = checkOptions(options);
   const { signal, timeout = DEFAULT_TIMEOUT } = options;
   signal?.throwIfAborted();
-  await init();
+  await initRuntime();
   signal?.throwIfAborted();
   let socket: WebSocketLike;
   try {

@@ -1,7 +1,7 @@
 import * as glue from "../wasm/capstan_web.js";
 import { ClientBase, makeClient, theClient } from "./client.js";
 import { type CapnpError, ERROR_KINDS, type ErrorKind, messageOf } from "./errors.js";
-import { requireInit } from "./init.js";
+import { requireInit } from "./runtime.js";
 import { NONE } from "./payload.js";
 import { takeFailure } from "./pending.js";
 import { readPairs, readPath, reportWord, writeList } from "./report.js";

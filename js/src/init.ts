@@ -1,56 +1,81 @@
-import initGlue, { type InitInput } from "../wasm/capstan_web.js";
+import type { InitInput } from "../wasm/capstan_web.js";
 import { CapnpError, messageOf } from "./errors.js";
-import { startEvents } from "./events.js";
-import { checkClient } from "./client.js";
 import { platform } from "./platform.js";
-import { startReport } from "./report.js";
-import { attach } from "./seam/memory.js";
-import { setClientCheck } from "./seam/outgoing.js";
 
-/** Where the WebAssembly comes from: an address, a response, the bytes, or a compiled module. */
+/*
+ * There are two WebAssembly modules: the runtime, which has connections, and messages, which has views, builders, packing
+ * and the canonical form. Each is needed by the scripts that call it, and says so when the first of these is there. A
+ * bundler leaves out scripts of which nothing is used, so a bundle loads what it uses and no more.
+ */
+
+/** Where WebAssembly comes from: an address, a response, the bytes, or a compiled module. */
 export type InitSource = InitInput | Promise<InitInput>;
 
-let loading: Promise<void> | undefined;
-let isReady = false;
+/** The same for each of the two modules. */
+export interface InitSources {
+  /** `capstan_web_bg.wasm`, for whatever has to do with connections. */
+  readonly runtime?: InitSource | undefined;
+  /** `capstan_messages_bg.wasm`, for `decode`, `read`, `build`, packing and the canonical form. */
+  readonly messages?: InitSource | undefined;
+}
+
+/** A module that scripts here need. */
+export interface Needed {
+  readonly name: keyof InitSources;
+  readonly file: string;
+  /** Beside its own script is where it is found without a source. */
+  load(source: { module_or_path: InitInput } | undefined): Promise<void>;
+  loading?: Promise<void> | undefined;
+}
+
+const modules: Needed[] = [];
+
+/** To be called by the one script that loads a module, when it is evaluated. */
+export function need(module: Needed): void {
+  modules.push(module);
+}
 
 /**
- * Loads the WebAssembly, once. `connect` does so by itself; synchronous functions such as `serve` need it to
- * have happened. Without a source it is found beside this module.
+ * Loads the WebAssembly, each module once. `connect` does so by itself; synchronous functions such as `serve` and
+ * `decode` need it to have happened. Without a source it is found beside the scripts. A source by itself is the
+ * runtime's.
  */
-export function init(source?: InitSource): Promise<void> {
-  loading ??= load(source).catch((error: unknown) => {
-    // The next call may try again, with another source.
-    loading = undefined;
-    throw error;
-  });
-  return loading;
-}
-
-/** Throws unless `init` has happened. */
-export function requireInit(caller: string): void {
-  if (!isReady) {
-    throw new CapnpError(
-      "failed",
-      `${caller}() was called before Capstan's WebAssembly was loaded; \`await init()\` once before it, or \`await connect(…)\``,
-    );
+export async function init(source?: InitSource | InitSources): Promise<void> {
+  const sources = namesModules(source) ? source : { runtime: source };
+  if (sources.runtime !== undefined && !modules.some(({ name }) => name === "runtime")) {
+    throw new TypeError("init(source) is for connections, and nothing here has any; for messages it is init({ messages: source })");
   }
+  await Promise.all(modules.map((module) => (module.loading ??= load(module, sources[module.name]))));
 }
 
-async function load(source: InitSource | undefined): Promise<void> {
+function namesModules(source: InitSource | InitSources | undefined): source is InitSources {
+  return typeof source === "object" && ("runtime" in source || "messages" in source);
+}
+
+async function load(module: Needed, source: InitSource | undefined): Promise<void> {
   try {
-    const found = await (source ?? platform.wasm());
-    const exports = found === undefined ? await initGlue() : await initGlue({ module_or_path: found });
-    attach(exports);
+    const found = await (source ?? platform[module.name]());
+    await module.load(found === undefined ? undefined : { module_or_path: found });
   } catch (error) {
+    // The next call may try again, with another source.
+    module.loading = undefined;
     throw new CapnpError(
       "failed",
-      `Capstan's WebAssembly could not be loaded: ${messageOf(error)}; check that capstan_web_bg.wasm is served beside the script ` +
+      `Capstan's WebAssembly could not be loaded: ${messageOf(error)}; check that ${module.file} is served beside the script ` +
         "with the type application/wasm (capstan/inline has it inside) and that the page's content security policy allows 'wasm-unsafe-eval'",
       { cause: error },
     );
   }
-  startReport();
-  setClientCheck(checkClient);
-  startEvents();
-  isReady = true;
+}
+
+/** In place of a module's exports until they are there. */
+export function notLoaded<Exports extends object>(): Exports {
+  return new Proxy({} as Exports, {
+    get(): never {
+      throw new CapnpError(
+        "failed",
+        "Capstan's WebAssembly is not loaded yet: `await init()` first, or use an asynchronous function such as `connect`",
+      );
+    },
+  });
 }

@@ -1,8 +1,9 @@
 import { methodsOf } from "./call.js";
-import { ClientBase, clone, give, release, theClient } from "./client.js";
+import { ClientBase, clone, give, theClient } from "./client.js";
 import { CapnpError } from "./errors.js";
 import { watch } from "./pending.js";
 import { promised, resolving } from "./promised.js";
+import { release } from "./release.js";
 import type { InterfaceDescriptor } from "./seam/descriptor.js";
 import { hosted, serve } from "./serve.js";
 import { dispose } from "./symbols.js";

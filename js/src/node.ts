@@ -1,11 +1,12 @@
 /** The entry point in Node, whose WebSockets come from the `ws` package: they say why a connection failed. */
+import "./messages-node.js";
 import { readFile } from "node:fs/promises";
 import WebSocket from "ws";
 import { lend } from "./lending.js";
 import { setPlatform } from "./platform.js";
 
 setPlatform({
-  wasm: () => readFile(new URL("../wasm/capstan_web_bg.wasm", import.meta.url)),
+  runtime: () => readFile(new URL("../wasm/capstan_web_bg.wasm", import.meta.url)),
   openSocket: (url, { maxMessageBytes }) => new WebSocket(url, { maxPayload: maxMessageBytes, perMessageDeflate: false }),
   lend,
   bestPieceBytes: 64 * 1024,

@@ -3,8 +3,9 @@ import type { WebSocketLike } from "./types.js";
 
 /** What differs between the places where JavaScript runs. */
 export interface Platform {
-  /** Where the WebAssembly is; undefined leaves it to the module beside which it lies. */
-  wasm(): Promise<InitInput> | InitInput | undefined;
+  /** Where the WebAssembly modules are; undefined leaves it to the scripts beside which they lie. */
+  runtime(): Promise<InitInput> | InitInput | undefined;
+  messages(): Promise<InitInput> | InitInput | undefined;
   /** Begins to open a socket. */
   openSocket(url: string, options: { readonly maxMessageBytes: number }): WebSocketLike;
   /** Where a socket says when it is done with what it was sent: how to send bytes that are only lent. */
@@ -17,7 +18,8 @@ export interface Platform {
 
 /** Browsers, and whatever has a global `WebSocket` and fetches modules by address. */
 export let platform: Platform = {
-  wasm: () => undefined,
+  runtime: () => undefined,
+  messages: () => undefined,
   openSocket: (url) => new WebSocket(url),
   // Chromium takes frames of up to 64 KiB as a whole, and sees to two at a time if they have 131,000 bytes together. Longer ones go in
   // parts, each of which waits for the page. This leaves room for the call around a piece.

@@ -1,6 +1,6 @@
 import { isBuffer } from "./buffers.js";
 import { type Connection, type ConnectionOptions, overTransport } from "./connection.js";
-import { init } from "./init.js";
+import { initRuntime } from "./runtime.js";
 import type { Transport, TransportEvents } from "./transport.js";
 
 /** A MessagePort, a Worker or a worker's own global scope, of the platform's or of Node's `worker_threads`. */
@@ -38,7 +38,7 @@ interface Word {
 export async function connectPort(port: PortLike, options: ConnectionOptions = {}): Promise<Connection> {
   // It listens from now on: what comes while the WebAssembly is loaded would be lost.
   const transport = portTransport(port);
-  await init();
+  await initRuntime();
   return overTransport(transport, "the other side of the port", options);
 }
 

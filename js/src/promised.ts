@@ -1,8 +1,9 @@
 import * as glue from "../wasm/capstan_web.js";
-import { brokenCap, ClientBase, makeClient, release, theClient } from "./client.js";
+import { brokenCap, ClientBase, makeClient, theClient } from "./client.js";
 import { CapnpError, messageOf } from "./errors.js";
 import { handle, RESOLVED } from "./events.js";
-import { requireInit } from "./init.js";
+import { release } from "./release.js";
+import { requireInit } from "./runtime.js";
 import { takeFailure } from "./pending.js";
 import { reportWord } from "./report.js";
 import type { InterfaceDescriptor } from "./seam/descriptor.js";

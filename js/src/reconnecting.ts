@@ -1,8 +1,9 @@
 import * as glue from "../wasm/capstan_web.js";
-import { brokenClient, ClientBase, release } from "./client.js";
+import { brokenClient, ClientBase } from "./client.js";
 import type { Connection } from "./connection.js";
 import { CapnpError } from "./errors.js";
-import { requireInit } from "./init.js";
+import { release } from "./release.js";
+import { requireInit } from "./runtime.js";
 import { takeFailure } from "./pending.js";
 import { promised } from "./promised.js";
 import type { InterfaceDescriptor } from "./seam/descriptor.js";

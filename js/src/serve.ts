@@ -3,7 +3,7 @@ import { announceResults, type BoundMethod, methodsOf, sendResults } from "./cal
 import { ClientBase, makeClient, tracker } from "./client.js";
 import { CapnpError, ERROR_KINDS, messageOf } from "./errors.js";
 import { CALL, CANCELED, handle, OBJECT_RELEASED } from "./events.js";
-import { requireInit } from "./init.js";
+import { requireInit } from "./runtime.js";
 import { discardPayload, takePayload } from "./payload.js";
 import { reportWord, writeList } from "./report.js";
 import type { InterfaceDescriptor } from "./seam/descriptor.js";

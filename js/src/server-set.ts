@@ -1,7 +1,8 @@
 import * as glue from "../wasm/capstan_web.js";
-import { ClientBase, clone, release, theClient } from "./client.js";
+import { ClientBase, clone, theClient } from "./client.js";
 import { discardPayload } from "./payload.js";
 import { expect } from "./pending.js";
+import { release } from "./release.js";
 import type { InterfaceDescriptor } from "./seam/descriptor.js";
 import { hosted, serve, type Served } from "./serve.js";
 

@@ -1,6 +1,7 @@
-import { give, release, shortName } from "./client.js";
+import { give, shortName } from "./client.js";
 import { CapnpError, messageOf } from "./errors.js";
 import { iterable } from "./iterable-stream.js";
+import { release } from "./release.js";
 import type { InterfaceDescriptor } from "./seam/descriptor.js";
 import { serve } from "./serve.js";
 import { inferMethods, type StreamMethods } from "./stream-methods.js";

@@ -1,5 +1,5 @@
 import { type Connection, type ConnectionOptions, overTransport } from "./connection.js";
-import { init } from "./init.js";
+import { initRuntime } from "./runtime.js";
 
 /**
  * Carries messages to another vat, whole and in order: what to implement for a connection over something else than
@@ -40,6 +40,6 @@ export interface TransportOptions extends ConnectionOptions {
 
 /** Connects to the vat at the other end of a transport. Loads the WebAssembly when that has not happened. */
 export async function connectTransport(transport: Transport, options: TransportOptions = {}): Promise<Connection> {
-  await init();
+  await initRuntime();
   return overTransport(transport, options.name ?? "the peer", options);
 }

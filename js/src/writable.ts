@@ -1,8 +1,9 @@
 import { isBuffer, isDetached } from "./buffers.js";
 import { settled, streamed } from "./call.js";
-import { ClientBase, release, theClient } from "./client.js";
+import { ClientBase, theClient } from "./client.js";
 import { watch } from "./pending.js";
 import { Pieces, transferred } from "./pieces.js";
+import { release } from "./release.js";
 import { inferMethods, type StreamMethods } from "./stream-methods.js";
 import type { CallOptions } from "./types.js";
 

@@ -6,13 +6,26 @@ import { EXPECTED } from "./exercise.mjs";
 import { Site } from "./site.js";
 import { made, pinned, Project, UploadServer } from "./support.js";
 
-const MAIN = (server: string) => `
-import * as capstan from "capstan";
+const REPORTING = `.catch((error) => String(error) + error.stack).then((text) => fetch("/report", { method: "POST", body: text }));`;
+
+const STREAMING = (server: string) => `
+import { connect, readable, writable } from "capstan";
 import { exercise } from "./exercise.mjs";
 import * as schema from "./files.capnp.js";
-exercise(capstan, schema, ${JSON.stringify(server)})
-  .catch((error) => String(error) + error.stack)
-  .then((text) => fetch("/report", { method: "POST", body: text }));
+exercise({ connect, readable, writable }, schema, ${JSON.stringify(server)})${REPORTING}
+`;
+const READING = `
+import { decode, encode, encodePacked, init, read, release } from "capstan";
+import { Files } from "./files.capnp.js";
+async function report() {
+  await init();
+  const Params = Files.$.methods[0].params();
+  const view = read(Params, encode(Params, { name: "a.bin" }));
+  const found = view.name + " " + decode(Params, encodePacked(Params, { name: "b.bin" }), { packed: true }).name;
+  release(view);
+  return found;
+}
+report()${REPORTING}
 `;
 const page = (script: string) =>
   `<!doctype html><html lang="en"><title>test</title><link rel="icon" href="data:,"><script type="module" src="${script}"></script></html>`;
@@ -47,7 +60,7 @@ let browser: OpenBrowser;
 beforeAll(async () => {
   server = await UploadServer.start(made.page());
   project = await Project.create(
-    { "main.js": MAIN(server.rpcUrl), "esbuild.mjs": ESBUILD, "rollup.mjs": ROLLUP, "parcel.html": page("./main.js"), "index.html": page("./main.js") },
+    { "esbuild.mjs": ESBUILD, "rollup.mjs": ROLLUP, "index.html": page("./main.js") },
     [...(await Promise.all(["vite", "esbuild", "rollup", "webpack"].map(pinned))), "webpack-cli@6.0.1", "@rollup/plugin-node-resolve@16.0.3", "parcel@2.16.4"],
   );
   await project.take("js/test-package/exercise.mjs", "exercise.mjs");
@@ -63,19 +76,24 @@ afterAll(async () => {
   await project?.remove();
 });
 
-describe("a page that is bundled finds its WebAssembly in Chromium", () => {
+/** Of the two modules, what a page uses brings the one it needs, and no other. */
+describe.each([
+  ["streams", () => STREAMING(server.rpcUrl), EXPECTED],
+  ["reads messages", () => READING, "a.bin b.bin"],
+])("a page that %s finds its WebAssembly in Chromium, bundled", (_what, main, expected) => {
   test.each(Object.entries(BUNDLERS))("by %s", async (bundler, line) => {
+    await project.write({ "main.js": main(), "parcel.html": page("./main.js") });
     await mkdir(join(project.dir, bundler), { recursive: true });
     await project.shell(line);
     if (bundler === "parcel") {
       // It makes pages, for the root of a server.
       await cp(join(project.dir, "parcel"), project.dir, { recursive: true });
-      expect((await site.visit("/parcel.html")).report).toBe(EXPECTED);
-      return;
+    } else if (bundler !== "vite") {
+      await project.write({ [`${bundler}/index.html`]: page("main.js") });
     }
-    if (bundler !== "vite") await project.write({ [`${bundler}/index.html`]: page("main.js") });
-    const { report, asked } = await site.visit(`/${bundler}/`);
-    expect(report).toBe(EXPECTED);
-    expect(asked.filter((path) => path.endsWith(".wasm"))).toEqual([expect.stringMatching(new RegExp(`^/${bundler}/`))]);
+    const { report, asked } = await site.visit(bundler === "parcel" ? "/parcel.html" : `/${bundler}/`);
+    expect(report).toBe(expected);
+    const place = bundler === "parcel" ? "/" : `/${bundler}/`;
+    expect(asked.filter((path) => path.endsWith(".wasm"))).toEqual([expect.stringMatching(new RegExp(`^${place}`))]);
   });
 });

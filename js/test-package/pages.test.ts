@@ -23,6 +23,27 @@ import * as schema from "./files.capnp.js";
 ${REPORTING(`exercise(capstan, schema, ${JSON.stringify(server)})`)}
 `;
 
+const MESSAGES_IMPORT_MAP = `<script type="importmap">
+{ "imports": { "capstan/messages": "/capstan/dist/messages.js", "capstan/codegen/v1": "/capstan/dist/codegen/v1.js" } }
+</script>`;
+
+/** Reads a packed message, of a type that needs no schema file. */
+const MESSAGES = `
+import { encodePacked, init, MessageBuilder, MessageReader, release, unpack } from "capstan/messages";
+async function report() {
+  await init();
+  const builder = new MessageBuilder();
+  const person = builder.root.initStruct(1, 1);
+  person.setUint16(0, 1815);
+  person.pointer(0).setText("Ada");
+  const reader = new MessageReader(unpack(encodePacked(builder)));
+  release(builder);
+  const read = reader.root.struct();
+  return read.pointer(0).text() + " " + read.getUint16(0);
+}
+${REPORTING("report()")}
+`;
+
 /** Keeps a client of the server's, then releases it; reports what the debug mode says before and after. */
 const FORGETFUL = (server: string) => `
 import { connect, release, trackClients } from "capstan";
@@ -81,6 +102,8 @@ beforeAll(async () => {
     await project.write({ [`${name}/index.html`]: page(script(`/${name}/bundle.js`)) });
   }
   await project.take("node_modules/capstan/wasm/capstan_web_bg.wasm", "fetching/capstan_web_bg.wasm");
+  await project.take("node_modules/capstan/wasm-messages/capstan_messages_bg.wasm", "fetching/capstan_messages_bg.wasm");
+  await project.write({ "messages.js": MESSAGES, "messages.html": page(MESSAGES_IMPORT_MAP, script("/messages.js")) });
 });
 
 afterAll(async () => {
@@ -105,7 +128,16 @@ describe.each([chromium, firefox, webkit])("in $name", (kind) => {
   test("without a bundler, by an import map, a page calls, pipelines, serves, and streams both ways", async () => {
     const { report, asked } = await site.visit("/");
     expect(report).toBe(EXPECTED);
-    expect(asked.filter((path) => path.endsWith(".wasm"))).toEqual(["/capstan/wasm/capstan_web_bg.wasm"]);
+    // All of the package is there, so all of it is loaded.
+    const wasm = ["/capstan/wasm-messages/capstan_messages_bg.wasm", "/capstan/wasm/capstan_web_bg.wasm"];
+    expect(asked.filter((path) => path.endsWith(".wasm")).sort()).toEqual(wasm);
+  });
+
+  test("a page without a connection loads what messages need", async () => {
+    const { report, asked } = await site.visit("/messages.html");
+    expect(report).toBe("Ada 1815");
+    expect(asked.filter((path) => path.endsWith(".wasm"))).toEqual(["/capstan/wasm-messages/capstan_messages_bg.wasm"]);
+    expect(asked).not.toContain("/capstan/dist/connection.js");
   });
 
   test("the debug mode names where a client was made that the page has not released", async () => {

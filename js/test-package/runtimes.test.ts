@@ -20,6 +20,16 @@ const schema = await compile({ "point.capnp": "@0xe1b2c3d4a5f60718; struct Point
 const Point = schema.struct("Point");
 console.log("compiled", decode(Point, encode(Point, { x: 3 })).x);
 `;
+const MESSAGES = `
+import { decode, encode, encodePacked, init, read, release } from "capstan/messages";
+import { Files } from "./files.capnp.js";
+await init();
+const { params } = Object.values(Files.$.methods).find(({ name }) => name === "create");
+const bytes = encode(params(), { name: "a.bin", size: 7n });
+const view = read(params(), bytes);
+console.log("read", view.name, decode(params(), encodePacked(params(), { name: "b.bin" }), { packed: true }).name);
+release(view);
+`;
 const WORKER = `
 import * as capstan from "capstan";
 import { compile } from "capstan/compiler";
@@ -49,6 +59,7 @@ const worker :Workerd.Worker = (
   modules = [
     (name = "worker.js", esModule = embed "worker.js"),
     (name = "./capstan_web_bg.wasm", wasm = embed "node_modules/capstan/wasm/capstan_web_bg.wasm"),
+    (name = "./capstan_messages_bg.wasm", wasm = embed "node_modules/capstan/wasm-messages/capstan_messages_bg.wasm"),
     (name = "./capstan_compiler_bg.wasm", wasm = embed "node_modules/capstan/wasm-compiler/capstan_compiler_bg.wasm"),
   ],
   compatibilityDate = "2026-01-01",
@@ -65,6 +76,7 @@ beforeAll(async () => {
     "run.mjs": SCRIPT("capstan"),
     "inline.mjs": SCRIPT("capstan/inline"),
     "compile.mjs": COMPILE,
+    "messages.mjs": MESSAGES,
   });
   await project.take("js/test-package/exercise.mjs", "exercise.mjs");
   await project.take("examples-web/upload/files.capnp.js", "files.capnp.js");
@@ -83,6 +95,10 @@ describe.each([
 ] as const)("in %s", (_name, [command, ...args]) => {
   test.each(["run.mjs", "inline.mjs"])("%s calls, pipelines, serves, and streams both ways", async (script) => {
     expect(await project.run(command, ...args, script, server.rpcUrl)).toContain(EXPECTED);
+  });
+
+  test("messages need no connections", async () => {
+    expect(await project.run(command, ...args, "messages.mjs")).toContain("read a.bin b.bin");
   });
 
   test("schemas are compiled at run time", async () => {
@@ -148,7 +164,7 @@ describe("by the rules of packages", () => {
   test("attw finds types for every entry", async () => {
     // Only for those that import: there is nothing to `require` here.
     // It fails when an entry has a problem.
-    expect(await project.run(program("attw"), "capstan.tgz", "--profile", "esm-only", "--no-emoji")).toContain('"capstan/inline"');
+    expect(await project.run(program("attw"), "capstan.tgz", "--profile", "esm-only", "--no-emoji")).toMatch(/"capstan\/inline"[^]*"capstan\/messages"/);
   });
 
   test("licences and changelog are inside", async () => {

@@ -19,8 +19,20 @@ export async function upload(file) {
 }
 `;
 
+const READER = `
+import { build, decode, encode, encodePacked, init, read, release } from "capstan";
+export { build, decode, encode, encodePacked, init, read, release };
+`;
+const DECODER = `export { decode, encode, encodePacked, init } from "capstan";`;
+
 /** What a page loads that streams to a server: compressed WebAssembly and JavaScript. */
-const BUDGET_BYTES = 104 * 1024;
+const BUDGET_BYTES = 92 * 1024;
+
+/** What a page without connections loads that decodes and encodes messages, packed or not. */
+const MESSAGES_BUDGET_BYTES = 45 * 1024;
+
+/** And one that also reads and builds them a field at a time. */
+const VIEWS_BUDGET_BYTES = 52 * 1024;
 
 /** What a page loads to compile schemas. */
 const COMPILER_BUDGET_BYTES = 330 * 1024;
@@ -47,32 +59,49 @@ describe("what a user's bundler makes of the package", () => {
     return { code, bytes: brotliCompressSync(code).length };
   }
 
+  const wasmBytes = async (path: string) => brotliCompressSync(await readFile(join(project.dir, "node_modules/capstan", path))).length;
+
   test("stays within the budget for a client that streams", async () => {
     const { code, bytes } = await bundled(`export * from "./client.js";`);
-    const wasm = brotliCompressSync(await readFile(join(project.dir, "node_modules/capstan/wasm/capstan_web_bg.wasm"))).length;
+    const wasm = await wasmBytes("wasm/capstan_web_bg.wasm");
     console.log(`a streaming client: ${wasm} bytes of WebAssembly, ${bytes} of JavaScript, brotli`);
     expect(wasm + bytes).toBeLessThanOrEqual(BUDGET_BYTES);
-    // What it does not use is not there: serving, ports, sources, views, run-time schemas, JSON.
-    for (const words of ["there is no JSON for", "is not implemented by this object", "the worker could not start", "canceled the stream", "was collected without"]) {
+    // What it does not use is not there: the other module, serving, ports, sources, views, run-time schemas, JSON.
+    for (const words of ["capstan_messages_bg.wasm", "there is no JSON for", "is not implemented by this object", "the worker could not start", "canceled the stream", "was collected without"]) {
       expect(code).not.toContain(words);
     }
+  });
+
+  test.each([
+    ["decodes and encodes", DECODER, MESSAGES_BUDGET_BYTES],
+    ["reads and builds", READER, VIEWS_BUDGET_BYTES],
+    ["takes the entry for messages", DECODER.replace('"capstan"', '"capstan/messages"'), MESSAGES_BUDGET_BYTES],
+  ])("stays within the budget for a page without connections that %s", async (what, page, budget) => {
+    const { code, bytes } = await bundled(page);
+    const wasm = await wasmBytes("wasm-messages/capstan_messages_bg.wasm");
+    console.log(`a page that ${what}: ${wasm} bytes of WebAssembly, ${bytes} of JavaScript, brotli`);
+    expect(wasm + bytes).toBeLessThanOrEqual(budget);
+    expect(code).toContain("capstan_messages_bg.wasm");
+    expect(code).not.toContain("capstan_web_bg.wasm");
   });
 
   test("is as small as the README says", async () => {
     const readme = await readFile(join(repository, "README.md"), "utf8");
     expect(readme).toContain(`at most ${BUDGET_BYTES / 1024} KiB after brotli`);
+    expect(readme).toContain(`at most ${MESSAGES_BUDGET_BYTES / 1024} KiB where`);
+    expect(readme).toContain(`${VIEWS_BUDGET_BYTES / 1024} KiB with`);
     expect(readme).toContain(`another ${COMPILER_BUDGET_BYTES / 1024} KiB`);
   });
 
   test("stays within the budget for the compiler", async () => {
-    const bytes = brotliCompressSync(await readFile(join(project.dir, "node_modules/capstan/wasm-compiler/capstan_compiler_bg.wasm"))).length;
+    const bytes = await wasmBytes("wasm-compiler/capstan_compiler_bg.wasm");
     console.log(`the compiler: ${bytes} bytes of WebAssembly, brotli`);
     expect(bytes).toBeLessThanOrEqual(COMPILER_BUDGET_BYTES);
   });
 
   test("holds all of it where all is used", async () => {
     const { code } = await bundled(`export * from "capstan";`);
-    for (const words of ["there is no JSON for", "is not implemented by this object", "the worker could not start", "canceled the stream", "was collected without"]) {
+    for (const words of ["capstan_web_bg.wasm", "capstan_messages_bg.wasm", "there is no JSON for", "is not implemented by this object", "the worker could not start", "canceled the stream", "was collected without"]) {
       expect(code).toContain(words);
     }
   });

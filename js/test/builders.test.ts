@@ -18,7 +18,7 @@ import {
   totalSize,
 } from "../src/node.js";
 import type { StructDescriptor } from "../src/seam/descriptor.js";
-import { wasm } from "../src/seam/memory.js";
+import { wasm } from "../src/messages/memory.js";
 import { Clash, Defaults, Holder, Lists, NewHolder, OldHolder, Point, Scalars, Shape } from "./generated/everything.capnp.js";
 import { Box, Fallbacks, Person, User } from "./generated/generics.capnp.js";
 import golden from "./golden.json" with { type: "json" };

@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { CapnpError, decode, encode, encodePacked, EncodeStream, init, pack, PackStream, readStream, type ByteSource, type ReadStreamOptions } from "../src/node.js";
-import { wasm } from "../src/seam/memory.js";
+import { wasm } from "../src/messages/memory.js";
 import type { StructDescriptor } from "../src/seam/descriptor.js";
 import { Lists, Point } from "./generated/everything.capnp.js";
 import { bytesOf, collect, concat, hexOf, piecesOf, randomFrom, readerOf } from "./bytes.js";

@@ -4,7 +4,7 @@ import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { CapnpError, decode, encode, encodePacked, init, pack, PackStream, unpack, UnpackStream } from "../src/node.js";
 import type { StructDescriptor } from "../src/seam/descriptor.js";
-import { wasm } from "../src/seam/memory.js";
+import { wasm } from "../src/messages/memory.js";
 import { Holder, Lists, NewHolder, Point, Scalars } from "./generated/everything.capnp.js";
 import golden from "./golden.json" with { type: "json" };
 import forms from "./golden-forms.json" with { type: "json" };
@@ -122,28 +122,6 @@ describe("encodePacked and decode", () => {
     ["newInSegments", NewHolder],
   ])("%s, packed by the C++ tool", (name, type) => {
     expect(decode(type, bytesOf(forms[name].packed), { packed: true })).toEqual(decode(type, frameOf(name)));
-  });
-
-  test("of one for which WebAssembly's memory has to grow", () => {
-    // Gives back what was kept of the messages before.
-    decode(Lists, encode(Lists, { texts: Array<string>(50_000).fill("large") }));
-    const u8s = Array.from({ length: 72_000 }, (_, i) => (i % 3) * 7);
-    const packed = encodePacked(Lists, { u8s });
-    const hog = (isEnough: (count: number) => boolean): number[] => {
-      const ids: number[] = [];
-      while (!isEnough(ids.length)) ids.push(wasm.codec_open(0));
-      return ids;
-    };
-    // The table of codecs itself is large enough after that.
-    for (const id of hog((count) => count === 4000)) wasm.codec_close(id);
-    // What memory there is is full when it grows for something small.
-    const found = wasm.memory.buffer.byteLength;
-    const hogs = hog(() => wasm.memory.buffer.byteLength > found);
-    const full = wasm.memory.buffer.byteLength;
-    const decoded = decode(Lists, packed, { packed: true });
-    for (const id of hogs) wasm.codec_close(id);
-    expect(wasm.memory.buffer.byteLength).toBeGreaterThan(full);
-    expect(decoded.u8s).toEqual(u8s);
   });
 
   test("damage is told", () => {

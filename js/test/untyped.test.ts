@@ -15,7 +15,7 @@ import {
   Text,
   totalSize,
 } from "../src/node.js";
-import { wasm } from "../src/seam/memory.js";
+import { wasm } from "../src/messages/memory.js";
 import { Defaults, Holder, Lists, Point, Scalars, Shape } from "./generated/everything.capnp.js";
 import golden from "./golden.json" with { type: "json" };
 import { message, segments } from "./open.js";

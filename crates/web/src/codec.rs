@@ -13,13 +13,14 @@ use capstan_message::packed::{Packer, Progress, Unpacker};
 use wasm_bindgen::prelude::*;
 
 use self::cuts::Cuts;
+use crate::seam::fail;
 use crate::slots::Slots;
 
 /// [`codec_step`]: all input was taken and all output given.
 pub const CODEC_HUNGRY: u32 = 0;
 /// [`codec_step`]: there was more input, or there is more output, than one block of output holds.
 pub const CODEC_FULL: u32 = 1;
-/// [`codec_step`]: the input ended too early, [`codec_failure`] tells where.
+/// [`codec_step`]: the input ended too early, the seam's header tells where.
 pub const CODEC_FAILED: u32 = 2;
 
 const INPUT_BYTES: usize = 64 * 1024;
@@ -84,7 +85,6 @@ pub fn codec_step(id: u32, input_bytes: u32, ends: u32) -> u32 {
             input,
             output,
             read_bytes,
-            failure,
             ..
         } = &mut **codecs;
         let input = input.get(..input_bytes as usize).unwrap_or(input);
@@ -98,7 +98,7 @@ pub fn codec_step(id: u32, input_bytes: u32, ends: u32) -> u32 {
                 (progress.written_bytes as u32) << 2 | code
             }
             Err(reason) => {
-                *failure = reason;
+                fail(reason);
                 CODEC_FAILED
             }
         }
@@ -111,19 +111,12 @@ pub fn codec_read_bytes() -> u32 {
     CODECS.with_borrow(|codecs| codecs.read_bytes)
 }
 
-/// Why the last step that failed did.
-#[wasm_bindgen]
-pub fn codec_failure() -> String {
-    CODECS.with_borrow_mut(|codecs| std::mem::take(&mut codecs.failure))
-}
-
 struct Codecs {
     slots: Slots<Codec>,
     open: u32,
     input: Box<[u8]>,
     output: Box<[u8]>,
     read_bytes: u32,
-    failure: String,
 }
 
 impl Codecs {
@@ -134,7 +127,6 @@ impl Codecs {
             input: vec![0; INPUT_BYTES].into_boxed_slice(),
             output: vec![0; OUTPUT_BYTES].into_boxed_slice(),
             read_bytes: 0,
-            failure: String::new(),
         }
     }
 }
@@ -345,6 +337,6 @@ mod tests {
         }
         assert_eq!(codec_count(), before);
         assert_eq!(codec_step(ids[0], 0, 1), CODEC_FAILED);
-        assert_eq!(codec_failure(), "the codec was closed");
+        assert_eq!(crate::seam::failure(), "the codec was closed");
     }
 }

@@ -8,24 +8,28 @@
 //! only, because an integer crosses the boundary in 10 ns and an object in 500. Lists of integers
 //! travel through blocks of wasm memory whose address JavaScript asks for.
 //!
-//! All that is the feature `javascript`, on by default. Programs in Rust that are compiled to
-//! WebAssembly take the feature `rust` instead (`default-features = false, features = ["rust"]`):
+//! All that is the feature `runtime`. The feature `messages` is what pages without a connection
+//! load, and those that do more with messages than send them: [`messages`] that are read and built
+//! a field at a time, packing, the canonical form. The package for JavaScript has a module of each,
+//! so that nobody loads what they do not use; both can take in whole messages, which is the
+//! [`seam`]'s business. Programs in Rust that are compiled to WebAssembly take the feature `rust`
+//! instead (`default-features = false, features = ["rust"]`):
 //! `capstan_web::websocket::connect(url, options)` gives them the connection that native programs
 //! get of `capstan-net`, and everything from there on is `capstan-rpc`.
 
-#[cfg(feature = "javascript")]
+#[cfg(feature = "messages")]
 mod codec;
-#[cfg(feature = "javascript")]
+#[cfg(feature = "runtime")]
 mod driver;
-#[cfg(feature = "javascript")]
+#[cfg(feature = "runtime")]
 mod link;
-#[cfg(feature = "javascript")]
+#[cfg(feature = "messages")]
 pub mod messages;
-#[cfg(feature = "javascript")]
+#[cfg(any(feature = "runtime", feature = "messages"))]
 pub mod seam;
-#[cfg(feature = "javascript")]
+#[cfg(any(feature = "runtime", feature = "messages"))]
 mod slots;
-#[cfg(feature = "javascript")]
+#[cfg(feature = "runtime")]
 pub mod surface;
 
 #[cfg(all(feature = "rust", target_arch = "wasm32"))]

@@ -26,6 +26,7 @@ impl<T> Slots<T> {
         id
     }
 
+    #[cfg(feature = "messages")]
     pub(crate) fn get(&self, id: u32) -> Option<&T> {
         self.values.get(id as usize)?.as_ref()
     }

@@ -67,20 +67,21 @@ fn fill() -> Result<(), Failure> {
         .try_for_each(|name| workspace::copy(&root.join(name), &package.join(name)))
 }
 
-/// The module that `capstan/inline` finds its WebAssembly in. Deflated before base64, which hides from a server's
+/// The scripts that `capstan/inline` finds its WebAssembly in. Deflated before base64, which hides from a server's
 /// compression what repeats.
 fn carry_wasm(package: &Path) -> Result<(), Failure> {
     let script = "const fs = require('fs'); const [from, to] = process.argv.slice(1); \
         const deflated = require('zlib').deflateRawSync(fs.readFileSync(from), { level: 9 }); \
         fs.writeFileSync(to, `export default \"${deflated.toString('base64')}\";\\n`)";
-    let module = &wasm::RUNTIME;
-    process::run(
-        "writing the WebAssembly as a script",
-        tools::command("node")
-            .args(["-e", script, "--"])
-            .arg(package.join(module.dir).join(module.wasm_file()))
-            .arg(package.join("dist").join(INLINE)),
-    )
+    INLINE.iter().try_for_each(|(module, name)| {
+        process::run(
+            "writing the WebAssembly as a script",
+            tools::command("node")
+                .args(["-e", script, "--"])
+                .arg(package.join(module.dir).join(module.wasm_file()))
+                .arg(package.join("dist").join(name)),
+        )
+    })
 }
 
 fn pack() -> Result<(), Failure> {
@@ -100,7 +101,11 @@ fn pack() -> Result<(), Failure> {
 /// What a browser has to load, and what `npx capstan` does: as it is, and compressed the way servers send it.
 fn report_size() -> Result<(), Failure> {
     let mut parts = Vec::new();
-    for (what, module) in [("wasm", &wasm::RUNTIME), ("compiler wasm", &wasm::COMPILER)] {
+    for (what, module) in [
+        ("wasm", &wasm::RUNTIME),
+        ("messages wasm", &wasm::MESSAGES),
+        ("compiler wasm", &wasm::COMPILER),
+    ] {
         let file = dir().join(module.dir).join(module.wasm_file());
         let raw = std::fs::metadata(&file)
             .map_err(|error| Failure::new(format!("cannot read {}: {error}", file.display())))?
@@ -130,7 +135,7 @@ fn javascript(package: &Path) -> Result<Vec<PathBuf>, Failure> {
             .flatten()
             .map(|entry| entry.path())
             .filter(|path| path.extension().is_some_and(|kind| kind == "js"))
-            .filter(|path| !path.ends_with(INLINE)),
+            .filter(|path| !INLINE.iter().any(|(_, name)| path.ends_with(name))),
     );
     files.sort();
     Ok(files)
@@ -159,4 +164,7 @@ const FROM_ROOT: [&str; 3] = ["README.md", "LICENSE-MIT", "LICENSE-APACHE"];
 
 const NAME: &str = "capstan";
 
-const INLINE: &str = "inline-wasm.js";
+const INLINE: [(&wasm::Module, &str); 2] = [
+    (&wasm::RUNTIME, "inline-wasm.js"),
+    (&wasm::MESSAGES, "inline-messages.js"),
+];

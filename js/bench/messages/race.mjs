@@ -16,7 +16,7 @@ export const CASES = { carsales, eval: evaluation, catrank };
  * - `plain(bytes)`: the value as Capstan decodes it, to be compared.
  */
 export async function run({ wasm, rounds = 40, only = "" }) {
-  await init(wasm);
+  await init({ messages: wasm });
   const rows = [];
   for (const [name, makeCase] of Object.entries(CASES)) {
     if (!name.includes(only)) continue;

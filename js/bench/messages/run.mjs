@@ -38,6 +38,6 @@ async function inBrowser() {
   return inChromium({
     module: await bundle({ here, target, engine: "chromium", external: [], alias, define }),
     files: WASM,
-    call: `run({ wasm: new URL("/capstan.wasm", location.href), ...${JSON.stringify(settings)} })`,
+    call: `run({ wasm: new URL("/messages.wasm", location.href), ...${JSON.stringify(settings)} })`,
   });
 }

@@ -9,7 +9,7 @@ const ACCESSES = 1000;
 
 /** Microseconds by name, and the sizes of what was read. */
 export async function run({ wasm, rounds = 30 }) {
-  await init(wasm);
+  await init({ messages: wasm });
   const lot = manyCars();
   const bytes = encode(Lot, lot);
   const json = JSON.stringify(lot);

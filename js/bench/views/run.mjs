@@ -33,6 +33,6 @@ async function inBrowser() {
   return inChromium({
     module: await bundle({ here, target, engine: "chromium", external: [] }),
     files: WASM,
-    call: `run({ wasm: new URL("/capstan.wasm", location.href) })`,
+    call: `run({ wasm: new URL("/messages.wasm", location.href) })`,
   });
 }

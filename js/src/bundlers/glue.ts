@@ -4,7 +4,7 @@
  */
 
 /** The scripts, by their paths. */
-export const GLUE = /[\\/]wasm(-compiler)?[\\/]capstan_(web|compiler)\.js$/;
+export const GLUE = /[\\/]wasm(-messages|-compiler)?[\\/]capstan_(web|messages|compiler)\.js$/;
 
 /** The place in them; its group is the file's name. */
 export const WASM_URL = /new URL\('([\w.]+\.wasm)', import\.meta\.url\)/;

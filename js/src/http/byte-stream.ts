@@ -1,7 +1,8 @@
 import { ByteStream } from "../capnp/compat/byte-stream.capnp.js";
-import { give, release } from "../client.js";
+import { give } from "../client.js";
 import { CapnpError, messageOf } from "../errors.js";
 import { iterable } from "../iterable-stream.js";
+import { release } from "../release.js";
 import { serve } from "../serve.js";
 import { dispose } from "../symbols.js";
 import type { Awaitable } from "../types.js";

@@ -1,9 +1,10 @@
 import type { ByteStream } from "../capnp/compat/byte-stream.capnp.js";
 import { type HttpHeader, type HttpRequest, HttpService, type WebSocket as WireSocket, WebSocket } from "../capnp/compat/http-over-capnp.capnp.js";
-import { give, release } from "../client.js";
+import { give } from "../client.js";
 import { CapnpError } from "../errors.js";
 import { handled, watch } from "../pending.js";
 import { whenResolved } from "../promised.js";
+import { release } from "../release.js";
 import { serve } from "../serve.js";
 import { type Incoming, incoming, type Outgoing, send } from "./byte-stream.js";
 import { fromWire, header, MAX_HEADER_BYTES, toWire } from "./headers.js";

@@ -1,9 +1,10 @@
 import type { ByteStream } from "../capnp/compat/byte-stream.capnp.js";
 import { type HttpResponse, HttpService, WebSocket } from "../capnp/compat/http-over-capnp.capnp.js";
-import { give, release } from "../client.js";
+import { give } from "../client.js";
 import { CapnpError } from "../errors.js";
 import { watch } from "../pending.js";
 import { promised } from "../promised.js";
+import { release } from "../release.js";
 import { serve } from "../serve.js";
 import type { Awaitable, CallContext } from "../types.js";
 import { type Incoming, incoming, send } from "./byte-stream.js";

@@ -1,5 +1,6 @@
 import type { ByteStream } from "../capnp/compat/byte-stream.capnp.js";
-import { ClientBase, clone, release } from "../client.js";
+import { ClientBase, clone } from "../client.js";
+import { release } from "../release.js";
 import { writable } from "../writable.js";
 import type { Incoming } from "./byte-stream.js";
 

@@ -1,8 +1,8 @@
 import type { WebSocket } from "../capnp/compat/http-over-capnp.capnp.js";
-import { release } from "../client.js";
 import { CapnpError, messageOf } from "../errors.js";
 import { iterable } from "../iterable-stream.js";
 import { handled } from "../pending.js";
+import { release } from "../release.js";
 import { dispose } from "../symbols.js";
 
 /** How a WebSocket was closed. 1005 is a close without a code. */

@@ -1,5 +1,5 @@
 import { canonicalize } from "../canonical.js";
-import { wasm } from "../seam/memory.js";
+import { wasm } from "./memory.js";
 import { flatten } from "./output.js";
 import { foundCapabilities, foundCount, isPart, live, NO_LIMIT, part, type Place, refused } from "./place.js";
 

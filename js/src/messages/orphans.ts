@@ -1,4 +1,4 @@
-import { wasm } from "../seam/memory.js";
+import { wasm } from "./memory.js";
 import * as types from "../seam/fields.js";
 import { dispose } from "../symbols.js";
 import { elementSlot, nameOf, sameType } from "./behind.js";

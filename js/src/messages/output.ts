@@ -1,4 +1,4 @@
-import { u32, u8, wasm } from "../seam/memory.js";
+import { u32, u8, wasm } from "./memory.js";
 import { foundAddress, foundCount, live, type OpenMessage, type Place, refused } from "./place.js";
 
 /** The framed message as it was built. */

@@ -1,7 +1,6 @@
-import { seam_failure } from "../../wasm/capstan_web.js";
 import { CapnpError } from "../errors.js";
 import type { Limits } from "../seam/incoming.js";
-import { headerWord, refresh, u8, view, wasm } from "../seam/memory.js";
+import { failure, headerWord, refresh, u8, view, wasm } from "./memory.js";
 
 /*
  * Open messages, and places in them.
@@ -156,7 +155,7 @@ function closed(message: OpenMessage): CapnpError {
 /** The error for what wasm refused last. */
 export function refused(field: string): CapnpError {
   refresh();
-  return new CapnpError("failed", `${field}: ${seam_failure()}`);
+  return new CapnpError("failed", `${field}: ${failure()}`);
 }
 
 /** Follows a pointer that is not null; what was found is in the header. */

@@ -3,7 +3,7 @@ import { encode } from "../message.js";
 import { type AnyPointerInput, encodeAny } from "../seam/any.js";
 import { type EnumDescriptor, type InterfaceDescriptor, struct, type StructDescriptor } from "../seam/descriptor.js";
 import * as types from "../seam/fields.js";
-import { refresh, wasm } from "../seam/memory.js";
+import { refresh, wasm } from "./memory.js";
 import { elementOf } from "../seam/types.js";
 import { Writer, wrong } from "../seam/writer.js";
 import { elementPlace, elementSlot, type ListPlace, nameOf, sameType } from "./behind.js";

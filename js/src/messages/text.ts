@@ -1,4 +1,4 @@
-import { u8 } from "../seam/memory.js";
+import { u8 } from "./memory.js";
 import { wrong } from "../seam/writer.js";
 import { A_DATA, A_TEXT, foundAddress, foundCount, make, MAX_LIST, type OpenMessage } from "./place.js";
 

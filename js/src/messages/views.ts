@@ -3,7 +3,7 @@ import type { DecodeOptions } from "../message.js";
 import { unpackFrame } from "../packed/packed.js";
 import type { StructDescriptor, StructInfo } from "../seam/descriptor.js";
 import * as types from "../seam/fields.js";
-import { u8 } from "../seam/memory.js";
+import { u8 } from "./memory.js";
 import { wrong } from "../seam/writer.js";
 import { AnyPointerView } from "./any.js";
 import { type Follow, follower, type Mode } from "./behind.js";

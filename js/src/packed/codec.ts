@@ -1,6 +1,5 @@
-import { codec_failure } from "../../wasm/capstan_web.js";
 import { CapnpError } from "../errors.js";
-import { refresh, u8, wasm } from "../seam/memory.js";
+import { failure, refresh, u8, wasm } from "../messages/memory.js";
 
 /** What is called in wasm for packing, without glue in between. */
 export interface CodecExports {
@@ -52,7 +51,7 @@ export class Codec {
     const result = wasm.codec_step(this.#id, count, isLast && count === rest ? 1 : 0);
     refresh();
     const code = result & 3;
-    if (code === FAILED) throw new CapnpError("failed", codec_failure());
+    if (code === FAILED) throw new CapnpError("failed", failure());
     this.written = result >>> 2;
     this.read = code === FULL ? wasm.codec_read_bytes() : count;
     return code === FULL || count < rest;

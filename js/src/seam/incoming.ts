@@ -1,7 +1,7 @@
-import { seam_failure } from "../../wasm/capstan_web.js";
 import { CapnpError } from "../errors.js";
 import type { StructDescriptor } from "./descriptor.js";
 import {
+  failure,
   headerWord,
   POOL_ADDRESS,
   POOL_BYTES,
@@ -47,10 +47,10 @@ export function decodeContent<Out>(type: StructDescriptor<Out>, payload: number,
 
 /** As `decodeContent`, for a whole message by itself. */
 export function decodeMessage<Out>(type: StructDescriptor<Out>, message: Uint8Array, limits: Limits | undefined): Out {
-  // First, because this is what says clearly that wasm is not loaded yet.
+  // First, because a program that wasm does not know yet takes the same room.
+  const program = programOf(type);
   const room = wasm.seam_message_room(message.length);
   if (room === 0) throw new CapnpError("overloaded", `${type.$.name}: no memory for a message of ${message.length} bytes`);
-  const program = programOf(type);
   refresh();
   u8.set(message, room);
   const words = limits?.traversalLimitWords ?? 8 * 1024 * 1024;
@@ -81,8 +81,7 @@ function decodeBytes(start: number, length: number): string {
 }
 
 function damaged(type: StructDescriptor): CapnpError {
-  refresh();
-  return new CapnpError("failed", `${type.$.name}: ${seam_failure()}`);
+  return new CapnpError("failed", `${type.$.name}: ${failure()}`);
 }
 
 function ascii(start: number, length: number): string {

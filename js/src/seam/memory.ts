@@ -1,29 +1,29 @@
-import type { CanonicalExports } from "../canonical.js";
-import { CapnpError } from "../errors.js";
-import type { MessageExports } from "../messages/place.js";
-import type { CodecExports } from "../packed/codec.js";
+import { notLoaded } from "../init.js";
+
+/*
+ * The memory in which calls, returns and whole messages are encoded and decoded: the runtime's, or that of the module for
+ * messages where there is no runtime.
+ */
 
 /** What the seam calls in wasm, without glue in between: integers in, integers out. */
-export interface SeamExports extends CanonicalExports, CodecExports, MessageExports {
+export interface SeamExports {
   readonly memory: WebAssembly.Memory;
   seam_header(): number;
-  seam_grow(minWords: number): void;
-  seam_commit(words: number): number;
-  seam_index_payload(payload: number, program: number): number;
   seam_message_room(bytes: number): number;
+  seam_register(bytes: number): number;
   seam_index_message(program: number, traversalLimitWords: number, nestingLimit: number): number;
   seam_release(): void;
 }
 
+/** And what only the runtime has, for calls and returns. */
+export interface RuntimeExports extends SeamExports {
+  seam_grow(minWords: number): void;
+  seam_commit(words: number): number;
+  seam_index_payload(payload: number, program: number): number;
+}
+
 /** The wasm instance's exports. */
-export let wasm: SeamExports = new Proxy({} as SeamExports, {
-  get(): never {
-    throw new CapnpError(
-      "failed",
-      "Capstan's WebAssembly is not loaded yet: `await init()` first, or use an asynchronous function such as `connect`",
-    );
-  },
-});
+export let wasm: RuntimeExports = notLoaded();
 
 /** Views over wasm memory, to be renewed with `refresh` after any call that may allocate. */
 export let u8: Uint8Array = new Uint8Array(0);
@@ -37,6 +37,7 @@ export function headerWord(word: number): number {
   return u32[header + word] as number;
 }
 
+// The same numbers stand in crates/web/src/seam.
 export const ROOM_ADDRESS = 0;
 export const ROOM_WORDS = 1;
 export const SLOT_ADDRESS = 2;
@@ -46,13 +47,30 @@ export const POOL_ADDRESS = 6;
 export const POOL_BYTES = 7;
 export const UNICODE_ADDRESS = 8;
 export const UNICODE_BYTES = 9;
+export const FAILURE_ADDRESS = 10;
+export const FAILURE_BYTES = 11;
 
-/** To be called once with what wasm-bindgen's init returned. */
-export function attach(exports: SeamExports): void {
+/** To be called with the runtime's exports, once they are there. */
+export function attach(exports: RuntimeExports): void {
   wasm = exports;
   renew();
   header = wasm.seam_header() >>> 2;
   refresh();
+}
+
+/** The same with the exports of the module for messages, which serve while there is no runtime. */
+export function attachMeanwhile(exports: SeamExports): void {
+  if (header === 0) attach(exports as RuntimeExports);
+}
+
+/** Why the last thing failed that did. */
+export function failure(): string {
+  refresh();
+  return failureText(u8, headerWord(FAILURE_ADDRESS), headerWord(FAILURE_BYTES));
+}
+
+export function failureText(memory: Uint8Array, address: number, bytes: number): string {
+  return new TextDecoder().decode(memory.subarray(address, address + bytes));
 }
 
 /**

@@ -1,7 +1,6 @@
-import { seam_failure } from "../../wasm/capstan_web.js";
 import { CapnpError } from "../errors.js";
 import type { StructDescriptor } from "./descriptor.js";
-import { refresh, headerWord, ROOM_ADDRESS, ROOM_WORDS, SLOT_ADDRESS, u8, view, wasm } from "./memory.js";
+import { failure, refresh, headerWord, ROOM_ADDRESS, ROOM_WORDS, SLOT_ADDRESS, u8, view, wasm } from "./memory.js";
 import { type ClientCheck, OUT_OF_ROOM, Writer } from "./writer.js";
 
 /** Words reserved for the first message of a type. */
@@ -61,7 +60,7 @@ export function encodeContent(type: StructDescriptor, value: unknown, clients: o
       }
     }
     learnSize(type, words);
-    if (wasm.seam_commit(words) !== 0) throw new CapnpError("failed", `${type.$.name}: ${seam_failure()}`);
+    if (wasm.seam_commit(words) !== 0) throw new CapnpError("failed", `${type.$.name}: ${failure()}`);
     clients.length = 0;
     for (const client of writer.clients) clients.push(client);
   } finally {

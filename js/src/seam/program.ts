@@ -1,6 +1,6 @@
-import { seam_register } from "../../wasm/capstan_web.js";
 import type { StructDescriptor, StructInfo } from "./descriptor.js";
 import * as types from "./fields.js";
+import { refresh, u8, wasm } from "./memory.js";
 
 /*
  * Layout programs tell wasm which pointers of a struct the struct's decoder asks for, in its order.
@@ -34,14 +34,20 @@ const SCALAR_BYTES = [0, 1, 1, 1, 2, 2, 4, 4, 8, 8, 4, 8, 2];
 /** No schema has as many; but a generic struct may contain itself of ever larger types. */
 const MAX_TYPES = 4096;
 
-/** Programs that wasm knows. They are numbered from 1 in the order in which they are sent. */
-let registered = 0;
+/** The types whose programs wasm knows. They are numbered from 1 in the order in which they are sent. */
+const registered: StructInfo[] = [];
 
 /** The number of a type's layout program; sends it, and those of the types it refers to, when it is asked for first. */
 export function programOf(type: StructDescriptor): number {
   const info = type.$;
   if (info.program === 0) register(info);
   return info.program;
+}
+
+/** To be called when there is another wasm, which knows none. */
+export function forgetPrograms(): void {
+  for (const info of registered) info.program = 0;
+  registered.length = 0;
 }
 
 type NumberOf = (info: StructInfo) => number;
@@ -52,7 +58,7 @@ function register(root: StructInfo): void {
   const numberOf: NumberOf = (info) => {
     if (info.program === 0) {
       batch.push(info);
-      info.program = registered + batch.length;
+      info.program = registered.length + batch.length;
     }
     return info.program;
   };
@@ -64,14 +70,21 @@ function register(root: StructInfo): void {
       const layout = layoutOf(info.fields(), info.tagAt, numberOf);
       items.push(info.dataWords | (firstBytes(info.fields(), info.tagAt) << 16), layout.length, ...layout);
     }
-    if (seam_register(Uint32Array.from(items)) !== registered + batch.length) {
+    if (send(Uint32Array.from(items)) !== registered.length + batch.length) {
       throw new Error(`the layout of ${root.name} is malformed: was it generated for another version of Capstan?`);
     }
-    registered += batch.length;
+    for (const info of batch) registered.push(info);
   } catch (error) {
     for (const info of batch) info.program = 0;
     throw error;
   }
+}
+
+function send(items: Uint32Array): number {
+  const room = wasm.seam_message_room(items.byteLength);
+  refresh();
+  u8.set(new Uint8Array(items.buffer), room);
+  return wasm.seam_register(items.byteLength);
 }
 
 /** Bytes of the widest scalar at the start of the data section, the tag of a union included. */

@@ -1,9 +1,10 @@
 import * as glue from "../../wasm/capstan_web.js";
 import { Dedicated } from "../capstan/sinks.capnp.js";
-import { ClientBase, give, makeClient, release, theClient } from "../client.js";
+import { ClientBase, give, makeClient, theClient } from "../client.js";
 import { addressOf, connect } from "../connect.js";
 import { Connection } from "../connection.js";
 import { CapnpError } from "../errors.js";
+import { release } from "../release.js";
 import type { InterfaceDescriptor } from "../seam/descriptor.js";
 import type { Client } from "../types.js";
 

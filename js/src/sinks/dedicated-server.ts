@@ -1,9 +1,10 @@
 import * as glue from "../../wasm/capstan_web.js";
 import { Dedicated } from "../capstan/sinks.capnp.js";
-import { ClientBase, give, release, theClient } from "../client.js";
+import { ClientBase, give, theClient } from "../client.js";
 import { Connection } from "../connection.js";
 import { CapnpError } from "../errors.js";
 import { promised } from "../promised.js";
+import { release } from "../release.js";
 import { Capability } from "../seam/types.js";
 import { serve } from "../serve.js";
 import { startTimer } from "../timer.js";

@@ -1,10 +1,11 @@
 import { settled } from "../call.js";
 import { Sink, Source } from "../capstan/sinks.capnp.js";
-import { ClientBase, give, release, shortName, theClient } from "../client.js";
+import { ClientBase, give, shortName, theClient } from "../client.js";
 import type { Connection } from "../connection.js";
 import { CapnpError } from "../errors.js";
-import { init } from "../init.js";
 import { watch } from "../pending.js";
+import { release } from "../release.js";
+import { initRuntime } from "../runtime.js";
 import { AnyPointer } from "../seam/any.js";
 import type { In, Out, PointerType } from "../seam/types.js";
 import { serve } from "../serve.js";
@@ -44,7 +45,7 @@ export interface SourceEnds<T extends PointerType> {
  * aborting it fails the reader with that reason. When the reader is gone, writes fail.
  */
 export async function openSink<T extends PointerType>(type: T, options: SinkOptions = {}): Promise<SinkEnds<T>> {
-  await init();
+  await initRuntime();
   const { stream, taker } = makeWritable<T>();
   const source = await passed(options.dedicated, Source(type), (onReleased) => serveSource(type, taker, onReleased));
   return { source, stream };
@@ -56,7 +57,7 @@ export async function openSink<T extends PointerType>(type: T, options: SinkOpti
  * Canceling it fails the writes.
  */
 export async function openSource<T extends PointerType>(type: T, options: SinkOptions = {}): Promise<SourceEnds<T>> {
-  await init();
+  await initRuntime();
   let stream!: ReadableStream<Out<T>>;
   const sink = await passed(options.dedicated, Sink(type), (onReleased) => {
     const made = makeSource<Sink<T>>("openSource", Sink(type), {}, { onDropped: (fail, error) => fail(error), onCanceled() {}, onReleased });

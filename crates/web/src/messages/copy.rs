@@ -8,7 +8,8 @@ use wasm_bindgen::prelude::*;
 use super::follow::struct_size;
 use super::source::{BEHIND_POINTER, Named, Source};
 use super::{Built, Failure, MESSAGES, Messages, NONE, Open, status};
-use crate::seam::{FOUND_ADDRESS, FOUND_COUNT, address_of, set_header};
+use super::{FOUND_ADDRESS, FOUND_COUNT};
+use crate::seam::{address_of, set_header};
 
 /// Copies a struct, or what is behind a pointer. With `to_size` `NONE` the pointer at `to_address` is
 /// made to lead to the copy; else the copy goes into the struct of that size at `to_address`, such as an

@@ -5,11 +5,9 @@ use capstan_message::layout::{
 };
 use wasm_bindgen::prelude::*;
 
+use super::{FOUND_ADDRESS, FOUND_COUNT, FOUND_DATA_BYTES, FOUND_POINTERS, FOUND_STEP_BITS};
 use super::{Failure, MESSAGES, Open, status};
-use crate::seam::{
-    FOUND_ADDRESS, FOUND_COUNT, FOUND_DATA_BYTES, FOUND_POINTERS, FOUND_STEP_BITS, address_of,
-    set_header,
-};
+use crate::seam::{address_of, set_header};
 
 // What may be behind a pointer. Up to 7: a list, by the size of its elements on the wire. The same
 // numbers stand in js/src/messages/place.ts.

@@ -25,8 +25,20 @@ use capstan_message::serialize::{self, OwnedSegments};
 use capstan_message::{Position, WORD_BYTES, any_pointer};
 use wasm_bindgen::prelude::*;
 
-use crate::seam::{FOUND_ADDRESS, FOUND_COUNT, address_of, fail, set_header};
+use crate::seam::{address_of, fail, set_header};
 use crate::slots::Slots;
+
+// Words of the seam's header.
+/// What was found in an open message, or made in it.
+const FOUND_ADDRESS: usize = 16;
+/// Elements of a list, or bytes.
+const FOUND_COUNT: usize = 17;
+/// From one element of a list to the next.
+const FOUND_STEP_BITS: usize = 18;
+/// Of a struct, or of a list's element seen as one.
+const FOUND_DATA_BYTES: usize = 19;
+/// Of a struct, or of a list's element seen as one; the list's element size in the high half.
+const FOUND_POINTERS: usize = 20;
 
 /// What is kept of a closed message's memory for the next one.
 const KEPT_BYTES: usize = 2 << 20;

@@ -4,8 +4,9 @@ use capstan_message::layout::{PointerReader, StructReader};
 use capstan_message::message::StructPlace;
 use wasm_bindgen::prelude::*;
 
+use super::{FOUND_COUNT, FOUND_POINTERS};
 use super::{Failure, MESSAGES, Messages, Open, status};
-use crate::seam::{FOUND_COUNT, FOUND_POINTERS, set_header};
+use crate::seam::set_header;
 
 /// Instead of the bytes of a data section: the address is a pointer's.
 pub(super) const BEHIND_POINTER: u32 = u32::MAX;

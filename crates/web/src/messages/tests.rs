@@ -4,7 +4,7 @@ use super::follow::{message_follow, message_init};
 use super::orphans::message_orphan;
 use super::source::{BEHIND_POINTER, message_measure};
 use super::*;
-use crate::seam::seam_failure;
+use crate::seam::failure;
 
 #[test]
 fn a_closed_messages_memory_serves_the_next_unless_it_is_large() {
@@ -70,7 +70,7 @@ fn with_struct() -> u32 {
 
 fn refused(status: u32, reason: &str) {
     assert_ne!(status, 0);
-    let failure = seam_failure();
+    let failure = failure();
     assert!(failure.contains(reason), "{failure}");
 }
 

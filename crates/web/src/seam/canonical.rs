@@ -4,9 +4,9 @@ use capstan_message::message::ReaderOptions;
 use capstan_message::{Result, serialize};
 use wasm_bindgen::prelude::*;
 
-use super::{SEAM, options};
+use super::{SEAM, fail, options};
 
-/// In place of a result: [`seam_failure`](super::seam_failure) tells why there is none.
+/// In place of a result: the header tells why there is none.
 pub const CANONICAL_FAILED: u32 = u32::MAX;
 
 /// Asked whether the message is in canonical form, but for its table, answers 1 or 0. Else puts it in
@@ -14,12 +14,10 @@ pub const CANONICAL_FAILED: u32 = u32::MAX;
 #[wasm_bindgen]
 pub fn seam_canonical(asks: u32, traversal_limit_words: u32, nesting_limit: u32) -> u32 {
     let limits = options(traversal_limit_words, nesting_limit);
-    SEAM.with_borrow_mut(|seam| match answer(&mut seam.message, asks != 0, limits) {
-        Ok(answer) => answer,
-        Err(error) => {
-            seam.failure = error.to_string();
-            CANONICAL_FAILED
-        }
+    let answer = SEAM.with_borrow_mut(|seam| answer(&mut seam.message, asks != 0, limits));
+    answer.unwrap_or_else(|error| {
+        fail(error.to_string());
+        CANONICAL_FAILED
     })
 }
 

@@ -10,9 +10,12 @@
 //! Addresses and sizes are told through a small block of cells, the *header*, since an integer read
 //! from memory costs less than one returned from a call.
 
+#[cfg(feature = "messages")]
 mod canonical;
 mod index;
 mod near;
+#[cfg(feature = "runtime")]
+mod outgoing;
 mod program;
 
 use std::cell::{Cell, RefCell};
@@ -21,18 +24,15 @@ use std::mem::ManuallyDrop;
 use capstan_message::any_pointer;
 use capstan_message::message::ReaderOptions;
 use capstan_message::serialize;
-use capstan_rpc::vat::Outgoing;
 use wasm_bindgen::prelude::*;
 
-use crate::driver;
 use index::Index;
+#[cfg(feature = "runtime")]
+pub use outgoing::*;
 use program::Programs;
 
-/// Where the room for content starts.
-const ROOM_ADDRESS: usize = 0;
-const ROOM_WORDS: usize = 1;
-/// Where the pointer to the content is to be written.
-const SLOT_ADDRESS: usize = 2;
+// Words of the header; the same numbers stand in js/src/seam/memory.ts and, of what was found, in
+// js/src/messages/place.ts. The first three are those of messages under construction.
 const TABLE_ADDRESS: usize = 4;
 const TABLE_ENTRIES: usize = 5;
 /// All text in ASCII of the message indexed last.
@@ -41,16 +41,10 @@ const POOL_BYTES: usize = 7;
 /// All text that is not ASCII.
 const UNICODE_ADDRESS: usize = 8;
 const UNICODE_BYTES: usize = 9;
-/// What was found in an open message, or made in it.
-pub(crate) const FOUND_ADDRESS: usize = 16;
-/// Elements of a list, or bytes.
-pub(crate) const FOUND_COUNT: usize = 17;
-/// From one element of a list to the next.
-pub(crate) const FOUND_STEP_BITS: usize = 18;
-/// Of a struct, or of a list's element seen as one.
-pub(crate) const FOUND_DATA_BYTES: usize = 19;
-/// Of a struct, or of a list's element seen as one; the list's element size in the high half.
-pub(crate) const FOUND_POINTERS: usize = 20;
+/// Why the last thing failed that did.
+const FAILURE_ADDRESS: usize = 10;
+const FAILURE_BYTES: usize = 11;
+// From 16 on: what was found in open messages, see there.
 const HEADER_WORDS: usize = 24;
 
 /// What is kept of a large message's memory for the next one.
@@ -81,68 +75,25 @@ impl Seam {
     }
 }
 
-/// Makes room for at least `min_words` words of content in a message under construction and says
-/// in the header where it is.
-pub(crate) fn publish_room(outgoing: &mut Outgoing, min_words: usize) {
-    let slot_offset = outgoing.content_pointer_word() * capstan_message::WORD_BYTES;
-    let frame = outgoing.frame_mut();
-    let room = frame.spare_words_mut(min_words);
-    let (room_address, room_words) = (address_of(room), room.len() / capstan_message::WORD_BYTES);
-    let segment_address = address_of(frame.segment_bytes());
-    set_header(ROOM_ADDRESS, room_address);
-    set_header(ROOM_WORDS, room_words as u32);
-    set_header(SLOT_ADDRESS, segment_address + slot_offset as u32);
-}
-
 /// Where the header is.
 #[wasm_bindgen]
 pub fn seam_header() -> u32 {
     HEADER.with(|header| header.as_ptr() as usize as u32)
 }
 
-/// Gives the message under construction more room. What was written is wiped: the encoder starts
-/// over, since addresses have changed.
+/// Takes in layout programs, so many bytes of them, which JavaScript has put into the room for a
+/// message; returns how many there are now. Numbers count from 1 in the order of arrival. 0 when
+/// they are malformed: nothing is taken then.
 #[wasm_bindgen]
-pub fn seam_grow(min_words: u32) {
-    driver::with(|driver| {
-        if let Some(outgoing) = driver.building() {
-            publish_room(outgoing, min_words as usize);
-        }
-    });
-}
-
-/// The content is complete and took so many words of the room; 0 when that went well.
-#[wasm_bindgen]
-pub fn seam_commit(words: u32) -> u32 {
-    driver::with(|driver| match driver.building() {
-        Some(outgoing) => match outgoing.frame_mut().commit_words(words as usize) {
-            Ok(()) => 0,
-            Err(error) => fail(error.to_string()),
-        },
-        None => fail("no message is under construction".to_owned()),
-    })
-}
-
-/// Takes in layout programs; returns how many there are now. Numbers count from 1 in the order of arrival.
-/// 0 when `items` is malformed: nothing is taken then.
-#[wasm_bindgen]
-pub fn seam_register(items: &[u32]) -> u32 {
-    SEAM.with_borrow_mut(|seam| seam.programs.register(items).unwrap_or(0))
-}
-
-/// Checks a message that arrived against a program and fills the table; 0 when that went well,
-/// else [`seam_failure`] tells why not.
-#[wasm_bindgen]
-pub fn seam_index_payload(payload: u32, program: u32) -> u32 {
-    driver::with(|driver| {
-        let Some(payload) = driver.payload(payload) else {
-            return fail("the message is gone: it was decoded or released before".to_owned());
-        };
-        let caps = payload.caps.len();
-        match payload.content() {
-            Ok(content) => index_content(content, program, caps),
-            Err(error) => fail(error.to_string()),
-        }
+pub fn seam_register(bytes: u32) -> u32 {
+    SEAM.with_borrow_mut(|seam| {
+        let Seam {
+            programs, message, ..
+        } = &mut **seam;
+        let bytes = message.get(..bytes as usize).unwrap_or_default();
+        let (words, _) = bytes.as_chunks();
+        let items: Vec<u32> = words.iter().copied().map(u32::from_le_bytes).collect();
+        programs.register(&items).unwrap_or(0)
     })
 }
 
@@ -161,7 +112,8 @@ pub fn seam_message_room(bytes: u32) -> u32 {
     })
 }
 
-/// As [`seam_index_payload`], for the message that JavaScript has put into the room it was given.
+/// Checks the message that JavaScript has put into the room it was given against a program and fills
+/// the table; 0 when that went well, else the header tells why not.
 #[wasm_bindgen]
 pub fn seam_index_message(program: u32, traversal_limit_words: u32, nesting_limit: u32) -> u32 {
     let message = SEAM.with_borrow_mut(|seam| std::mem::take(&mut seam.message));
@@ -187,12 +139,6 @@ pub fn seam_index_message(program: u32, traversal_limit_words: u32, nesting_limi
 #[wasm_bindgen]
 pub fn seam_release() {
     SEAM.with_borrow_mut(|seam| seam.release());
-}
-
-/// Why the last message could not be taken in.
-#[wasm_bindgen]
-pub fn seam_failure() -> String {
-    SEAM.with_borrow_mut(|seam| std::mem::take(&mut seam.failure))
 }
 
 fn index_content(content: any_pointer::Reader<'_>, program: u32, caps: usize) -> u32 {
@@ -230,9 +176,20 @@ pub(crate) fn options(traversal_limit_words: u32, nesting_limit: u32) -> ReaderO
     }
 }
 
+/// Keeps the reason where JavaScript finds it.
 pub(crate) fn fail(reason: String) -> u32 {
-    SEAM.with_borrow_mut(|seam| seam.failure = reason);
+    SEAM.with_borrow_mut(|seam| {
+        set_header(FAILURE_ADDRESS, address_of(reason.as_bytes()));
+        set_header(FAILURE_BYTES, reason.len() as u32);
+        seam.failure = reason;
+    });
     1
+}
+
+/// As JavaScript reads it.
+#[cfg(test)]
+pub(crate) fn failure() -> String {
+    SEAM.with_borrow(|seam| seam.failure.clone())
 }
 
 pub(crate) fn set_header(word: usize, value: u32) {
@@ -244,6 +201,7 @@ pub(crate) fn set_header(word: usize, value: u32) {
 }
 
 /// What is wrong with a Text.
+#[cfg(feature = "messages")]
 pub(crate) fn not_utf8(position: capstan_message::Position, valid_bytes: usize) -> String {
     index::IndexError::NotUtf8 {
         position,
@@ -262,11 +220,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn programs_are_taken_from_the_room() {
+        let items: Vec<u8> = [1 << 16, 0]
+            .into_iter()
+            .flat_map(u32::to_le_bytes)
+            .collect();
+        seam_message_room(items.len() as u32);
+        SEAM.with_borrow_mut(|seam| seam.message.copy_from_slice(&items));
+        assert_eq!(seam_register(4), 0);
+        assert_eq!(seam_register(items.len() as u32), 1);
+    }
+
+    #[test]
     fn a_large_message_that_is_refused_is_not_kept() {
         seam_message_room(10 << 20);
         let (no_program, limit) = (1, 1 << 20);
         assert_eq!(seam_index_message(no_program, limit, 64), 1);
-        assert!(!seam_failure().is_empty());
+        assert!(!failure().is_empty());
         SEAM.with_borrow(|seam| assert!(seam.message.capacity() <= KEPT_BYTES));
     }
 }
