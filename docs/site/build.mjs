@@ -14,10 +14,14 @@ import config from "./typedoc.config.mjs";
 const [rustdoc, ...crates] = process.argv.slice(2);
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const out = config.out;
+/** What all crates' pages use together. */
+const SHARED = /^(static\.files|search\.index|trait\.impl|type\.impl)$/;
 
 rmSync(out, { recursive: true, force: true });
 await guideAndReference();
 takeRustdoc();
+listCrates();
+forgetOtherCrates();
 pointToRustdoc();
 
 const broken = [...brokenLinks(out), ...brokenLinks(root, { markdown: ["README.md", "js/bench/README.md", ...markdownOf("docs")] })];
@@ -45,6 +49,23 @@ function takeRustdoc() {
   }
 }
 
+/** rustdoc makes no page of all crates, and links to it all the same. */
+function listCrates() {
+  const items = crates.map((name) => `<li><a href="${name}/index.html">${name.replaceAll("_", "-")}</a></li>`);
+  writeFileSync(join(out, "rust", "index.html"), `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Capstan's crates</title><style>:root{color-scheme:light dark}body{font:1rem/1.6 system-ui;margin:2rem}</style>
+<h1>Capstan's crates</h1><ul>${items.join("")}</ul><p><a href="../index.html">The guide</a></p></html>\n`);
+}
+
+/** Where texts come from dependencies, whose pages are not here, rustdoc leaves their links as they were written. */
+function forgetOtherCrates() {
+  for (const file of filesBelow(join(out, "rust"), ".html")) {
+    const html = readFileSync(file, "utf8");
+    const rid = html.replace(/<a href="(?:[a-z_]+::[\w:]+|[A-Za-z_]+)(?:#[^"]*)?"[^>]*>([^]*?)<\/a>/g, "$1");
+    if (rid !== html) writeFileSync(file, rid);
+  }
+}
+
 /** Texts name the crates' documentation by the address that it has once they are published; here it is beside them. */
 function pointToRustdoc() {
   for (const file of filesBelow(out, ".html")) {
@@ -68,5 +89,3 @@ function fail(why) {
   console.error(`docs: ${why}`);
   process.exit(1);
 }
-
-const SHARED = /^(static\.files|search\.index|trait\.impl|type\.impl)$/;

@@ -34,8 +34,8 @@ export function filesBelow(directory, ending) {
 }
 
 function whyDead(file, link, targetsOf) {
-  const [path, fragment] = decoded(link).split("#", 2);
-  let target = path === "" ? file : resolve(dirname(file), path.replace(/\?.*/, ""));
+  const [path, fragment] = link.split("#", 2);
+  let target = path === "" ? file : resolve(dirname(file), decoded(path.replace(/\?.*/, "")));
   if (!existsSync(target)) return "there is no such file";
   if (statSync(target).isDirectory()) {
     if (file.endsWith(".md")) return undefined;
@@ -43,8 +43,17 @@ function whyDead(file, link, targetsOf) {
     if (!existsSync(target)) return "this directory has no index.html";
   }
   // Lines of rustdoc's sources are made by its script.
+  target = redirected(target);
   if (!fragment || !/\.(html|md)$/.test(target) || /^\d+(-\d+)?$/.test(fragment)) return undefined;
-  return targetsOf(target).has(fragment) ? undefined : `that page has nothing named "${fragment}"`;
+  const targets = targetsOf(target);
+  return targets.has(fragment) || targets.has(decoded(fragment)) ? undefined : `that page has nothing named "${fragment}"`;
+}
+
+/** Where a page leads that does nothing but lead elsewhere. */
+function redirected(file) {
+  if (!file.endsWith(".html") || statSync(file).size > 2000) return file;
+  const to = /<meta http-equiv="refresh" content="0;\s*URL=([^"]*)"/i.exec(readFileSync(file, "utf8"))?.[1];
+  return to === undefined ? file : resolve(dirname(file), decoded(to));
 }
 
 function htmlLinks(file) {
