@@ -14,6 +14,9 @@ export { UploadServer };
 export const made = {
   tarball: () => setting("CAPSTAN_TARBALL"),
   page: () => setting("CAPSTAN_PAGE"),
+  /** The pages of examples-web, but for upload's. */
+  examples: () => setting("CAPSTAN_EXAMPLES"),
+  examplesServer: () => setting("CAPSTAN_EXAMPLES_SERVER"),
   cli: () => setting("CAPSTAN_CLI"),
   chromium: () => setting("CAPSTAN_CHROMIUM"),
   firefox: () => setting("CAPSTAN_FIREFOX"),

@@ -5,6 +5,7 @@
 mod browser;
 mod demo;
 mod docs;
+mod examples;
 mod gauge;
 mod package;
 mod process;
@@ -30,6 +31,8 @@ cargo xtask <command>
                              set up and run every test; --only runs the named steps
   demo [FILE] [--open] [--client node|chromium]
                              send FILE (64 MiB of made-up bytes without one) from a browser page to the Rust server
+  example NAME [--server rust|js] [--port N]
+                             serve a page of examples-web: pipeline, chat, http, log-viewer or upload
   bench                      the page's speed next to bare WebSocket frames
   docs                       the guide and the reference of package and crates, in target/docs
 
@@ -69,6 +72,7 @@ fn run(args: &[String]) -> Result<(), Failure> {
         },
         "test" => tests::run(rest),
         "demo" => demo::run(rest),
+        "example" => examples::run(rest),
         "bench" => demo::bench(rest),
         "docs" => docs::build(),
         "help" | "--help" | "-h" => {

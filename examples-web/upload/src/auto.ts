@@ -1,4 +1,4 @@
-import { errorText } from "./format.js";
+import { errorText } from "../../shared/format.js";
 import { sha256 } from "./hash.js";
 import type { Page } from "./page.js";
 import { Reporter } from "./report.js";

@@ -1,7 +1,7 @@
 import { connect, writable } from "capstan";
 import { reportFailures, speed } from "./auto.js";
 import { Files } from "./files.capnp.js";
-import { errorText } from "./format.js";
+import { errorText } from "../../shared/format.js";
 import { Reporter } from "./report.js";
 
 export interface BenchOptions {

@@ -1,4 +1,5 @@
-import { bytesText, errorText, millisText } from "./format.js";
+import { bytesText, errorText, millisText } from "../../shared/format.js";
+import { element, say, takeFiles } from "../../shared/page.js";
 import { sha256 } from "./hash.js";
 import { Plot } from "./plot.js";
 import { type ServerUpload, serverPace, serverUploads, setServerPace } from "./server.js";
@@ -65,7 +66,7 @@ export function showPage(): Page {
   };
 
   element("cancel").addEventListener("click", () => current?.abort(new Error("cancelled")));
-  takeFiles(picker, (file) => void sendAndCompare(file));
+  takeFiles(picker, element("drop"), (file) => void sendAndCompare(file));
   connectSlider();
   showServerUploads().catch(() => undefined);
   return { send };
@@ -94,7 +95,7 @@ class Transfer {
     element("amount").textContent = bytesText(file.size);
     element("speed").textContent = "";
     element<HTMLProgressElement>("progress").value = 0;
-    this.#say("", "");
+    say(element("status"), "");
   }
 
   show(progress: Progress): void {
@@ -131,24 +132,24 @@ class Transfer {
     element("cancel").hidden = true;
     element("amount").textContent = `${bytesText(bytes)} in ${seconds.toFixed(2)} s`;
     element("speed").textContent = `${bytesText(bytes / Math.max(seconds, 1e-6))}/s`;
-    this.#say("Sent.", "good");
+    say(element("status"), "Sent.", "good");
   }
 
   failed(text: string): void {
     element("cancel").hidden = true;
-    this.#say(text, "bad");
+    say(element("status"), text, "bad");
   }
 
   /** Whether the server got what we have, by hashing the file once more outside of the timing. */
   async compare(file: File): Promise<void> {
-    this.#say("Sent. Computing the SHA-256 here…", "good");
+    say(element("status"), "Sent. Computing the SHA-256 here…", "good");
     const here = await sha256(file);
     const there = lastOf(await serverUploads(), file)?.sha256 ?? "unknown";
     element("hash-here").textContent = here;
     element("hash-there").textContent = there;
     element("hashes").hidden = false;
-    if (here === there) this.#say("Sent. The two SHA-256 match.", "good");
-    else this.#say("The two SHA-256 differ: the server does not have this file.", "bad");
+    if (here === there) say(element("status"), "Sent. The two SHA-256 match.", "good");
+    else say(element("status"), "The two SHA-256 differ: the server does not have this file.", "bad");
   }
 
   serverHas(receivedBytes: number): void {
@@ -164,12 +165,6 @@ class Transfer {
     const first = this.#recent[0] ?? progress;
     const seconds = (progress.at - first.at) / 1000;
     return seconds > 0 ? (progress.delivered - first.delivered) / seconds : 0;
-  }
-
-  #say(text: string, mood: "" | "good" | "bad"): void {
-    const status = element("status");
-    status.textContent = text;
-    status.className = `status ${mood}`;
   }
 }
 
@@ -208,29 +203,6 @@ function lastOf(uploads: readonly ServerUpload[], file: File): ServerUpload | un
   return uploads.findLast(({ name, size }) => name === file.name && size === file.size);
 }
 
-function takeFiles(picker: HTMLInputElement, take: (file: File) => void): void {
-  picker.addEventListener("change", () => {
-    const file = picker.files?.[0];
-    if (file !== undefined) take(file);
-    // Picking the same file again is a change, too.
-    picker.value = "";
-  });
-  const drop = element("drop");
-  const over = (event: DragEvent) => {
-    event.preventDefault();
-    drop.classList.add("over");
-  };
-  drop.addEventListener("dragenter", over);
-  drop.addEventListener("dragover", over);
-  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
-  drop.addEventListener("drop", (event) => {
-    event.preventDefault();
-    drop.classList.remove("over");
-    const file = event.dataTransfer?.files[0];
-    if (file !== undefined) take(file);
-  });
-}
-
 /** Slides over powers: each tenth of the way is about twice as fast. */
 function connectSlider(): void {
   const slider = element<HTMLInputElement>("pace");
@@ -266,10 +238,4 @@ function connectSlider(): void {
 function plot(id: string, label: (value: number) => string): Plot {
   const series = [{ kind: "area", colour: "--flight" }, { kind: "dashed", colour: "--window" }] as const;
   return new Plot(element<HTMLCanvasElement>(id), series, label);
-}
-
-function element<E extends HTMLElement = HTMLElement>(id: string): E {
-  const found = document.getElementById(id);
-  if (found === null) throw new Error(`index.html lacks #${id}`);
-  return found as E;
 }

@@ -155,7 +155,7 @@ pub(crate) fn build_page() -> Result<PathBuf, Failure> {
         "files.capnp",
         "vite.config.ts",
         "tsconfig.json",
-        "public",
+        "../shared",
     ] {
         stamp = stamp.files(&example.join(name))?;
     }

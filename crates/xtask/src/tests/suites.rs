@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::Step;
 use super::report::Counts;
 use crate::demo;
+use crate::examples;
 use crate::package;
 use crate::process::{self, Failure, Running};
 use crate::tools;
@@ -32,7 +33,7 @@ pub(super) const ALL: &[Step] = &[
     },
     Step {
         name: "build",
-        about: "wasm-pack build, the npm package, the example's page and server",
+        about: "wasm-pack build, the npm package, the examples' pages and servers",
         run: build,
     },
     Step {
@@ -115,12 +116,15 @@ fn rust() -> Result<Counts, Failure> {
 fn build() -> Result<Counts, Failure> {
     wasm::build_package()?;
     demo::build_page()?;
+    examples::build_pages()?;
     // The tests' server is the debug one: it is compiled already, and nothing here measures speed.
     check(
-        "building the example's server and the native command",
+        "building the examples' servers and the native command",
         tools::cargo().args(["build", "--quiet"]).args([
             "--package",
             "upload-server",
+            "--package",
+            "examples-server",
             "--package",
             "capstan-cli",
         ]),
@@ -139,6 +143,7 @@ fn types() -> Result<Counts, Failure> {
         "js/tsconfig.json",
         "js/test-package/tsconfig.json",
         "js/test-readme/tsconfig.json",
+        "examples-web/tsconfig.json",
         "examples-web/upload/tsconfig.json",
     ] {
         if workspace::root().join(project).is_file() {
@@ -167,6 +172,11 @@ fn vitest(name: &str, config: &str) -> Result<Counts, Failure> {
         .env("CAPSTAN_PACKAGE", package::dir())
         .env("CAPSTAN_TARBALL", package::tarball())
         .env("CAPSTAN_PAGE", demo::page_dir())
+        .env("CAPSTAN_EXAMPLES", examples::pages_dir())
+        .env(
+            "CAPSTAN_EXAMPLES_SERVER",
+            workspace::cargo_output("debug").join("examples-server"),
+        )
         .env(
             "CAPSTAN_CLI",
             workspace::cargo_output("debug").join("capstan"),

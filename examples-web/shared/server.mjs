@@ -1,0 +1,56 @@
+// What the examples' servers in Node have in common: the built pages, and a WebSocket to call objects through.
+
+import { once } from "node:events";
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { parseArgs } from "node:util";
+
+import { accept } from "capstan";
+import { WebSocketServer } from "ws";
+
+const TYPES = { ".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".map": "application/json", ".wasm": "application/wasm" };
+
+/** Who is silent for so long is asked for a sign of life; after as long again, they are gone. */
+const IDLE_MS = 20_000;
+
+/**
+ * Serves, on the loopback address, the pages of `--assets DIR` and the object `bootstrap` at `path`. `answer` may answer requests before it
+ * is looked for a file: it returns true then. Prints the address as soon as it listens.
+ */
+export async function serveExample({ path, bootstrap, answer = () => false }) {
+  const { values } = parseArgs({ options: { port: { type: "string", default: "0" }, assets: { type: "string" } } });
+  if (values.assets === undefined) {
+    console.error("--assets DIR is missing: where the built pages are (`npx vite build` makes them)");
+    process.exit(1);
+  }
+  const server = createServer(async (request, response) => {
+    if (!(await answer(request, response))) await sendFile(values.assets, request, response);
+  });
+  const sockets = new WebSocketServer({ server, path, perMessageDeflate: false, verifyClient: isOfThisHost });
+  sockets.on("connection", (socket) => {
+    accept(socket, { bootstrap, limits: { idleTimeout: IDLE_MS } });
+  });
+  process.on("SIGTERM", () => process.exit());
+  server.listen(Number(values.port), "127.0.0.1");
+  await once(server, "listening");
+  console.log(`listening http://127.0.0.1:${server.address().port}`);
+}
+
+/** Browsers let every page connect to every address, and say in the header Origin whose page it is. */
+function isOfThisHost({ origin, req }) {
+  return origin === undefined || new URL(origin).host === req.headers.host;
+}
+
+async function sendFile(assets, request, response) {
+  const { pathname } = new URL(request.url, "http://localhost");
+  // Nothing outside of the directory: `normalize` keeps no `..` behind a leading slash.
+  const path = join(assets, normalize(pathname), pathname.endsWith("/") ? "index.html" : "");
+  if (await stat(path).then((found) => found.isFile(), () => false)) {
+    response.setHeader("content-type", TYPES[extname(path)] ?? "application/octet-stream");
+    createReadStream(path).pipe(response);
+  } else {
+    response.writeHead(404).end("not found\n");
+  }
+}
