@@ -56,6 +56,23 @@ fn main() {
     theirs(&Path::new(&out).join("theirs"));
     ours(&Path::new(&out).join("ours"));
     theirs_of_http(&Path::new(&out).join("theirs_http"));
+    theirs_of_sinks(&Path::new(&out).join("theirs_sinks"));
+}
+
+/// Read by `tests/sinks`.
+fn theirs_of_sinks(out: &Path) {
+    let directory = "../schema/capstan";
+    println!("cargo::rerun-if-changed={directory}");
+    if let Err(error) = capnpc::CompilerCommand::new()
+        .no_standard_import()
+        .import_path("../schema")
+        .src_prefix(directory)
+        .output_path(out)
+        .file(format!("{directory}/sinks.capnp"))
+        .run()
+    {
+        panic!("capnp could not compile the schema of sinks and sources: {error}");
+    }
 }
 
 /// Read by `tests/http`.

@@ -22,7 +22,7 @@ use crate::vat::Exception;
 /// The end of a stream that items are read from: a [`futures::Stream`](Stream) of them.
 ///
 /// After the last item it gives none, once the writer has said that it was the last. An error comes at most once, as the last
-/// thing: the writer's own, or that writer or connection are gone. Dropping this tells the writer that nobody reads any more.
+/// thing: the writer's own, or that writer or connection are gone. It may come before the last items that were written. Dropping this tells the writer that nobody reads any more.
 pub struct Source<T: Owned> {
     inlet: Arc<Inlet<T>>,
     /// The writer, which says how it went; none where it is not ours to call, or has said so.

@@ -130,10 +130,11 @@ fn build() -> Result<Counts, Failure> {
         ]),
     )?;
     check(
-        "building the example of a deployed server",
+        "building the servers that tests in JavaScript talk to",
         tools::cargo()
             .args(["build", "--quiet", "--package", "capstan-net"])
-            .args(["--example", "server", "--features", "axum,metrics,tls"]),
+            .args(["--example", "server", "--example", "depot"])
+            .args(["--features", "axum,metrics,tls"]),
     )
 }
 
