@@ -6,6 +6,7 @@ import { NONE } from "./payload.js";
 import { takeFailure } from "./pending.js";
 import { readPairs, readPath, reportWord, writeList } from "./report.js";
 import type { InterfaceDescriptor } from "./seam/descriptor.js";
+import { refresh } from "./seam/memory.js";
 import { ignoreErrors, socketTransport } from "./socket.js";
 import { asyncDispose, dispose } from "./symbols.js";
 import type { Transport } from "./transport.js";
@@ -85,6 +86,7 @@ const DEFAULT_MAX_QUEUED_BYTES = 512 * 1024 * 1024;
 /** Less than this in a socket holds no stream back, so nobody needs to hear of it. */
 const SMALL_BACKLOG_BYTES = 64 * 1024;
 const NORMAL = 1000;
+const GOING_AWAY = 1001;
 const TOO_BIG = 1009;
 /** WebSocket.OPEN, without asking for a global of that name. */
 const OPEN = 1;
@@ -255,6 +257,18 @@ export function overSocket(socket: WebSocketLike, name: string, options: Connect
 
 export function overTransport(transport: Transport, name: string, options: ConnectionOptions): Connection {
   return new Connection(transport, name, options, NEVER);
+}
+
+/** Whether closing it now would cut something off: unanswered calls of either side, or objects besides the bootstrap object that the other holds. */
+export function isBusy(connection: Connection): boolean {
+  if (!glue.connection_stats(Connection.id(connection))) return false;
+  refresh();
+  return reportWord(18) !== 0 || reportWord(5) !== 0;
+}
+
+/** Closes it with the code of those who are about to end. */
+export function goAway(connection: Connection, reason: string): void {
+  endConnection(Connection.id(connection), GOING_AWAY, "disconnected", reason);
 }
 
 /** What wasm calls. Nothing of it throws, since wasm could not clean up behind it. */

@@ -54,7 +54,7 @@ pub const EVENT_RESOLVED: u32 = 9;
 
 /// Entries of limits in the list.
 const LIMITS: usize = 8;
-const REPORT_WORDS: usize = 18;
+const REPORT_WORDS: usize = 19;
 
 thread_local! {
     // Cells, because JavaScript reads and writes these blocks behind the compiler's back.
@@ -166,11 +166,19 @@ pub fn close_connection(connection: u32, code: u32, kind: u32, reason: String) {
 /// Into the report: questions, answers, imports, exports, streams, queued frames and their bytes,
 /// then as two words each, low half first: bytes in flight, bytes delivered, window,
 /// bytes per second, and microseconds of a round
-/// trip; last what it does, as in [`stream_stats`]. False when the connection is over.
+/// trip; what it does, as in [`stream_stats`]; last 1 if closing it would cut something off: calls of either
+/// side are unanswered, or the peer holds objects besides the bootstrap object. False when the connection is over.
 #[wasm_bindgen]
 pub fn connection_stats(connection: u32) -> bool {
     let connection = ConnectionId::from_raw(connection);
-    let Some(stats) = with(|driver| driver.vat.connection_stats(connection)) else {
+    let found = with(|driver| {
+        let vat = &driver.vat;
+        let bootstrap = vat.bootstrap_object(connection);
+        let is_busy = vat.has_calls_under_way(connection)
+            || (vat.exported_objects(connection)).any(|object| Some(object) != bootstrap);
+        Some((vat.connection_stats(connection)?, is_busy))
+    });
+    let Some((stats, is_busy)) = found else {
         return false;
     };
     let [in_flight_low, in_flight_high] = halves(stats.in_flight_bytes);
@@ -197,6 +205,7 @@ pub fn connection_stats(connection: u32) -> bool {
         trip_low,
         trip_high,
         mode_number(stats.mode),
+        u32::from(is_busy),
     ]);
     true
 }
