@@ -8,7 +8,7 @@ mod depot;
 #[path = "../../../rpc/tests/generated/depot_capnp.rs"]
 mod depot_capnp;
 
-use capstan_net::{Options, websocket};
+use capstan_net::{Options, Origins, websocket};
 use capstan_rpc::new_client;
 use depot::Depot;
 use depot_capnp::depot::Client;
@@ -16,7 +16,11 @@ use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() {
-    let mut options = Options::default();
+    let mut options = Options {
+        // Pages of the tests come from elsewhere.
+        allowed_origins: Origins::Any,
+        ..Options::default()
+    };
     if std::env::args().any(|argument| argument == "--plain") {
         options.dedicated = None;
     }

@@ -510,15 +510,15 @@ impl Vat {
 
     /// Asks the peer for its bootstrap object, which can be used at once. One reference.
     pub fn bootstrap(&mut self, now_micros: u64, connection: ConnectionId) -> CapId {
-        self.ask_for(now_micros, connection, None)
+        self.ask_for(now_micros, connection, false)
     }
 
-    /// Asks the peer for the object of this name, or for its bootstrap object.
+    /// Asks the peer for its bootstrap object, or for that of dedicated connections.
     pub(super) fn ask_for(
         &mut self,
         now_micros: u64,
         connection: ConnectionId,
-        name: Option<&str>,
+        dedicated: bool,
     ) -> CapId {
         self.now_micros = now_micros;
         let Some(table) = self
@@ -550,7 +550,7 @@ impl Vat {
                 finished: false,
             };
         }
-        self.transmit(connection, wire::bootstrap(question, name));
+        self.transmit(connection, wire::bootstrap(question, dedicated));
         self.pipeline(call, &[])
     }
 }

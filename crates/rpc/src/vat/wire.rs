@@ -139,7 +139,7 @@ pub(super) fn parse(root: message::Reader<'_>) -> Parsed<Incoming> {
             let bootstrap = bootstrap?;
             Incoming::Bootstrap {
                 answer: bootstrap.get_question_id(),
-                dedicated: super::dedicated::is_asked_for(bootstrap),
+                dedicated: bootstrap.has_deprecated_object_id(),
             }
         }
         message::Call(call) => {
@@ -342,15 +342,15 @@ fn parse_exception(reader: exception::Reader<'_>) -> Parsed<Exception> {
     })
 }
 
-pub(super) fn bootstrap(question: QuestionId, name: Option<&str>) -> Vec<u8> {
+pub(super) fn bootstrap(question: QuestionId, dedicated: bool) -> Vec<u8> {
     build(|message| {
         let mut bootstrap = message.init_bootstrap();
         bootstrap.set_question_id(question.0);
-        if let Some(name) = name {
+        if dedicated {
             // A new message has room for a name.
             let _ = bootstrap
                 .init_deprecated_object_id()
-                .set_as::<text::Owned>(name);
+                .set_as::<text::Owned>(super::dedicated::NAME);
         }
     })
 }
