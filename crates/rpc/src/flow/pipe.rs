@@ -105,6 +105,8 @@ pub(super) struct Pipe {
     /// What was in flight when draining began, and how long the queue was.
     drained_from: (u64, u64),
     drained_rounds: u8,
+    /// Whether the line has changed since draining began.
+    drains_further: bool,
     last_in_flight_bytes: u64,
     last_queued_micros: u64,
     last_round_trip_micros: f64,
@@ -221,6 +223,9 @@ impl Pipe {
                     .max(START_BYTES)
             }
             Mode::Steady => pipe_bytes + queue_bytes,
+            Mode::Draining if self.drains_further => {
+                (0.9 * pipe_bytes).min(0.8 * self.drained_from.0 as f64)
+            }
             Mode::Draining => 0.9 * pipe_bytes,
         }
     }
@@ -370,6 +375,7 @@ impl Pipe {
         let rate = self.rate();
         let message_micros = delivery.largest_bytes / rate.max(f64::MIN_POSITIVE);
         let grain = delivery.grain_micros as f64;
+        let large = delivery.round_trip_micros / 4.0 + 4.0 * message_micros + 2.0 * grain;
         let mut finding = Finding::Round;
         if rate <= 0.0 && delivery.round_trip_micros <= 0.0 {
             self.blind.end_round(&round, delivery.largest_bytes);
@@ -410,6 +416,16 @@ impl Pipe {
                 // It was all queue, and there may be more of it.
                 self.drained_from_micros = delivery.round_trip_micros;
             }
+            Mode::Draining
+                if round
+                    .queued_micros
+                    .is_some_and(|queued| queued as f64 > self.drained_from.1 as f64 + large) =>
+            {
+                // The line has changed meanwhile, and what it was like before tells nothing of it: again, with less.
+                self.drained_rounds = 0;
+                self.drained_from = (mark.in_flight_bytes, round.queued_micros.unwrap_or(0));
+                self.drains_further = true;
+            }
             Mode::Draining if self.stays(mark, &round, delivery) => {
                 // Not by the word of one message: the next round tells for certain.
                 self.drained_rounds += 1;
@@ -431,7 +447,6 @@ impl Pipe {
         }
 
         let fell = delivery.round_trip_micros < 0.75 * self.last_round_trip_micros;
-        let large = delivery.round_trip_micros / 4.0 + 4.0 * message_micros + 2.0 * grain;
         match round.queued_micros {
             Some(queued)
                 if queued as f64 > large
@@ -503,6 +518,7 @@ impl Pipe {
         self.drained_from_micros = round_trip_micros;
         self.drained_from = (self.last_in_flight_bytes, self.last_queued_micros);
         self.drained_rounds = 0;
+        self.drains_further = false;
         self.drained_at = now;
     }
 

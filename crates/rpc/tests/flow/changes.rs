@@ -112,6 +112,29 @@ fn a_fifth_of_the_rate_and_five_times_the_rate() {
 }
 
 #[test]
+fn a_rate_that_drops_while_the_queue_is_drained_is_no_longer_way() {
+    for (from, to, round_trip) in [(50.0, 10.0, 100), (100.0, 5.0, 40)] {
+        let (before, after) = (link(from, round_trip), link(to, round_trip));
+        for streams in [1, 4] {
+            for moment in 0..24 {
+                let change = 5 * SECOND + moment * 290 * MILLI;
+                let sim = Sim::new(
+                    Ours::adaptive(),
+                    vec![before.phase(0), after.phase(change)],
+                    vec![Stream::greedy(16_384); streams],
+                )
+                .small_calls(11 * MILLI)
+                .run(change + 16 * SECOND);
+                let latencies = sim.latencies(change + 10 * SECOND);
+                let p50 = latencies[latencies.len() / 2] as f64;
+                let most = 1.3 * after.round_trip() as f64 + 3.0 * after.chunk_time(16_384) as f64;
+                assert!(p50 < most, "{after:?} {streams} at {change}: {p50}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_shortest_round_trip_of_all_time_leaves_most_of_a_longer_way_empty() {
     let after = link(100.0, 100);
     let theirs = run(
