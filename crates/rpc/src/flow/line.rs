@@ -321,7 +321,9 @@ impl Line {
         };
         match entry.control {
             FlowControl::Fixed(_) => self.stream_has_room(entry),
-            FlowControl::Adaptive => self.stream_has_room(entry) && self.line_has_room(),
+            FlowControl::Adaptive => {
+                self.stream_has_room(entry) && self.line_has_room() && !self.comes_later(entry)
+            }
         }
     }
 
@@ -485,6 +487,16 @@ impl Line {
         let in_flight_bytes = entry.in_flight_bytes + entry.promised_bytes;
         entry.in_flight_bytes == 0
             || in_flight_bytes < self.stream_window(entry).saturating_add(entry.largest())
+    }
+
+    /// Whether someone else waits who was given less.
+    fn comes_later(&self, entry: &Member) -> bool {
+        self.waiting > 0
+            && self.members.iter().any(|(_, other)| {
+                other.waiting > 0
+                    && other.virtual_time < entry.virtual_time
+                    && self.stream_has_room(other)
+            })
     }
 
     fn begin_round(&mut self) {
