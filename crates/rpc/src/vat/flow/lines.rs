@@ -125,8 +125,6 @@ impl Vat {
             && let Some(line) = self.line(connection)
         {
             line.wait(member);
-            // There may be room, but for someone else.
-            self.wake_line(connection);
         }
     }
 
