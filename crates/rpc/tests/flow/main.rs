@@ -10,6 +10,8 @@ mod changes;
 mod clocks;
 mod figures;
 mod links;
+mod on_paths;
+mod paths;
 mod random;
 mod relay;
 mod sharing;

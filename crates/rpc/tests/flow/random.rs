@@ -5,10 +5,10 @@ use crate::figures::{figures, link, misses};
 use crate::sim::{MILLI, Phase, SECOND, Sim, Stream, Watch};
 
 /// Numbers that look random and are the same in every run.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn up_to(&mut self, most: u64) -> u64 {
+    pub fn up_to(&mut self, most: u64) -> u64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -16,12 +16,12 @@ impl Dice {
         (self.0 >> 33) % (most + 1)
     }
 
-    fn one_in(&mut self, n: u64) -> bool {
+    pub fn one_in(&mut self, n: u64) -> bool {
         self.up_to(n - 1) == 0
     }
 
     /// Small and large alike.
-    fn magnitude(&mut self, least: f64, most: f64) -> f64 {
+    pub fn magnitude(&mut self, least: f64, most: f64) -> f64 {
         let share = self.up_to(1_000_000) as f64 / 1e6;
         least * (most / least).powf(share)
     }
