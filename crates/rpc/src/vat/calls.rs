@@ -144,8 +144,6 @@ impl Vat {
         if let Some(entry) = self.calls.get_mut(call.0) {
             entry.purpose = Purpose::Streamed { waiting: true };
         }
-        // There may be room, but for someone else.
-        self.wake_stream(stream);
         Ok(Admission::Wait(call))
     }
 

@@ -121,7 +121,12 @@ impl Vat {
             return;
         };
         slot.flow.wait(call);
-        if let Some((connection, member)) = slot.member
+        let placed = slot.member;
+        if let Some((connection, _)) = placed {
+            // There may be room, but for others.
+            self.wake_line(connection);
+        }
+        if let Some((connection, member)) = placed
             && let Some(line) = self.line(connection)
         {
             line.wait(member);
