@@ -11,6 +11,7 @@
 
 mod crate_client;
 mod crate_server;
+mod golden;
 mod service;
 
 #[allow(
