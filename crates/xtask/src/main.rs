@@ -9,6 +9,7 @@ mod examples;
 mod gauge;
 mod package;
 mod process;
+mod release;
 mod setup;
 mod stamp;
 mod steps;
@@ -34,6 +35,10 @@ cargo xtask <command>
   example NAME [--server rust|js] [--port N]
                              serve a page of examples-web: pipeline, chat, http, log-viewer or upload
   bench                      the page's speed next to bare WebSocket frames
+  release check [--build]    what npm and crates.io would say; --build compiles what is packaged
+  release version X.Y.Z      the version wherever it stands, and the changelog from changes/
+  release repository URL     where the sources are, for all packages
+  release publish            to both registries
   docs                       the guide and the reference of package and crates, in target/docs
 
 CHROME_PATH names the browser to use; without it one is looked for, then installed.";
@@ -75,6 +80,7 @@ fn run(args: &[String]) -> Result<(), Failure> {
         "example" => examples::run(rest),
         "bench" => demo::bench(rest),
         "docs" => docs::build(),
+        "release" => release::run(rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             Ok(())
