@@ -2,27 +2,37 @@ import type { WebSocketLike } from "../types.js";
 
 /** What is used of a server of Bun's. */
 export interface BunServer {
+  /** Makes a WebSocket of a request; false when it cannot be one. */
   upgrade(request: Request, options: { data: unknown }): boolean;
 }
 
 /** What is used of a socket of Bun's. */
 export interface BunWebSocket {
+  /** What the request was upgraded with. */
   readonly data: unknown;
+  /** 1 when it is open. */
   readonly readyState: number;
+  /** Sends a binary message. */
   sendBinary(data: Uint8Array<ArrayBuffer>): number;
+  /** Closes it. */
   close(code?: number, reason?: string): void;
+  /** Bytes that were given to it and have not left. */
   getBufferedAmount(): number;
 }
 
 /** What `Bun.serve` is given as `websocket`: its sockets have no listeners of their own. */
 export interface BunHandlers {
+  /** A WebSocket was opened. */
   readonly open: (socket: BunWebSocket) => void;
+  /** A message has come. */
   readonly message: (socket: BunWebSocket, message: string | Uint8Array) => void;
+  /** A WebSocket was closed. */
   readonly close: (socket: BunWebSocket, code: number, reason: string) => void;
   /** The longest message that is taken. */
   readonly maxPayloadLength: number;
   /** How much may wait in a socket. What is more Bun would throw away, so there is no such limit: flow control is elsewhere. */
   readonly backpressureLimit: number;
+  /** Messages are not compressed: most do not gain by it, and each costs time. */
   readonly perMessageDeflate: false;
 }
 

@@ -19,13 +19,17 @@ export interface AttachOptions extends ServerOptions<IncomingMessage> {
 
 /** What is used of a server of `node:http`, `node:https`, or whatever has the same event. */
 export interface HttpServerLike {
+  /** Listens to requests for another protocol. */
   on(event: "upgrade", listener: (request: IncomingMessage, socket: Duplex, head: Buffer) => void): unknown;
+  /** How many listen to them. */
   listenerCount(event: "upgrade"): number;
 }
 
 /** What is used of a `WebSocketServer`, of whatever version of `ws`. */
 export interface WebSocketServerLike {
+  /** Listens to new WebSockets. */
   on(event: "connection", listener: (socket: never, request: IncomingMessage) => void): unknown;
+  /** It has this, which a server of HTTP has not. */
   handleUpgrade: unknown;
 }
 
