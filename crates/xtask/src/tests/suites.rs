@@ -8,9 +8,11 @@ use serde_json::Value;
 use super::Step;
 use super::report::Counts;
 use crate::demo;
+use crate::docs;
 use crate::examples;
 use crate::package;
 use crate::process::{self, Failure, Running};
+use crate::release;
 use crate::tools;
 use crate::wasm;
 use crate::workspace;
@@ -63,8 +65,18 @@ pub(super) const ALL: &[Step] = &[
     },
     Step {
         name: "readme",
-        about: "README.md followed word by word, in Node and Chromium",
+        about: "README.md followed word by word, and every program of the guide",
         run: || vitest("readme", "js/test-readme/vitest.config.ts"),
+    },
+    Step {
+        name: "docs",
+        about: "the site of guide and reference, with nothing undocumented and no dead link",
+        run: || docs::build().map(|()| Counts::success()),
+    },
+    Step {
+        name: "release",
+        about: "npm publish and cargo publish, rehearsed",
+        run: || release::check(&["--no-verify"]).map(|()| Counts::success()),
     },
 ];
 
