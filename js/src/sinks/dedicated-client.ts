@@ -64,8 +64,22 @@ async function open(parent: Connection, given: Client | undefined): Promise<Open
   const door = doorOf(parent);
   const { token, carried } = await explained(door.open({ given })).finally(() => release(door));
   const wire = await connect(address.url, { ...address.options, bootstrap: undefined, signal: undefined });
-  void parent.closed.then(() => wire.close(PARENT_CLOSED));
+  void wire.closed.then(onClosed(parent, () => void wire.close(PARENT_CLOSED)));
   return { wire, token, carried };
+}
+
+const watched = /* @__PURE__ */ new WeakMap<Connection, Set<() => void>>();
+
+/** Calls `then` when the connection is over, until what this hands back is called: a connection outlives many streams. */
+export function onClosed(connection: Connection, then: () => void): () => void {
+  let known = watched.get(connection);
+  if (known === undefined) {
+    const all = new Set<() => void>();
+    void connection.closed.then(() => all.forEach((each) => each()));
+    watched.set(connection, (known = all));
+  }
+  const all = known.add(then);
+  return () => void all.delete(then);
 }
 
 async function join(wire: Connection, params: { token: Uint8Array; carried?: Client }): Promise<{ given: Client | undefined }> {

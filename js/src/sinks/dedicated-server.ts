@@ -9,7 +9,7 @@ import { Capability } from "../seam/types.js";
 import { serve } from "../serve.js";
 import { startTimer } from "../timer.js";
 import type { Client } from "../types.js";
-import { PARENT_CLOSED } from "./dedicated-client.js";
+import { onClosed, PARENT_CLOSED } from "./dedicated-client.js";
 
 /** How much dedicated connections may cost. */
 export interface DedicatedLimits {
@@ -80,8 +80,11 @@ export class DedicatedConnections {
           throw error;
         }
         isJoined = true;
-        void connection.closed.then(() => meeting.leave());
-        void meeting.parent.closed.then(() => connection.close(PARENT_CLOSED));
+        const forget = onClosed(meeting.parent, () => void connection.close(PARENT_CLOSED));
+        void connection.closed.then(() => {
+          forget();
+          meeting.leave();
+        });
         meeting.settle(carried);
         return { given: meeting.given && give(meeting.given) };
       },
@@ -102,6 +105,7 @@ export class DedicatedConnections {
         given,
         settle(carried, error) {
           clearTimeout(timer);
+          forget();
           if (carried !== undefined) resolve(carried);
           else reject(error ?? new CapnpError("failed", "nothing was carried over the dedicated connection"));
         },
@@ -117,7 +121,7 @@ export class DedicatedConnections {
       const timer = startTimer(this.#tokenLifetime, () =>
         expire(new CapnpError("failed", `the dedicated connection did not come within ${this.#tokenLifetime} ms`)),
       );
-      void parent.closed.then(() => expire(new CapnpError("disconnected", PARENT_CLOSED)));
+      const forget = onClosed(parent, () => expire(new CapnpError("disconnected", PARENT_CLOSED)));
     });
     return give(promised(Capability, later));
   }

@@ -234,7 +234,7 @@ impl<T: Owned, I: SetterInput<T>> futures_util::Sink<I> for Sink<T> {
         self.start(|params| Ok(params.set_item(item)?))
     }
 
-    /// Ready when there is room for the next item. That all were read only [`poll_close`](Self::poll_close) waits for.
+    /// Ready when there is room for the next item. That all were read only `poll_close` waits for.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.poll_room(cx)
     }
