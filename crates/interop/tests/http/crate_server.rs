@@ -182,7 +182,7 @@ impl http_service::Server for Service {
         let mut headers = response.reborrow().init_headers(3);
         let mut own = headers.reborrow().get(0).init_uncommon();
         own.set_name("X-Seen");
-        own.set_value(&format!(
+        own.set_value(format!(
             "{:?} {length:?} {}",
             request.get_method().unwrap(),
             names.join(",")
