@@ -23,7 +23,6 @@ mod sinks_capnp {
 }
 
 use std::cell::{Cell, RefCell};
-use std::future::Future;
 use std::rc::Rc;
 
 use capnp::capability::FromClientHook;
@@ -48,27 +47,25 @@ struct Bytes {
 struct TheirSink(Rc<Bytes>);
 
 impl sink::Server<capnp::data::Owned> for TheirSink {
-    fn write(
+    async fn write(
         self: Rc<Self>,
         params: sink::WriteParams<capnp::data::Owned>,
-    ) -> impl Future<Output = Result<(), capnp::Error>> + 'static {
-        async move {
-            let item = params.get()?.get_item()?.to_vec();
-            if item == b"no" {
-                return Err(capnp::Error::failed("not that one".to_string()));
-            }
-            self.0.received.borrow_mut().push(item);
-            Ok(())
+    ) -> Result<(), capnp::Error> {
+        let item = params.get()?.get_item()?.to_vec();
+        if item == b"no" {
+            return Err(capnp::Error::failed("not that one".to_string()));
         }
+        self.0.received.borrow_mut().push(item);
+        Ok(())
     }
 
-    fn end(
+    async fn end(
         self: Rc<Self>,
         _: sink::EndParams<capnp::data::Owned>,
         _: sink::EndResults<capnp::data::Owned>,
-    ) -> impl Future<Output = Result<(), capnp::Error>> + 'static {
+    ) -> Result<(), capnp::Error> {
         self.0.ended.set(true);
-        async { Ok(()) }
+        Ok(())
     }
 }
 
@@ -79,24 +76,22 @@ struct TheirSource {
 }
 
 impl source::Server<capnp::text::Owned> for TheirSource {
-    fn pipe(
+    async fn pipe(
         self: Rc<Self>,
         params: source::PipeParams<capnp::text::Owned>,
         _: source::PipeResults<capnp::text::Owned>,
-    ) -> impl Future<Output = Result<(), capnp::Error>> + 'static {
-        async move {
-            let into = params.get()?.get_into()?;
-            for n in 0..self.items {
-                let mut request = into.write_request();
-                request.get().set_item(format!("item {n}").as_str())?;
-                request.send().await?;
-            }
-            if self.fails {
-                return Err(capnp::Error::failed("out of items".to_string()));
-            }
-            into.end_request().send().promise.await?;
-            Ok(())
+    ) -> Result<(), capnp::Error> {
+        let into = params.get()?.get_into()?;
+        for n in 0..self.items {
+            let mut request = into.write_request();
+            request.get().set_item(format!("item {n}").as_str())?;
+            request.send().await?;
         }
+        if self.fails {
+            return Err(capnp::Error::failed("out of items".to_string()));
+        }
+        into.end_request().send().promise.await?;
+        Ok(())
     }
 }
 
