@@ -499,3 +499,53 @@ async fn requests_under_way_may_finish_at_the_end() {
     soon(serving).await.unwrap().unwrap();
     assert!(TcpStream::connect(address).await.is_err());
 }
+
+/// A proxy of its own in front of a chain, with these options.
+async fn front(chain: &Chain, options: proxy::Options) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let client = HttpClient::new(chain.rpc.bootstrap());
+    let never = std::future::pending();
+    tokio::spawn(proxy::serve(listener, client, options, never));
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_no_head_is_let_go() {
+    let chain = chain(&[]).await;
+    let options = proxy::Options {
+        head_timeout: Duration::from_millis(100),
+        ..proxy::Options::default()
+    };
+    let address = front(&chain, options).await;
+    let sent = "GET /redirect HTTP/1.1\r\nHost: a\r\n\r\n";
+    for (sent, answers) in [("", 0), ("GET / HT", 0), (sent, 1)] {
+        // Ends when the connection does.
+        let received = talk(address, sent, |_| false).await;
+        assert_eq!(
+            received.matches("HTTP/1.1 307").count(),
+            answers,
+            "{received}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_wait_when_there_are_too_many() {
+    let chain = chain(&[]).await;
+    let options = proxy::Options {
+        max_connections: 1,
+        ..proxy::Options::default()
+    };
+    let address = front(&chain, options).await;
+    let mut first = sender(address).await;
+    let response = ask(&mut first, request("GET", "/redirect", empty())).await;
+    drop(response.into_body().collect().await.unwrap());
+    let mut second = sender(address).await;
+    second.ready().await.unwrap();
+    let mut answered = Box::pin(second.send_request(request("GET", "/redirect", empty())));
+    let early = tokio::time::timeout(Duration::from_millis(200), &mut answered).await;
+    assert!(early.is_err(), "a second client was let in");
+    drop(first);
+    assert_eq!(soon(answered).await.unwrap().status(), 307);
+}
