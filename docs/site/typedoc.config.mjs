@@ -43,18 +43,25 @@ function named(app) {
     if (entry) reflection.name = entry.name;
   });
   app.converter.on("resolveBegin", ({ project }) => {
+    // The page has that title already.
+    const [first] = project.readme ?? [];
+    if (first?.kind === "text") first.text = first.text.replace(/^# .*\n/, "");
     for (const reflection of Object.values(project.reflections)) {
       const file = project.getSymbolIdFromReflection(reflection)?.fileName;
       if (file?.endsWith(".capnp.ts")) withoutSchema(project, reflection);
     }
   });
   app.converter.on("createDocument", (_context, document) => {
+    const file = documents.find((each) => `docs/${each}` === `${document.name}.md`);
     const [first] = document.content;
-    const heading = first?.kind === "text" && /^# (.*)\n/.exec(first.text);
-    if (!heading) throw new Error(`the document ${document.name} should begin with a heading`);
-    document.name = heading[1];
-    first.text = first.text.slice(heading[0].length);
-    document.frontmatter.group = documents.find((file) => document.sourceFile?.endsWith(file))?.startsWith("guide/") ? "Guide" : "In depth";
+    const heading = first?.kind === "text" && /^# (.*)\n/.exec(first.text)?.[1];
+    if (!heading || !file) throw new Error(`the document ${document.name} should begin with a heading`);
+    document.name = heading;
+    document.frontmatter.group = file.startsWith("guide/") ? "Guide" : "In depth";
+    // What stands behind the language is the name of the file that the code is of.
+    for (const part of document.content) {
+      if (part.kind === "code") part.text = part.text.replace(/^```(\w+) (\S+)$/m, "<div class=\"file\">$2</div>\n\n```$1");
+    }
   });
 }
 
@@ -101,6 +108,7 @@ export default {
   customCss: path("docs/site/style.css"),
   navigation: { includeGroups: true },
   groupOrder: ["Guide", "In depth", "Modules", "*"],
+  sortEntryPoints: false,
   sort: ["documents-first", "kind", "source-order"],
   highlightLanguages: ["css", "html", "javascript", "json", "nginx", "proto", "rust", "shellscript", "toml", "typescript"],
   ignoredHighlightLanguages: ["capnp", "caddy", "haproxy", "text"],
