@@ -3,6 +3,7 @@
 
 mod bodies;
 mod service;
+mod substreams;
 mod tunnels;
 
 use std::time::Duration;
