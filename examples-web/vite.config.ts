@@ -1,6 +1,6 @@
 import { defineConfig } from "vite";
 
-const pages = ["pipeline", "chat", "http"];
+const pages = ["pipeline", "chat", "http", "log-viewer"];
 
 // In development the pages come from Vite and everything else from a server, which is started with
 // `cargo run -p examples-server -- --port 8080 --assets dist`, or from one in Node.
