@@ -137,6 +137,7 @@ impl Options {
         }
     }
 
+    /// Counts connections, calls and bytes in `metrics`, which any number of listeners may share.
     #[cfg(feature = "metrics")]
     #[must_use]
     pub fn with_metrics(self, metrics: &crate::Metrics) -> Self {
@@ -146,6 +147,7 @@ impl Options {
         }
     }
 
+    /// Whose certificates `connect("wss://…")` believes, instead of those that the system trusts.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn with_tls(self, tls: crate::tls::ClientTls) -> Self {
