@@ -6,7 +6,6 @@ import { NONE } from "./payload.js";
 import { takeFailure } from "./pending.js";
 import { readPairs, readPath, reportWord, writeList } from "./report.js";
 import type { InterfaceDescriptor } from "./seam/descriptor.js";
-import { refresh } from "./seam/memory.js";
 import { ignoreErrors, socketTransport } from "./socket.js";
 import { asyncDispose, dispose } from "./symbols.js";
 import type { Transport } from "./transport.js";
@@ -257,13 +256,6 @@ export function overSocket(socket: WebSocketLike, name: string, options: Connect
 
 export function overTransport(transport: Transport, name: string, options: ConnectionOptions): Connection {
   return new Connection(transport, name, options, NEVER);
-}
-
-/** Whether closing it now would cut something off: unanswered calls of either side, or objects besides the bootstrap object that the other holds. */
-export function isBusy(connection: Connection): boolean {
-  if (!glue.connection_stats(Connection.id(connection))) return false;
-  refresh();
-  return reportWord(18) !== 0 || reportWord(5) !== 0;
 }
 
 /** Closes it with the code of those who are about to end. */

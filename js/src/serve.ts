@@ -4,8 +4,9 @@ import { ClientBase, makeClient, tracker } from "./client.js";
 import { CapnpError, ERROR_KINDS, messageOf } from "./errors.js";
 import { CALL, CANCELED, handle, OBJECT_RELEASED } from "./events.js";
 import { requireInit } from "./runtime.js";
-import { discardPayload, takePayload } from "./payload.js";
-import { reportWord, writeList } from "./report.js";
+import { Connection } from "./connection.js";
+import { discardPayload, NONE, takePayload } from "./payload.js";
+import { readList, reportWord, writeList } from "./report.js";
 import type { InterfaceDescriptor } from "./seam/descriptor.js";
 import { decodeContent } from "./seam/incoming.js";
 import { refresh } from "./seam/memory.js";
@@ -17,6 +18,8 @@ export interface Served {
   readonly type: InterfaceDescriptor;
   readonly methods: readonly BoundMethod[];
   readonly implementation: Record<string, unknown>;
+  /** Whether its last call was a streamed one; undefined before the first. */
+  isStreaming?: boolean;
   /** In place of methods: passes every call on, of whatever interface, with the capability that this returns as its target. */
   readonly passTo?: (() => number) | undefined;
 }
@@ -103,6 +106,22 @@ export function hosted(client: ClientBase): Served | undefined {
   return served.get(glue.local_object(ClientBase.cap(client)));
 }
 
+/**
+ * Whether closing a connection now would cut something off: a call of either side that is not answered, or a stream to an object
+ * of this side. A stream lasts from when the other side has the object, for the bootstrap object from the first streamed call, to an
+ * ordinary call of it, such as its ending method, or until the other side lets go of it.
+ */
+export function isBusy(connection: Connection): boolean {
+  const count = glue.exported_objects(Connection.id(connection));
+  refresh();
+  if (count >>> 0 === NONE) return true;
+  const [bootstrap, ...held] = readList(count);
+  return held.some((id) => {
+    const object = served.get(id);
+    return object !== undefined && (object.isStreaming ?? (id !== bootstrap && object.methods.some(({ streaming }) => streaming)));
+  });
+}
+
 /** Makes a client of an object. The streaming methods are those that run one at a time. */
 export function host<Client>(object: Served, streaming: readonly BoundMethod[], concurrent: boolean): Client {
   handle(CALL, takeCall);
@@ -142,6 +161,7 @@ function onCall(call: IncomingCall): void {
     const { name, label } = method;
     const body = implementation[name];
     if (typeof body !== "function") throw new CapnpError("unimplemented", `${label} is not implemented by this object`);
+    object.isStreaming = method.streaming;
     tracker?.from(`the parameters of ${label}`);
     const params = takePayload(payload, (cap) => decodeContent((method as BoundMethod).params(), payload, cap));
     start = (context) => (body as (params: unknown, context: CallContext) => unknown).call(implementation, params, context);

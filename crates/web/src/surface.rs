@@ -13,7 +13,7 @@ use std::cell::{Cell, RefCell};
 use capstan_rpc::flow::Mode;
 use capstan_rpc::vat::{
     Admission, Batching, CapId, ConnectionId, ConnectionOptions, Event, Exception, ExceptionKind,
-    FlowControl, Limits, Outgoing,
+    FlowControl, Limits, ObjectId, Outgoing,
 };
 use wasm_bindgen::prelude::*;
 
@@ -54,7 +54,7 @@ pub const EVENT_RESOLVED: u32 = 9;
 
 /// Entries of limits in the list.
 const LIMITS: usize = 8;
-const REPORT_WORDS: usize = 19;
+const REPORT_WORDS: usize = 18;
 
 thread_local! {
     // Cells, because JavaScript reads and writes these blocks behind the compiler's back.
@@ -166,19 +166,11 @@ pub fn close_connection(connection: u32, code: u32, kind: u32, reason: String) {
 /// Into the report: questions, answers, imports, exports, streams, queued frames and their bytes,
 /// then as two words each, low half first: bytes in flight, bytes delivered, window,
 /// bytes per second, and microseconds of a round
-/// trip; what it does, as in [`stream_stats`]; last 1 if closing it would cut something off: calls of either
-/// side are unanswered, or the peer holds objects besides the bootstrap object. False when the connection is over.
+/// trip; last what it does, as in [`stream_stats`]. False when the connection is over.
 #[wasm_bindgen]
 pub fn connection_stats(connection: u32) -> bool {
     let connection = ConnectionId::from_raw(connection);
-    let found = with(|driver| {
-        let vat = &driver.vat;
-        let bootstrap = vat.bootstrap_object(connection);
-        let is_busy = vat.has_calls_under_way(connection)
-            || (vat.exported_objects(connection)).any(|object| Some(object) != bootstrap);
-        Some((vat.connection_stats(connection)?, is_busy))
-    });
-    let Some((stats, is_busy)) = found else {
+    let Some(stats) = with(|driver| driver.vat.connection_stats(connection)) else {
         return false;
     };
     let [in_flight_low, in_flight_high] = halves(stats.in_flight_bytes);
@@ -205,9 +197,28 @@ pub fn connection_stats(connection: u32) -> bool {
         trip_low,
         trip_high,
         mode_number(stats.mode),
-        u32::from(is_busy),
     ]);
     true
+}
+
+/// Into the list: the connection's bootstrap object, or [`NONE`], and the hosted objects that the peer holds. How
+/// many entries that makes; [`NONE`] when a call of either side is not answered.
+#[wasm_bindgen]
+pub fn exported_objects(connection: u32) -> u32 {
+    let connection = ConnectionId::from_raw(connection);
+    with(|driver| {
+        if driver.vat.has_calls_under_way(connection) {
+            return NONE;
+        }
+        let bootstrap = driver.vat.bootstrap_object(connection);
+        let held = driver.vat.exported_objects(connection).map(Some);
+        let entry = |object: Option<ObjectId>| Cell::new(object.map_or(NONE, ObjectId::to_raw));
+        LIST.with_borrow_mut(|list| {
+            list.clear();
+            list.extend([bootstrap].into_iter().chain(held).map(entry));
+            list.len() as u32
+        })
+    })
 }
 
 // ---- what happened ----

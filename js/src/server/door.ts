@@ -1,7 +1,8 @@
 import { releaseGiven, theClient } from "../client.js";
-import { accept, type Connection, type ConnectionOptions, goAway, isBusy } from "../connection.js";
+import { accept, type Connection, type ConnectionOptions, goAway } from "../connection.js";
 import { CapnpError } from "../errors.js";
 import { init } from "../init.js";
+import { isBusy } from "../serve.js";
 import { asyncDispose } from "../symbols.js";
 import { startTimer } from "../timer.js";
 import type { Awaitable, WebSocketLike } from "../types.js";
@@ -30,8 +31,8 @@ export interface RpcServer extends AsyncDisposable {
   readonly connections: ReadonlySet<Connection>;
   /**
    * Takes no new connections, which are refused with status 503, and closes each that is there as soon as nothing would be cut off:
-   * no call of either side is unanswered, and its client holds no object besides the bootstrap object, such as the sink of a stream.
-   * What is left after `limit` milliseconds, 30,000 by default, is cut off: resolves to how many connections those were. Their clients see the close code 1001,
+   * no call of either side is unanswered, and no stream to an object of this side is under way. One is from when the client has the object (the
+   * bootstrap object: from the first streamed call) until an ordinary call of it, such as `end`, or until the client lets go of it. What is left after `limit` milliseconds, 30,000 by default, is cut off: resolves to how many connections those were. Their clients see the close code 1001,
    * and further calls fail as `disconnected`.
    */
   drain(limit?: number): Promise<number>;
@@ -114,7 +115,7 @@ export class Door<Request> implements RpcServer {
     let isOver = limit <= 0;
     const timer = isOver ? undefined : startTimer(limit, () => (isOver = true));
     const left = async (): Promise<number> => {
-      for (const connection of this.connections) if (!isBusy(connection)) goAway(connection, "the server is about to end");
+      for (const connection of this.connections) if (!isBusy(connection) && connection.stats().queuedFrames === 0) goAway(connection, "the server is about to end");
       // Those that have ended say so in a later turn.
       await new Promise((resolve) => setTimeout(resolve, 0));
       return this.connections.size;
