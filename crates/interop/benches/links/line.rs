@@ -106,9 +106,13 @@ fn carry(line: &Arc<Line>, mut from: TcpStream, mut to: TcpStream) {
 
 #[derive(Default)]
 struct Queue {
-    pieces: Mutex<(VecDeque<(Instant, Vec<u8>)>, usize)>,
+    /// Beside how many bytes they are.
+    pieces: Mutex<(Pieces, usize)>,
     changed: Condvar,
 }
+
+/// Bytes, and when they came.
+type Pieces = VecDeque<(Instant, Vec<u8>)>;
 
 impl Queue {
     /// Waits for room.
