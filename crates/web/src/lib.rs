@@ -16,6 +16,7 @@
 //! instead (`default-features = false, features = ["rust"]`):
 //! `capstan_web::websocket::connect(url, options)` gives them the connection that native programs
 //! get of `capstan-net`, and everything from there on is `capstan-rpc`.
+#![warn(missing_docs)]
 
 #[cfg(feature = "messages")]
 mod codec;

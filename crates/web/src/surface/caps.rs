@@ -118,11 +118,13 @@ pub fn broken_cap(kind: u32, reason: String) -> u32 {
     .to_raw()
 }
 
+/// One more refers to the capability.
 #[wasm_bindgen]
 pub fn retain_cap(cap: u32) {
     with(|driver| driver.vat.retain(CapId::from_raw(cap)));
 }
 
+/// One less refers to it; the last one lets it go.
 #[wasm_bindgen]
 pub fn release_cap(cap: u32) {
     with(|driver| driver.vat.release(now_micros(), CapId::from_raw(cap)));
