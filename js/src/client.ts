@@ -15,6 +15,8 @@ import type { GenericCallOptions, StreamStats } from "./types.js";
  * clash; whatever Capstan does with clients is a function.
  */
 
+const mark: unique symbol = Symbol.for("capstan.client") as never;
+
 const RELEASED = -1;
 /** Released for want of someone who wanted it. */
 const UNCLAIMED = -2;
@@ -57,6 +59,11 @@ export class ClientBase {
 
   [dispose](): void {
     ClientBase.letGo(this, RELEASED);
+  }
+
+  /** For other copies of this package, which know its clients by this alone. */
+  get [mark](): true {
+    return true;
   }
 
   static letGo(client: ClientBase, as: number): void {
@@ -129,6 +136,9 @@ export function checkClient(value: unknown, type: InterfaceDescriptor, field: st
     throw new TypeError(`${field}: expected a client of ${expected}, got a promise; await it, or take the client from the call promise's field`);
   }
   if (typeof value === "object" && value !== null) {
+    if (mark in value) {
+      throw new TypeError(`${field}: this client is of another copy of this package, which has connections of its own; load only one copy`);
+    }
     throw new TypeError(`${field}: expected a client of ${expected}, got another object; serve(${shortName(expected)}, object) makes a client of one`);
   }
   throw new TypeError(`${field}: expected a client of ${expected}, got ${String(value)}`);

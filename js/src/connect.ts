@@ -133,7 +133,8 @@ function causeText(cause: unknown, event: { code: number; reason: string }): str
     const closed = event.reason === "" ? "" : ` (closed with code ${event.code}, "${event.reason}")`;
     return (
       `the connection was refused${closed}; browsers do not tell scripts why. Check that the server runs, that host, port and path ` +
-      "are right, for wss: its certificate, and the browser's console"
+      "are right, for wss: its certificate, and the browser's console" +
+      (globalThis.navigator?.onLine === false ? ". This browser is offline" : "")
     );
   }
   return `${text}${advice(text)}`;

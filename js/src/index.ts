@@ -10,7 +10,7 @@ export { connectPort, type PortLike } from "./port.js";
 export { type Membrane, membrane, type PassingCall, type Revocable, revocable } from "./membrane.js";
 export { observe, type ObserveOptions, type Sample } from "./observe.js";
 export { isSame, promised, whenResolved } from "./promised.js";
-export { type Reconnecting, reconnecting } from "./reconnecting.js";
+export { type Reconnecting, reconnecting, type ReconnectingOptions } from "./reconnecting.js";
 export { serve, type ServeOptions } from "./serve.js";
 export { CapabilityServerSet } from "./server-set.js";
 export { fromWritable, readable, type Source, source, type SourceOptions } from "./source.js";

@@ -61,7 +61,7 @@ async function load(module: Needed, source: InitSource | undefined): Promise<voi
     module.loading = undefined;
     throw new CapnpError(
       "failed",
-      `Capstan's WebAssembly could not be loaded: ${messageOf(error)}; check that ${module.file} is served beside the script ` +
+      `Capstan's WebAssembly could not be loaded: ${messageOf(error)}; check that ${module.file}, not a page in its place, is served beside the script ` +
         "with the type application/wasm (capstan/inline has it inside) and that the page's content security policy allows 'wasm-unsafe-eval'",
       { cause: error },
     );

@@ -20,7 +20,10 @@ export interface Platform {
 export let platform: Platform = {
   runtime: () => undefined,
   messages: () => undefined,
-  openSocket: (url) => new WebSocket(url),
+  openSocket(url) {
+    if (globalThis.WebSocket === undefined) throw new Error("there is no WebSocket here; connectTransport() takes whatever else carries messages");
+    return new WebSocket(url);
+  },
   // Chromium takes frames of up to 64 KiB as a whole, and sees to two at a time if they have 131,000 bytes together. Longer ones go in
   // parts, each of which waits for the page. This leaves room for the call around a piece.
   bestPieceBytes: 64 * 1024 - 256,

@@ -103,6 +103,46 @@ describe("a reconnecting client", () => {
     await link.close();
   });
 
+  test("asks a server that is away less and less often, however many calls there are", async () => {
+    const waits: number[] = [];
+    let last = performance.now();
+    const link = reconnecting(() => {
+      const now = performance.now();
+      waits.push(now - last);
+      last = now;
+      throw new CapnpError("disconnected", "nobody there");
+    });
+    const tester = link.bootstrap(Tester);
+    for (let i = 0; i < 4; i++) {
+      const calls = [tester.echo(), tester.echo(), tester.echo()];
+      for (const call of calls) await expect(call).rejects.toThrow("nobody there");
+    }
+    expect(waits).toHaveLength(4);
+    // At least half of 100, 200 and 400 ms lie between; timers ring up to a millisecond early.
+    [50, 100, 200].forEach((least, i) => expect(waits[i + 1]).toBeGreaterThan(least - 2));
+    // Nobody waits for the next attempt who has closed it.
+    const waiting = tester.echo();
+    await turn();
+    await link.close("enough");
+    await expect(waiting).rejects.toThrow("enough");
+    expect(waits).toHaveLength(4);
+    expect(() => reconnecting(() => { throw new Error(); }, { maxDelay: -1 })).toThrow(/maxDelay: expected milliseconds/);
+  });
+
+  test("does not connect at once to a server that takes connections and drops them", async () => {
+    const { connect, ends } = network(new TestServer());
+    const link = reconnecting(() => {
+      const connection = connect();
+      setTimeout(() => ends.at(-1)?.break(), 1);
+      return connection;
+    });
+    const tester = link.bootstrap(Tester);
+    const begin = performance.now();
+    while (ends.length < 3) await expect(tester.never()).rejects.toMatchObject({ kind: "disconnected" });
+    expect(performance.now() - begin).toBeGreaterThan(50 + 100 - 4);
+    await link.close();
+  });
+
   test("does not connect again to a server that has nothing to offer", async () => {
     let made = 0;
     const link = reconnecting(() => {
