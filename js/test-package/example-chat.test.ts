@@ -41,11 +41,11 @@ describe.each(SERVERS)("the chat example, with its server in %s", (kind) => {
     await two.keyboard.press("Enter");
     const both = ["Ada 2 came in", "Ada: Is anybody here?", "Ada 2: <b>Yes</b> ü"];
     await expect.poll(() => heard(one), PATIENTLY).toEqual(both);
-    await inspect(one, `chat-${kind}`);
+    await inspect(one, "chat", kind);
 
     // Who comes later sees what was said.
     const three = await openPage(browser, server.url, errors);
-    await inspect(three, `chat-entrance-${kind}`);
+    await inspect(three, "chat-entrance", kind);
     await three.locator("#name").fill("Grace");
     await three.locator("#join").click();
     await expect.poll(() => heard(three), PATIENTLY).toEqual(both.slice(1));

@@ -42,14 +42,14 @@ describe.each(SERVERS)("the HTTP example, with its server in %s", (kind) => {
     await tabTo(page, "summary");
     await page.keyboard.press("Enter");
     expect(await page.locator("#headers dd").allTextContents()).toContain("text/plain; charset=utf-8");
-    await inspect(page, `http-story-${kind}`);
+    await inspect(page, "http-story", kind);
 
     await fetch(page, "/");
     await expect.poll(() => status(page), PATIENTLY).toMatch(/^Complete: /);
     const shown = page.frameLocator("#page").locator("h1");
     await expect.poll(() => shown.textContent(), PATIENTLY).toBe("A page without a web server");
     await page.locator("#page").scrollIntoViewIfNeeded();
-    await inspect(page, `http-page-${kind}`);
+    await inspect(page, "http-page", kind);
 
     await fetch(page, "/nowhere");
     await expect.poll(() => page.locator("#response-title").textContent(), PATIENTLY).toMatch(/^404/);

@@ -126,7 +126,7 @@ describe("the log viewer", () => {
     const wanted = Array.from({ length: 100_000 }, (_, row) => row).filter((row) => row % 4 === 1 && row % 100 <= 5);
     await expect.poll(() => status(page), LONG).toBe(`${wanted.length.toLocaleString("en")} rows found.`);
     expect((await texts(page)).slice(0, 5)).toEqual(wanted.slice(0, 5).map((row) => madeUp(row).text));
-    await inspect(page, `log-viewer-${kind}`);
+    await inspect(page, "log-viewer", kind);
     await page.locator("#query").fill("no such thing");
     await page.keyboard.press("Enter");
     await expect.poll(() => status(page), LONG).toBe("No row has that.");

@@ -30,9 +30,13 @@ export class ExampleServer {
   }
 
   static async start(example: string, kind: ServerKind, port = "0"): Promise<ExampleServer> {
-    const line = kind === "rust" ? [made.examplesServer()] : ["node", join(repository, "examples-web", example, "server.mjs")];
+    // Upload has a page and a server in Rust of its own.
+    const isUpload = example === "upload";
+    const inRust = isUpload ? made.uploadServer() : made.examplesServer();
+    const line = kind === "rust" ? [inRust] : ["node", join(repository, "examples-web", example, "server.mjs")];
     const [program, ...args] = line as [string, ...string[]];
-    const child = spawn(program, [...args, "--port", port, "--assets", made.examples()], { stdio: ["ignore", "pipe", "inherit"] });
+    const assets = isUpload ? made.page() : made.examples();
+    const child = spawn(program, [...args, "--port", port, "--assets", assets], { stdio: ["ignore", "pipe", "inherit"] });
     const lines = createInterface({ input: child.stdout });
     const [first] = (await Promise.race([
       once(lines, "line"),
@@ -40,7 +44,7 @@ export class ExampleServer {
     ])) as [string];
     const address = /^listening (http:\S+)$/.exec(first)?.[1];
     if (address === undefined) throw new Error(`the server's first line is ${JSON.stringify(first)}`);
-    return new ExampleServer(child, `${address}/${example}/`);
+    return new ExampleServer(child, isUpload ? `${address}/` : `${address}/${example}/`);
   }
 
   /** Ends it without a goodbye. */
@@ -76,9 +80,9 @@ export async function tabTo(page: Page, selector: string): Promise<void> {
 
 /**
  * Takes pictures in light, in dark and on a narrow screen, which `npm test` leaves in target/screenshots, and has each checked: names,
- * roles, contrast, and nothing wider than the screen.
+ * roles, contrast, and nothing wider than the screen. Of the page with its server in JavaScript, which is the same page, one will do.
  */
-export async function inspect(page: Page, name: string): Promise<void> {
+export async function inspect(page: Page, name: string, kind: ServerKind = "rust"): Promise<void> {
   const directory = join(repository, "target/screenshots");
   await mkdir(directory, { recursive: true });
   const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -87,10 +91,10 @@ export async function inspect(page: Page, name: string): Promise<void> {
     { look: "dark", colorScheme: "dark", width: 1000 },
     { look: "narrow", colorScheme: "light", width: 360 },
   ] as const;
-  for (const { look, colorScheme, width } of looks) {
+  for (const { look, colorScheme, width } of kind === "rust" ? looks : looks.slice(0, 1)) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
     await page.setViewportSize({ width, height: 900 });
-    await page.screenshot({ path: join(directory, `${name}-${look}.png`), fullPage: true });
+    await page.screenshot({ path: join(directory, `${name}-${kind}-${look}.png`), fullPage: true });
     expect(await page.evaluate(() => document.documentElement.scrollWidth), `${name} in ${look} fits`).toBeLessThanOrEqual(width);
     if (look === "light") await page.addScriptTag({ path: axe });
     expect(await page.evaluate(violations), `${name} in ${look}`).toEqual([]);

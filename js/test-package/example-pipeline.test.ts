@@ -35,7 +35,7 @@ describe.each(SERVERS)("the pipeline example, with its server in %s", (kind) => 
       await expect.poll(() => bars.allTextContents(), PATIENTLY).toEqual(expect.arrayContaining([expect.stringMatching(/^read\d+ ms$/)]));
     }
     expect(await page.locator("#start").evaluate((button) => button === document.activeElement)).toBe(true);
-    await inspect(page, `pipeline-${kind}`);
+    await inspect(page, "pipeline", kind);
     expect(errors).toEqual([]);
     await page.close();
   });

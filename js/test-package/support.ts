@@ -17,6 +17,7 @@ export const made = {
   /** The pages of examples-web, but for upload's. */
   examples: () => setting("CAPSTAN_EXAMPLES"),
   examplesServer: () => setting("CAPSTAN_EXAMPLES_SERVER"),
+  uploadServer: () => setting("CAPSTAN_UPLOAD_SERVER"),
   cli: () => setting("CAPSTAN_CLI"),
   chromium: () => setting("CAPSTAN_CHROMIUM"),
   firefox: () => setting("CAPSTAN_FIREFOX"),

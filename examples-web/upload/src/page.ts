@@ -214,12 +214,21 @@ function connectSlider(): void {
     shown.textContent = text;
     slider.ariaValueText = text;
   };
+  // One request at a time: of several, the last to arrive need not be the last that was sent.
+  let isToTell = false;
+  let telling: Promise<void> | undefined;
+  const tell = async (): Promise<void> => {
+    while (isToTell) {
+      isToTell = false;
+      await setServerPace(paceAt(slider.valueAsNumber)).catch((error: unknown) => {
+        shown.textContent = errorText(error);
+      });
+    }
+  };
   slider.addEventListener("input", () => {
-    const pace = paceAt(slider.valueAsNumber);
-    show(pace);
-    setServerPace(pace).catch((error: unknown) => {
-      shown.textContent = errorText(error);
-    });
+    show(paceAt(slider.valueAsNumber));
+    isToTell = true;
+    telling ??= tell().finally(() => (telling = undefined));
   });
   serverPace().then(
     (pace) => {
