@@ -36,48 +36,52 @@ const MAX_TYPES = 4096;
 
 /** The types whose programs wasm knows. They are numbered from 1 in the order in which they are sent. */
 const registered: StructInfo[] = [];
+/** Numbers of types that have one already, of another copy of this package, whose wasm numbers them its own way. */
+const others: Map<StructInfo, number> = /* @__PURE__ */ new Map();
 
 /** The number of a type's layout program; sends it, and those of the types it refers to, when it is asked for first. */
 export function programOf(type: StructDescriptor): number {
-  const info = type.$;
-  if (info.program === 0) register(info);
-  return info.program;
+  return numberOf(type.$) ?? register(type.$);
+}
+
+function numberOf(info: StructInfo): number | undefined {
+  return registered[info.program - 1] === info ? info.program : others.get(info);
 }
 
 /** To be called when there is another wasm, which knows none. */
 export function forgetPrograms(): void {
-  for (const info of registered) info.program = 0;
+  for (const info of registered) if (!others.delete(info)) info.program = 0;
   registered.length = 0;
 }
 
 type NumberOf = (info: StructInfo) => number;
 
-function register(root: StructInfo): void {
-  const batch: StructInfo[] = [];
+function register(root: StructInfo): number {
+  const batch = new Map<StructInfo, number>();
   const items: number[] = [];
-  const numberOf: NumberOf = (info) => {
-    if (info.program === 0) {
-      batch.push(info);
-      info.program = registered.length + batch.length;
-    }
-    return info.program;
+  const numberIn: NumberOf = (info) => {
+    const known = numberOf(info) ?? batch.get(info);
+    if (known !== undefined) return known;
+    const number = registered.length + batch.size + 1;
+    batch.set(info, number);
+    return number;
   };
-  try {
-    numberOf(root);
-    // The batch grows while it is gone through.
-    for (const info of batch) {
-      if (batch.length > MAX_TYPES) throw new TypeError(`${root.name} leads to ever new types: it is generic, and contains itself of other types`);
-      const layout = layoutOf(info.fields(), info.tagAt, numberOf);
-      items.push(info.dataWords | (firstBytes(info.fields(), info.tagAt) << 16), layout.length, ...layout);
-    }
-    if (send(Uint32Array.from(items)) !== registered.length + batch.length) {
-      throw new Error(`the layout of ${root.name} is malformed: was it generated for another version of Capstan?`);
-    }
-    for (const info of batch) registered.push(info);
-  } catch (error) {
-    for (const info of batch) info.program = 0;
-    throw error;
+  const first = numberIn(root);
+  // The batch grows while it is gone through.
+  for (const info of batch.keys()) {
+    if (batch.size > MAX_TYPES) throw new TypeError(`${root.name} leads to ever new types: it is generic, and contains itself of other types`);
+    const layout = layoutOf(info.fields(), info.tagAt, numberIn);
+    items.push(info.dataWords | (firstBytes(info.fields(), info.tagAt) << 16), layout.length, ...layout);
   }
+  if (send(Uint32Array.from(items)) !== registered.length + batch.size) {
+    throw new Error(`the layout of ${root.name} is malformed: was it generated for another version of Capstan?`);
+  }
+  for (const [info, number] of batch) {
+    registered.push(info);
+    if (info.program === 0) info.program = number;
+    else others.set(info, number);
+  }
+  return first;
 }
 
 function send(items: Uint32Array): number {
