@@ -16,8 +16,8 @@ const TYPES = { ".css": "text/css", ".html": "text/html", ".js": "text/javascrip
 const IDLE_MS = 20_000;
 
 /**
- * Serves, on the loopback address, the pages of `--assets DIR` and the object `bootstrap` at `path`. `answer` may answer requests before it
- * is looked for a file: it returns true then. Prints the address as soon as it listens.
+ * Serves, on the loopback address, the pages of `--assets DIR` and the object `bootstrap` at `path`. `answer` may answer requests itself:
+ * it returns true then. Prints the address as soon as it listens.
  */
 export async function serveExample({ path, bootstrap, answer = () => false }) {
   const { values } = parseArgs({ options: { port: { type: "string", default: "0" }, assets: { type: "string" } } });
@@ -26,9 +26,11 @@ export async function serveExample({ path, bootstrap, answer = () => false }) {
     process.exit(1);
   }
   const server = createServer(async (request, response) => {
-    if (!(await answer(request, response))) await sendFile(values.assets, request, response);
+    const address = URL.canParse(request.url, "http://localhost") ? new URL(request.url, "http://localhost") : undefined;
+    if (address === undefined) response.writeHead(400).end("that is no address\n");
+    else if (!answer(address, request, response)) await sendFile(values.assets, address.pathname, response);
   });
-  const sockets = new WebSocketServer({ server, path, perMessageDeflate: false, verifyClient: isOfThisHost });
+  const sockets = new WebSocketServer({ server, path, perMessageDeflate: false, verifyClient: ({ req }) => isOwn(req) });
   sockets.on("connection", (socket) => {
     accept(socket, { bootstrap, limits: { idleTimeout: IDLE_MS } });
   });
@@ -38,13 +40,12 @@ export async function serveExample({ path, bootstrap, answer = () => false }) {
   console.log(`listening http://127.0.0.1:${server.address().port}`);
 }
 
-/** Browsers let every page connect to every address, and say in the header Origin whose page it is. */
-function isOfThisHost({ origin, req }) {
-  return origin === undefined || new URL(origin).host === req.headers.host;
+/** Whether a request comes from a page of ours: browsers let every page connect to every address, and say in the header Origin whose it is. */
+export function isOwn({ headers: { origin, host } }) {
+  return origin === undefined || origin === `http://${host}`;
 }
 
-async function sendFile(assets, request, response) {
-  const { pathname } = new URL(request.url, "http://localhost");
+async function sendFile(assets, pathname, response) {
   // Nothing outside of the directory: `normalize` keeps no `..` behind a leading slash.
   const path = join(assets, normalize(pathname), pathname.endsWith("/") ? "index.html" : "");
   if (await stat(path).then((found) => found.isFile(), () => false)) {

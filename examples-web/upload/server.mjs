@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { CapabilityServerSet, CapnpError, fromWritable, give, init, serve, writable } from "capstan";
-import { serveExample } from "../shared/server.mjs";
+import { isOwn, serveExample } from "../shared/server.mjs";
 import { ByteSink, Files } from "./files.capnp.js";
 
 /** Longer names are refused. */
@@ -110,15 +110,13 @@ const service = serve(Files, {
 });
 
 /** What the page asks for besides files. */
-async function answer(request, response) {
-  const { pathname, searchParams } = new URL(request.url, "http://localhost");
+function answer({ pathname, searchParams }, request, response) {
   const json = (body) => response.setHeader("cache-control", "no-store").setHeader("content-type", "application/json").end(JSON.stringify(body));
   if (pathname === "/uploads") {
     json(uploads);
   } else if (pathname === "/pace") {
     // It changes what the server does: no page but its own may ask for that.
-    const isOwn = request.headers.origin === undefined || new URL(request.headers.origin).host === request.headers.host;
-    if (request.method === "POST" && isOwn) {
+    if (request.method === "POST" && isOwn(request)) {
       const limit = Number(searchParams.get("bytes_per_second") ?? 0);
       bytesPerSecond = limit >= 1 ? limit : null;
     }

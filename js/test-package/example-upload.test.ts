@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
@@ -61,4 +63,24 @@ describe.each(SERVERS)("the upload example, with its server in %s", (kind) => {
     const uploads = async (): Promise<unknown> => (await fetch(new URL("/uploads", server?.url))).json();
     await expect.poll(uploads, PATIENTLY).toMatchObject([{ name: sample.name, state: "partial", reason: "the sender went away before end()" }]);
   });
+});
+
+test("a server in JavaScript takes its own pages, and survives odd requests", async () => {
+  server = await ExampleServer.start("upload", "js");
+  const { port } = server;
+  const ask = async (path: string, headers: Record<string, string>, method = "GET"): Promise<string> => {
+    const sent = request({ host: "127.0.0.1", port, path, headers, method }).end();
+    const [answer] = (await Promise.race([once(sent, "response"), once(sent, "upgrade")])) as [IncomingMessage];
+    answer.destroy();
+    return `${answer.statusCode}`;
+  };
+  const upgrade = (origin: string): Promise<string> =>
+    ask("/rpc", { connection: "upgrade", upgrade: "websocket", "sec-websocket-version": "13", "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==", origin });
+  expect(await upgrade(`http://127.0.0.1:${port}`)).toBe("101");
+  for (const origin of ["http://example.com", "null", "nonsense"]) expect(await upgrade(origin)).toBe("401");
+  expect(await ask("/pace?bytes_per_second=1", { origin: "http://example.com" }, "POST")).toBe("200");
+  expect(await (await fetch(new URL("/pace", server.url))).json()).toEqual({ bytesPerSecond: null });
+  expect(await ask("//", {})).toBe("400");
+  for (const path of ["/../server.mjs", "/..%2f..%2fpackage.json", "/assets", "/%00"]) expect(await ask(path, {}), path).toBe("404");
+  expect(await ask("/", {})).toBe("200");
 });
