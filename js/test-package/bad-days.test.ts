@@ -3,7 +3,7 @@ import { cp, readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { made, openBrowser, Project, UploadServer } from "./support.js";
 
@@ -21,8 +21,8 @@ const PAGE = `<!doctype html><html lang="en"><title>a page</title><link rel="ico
   window.tried = (promise) => promise.then(() => "fine", (error) => error.name + " " + (error.kind ?? "") + ": " + error.message);
 </script></html>`;
 
-/** As in the document on errors: lets go of the connection when the page goes to sleep. */
-const SLEEPER = (server: string) => `<!doctype html><html lang="en"><title>a sleeper</title><link rel="icon" href="data:,">
+/** A page that can be gone back to; `closing` says what it does when it is left. */
+const SLEEPER = (server: string, closing = "") => `<!doctype html><html lang="en"><title>a sleeper</title><link rel="icon" href="data:,">
 <script type="importmap">{ "imports": { "capstan": "/capstan/dist/index.js", "capstan/codegen/v1": "/capstan/dist/codegen/v1.js" } }</script>
 <script type="module">
   import { connect, init, reconnecting } from "capstan";
@@ -33,9 +33,13 @@ const SLEEPER = (server: string) => `<!doctype html><html lang="en"><title>a sle
   const files = link.bootstrap(Files);
   window.list = () => files.list().then(({ entries }) => entries.length);
   window.woke = [];
-  addEventListener("pagehide", () => void link.connection?.close("the page is left"));
+  window.watch = () => void link.connection.closed.then(({ reason }) => (window.ended = reason));
+  ${closing}
   addEventListener("pageshow", (event) => woke.push(event.persisted));
 </script></html>`;
+
+/** As the guide's chapter on errors has it. */
+const CLOSING = 'addEventListener("pagehide", () => void link.connection?.close("the page is left"));';
 
 interface Window {
   capstan: typeof import("capstan");
@@ -58,7 +62,7 @@ let answer: Answer = () => false;
 beforeAll(async () => {
   project = await Project.create({ "index.html": PAGE });
   upload = await UploadServer.start(made.page());
-  await project.write({ "sleeper.html": SLEEPER(upload.rpcUrl), "other.html": "<!doctype html><title>elsewhere</title>" });
+  await project.write({ "sleeper.html": SLEEPER(upload.rpcUrl), "closing.html": SLEEPER(upload.rpcUrl, CLOSING), "other.html": "<!doctype html><title>elsewhere</title>" });
   await project.take("examples-web/upload/files.capnp.js", "files.capnp.js");
   await cp(join(project.dir, "node_modules/capstan"), join(project.dir, "capstan"), { recursive: true });
   site = createServer((request, response) => {
@@ -181,15 +185,36 @@ describe("a page that is offline", () => {
   });
 });
 
-describe("a page that is left and gone back to", () => {
-  test("closed its connection on `pagehide`, and connects again with the next call, from the cache or anew", async () => {
-    await page.goto(`${url}/sleeper.html`);
+describe("a page that is left and gone back to, from the browser's cache", () => {
+  let caching: Browser;
+
+  beforeAll(async () => {
+    caching = await chromium.launch({
+      executablePath: made.chromium(),
+      args: ["--no-sandbox", "--disable-dev-shm-usage"],
+      // By default browsers that are driven have none.
+      ignoreDefaultArgs: ["--disable-back-forward-cache"],
+    });
+  });
+
+  afterAll(() => caching?.close());
+
+  test.each([
+    ["had its connection broken by the browser", "sleeper.html", /lost without a goodbye.*connect again to go on/],
+    ["closed its connection on `pagehide`", "closing.html", /^the page is left$/],
+  ])("%s, and connects again with the next call", async (_what, path, reason) => {
+    const page = await caching.newPage();
+    await page.goto(`${url}/${path}`);
     await page.waitForFunction("window.list !== undefined");
     expect(await page.evaluate("list()")).toBe(0);
+    await page.evaluate("watch()");
     await page.goto(`${url}/other.html`);
-    await page.goBack();
-    await page.waitForFunction("window.list !== undefined");
-    console.log("persisted:", JSON.stringify(await page.evaluate("window.woke")));
+    // One from the cache does not load again.
+    await page.goBack({ waitUntil: "commit" });
+    await page.waitForFunction("window.ended !== undefined");
+    expect(await page.evaluate("woke")).toEqual([true]);
+    expect(await page.evaluate("ended")).toMatch(reason);
     expect(await page.evaluate("list()")).toBe(0);
+    await page.close();
   });
 });
