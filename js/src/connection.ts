@@ -1,5 +1,5 @@
 import * as glue from "../wasm/capstan_web.js";
-import { ClientBase, makeClient, theClient } from "./client.js";
+import { ClientBase, makeClient, releaseGiven, theClient } from "./client.js";
 import { type CapnpError, ERROR_KINDS, type ErrorKind, messageOf } from "./errors.js";
 import { requireInit } from "./runtime.js";
 import { NONE } from "./payload.js";
@@ -129,8 +129,10 @@ export class Connection {
     const { windowBytes, maxMessageBytes, maxQueuedBytes, limits } = checkOptions(options);
     let bootstrap = NONE;
     if (options.bootstrap !== undefined) {
-      bootstrap = ClientBase.cap(theClient(options.bootstrap, "bootstrap"));
+      const client = theClient(options.bootstrap, "bootstrap");
+      bootstrap = ClientBase.cap(client);
       glue.retain_cap(bootstrap);
+      releaseGiven([client]);
     }
     this.closed = new Promise((resolve) => {
       this.#onClosed = resolve;

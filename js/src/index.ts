@@ -29,4 +29,4 @@ export type {
   StreamStats,
   WebSocketLike,
 } from "./types.js";
-export { type ChunkOf, type EndResultOf, type SinkStream, writable, type WritableOptions } from "./writable.js";
+export { type ChunkOf, type EndResultOf, type ReceivedOf, type SinkStream, writable, type WritableOptions } from "./writable.js";

@@ -7,7 +7,7 @@ import { serve } from "./serve.js";
 import { inferMethods, type StreamMethods } from "./stream-methods.js";
 import { dispose } from "./symbols.js";
 import type { Awaitable } from "./types.js";
-import type { ChunkOf, EndResultOf } from "./writable.js";
+import type { EndResultOf, ReceivedOf } from "./writable.js";
 
 /** What is to be known of the receiving end of a stream. */
 export interface SourceOptions<Result = object> extends StreamMethods {
@@ -31,8 +31,11 @@ type Fields = Readonly<Record<string, unknown>>;
  * ending method was called, reading fails: nobody takes an aborted stream for a complete one. Canceling the stream
  * fails the writes with that reason.
  */
-export function source<C extends object>(type: InterfaceDescriptor<C>, options: SourceOptions<InputOf<C>> = {}): Source<C, ChunkOf<C>> {
-  const { client, stream } = makeSource("source", type, options, {
+export function source<C extends object, S>(
+  type: InterfaceDescriptor<C, S>,
+  options: SourceOptions<InputOf<C>> = {},
+): Source<C, ReceivedOf<C, S>> {
+  const { client, stream } = makeSource<C, ReceivedOf<C, S>>("source", type, options, {
     onDropped: (fail, error) => fail(error),
     onCanceled: () => {},
   });
@@ -44,13 +47,13 @@ export function source<C extends object>(type: InterfaceDescriptor<C>, options: 
  * `readable(ByteSink, (into, options) => files.read({ handle, into }, options))`. As with `source`; besides, reading fails with
  * the call's error, and canceling aborts the call.
  */
-export function readable<C extends object>(
-  type: InterfaceDescriptor<C>,
+export function readable<C extends object, S>(
+  type: InterfaceDescriptor<C, S>,
   start: (sink: C, options: { readonly signal: AbortSignal }) => Awaitable<unknown>,
   options: SourceOptions<InputOf<C>> = {},
-): ReadableStream<ChunkOf<C>> {
+): ReadableStream<ReceivedOf<C, S>> {
   const canceler = new AbortController();
-  const { client, stream, fail } = makeSource("readable", type, options, {
+  const { client, stream, fail } = makeSource<C, ReceivedOf<C, S>>("readable", type, options, {
     // The call's own error says more, and is on its way.
     onDropped: (fail, error) => void outcome.then(() => fail(error)),
     onCanceled: (reason) => canceler.abort(reason),
@@ -75,14 +78,14 @@ interface Hooks {
   onReleased?(): void;
 }
 
-export function makeSource<C extends object>(
+export function makeSource<C extends object, Chunk>(
   caller: string,
   type: InterfaceDescriptor<C>,
   options: SourceOptions<InputOf<C>>,
   hooks: Hooks,
-): Source<C, ChunkOf<C>> & { fail(error: unknown): void } {
+): Source<C, Chunk> & { fail(error: unknown): void } {
   const { field, write, end } = inferMethods(caller, type.$, options);
-  let controller!: ReadableStreamDefaultController<ChunkOf<C>>;
+  let controller!: ReadableStreamDefaultController<Chunk>;
   let isOver = false;
   /** The write whose chunk no reader has taken. */
   let writing: { resolve: () => void; reject: (error: unknown) => void } | undefined;
@@ -103,7 +106,7 @@ export function makeSource<C extends object>(
     writing = undefined;
   };
   // Of one chunk: those that come next wait at the sender, or as calls not yet delivered.
-  const source: UnderlyingDefaultSource<ChunkOf<C>> = {
+  const source: UnderlyingDefaultSource<Chunk> = {
     start(its) {
       controller = its;
     },
@@ -121,7 +124,7 @@ export function makeSource<C extends object>(
       new Promise<void>((resolve, reject) => {
         if (isOver) throw canceled ?? new CapnpError("failed", "the stream has ended");
         writing = { resolve, reject };
-        controller.enqueue(params[field] as ChunkOf<C>);
+        controller.enqueue(params[field] as Chunk);
         // It went straight to a reader who was waiting for it.
         if ((controller.desiredSize ?? 0) > 0) onTaken();
       }),
@@ -158,9 +161,9 @@ export function makeSource<C extends object>(
  * ending method when it has closed. When the client is dropped without that, or the connection lost, the stream is
  * aborted. The client is given away by the first message that carries it.
  */
-export function fromWritable<C extends object>(
-  type: InterfaceDescriptor<C>,
-  stream: WritableStream<ChunkOf<C>>,
+export function fromWritable<C extends object, S>(
+  type: InterfaceDescriptor<C, S>,
+  stream: WritableStream<ReceivedOf<C, S>>,
   options: SourceOptions<InputOf<C>> = {},
 ): C {
   const { field, write, end } = inferMethods("fromWritable", type.$, options);
@@ -173,7 +176,7 @@ export function fromWritable<C extends object>(
     return writer.close();
   };
   const implementation: Record<string, unknown> = {
-    [write.name]: (params: Fields) => writer.write(params[field] as ChunkOf<C>),
+    [write.name]: (params: Fields) => writer.write(params[field] as ReceivedOf<C, S>),
   };
   if (end !== undefined) {
     implementation[end] = async () => {

@@ -17,6 +17,11 @@ type ParamsOf<F> = F extends (params?: infer P, ...rest: never[]) => unknown ? N
 /** What one written chunk of a client's streamed method is. */
 export type ChunkOf<C> = { [K in StreamedNames<C>]: NonNullable<ParamsOf<C[K]>[keyof ParamsOf<C[K]>]> }[StreamedNames<C>];
 
+/** What one chunk is for the server `S` that a client of `C` streams to: as it is received, with every field there. */
+export type ReceivedOf<C, S> = [StreamedNames<C> & keyof S] extends [never]
+  ? ChunkOf<C>
+  : { [K in StreamedNames<C> & keyof S]: S[K] extends (params: infer P, ...rest: never[]) => unknown ? NonNullable<P[keyof P]> : never }[StreamedNames<C> & keyof S];
+
 type ResultOf<F> = F extends (...args: never[]) => PromiseLike<infer R> ? R : undefined;
 
 /** What the ending method of a client results in. */

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { MessageChannel as NodeChannel, Worker } from "node:worker_threads";
 import { build } from "esbuild";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { type Connection, connectPort, connectTransport, type PortLike, serve, type Transport, type TransportEvents, writable } from "../src/node.js";
+import { type Connection, connectPort, connectTransport, give, type PortLike, serve, type Transport, type TransportEvents, writable } from "../src/node.js";
 import { state, turn } from "./sockets.js";
 import { TestServer, TestSink } from "./support.js";
 import { ByteSink, Tester } from "./generated/testing.capnp.js";
@@ -45,6 +45,18 @@ describe("a MessagePort", () => {
     expect(reason.reason).toBe("enough of that");
     expect((await far.closed).kind).toBe("disconnected");
     expect((await far.closed).reason).toContain("enough of that");
+  });
+
+  test("an object given as the bootstrap object goes with its connection", async () => {
+    const { port1, port2 } = new NodeChannel();
+    let isGone = () => {};
+    const gone = new Promise<void>((resolve) => (isGone = resolve));
+    const sink = Object.assign(new TestSink(), { [Symbol.dispose]: isGone });
+    const [near, far] = await Promise.all([connectPort(port1, { bootstrap: give(serve(ByteSink, sink)) }), connectPort(port2)]);
+    open.push(near, far);
+    await expect(far.bootstrap(ByteSink).end()).resolves.toEqual({ total: 0n });
+    await near.close();
+    await gone;
   });
 
   test("may be listened to late: nothing is lost", async () => {

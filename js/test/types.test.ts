@@ -21,7 +21,7 @@ import {
   type Transport,
   writable,
 } from "../src/index.js";
-import { ByteSink, type LineSink, Tester, type Twofold } from "./generated/testing.capnp.js";
+import { ByteSink, LineSink, Tester, type Twofold } from "./generated/testing.capnp.js";
 
 /* What the type checker has to say; `tsc` fails when one of these is wrong. Nothing here runs. */
 
@@ -105,6 +105,9 @@ describe("types", () => {
       const { client, stream } = source(ByteSink, { result: { total: 5 } });
       expectTypeOf(client).toEqualTypeOf<ByteSink>();
       expectTypeOf(stream).toEqualTypeOf<ReadableStream<Uint8Array>>();
+      // What arrives has all its fields, where what is written may leave some out.
+      expectTypeOf(source(LineSink).stream).toEqualTypeOf<ReadableStream<LineSink.Line>>();
+      expectTypeOf(fromWritable(LineSink, new WritableStream<LineSink.Line>())).toEqualTypeOf<LineSink>();
       // @ts-expect-error: the total is a number
       source(ByteSink, { result: { total: "5" } });
       expectTypeOf(readable(ByteSink, (sink, options) => tester.use({ sink }, options))).toEqualTypeOf<ReadableStream<Uint8Array>>();

@@ -60,8 +60,8 @@ export async function openSource<T extends PointerType>(type: T, options: SinkOp
   await initRuntime();
   let stream!: ReadableStream<Out<T>>;
   const sink = await passed(options.dedicated, Sink(type), (onReleased) => {
-    const made = makeSource<Sink<T>>("openSource", Sink(type), {}, { onDropped: (fail, error) => fail(error), onCanceled() {}, onReleased });
-    stream = made.stream as ReadableStream<Out<T>>;
+    const made = makeSource<Sink<T>, Out<T>>("openSource", Sink(type), {}, { onDropped: (fail, error) => fail(error), onCanceled() {}, onReleased });
+    stream = made.stream;
     return made.client;
   });
   return { sink, stream };
@@ -121,7 +121,7 @@ export function readFrom<T extends PointerType>(source: Source<T>, options: Sink
       reached?.close();
     }
   };
-  return readable<Sink<T>>(Sink(type), pipe) as ReadableStream<Out<T>>;
+  return readable(Sink(type), pipe) as ReadableStream<Out<T>>;
 }
 
 /**
@@ -151,7 +151,7 @@ export function sourceOf<T extends PointerType>(
  * aborted.
  */
 export function sinkInto<T extends PointerType>(type: T, stream: WritableStream<Out<T>>): Sink<T> {
-  return fromWritable<Sink<T>>(Sink(type), stream as WritableStream<never>);
+  return fromWritable(Sink(type), stream as WritableStream<never>);
 }
 
 /** Makes a client to be passed; what it leads to stands behind a connection of its own if that is wanted. */
