@@ -30,6 +30,7 @@ export class Rows {
   /** By the first row; the one that was used last comes last. */
   #blocks = new Map<number, Block>();
   #asked: number | undefined;
+  #told: { readonly row: number; readonly entry: Entry } | undefined;
   #failures = new Map<number, string>();
   #isDue = false;
 
@@ -52,6 +53,7 @@ export class Rows {
     this.#blocks.clear();
     this.#failures.clear();
     this.#asked = undefined;
+    this.#told = undefined;
     this.show(0);
   }
 
@@ -126,14 +128,26 @@ export class Rows {
     const isOnScreen = this.#chosen >= first && this.#chosen < first + count;
     if (isOnScreen) this.#grid.setAttribute("aria-activedescendant", `row-${this.#chosen}`);
     else this.#grid.removeAttribute("aria-activedescendant");
-    const chosenRow = this.#rowAt?.[this.#chosen] ?? this.#chosen;
-    if (this.#count === 0) this.#source.choose(undefined, undefined);
-    else this.#source.choose(chosenRow, this.#entry(chosenRow));
+    this.#tellChosen();
+    // What comes next when somebody scrolls on.
+    for (const place of [first + 4 * count, first - 3 * count]) {
+      const row = this.#rowAt?.[place] ?? place;
+      if (place >= 0 && place < this.#count && this.#entry(row) === undefined && !this.#failures.has(Math.floor(row / BLOCK_ROWS))) missing ??= row;
+    }
     // One at a time: by the time it is here, another part may be on the screen.
     if (missing !== undefined && this.#asked === undefined) {
       this.#asked = missing;
       this.#source.ask(missing);
     }
+  }
+
+  /** The chosen row is known once it has been seen, wherever one scrolls to. */
+  #tellChosen(): void {
+    const row = this.#count === 0 ? undefined : (this.#rowAt?.[this.#chosen] ?? this.#chosen);
+    if (row === undefined || this.#told?.row !== row) this.#told = undefined;
+    const entry = row === undefined ? undefined : (this.#told?.entry ?? this.#entry(row));
+    if (row !== undefined && entry !== undefined) this.#told = { row, entry };
+    this.#source.choose(row, entry);
   }
 
   /** How far down the screen begins, in pixels of rows. */
