@@ -443,7 +443,8 @@ impl Line {
         let window = self.line_window();
         match self.pipe.mode() {
             Mode::Draining if self.unclear => on_line + largest <= self.clear_bytes(),
-            Mode::Draining => on_line + largest <= window,
+            // Whole messages: what is a little too much leaves less of the line idle than one message less.
+            Mode::Draining => on_line + largest <= window + (0.5 * largest).min(window / 18.0),
             _ => on_line < window.max(largest + 1.0),
         }
     }

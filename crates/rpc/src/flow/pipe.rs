@@ -107,6 +107,8 @@ pub(super) struct Pipe {
     drained_rounds: u8,
     /// Whether the line has changed since draining began.
     drains_further: bool,
+    /// Whether the round trip turned out shorter in the round before, so that less has to be in flight to see all of it.
+    drains_again: bool,
     last_in_flight_bytes: u64,
     last_queued_micros: u64,
     last_round_trip_micros: f64,
@@ -415,6 +417,7 @@ impl Pipe {
             Mode::Draining if delivery.round_trip_micros < 0.96 * self.drained_from_micros => {
                 // It was all queue, and there may be more of it.
                 self.drained_from_micros = delivery.round_trip_micros;
+                self.drains_again = true;
             }
             Mode::Draining
                 if round
@@ -435,8 +438,16 @@ impl Pipe {
                     finding = Finding::Further(queued);
                     self.anchor = None;
                     self.last_queued_micros = 0;
-                    self.grow();
+                    if queued as f64 > delivery.round_trip_micros / 4.0 {
+                        self.grow();
+                    } else {
+                        self.settle();
+                    }
                 }
+            }
+            Mode::Draining if self.drains_again => {
+                // What this round tells of left while more was in flight than the shorter round trip calls for.
+                self.drains_again = false;
             }
             Mode::Draining => {
                 self.mode = Mode::Steady;
@@ -519,6 +530,7 @@ impl Pipe {
         self.drained_from = (self.last_in_flight_bytes, self.last_queued_micros);
         self.drained_rounds = 0;
         self.drains_further = false;
+        self.drains_again = false;
         self.drained_at = now;
     }
 
