@@ -2,6 +2,7 @@ import * as glue from "../wasm/capstan_web.js";
 import { applied, type BoundMethod, methodsOf, call, stream } from "./call.js";
 import { CapnpError, ERROR_KINDS } from "./errors.js";
 import { requireInit } from "./runtime.js";
+import { checkType } from "./seam/check-type.js";
 import type { InterfaceDescriptor, InterfaceInfo } from "./seam/descriptor.js";
 import type { PointerType } from "./seam/types.js";
 import { noClient } from "./release.js";
@@ -107,9 +108,10 @@ const classes = new WeakMap<InterfaceInfo, ClientClass>();
 
 /** Makes a client that takes over one reference to a capability. */
 export function makeClient<C>(type: InterfaceDescriptor<C>, cap: number): C {
-  const info: InterfaceInfo = type.$;
+  const info = (type as InterfaceDescriptor<C> | undefined)?.$ as InterfaceInfo;
   let Class = classes.get(info);
   if (Class === undefined) {
+    checkType(type, "interface", "a client");
     Class = makeClass(info);
     classes.set(info, Class);
   }

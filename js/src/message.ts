@@ -1,5 +1,6 @@
 import { isBytes } from "./buffers.js";
 import { pack, unpackFrame } from "./packed/packed.js";
+import { checkType } from "./seam/check-type.js";
 import { decodeMessage, type Limits } from "./seam/incoming.js";
 import type { StructDescriptor } from "./seam/descriptor.js";
 import { inType, learnSize, sizeHint } from "./seam/outgoing.js";
@@ -46,6 +47,7 @@ function encodeOpen(value: object): Uint8Array<ArrayBuffer> {
 }
 
 function encodeValue<In>(type: StructDescriptor<unknown, In>, value: In): Uint8Array<ArrayBuffer> {
+  checkType(type, "struct", "encode()");
   // A getter of the value may encode something itself.
   if (busy) return withScratch(type, value, new Writer(), new Uint8Array(4096));
   busy = true;
@@ -74,6 +76,7 @@ export function encodePacked<In>(type: StructDescriptor<unknown, In> | object, v
  * @throws CapnpError saying what is wrong with the message and where; TypeError for what is no bytes.
  */
 export function decode<Out>(type: StructDescriptor<Out>, bytes: Uint8Array, options?: DecodeOptions): Out {
+  checkType(type, "struct", "decode()");
   if (!isBytes(bytes)) throw wrong("decode()", "a Uint8Array (of an ArrayBuffer, new Uint8Array(buffer) makes one)", bytes);
   return decodeMessage(type, options?.packed ? unpackFrame(bytes, options) : bytes, options);
 }

@@ -7,9 +7,11 @@ import { requireInit } from "./runtime.js";
 import { Connection } from "./connection.js";
 import { discardPayload, NONE, takePayload } from "./payload.js";
 import { readList, reportWord, writeList } from "./report.js";
+import { checkType } from "./seam/check-type.js";
 import type { InterfaceDescriptor } from "./seam/descriptor.js";
 import { decodeContent } from "./seam/incoming.js";
 import { refresh } from "./seam/memory.js";
+import { wrong } from "./seam/writer.js";
 import { dispose } from "./symbols.js";
 import type { CallContext } from "./types.js";
 
@@ -96,6 +98,8 @@ export function serve<Client, Server extends object>(
   options: ServeOptions = {},
 ): Client {
   requireInit("serve");
+  checkType(type, "interface", "serve()");
+  if (Object(implementation) !== implementation) throw wrong("serve()", "an object with the methods of the interface", implementation);
   const methods = methodsOf(type.$);
   const streaming = methods.filter((method) => method.streaming);
   return host({ type, methods, implementation: implementation as Record<string, unknown> }, streaming, options.concurrent === true);

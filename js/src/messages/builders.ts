@@ -1,3 +1,4 @@
+import { checkType } from "../seam/check-type.js";
 import type { StructDescriptor, StructInfo } from "../seam/descriptor.js";
 import * as types from "../seam/fields.js";
 import { wrong } from "../seam/writer.js";
@@ -49,6 +50,7 @@ export const BUILDERS: Mode = {
  * with `using`, or `release(builder)`.
  */
 export function build<Builder>(type: StructDescriptor<unknown, unknown, unknown, Builder>): Builder & Disposable {
+  checkType(type as StructDescriptor, "struct", "build()");
   const { $: info } = type as StructDescriptor;
   const message = buildMessage(info.name);
   make(message, message.root, A_STRUCT, 0, sizeOf(info), info.name);

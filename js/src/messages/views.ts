@@ -1,6 +1,7 @@
 import { isBytes } from "../buffers.js";
 import type { DecodeOptions } from "../message.js";
 import { unpackFrame } from "../packed/packed.js";
+import { checkType } from "../seam/check-type.js";
 import type { StructDescriptor, StructInfo } from "../seam/descriptor.js";
 import * as types from "../seam/fields.js";
 import { u8 } from "./memory.js";
@@ -44,6 +45,7 @@ export function read<View>(
   bytes: Uint8Array,
   options?: DecodeOptions,
 ): View & Disposable {
+  checkType(type as StructDescriptor, "struct", "read()");
   if (!isBytes(bytes)) throw wrong("read()", "a Uint8Array (of an ArrayBuffer, new Uint8Array(buffer) makes one)", bytes);
   const { $: info } = type as StructDescriptor;
   const message = openMessage(options?.packed ? unpackFrame(bytes, options) : bytes, options, info.name);

@@ -83,7 +83,7 @@ export class Writer {
     return (this.#next - this.#start) >>> 3;
   }
 
-  // ---- scalars ----
+  // ---- scalars: of a bigint, the operators that tell whether a number fits throw errors of their own ----
 
   bool(address: number, mask: number, value: boolean, field: string): void {
     if (typeof value !== "boolean") throw wrong(field, "a boolean", value);
@@ -91,32 +91,32 @@ export class Writer {
   }
 
   i8(address: number, value: number, field: string): void {
-    if ((value << 24) >> 24 !== value) throw wrong(field, "an integer from -128 to 127", value);
+    if (typeof value !== "number" || (value << 24) >> 24 !== value) throw wrong(field, "an integer from -128 to 127", value);
     this.view.setInt8(address, value);
   }
 
   u8(address: number, value: number, field: string): void {
-    if ((value & 0xff) !== value) throw wrong(field, "an integer from 0 to 255", value);
+    if (typeof value !== "number" || (value & 0xff) !== value) throw wrong(field, "an integer from 0 to 255", value);
     this.view.setUint8(address, value);
   }
 
   i16(address: number, value: number, field: string): void {
-    if ((value << 16) >> 16 !== value) throw wrong(field, "an integer from -32768 to 32767", value);
+    if (typeof value !== "number" || (value << 16) >> 16 !== value) throw wrong(field, "an integer from -32768 to 32767", value);
     this.view.setInt16(address, value, true);
   }
 
   u16(address: number, value: number, field: string): void {
-    if ((value & 0xffff) !== value) throw wrong(field, "an integer from 0 to 65535", value);
+    if (typeof value !== "number" || (value & 0xffff) !== value) throw wrong(field, "an integer from 0 to 65535", value);
     this.view.setUint16(address, value, true);
   }
 
   i32(address: number, value: number, field: string): void {
-    if ((value | 0) !== value) throw wrong(field, "an integer from -2147483648 to 2147483647", value);
+    if (typeof value !== "number" || (value | 0) !== value) throw wrong(field, "an integer from -2147483648 to 2147483647", value);
     this.view.setInt32(address, value, true);
   }
 
   u32(address: number, value: number, field: string): void {
-    if (value >>> 0 !== value) throw wrong(field, "an integer from 0 to 4294967295", value);
+    if (typeof value !== "number" || value >>> 0 !== value) throw wrong(field, "an integer from 0 to 4294967295", value);
     this.view.setUint32(address, value, true);
   }
 
@@ -548,7 +548,8 @@ export function wrong(field: string, expected: string, value: unknown): TypeErro
   return new TypeError(`${field}: expected ${expected}, got ${describe(value)}`);
 }
 
-function describe(value: unknown): string {
+/** A value in a few words, for an error. */
+export function describe(value: unknown): string {
   switch (typeof value) {
     case "string":
       return value.length > 40 ? `the string ${JSON.stringify(value.slice(0, 40))}…` : `the string ${JSON.stringify(value)}`;

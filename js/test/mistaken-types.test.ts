@@ -1,0 +1,45 @@
+import { expect, test } from "vitest";
+import { build, decode, encode, init, type InterfaceDescriptor, read, serve, type StructDescriptor } from "../src/node.js";
+import { connectPair } from "./support.js";
+import { Colour, Point } from "./generated/everything.capnp.js";
+import { ByteSink } from "./generated/testing.capnp.js";
+
+/* Something else where a type of a generated module belongs. */
+
+await init();
+
+test.each([
+  [undefined, "undefined"],
+  [{ x: 1 }, "an object \\(Object\\)"],
+  ["Point", 'the string "Point"'],
+  [ByteSink, "the interface testing\\.capnp:ByteSink"],
+])("messages want the type of a struct, not %#", (mistake, got) => {
+  const type = mistake as unknown as StructDescriptor;
+  for (const [name, use] of Object.entries({
+    encode: () => encode(type, {}),
+    decode: () => decode(type, new Uint8Array(16)),
+    read: () => read(type, new Uint8Array(16)),
+    build: () => build(type),
+  })) {
+    expect(use).toThrow(new RegExp(`^${name}\\(\\): expected the type of a struct, as generated modules export it, got ${got}$`));
+    expect(use).toThrow(TypeError);
+  }
+});
+
+test.each([
+  [undefined, "undefined"],
+  [Point, "the struct everything\\.capnp:Point"],
+  [Colour, "the enum everything\\.capnp:Colour"],
+])("clients and what they lead to want that of an interface, not %#", (mistake, got) => {
+  const type = mistake as unknown as InterfaceDescriptor<object, object>;
+  const { near } = connectPair(serve(ByteSink, {}));
+  const expected = `expected the type of an interface, as generated modules export it, got ${got}$`;
+  expect(() => serve(type, {})).toThrow(new RegExp(`^serve\\(\\): ${expected}`));
+  expect(() => near.bootstrap(type)).toThrow(new RegExp(`^a client: ${expected}`));
+});
+
+test("what is served is an object", () => {
+  for (const mistake of [undefined, null, 5]) {
+    expect(() => serve(ByteSink, mistake as never)).toThrow(/^serve\(\): expected an object with the methods of the interface, got /);
+  }
+});
