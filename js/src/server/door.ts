@@ -86,15 +86,17 @@ export class Door<Request> implements RpcServer {
   /** The bootstrap object for a request that was not refused. */
   async admit(request: Request): Promise<{ readonly bootstrap: object } | Refusal> {
     const { bootstrap, onError = console.error } = this.#options;
+    let isLoaded = false;
     try {
       await init();
+      isLoaded = true;
       const client: unknown = typeof bootstrap === "function" ? await (bootstrap as (request: Request) => unknown)(request) : bootstrap;
       const admitted = { bootstrap: theClient(client, "bootstrap") };
       if (!this.#isClosing) return admitted;
       releaseGiven([admitted.bootstrap]);
       return { status: 503, text: "This server takes no new connections, as it is about to end; try again in a moment." };
     } catch (error) {
-      if (error instanceof CapnpError) return { status: 403, text: error.reason };
+      if (isLoaded && error instanceof CapnpError) return { status: 403, text: error.reason };
       onError(error);
       return { status: 500, text: "The server failed; see its log." };
     }
