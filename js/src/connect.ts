@@ -146,7 +146,7 @@ function withCode(cause: unknown): string {
   // When a name has several addresses, Node gives one error for each and no text of its own.
   const inner = "errors" in cause && Array.isArray(cause.errors) ? (cause.errors[0] as unknown) : undefined;
   if (inner !== undefined) return withCode(inner);
-  return messageOf(cause);
+  return messageOf(cause).trim(); // those of TLS end in a line break
 }
 
 function advice(text: string): string {
