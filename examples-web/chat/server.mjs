@@ -62,8 +62,10 @@ class Place {
   }
 }
 
+/** Tells everybody. Who is too far behind leaves, which is news as well. */
 function tellAll(news) {
-  for (const place of [...places]) if (!place.tell(news)) place.leave();
+  const behind = [...places].filter((place) => !place.tell(news));
+  for (const place of behind) place.leave();
 }
 
 /** The name, or one like it when somebody has it. */

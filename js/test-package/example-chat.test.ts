@@ -1,5 +1,7 @@
+import { connect, init, serve } from "capstan";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { Guest, type News, Room } from "../../examples-web/chat/chat.capnp.js";
 import { ExampleServer, inspect, openPage, PATIENTLY, SERVERS, tabTo } from "./example-pages.js";
 import { openBrowser } from "./support.js";
 
@@ -88,5 +90,21 @@ describe.each(SERVERS)("the chat example, with its server in %s", (kind) => {
     await expect.poll(() => status(page), PATIENTLY).toContain("a name cannot be empty");
     expect(await page.locator("#name").isVisible()).toBe(true);
     await page.close();
+  });
+
+  test("lets nobody fall behind for ever", async () => {
+    server = await ExampleServer.start("chat", kind);
+    await init();
+    await using connection = await connect(`ws://127.0.0.1:${server.port}/chat/rpc`);
+    const room = connection.bootstrap(Room);
+    const never = new Promise<void>(() => undefined);
+    const { seat: slowSeat } = await room.join({ name: "Slow", guest: serve(Guest, { hear: () => never }) });
+    const heard: News[] = [];
+    const { seat } = await room.join({ name: "Quick", guest: serve(Guest, { hear: ({ news }) => void (news && heard.push(news)) }) });
+    // One that Quick came in, which is under way, and a thousand that may wait.
+    for (let said = 1; said <= 1000; said++) await seat?.say({ text: `${said}` });
+    await slowSeat?.say({ text: "I am still here" });
+    await expect(slowSeat?.say({ text: "And now?" })).rejects.toThrow("the room could not reach you any more; join again");
+    await expect.poll(() => heard.slice(-2), PATIENTLY).toEqual([{ who: "Slow", which: "said", said: "I am still here" }, { who: "Slow", which: "left" }]);
   });
 });
