@@ -12,13 +12,13 @@ export class Bars {
   #bars: Bar[] = [];
   #started = 0;
   #drawing: number | undefined;
+  readonly #isStill = matchMedia("(prefers-reduced-motion: reduce)");
 
   /** Empties both sides; time begins now. */
   start(...lists: string[]): void {
     this.#bars = [];
     for (const id of lists) element(id).replaceChildren();
     this.#started = performance.now();
-    this.#drawing ??= requestAnimationFrame(this.#draw);
   }
 
   /** A call has been made. What this returns is called when it is answered. */
@@ -37,7 +37,9 @@ export class Bars {
     element(list).append(item);
     const bar: Bar = { from: this.elapsed, to: undefined, span, time };
     this.#bars.push(bar);
+    this.#drawing ??= requestAnimationFrame(this.#draw);
     return () => {
+      this.#drawing ??= requestAnimationFrame(this.#draw);
       bar.to = this.elapsed;
       span.className = "";
       time.textContent = `${Math.round(bar.to - bar.from)} ms`;
@@ -56,7 +58,8 @@ export class Bars {
       span.style.left = `${from * scale}%`;
       span.style.width = `${((to ?? now) - from) * scale}%`;
     }
-    this.#drawing = isOver && this.#bars.length > 0 ? undefined : requestAnimationFrame(this.#draw);
+    // Who wants nothing to move sees the bars when something happens.
+    this.#drawing = isOver || this.#isStill.matches ? undefined : requestAnimationFrame(this.#draw);
   };
 
   /** No more will be answered. */
