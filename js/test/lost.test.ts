@@ -189,7 +189,7 @@ describe("what is used after its end", () => {
     const writer = stream.getWriter();
     await writer.write(new Uint8Array(3));
     await writer.close();
-    expect(() => writable(sink)).toThrow(/this client of testing.capnp:ByteSink was released; release it later, or keep a clone/);
+    await expect(new Blob(["x"]).stream().pipeTo(writable(sink))).rejects.toThrow(/this client of testing.capnp:ByteSink was released; release it later, or keep a clone/);
     await expect(sink.write(CHUNK)).rejects.toThrow(/was released; release it later/);
     const { client, stream: incoming } = source(ByteSink);
     const use = tester.use({ sink: client, times: 3 });
