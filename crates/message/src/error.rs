@@ -113,6 +113,15 @@ impl Error {
         self.0.position
     }
 
+    /// What `to_string` gives, with nothing of `core::fmt`, which a program may then be without.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        match self.0.position {
+            Some(position) => text!(self.detail(), position),
+            None => self.0.detail.clone(),
+        }
+    }
+
     /// What was found, without the position.
     #[must_use]
     pub fn detail(&self) -> &str {
@@ -122,11 +131,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.detail)?;
-        if let Some(Position { segment, word }) = self.0.position {
-            write!(f, " (segment {segment}, word {word})")?;
-        }
-        Ok(())
+        f.write_str(&self.to_text())
     }
 }
 
@@ -142,7 +147,7 @@ impl From<core::str::Utf8Error> for Error {
     fn from(error: core::str::Utf8Error) -> Self {
         Self::new(
             ErrorKind::TextNotUtf8,
-            alloc::format!("text is not UTF-8 from byte {} on", error.valid_up_to()),
+            text!("text is not UTF-8 from byte ", error.valid_up_to(), " on"),
         )
     }
 }

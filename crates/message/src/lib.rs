@@ -85,6 +85,11 @@
 
 extern crate alloc;
 
+// First, for its macro.
+#[doc(hidden)]
+#[macro_use]
+pub mod wording;
+
 pub mod any_list;
 pub mod any_pointer;
 pub mod any_pointer_list;

@@ -6,7 +6,6 @@
 
 mod assemble;
 
-use alloc::format;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -312,9 +311,10 @@ fn segment_count(bytes: &[u8], options: &ReaderOptions) -> Result<usize> {
     if less_one >= options.segment_limit {
         return Err(Error::new(
             ErrorKind::TooManySegments,
-            format!(
-                "the segment table claims {} segments; the limit is {}",
+            text!(
+                "the segment table claims ",
                 u64::from(less_one) + 1,
+                " segments; the limit is ",
                 options.segment_limit
             ),
         ));
@@ -348,8 +348,10 @@ fn parse_table(bytes: &[u8], options: &ReaderOptions) -> Result<Table> {
     if total_words > limit.min(addressable) {
         return Err(Error::new(
             ErrorKind::TooLarge,
-            format!(
-                "the segment table claims a message of {total_words} words; the limit is {}",
+            text!(
+                "the segment table claims a message of ",
+                total_words,
+                " words; the limit is ",
                 limit.min(addressable)
             ),
         ));
@@ -389,7 +391,12 @@ fn reject_trailing(found_bytes: usize, frame_bytes: usize) -> Result<()> {
     }
     Err(Error::new(
         ErrorKind::TrailingBytes,
-        format!("the message ends after {frame_bytes} bytes but the frame has {found_bytes}"),
+        text!(
+            "the message ends after ",
+            frame_bytes,
+            " bytes but the frame has ",
+            found_bytes
+        ),
     ))
 }
 
@@ -397,6 +404,11 @@ fn reject_trailing(found_bytes: usize, frame_bytes: usize) -> Result<()> {
 pub(crate) fn truncated(found_bytes: usize, needed_bytes: usize) -> Error {
     Error::new(
         ErrorKind::Truncated,
-        format!("the message ends after {found_bytes} bytes; it needs at least {needed_bytes}"),
+        text!(
+            "the message ends after ",
+            found_bytes,
+            " bytes; it needs at least ",
+            needed_bytes
+        ),
     )
 }

@@ -6,14 +6,13 @@
 
 mod cuts;
 
-use std::cell::RefCell;
-use std::mem::ManuallyDrop;
-
 use capstan_message::packed::{Packer, Progress, Unpacker};
+use capstan_message::text;
 use wasm_bindgen::prelude::*;
 
 use self::cuts::Cuts;
 use crate::seam::fail;
+use crate::shared::{Lend, Shared};
 use crate::slots::Slots;
 
 /// [`codec_step`]: all input was taken and all output given.
@@ -28,8 +27,7 @@ const INPUT_BYTES: usize = 64 * 1024;
 const OUTPUT_BYTES: usize = 72 * 1024;
 
 thread_local! {
-    // Never dropped: see the driver's.
-    static CODECS: RefCell<ManuallyDrop<Codecs>> = RefCell::new(ManuallyDrop::new(Codecs::new()));
+    static CODECS: Shared<Codecs> = const { Shared::new(Codecs::new()) };
 }
 
 /// Opens a codec that packs, or one that unpacks; hands back its id.
@@ -39,15 +37,18 @@ pub fn codec_open(unpacks: u32) -> u32 {
         0 => Codec::Pack(Box::default()),
         _ => Codec::Unpack(Unpacker::new()),
     };
-    CODECS.with_borrow_mut(|codecs| {
+    CODECS.lend(|codecs| {
         codecs.open += 1;
+        // When there is the first one, and never again.
+        codecs.input.resize(INPUT_BYTES, 0);
+        codecs.output.resize(OUTPUT_BYTES, 0);
         codecs.slots.insert(codec)
     })
 }
 
 #[wasm_bindgen]
 pub fn codec_close(id: u32) {
-    CODECS.with_borrow_mut(|codecs| {
+    CODECS.lend(|codecs| {
         if codecs.slots.remove(id).is_some() {
             codecs.open -= 1;
         }
@@ -57,19 +58,19 @@ pub fn codec_close(id: u32) {
 /// Codecs that are open.
 #[wasm_bindgen]
 pub fn codec_count() -> u32 {
-    CODECS.with_borrow(|codecs| codecs.open)
+    CODECS.lend(|codecs| codecs.open)
 }
 
-/// Where input goes, up to 64 KiB of it. Stays the same.
+/// Where input goes, up to 64 KiB of it. Stays the same once a codec was opened.
 #[wasm_bindgen]
 pub fn codec_input() -> u32 {
-    CODECS.with_borrow(|codecs| codecs.input.as_ptr() as usize as u32)
+    CODECS.lend(|codecs| codecs.input.as_ptr() as usize as u32)
 }
 
-/// Where output is found. Stays the same.
+/// Where output is found. Stays the same once a codec was opened.
 #[wasm_bindgen]
 pub fn codec_output() -> u32 {
-    CODECS.with_borrow(|codecs| codecs.output.as_ptr() as usize as u32)
+    CODECS.lend(|codecs| codecs.output.as_ptr() as usize as u32)
 }
 
 /// Takes `input_bytes` of input, the last there are if `ends` is not 0. Returns how many bytes of
@@ -79,14 +80,14 @@ pub fn codec_output() -> u32 {
 /// Behind its end, or a failure, a codec starts anew.
 #[wasm_bindgen]
 pub fn codec_step(id: u32, input_bytes: u32, ends: u32) -> u32 {
-    CODECS.with_borrow_mut(|codecs| {
+    CODECS.lend(|codecs| {
         let Codecs {
             slots,
             input,
             output,
             read_bytes,
             ..
-        } = &mut **codecs;
+        } = codecs;
         let input = input.get(..input_bytes as usize).unwrap_or(input);
         let result = match slots.get_mut(id) {
             Some(codec) => codec.step(input, output, ends != 0),
@@ -108,24 +109,24 @@ pub fn codec_step(id: u32, input_bytes: u32, ends: u32) -> u32 {
 /// Bytes of input that the last step took.
 #[wasm_bindgen]
 pub fn codec_read_bytes() -> u32 {
-    CODECS.with_borrow(|codecs| codecs.read_bytes)
+    CODECS.lend(|codecs| codecs.read_bytes)
 }
 
 struct Codecs {
     slots: Slots<Codec>,
     open: u32,
-    input: Box<[u8]>,
-    output: Box<[u8]>,
+    input: Vec<u8>,
+    output: Vec<u8>,
     read_bytes: u32,
 }
 
 impl Codecs {
-    fn new() -> Self {
+    const fn new() -> Self {
         Self {
             slots: Slots::new(),
             open: 0,
-            input: vec![0; INPUT_BYTES].into_boxed_slice(),
-            output: vec![0; OUTPUT_BYTES].into_boxed_slice(),
+            input: Vec::new(),
+            output: Vec::new(),
             read_bytes: 0,
         }
     }
@@ -176,12 +177,17 @@ impl Codec {
                 let taken = std::mem::take(&mut **packer).read_bytes;
                 match result {
                     Ok(_) => Ok((progress, CODEC_HUNGRY)),
-                    Err(error) => Err(format!("{error} (after {taken} bytes)")),
+                    Err(error) => Err(text!(
+                        error.to_text().as_str(),
+                        " (after ",
+                        taken,
+                        " bytes)"
+                    )),
                 }
             }
             Self::Unpack(unpacker) => match std::mem::take(unpacker).finish() {
                 Ok(()) => Ok((progress, CODEC_HUNGRY)),
-                Err(error) => Err(error.to_string()),
+                Err(error) => Err(error.to_text()),
             },
         }
     }

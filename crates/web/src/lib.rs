@@ -29,6 +29,8 @@ pub mod messages;
 #[cfg(any(feature = "runtime", feature = "messages"))]
 pub mod seam;
 #[cfg(any(feature = "runtime", feature = "messages"))]
+mod shared;
+#[cfg(any(feature = "runtime", feature = "messages"))]
 mod slots;
 #[cfg(feature = "runtime")]
 pub mod surface;

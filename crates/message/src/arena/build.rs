@@ -1,4 +1,3 @@
-use alloc::format;
 use alloc::vec::Vec;
 
 use super::buffers::{Buffers, SegmentBuffer};
@@ -292,7 +291,11 @@ impl DynArena {
             self.allocate_in(id, words, content)
         };
         found.unwrap_or_else(|| {
-            let detail = format!("there is no room for an object of {words} words in this message");
+            let detail = text!(
+                "there is no room for an object of ",
+                words,
+                " words in this message"
+            );
             self.fail(Error::new(ErrorKind::AllocationFailed, detail));
             Location::NOWHERE
         })

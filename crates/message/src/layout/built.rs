@@ -3,7 +3,6 @@
 //! What is found is checked although we built it: a foreign encoder may have written it, and a
 //! mistake there must not become a panic here.
 
-use alloc::format;
 use alloc::vec::Vec;
 
 use super::wire::{
@@ -139,8 +138,10 @@ impl DynArena {
         Err(Error::at(
             ErrorKind::OutOfBounds,
             self.position(pointer),
-            format!(
-                "a pointer in the message under construction leads to {words} words outside its segment"
+            text!(
+                "a pointer in the message under construction leads to ",
+                words,
+                " words outside its segment"
             ),
         ))
     }

@@ -1,4 +1,3 @@
-use alloc::format;
 use alloc::string::String;
 
 use super::equality::Equality;
@@ -214,12 +213,22 @@ impl<'a> ListReader<'a> {
     #[cold]
     fn incompatible(&self, expected: ElementSize) -> String {
         match self.element_size {
-            ElementSize::InlineComposite => format!(
-                "expected a list of {expected:?} elements, found structs of {} data words and {} pointers",
+            ElementSize::InlineComposite => text!(
+                "expected a list of ",
+                expected,
+                " elements, found structs of ",
                 self.struct_data_bits / 64,
-                self.struct_pointers
+                " data words and ",
+                u32::from(self.struct_pointers),
+                " pointers"
             ),
-            found => format!("expected a list of {expected:?} elements, found {found:?} elements"),
+            found => text!(
+                "expected a list of ",
+                expected,
+                " elements, found ",
+                found,
+                " elements"
+            ),
         }
     }
 }

@@ -1,5 +1,3 @@
-use alloc::format;
-
 use super::built::Built;
 use super::copy;
 use super::grow::{grow_list, grow_struct};
@@ -135,7 +133,7 @@ impl<'a> PointerBuilder<'a> {
         let words = (u64::from(count) * u64::from(element_size.step_bits())).div_ceil(64);
         let object = if count > MAX_COUNT {
             self.arena.clear(self.at);
-            self.arena.fail(too_long(count, "elements"));
+            self.arena.fail(too_long(u64::from(count), "elements"));
             Location::NOWHERE
         } else {
             self.arena
@@ -397,9 +395,12 @@ impl<'a> PointerBuilder<'a> {
             return Err(Error::at(
                 ErrorKind::OutOfBounds,
                 self.position(),
-                format!(
-                    "a struct of {} words at word {word} lies outside the words in use",
-                    size.total()
+                text!(
+                    "a struct of ",
+                    size.total(),
+                    " words at word ",
+                    word,
+                    " lies outside the words in use"
                 ),
             ));
         }
@@ -446,7 +447,7 @@ impl<'a> PointerBuilder<'a> {
         Error::at(
             ErrorKind::WrongPointerKind,
             self.position(),
-            format!("expected {expected}, found {found}"),
+            text!("expected ", expected, ", found ", found),
         )
     }
 }
@@ -477,7 +478,7 @@ fn new_bytes(
     let count = len.saturating_add(extra);
     if count > MAX_COUNT as usize {
         arena.clear(pointer);
-        arena.fail(too_long(count, "bytes"));
+        arena.fail(too_long(count as u64, "bytes"));
         return Location::NOWHERE;
     }
     let tag = list_tag(ElementSize::Byte, count as u32);
@@ -510,9 +511,17 @@ pub(super) fn new_struct_list(
 }
 
 #[cold]
-pub(super) fn too_long(count: impl core::fmt::Display, unit: &str) -> Error {
+pub(super) fn too_long(count: u64, unit: &str) -> Error {
     Error::new(
         ErrorKind::TooLarge,
-        format!("a list of {count} {unit} is longer than the format allows ({MAX_COUNT})"),
+        text!(
+            "a list of ",
+            count,
+            " ",
+            unit,
+            " is longer than the format allows (",
+            MAX_COUNT,
+            ")"
+        ),
     )
 }

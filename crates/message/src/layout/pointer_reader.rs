@@ -1,5 +1,3 @@
-use alloc::format;
-
 use super::equality::Equality;
 use super::list_reader::ListReader;
 use super::resolve::SegmentRef;
@@ -362,9 +360,12 @@ impl<'a> PointerReader<'a> {
             WirePointer::List { element_size, .. } => Err(Error::at(
                 ErrorKind::WrongElementSize,
                 self.position(),
-                format!(
-                    "expected {what}, which is a list of bytes, \
-                     found a list of {element_size:?} elements"
+                text!(
+                    "expected ",
+                    what,
+                    ", which is a list of bytes, found a list of ",
+                    element_size,
+                    " elements"
                 ),
             )),
             _ => Err(self.wrong_kind(what)),
@@ -383,8 +384,10 @@ impl<'a> PointerReader<'a> {
                 None => Err(Error::at(
                     ErrorKind::UnknownCapability,
                     self.position(),
-                    format!(
-                        "a pointer names capability {index}, which the message's table does not have"
+                    text!(
+                        "a pointer names capability ",
+                        index,
+                        ", which the message's table does not have"
                     ),
                 )),
             },
@@ -433,7 +436,7 @@ impl<'a> PointerReader<'a> {
         Error::at(
             ErrorKind::WrongPointerKind,
             self.position(),
-            format!("expected {expected}, found {found}"),
+            text!("expected ", expected, ", found ", found),
         )
     }
 
@@ -442,7 +445,11 @@ impl<'a> PointerReader<'a> {
         let found = WirePointer::decode(tag).name();
         self.bad_tag(
             word,
-            format!("the tag of an inline composite list is {found}, not a struct tag"),
+            text!(
+                "the tag of an inline composite list is ",
+                found,
+                ", not a struct tag"
+            ),
         )
     }
 
@@ -452,8 +459,14 @@ impl<'a> PointerReader<'a> {
         let step_words = (tag >> 32) as u16 as u32 + (tag >> 48) as u32;
         self.bad_tag(
             word,
-            format!(
-                "the tag claims {count} elements of {step_words} words in a list of {list_words} words"
+            text!(
+                "the tag claims ",
+                count,
+                " elements of ",
+                step_words,
+                " words in a list of ",
+                list_words,
+                " words"
             ),
         )
     }

@@ -37,7 +37,7 @@ impl PointerBuilder<'_> {
         let new = Shape { count, ..shape };
         let new_words = new.content_words();
         if count > MAX_COUNT || new_words > u64::from(MAX_COUNT) {
-            return Err(too_long(count, "elements"));
+            return Err(too_long(u64::from(count), "elements"));
         }
         let new_words = new_words as usize;
         if count < shape.count {

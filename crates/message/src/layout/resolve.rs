@@ -1,7 +1,5 @@
 //! From a pointer to the words it leads to: far pointers, bounds and limits.
 
-use alloc::format;
-
 use super::pointer_reader::PointerReader;
 use super::wire::{EMPTY_STRUCT, WirePointer, with_offset};
 use crate::arena::{AnyArena, NO_ARENA};
@@ -153,7 +151,11 @@ impl<'a> PointerReader<'a> {
             None => Err(Error::at(
                 ErrorKind::UnknownSegment,
                 self.position(),
-                format!("a far pointer leads to segment {id}, which the message does not have"),
+                text!(
+                    "a far pointer leads to segment ",
+                    id,
+                    ", which the message does not have"
+                ),
             )),
         }
     }
@@ -208,10 +210,16 @@ impl<'a> PointerReader<'a> {
         Error::at(
             ErrorKind::OutOfBounds,
             self.position(),
-            format!(
-                "a pointer leads to {words} words from word {start_word} on of segment {}, \
-                 which has {segment_words} words",
-                self.segment.id
+            text!(
+                "a pointer leads to ",
+                words,
+                " words from word ",
+                start_word,
+                " on of segment ",
+                self.segment.id,
+                ", which has ",
+                segment_words,
+                " words"
             ),
         )
     }

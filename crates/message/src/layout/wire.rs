@@ -22,6 +22,22 @@ pub enum ElementSize {
     InlineComposite = 7,
 }
 
+impl crate::wording::Part for ElementSize {
+    fn add_to(self, text: &mut crate::wording::Text) {
+        let name = match self {
+            Self::Void => "Void",
+            Self::Bit => "Bit",
+            Self::Byte => "Byte",
+            Self::TwoBytes => "TwoBytes",
+            Self::FourBytes => "FourBytes",
+            Self::EightBytes => "EightBytes",
+            Self::Pointer => "Pointer",
+            Self::InlineComposite => "InlineComposite",
+        };
+        name.add_to(text);
+    }
+}
+
 impl ElementSize {
     /// Bits of data in one element; zero for pointers and inline composites.
     #[inline]

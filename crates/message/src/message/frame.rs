@@ -1,4 +1,3 @@
-use alloc::format;
 use alloc::vec::Vec;
 
 use super::allocator::GrowingSegment;
@@ -77,7 +76,11 @@ impl Builder<GrowingSegment> {
             return &mut [];
         };
         if buffer.spare(bytes).is_none() {
-            let detail = format!("there is no room for {min_words} more words in this message");
+            let detail = text!(
+                "there is no room for ",
+                min_words,
+                " more words in this message"
+            );
             self.arena
                 .failure
                 .get_or_insert(Error::new(ErrorKind::AllocationFailed, detail));
@@ -109,7 +112,7 @@ impl Builder<GrowingSegment> {
         }
         Err(Error::new(
             ErrorKind::TooLarge,
-            format!("{words} words were committed, more than were handed out"),
+            text!(words, " words were committed, more than were handed out"),
         ))
     }
 }

@@ -14,7 +14,6 @@ mod pack;
 mod unpack;
 mod words;
 
-use alloc::format;
 use alloc::vec::Vec;
 
 pub use pack::{Flush, Packer};
@@ -76,10 +75,12 @@ pub fn unpack(packed: &[u8], limit_bytes: usize) -> Result<Vec<u8>> {
         if words.len() == limit_bytes {
             return Err(Error::new(
                 ErrorKind::TooLarge,
-                format!(
-                    "the packed data unpacks to more than the limit of {limit_bytes} bytes \
-                     (at packed byte {})",
-                    unpacker.read_bytes()
+                text!(
+                    "the packed data unpacks to more than the limit of ",
+                    limit_bytes,
+                    " bytes (at packed byte ",
+                    unpacker.read_bytes(),
+                    ")"
                 ),
             ));
         }

@@ -1,4 +1,3 @@
-use alloc::format;
 use alloc::vec::Vec;
 
 use super::words::{
@@ -127,9 +126,10 @@ impl Packer {
         if flush.done && self.partial_bytes > 0 {
             return Err(Error::new(
                 ErrorKind::TrailingBytes,
-                format!(
-                    "only whole words can be packed, but the last has {} bytes",
-                    self.partial_bytes
+                text!(
+                    "only whole words can be packed, but the last has ",
+                    self.partial_bytes,
+                    " bytes"
                 ),
             ));
         }

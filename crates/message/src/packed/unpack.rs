@@ -1,5 +1,3 @@
-use alloc::format;
-
 use super::Progress;
 use super::words::{if_run, packed_bytes, scatter};
 use crate::{Error, ErrorKind, Result, WORD_BYTES};
@@ -104,9 +102,14 @@ impl Unpacker {
         };
         Err(Error::new(
             ErrorKind::Truncated,
-            format!(
-                "the packed data ends {what}, after {} packed bytes and {} unpacked",
-                self.read_bytes, self.written_bytes
+            text!(
+                "the packed data ends ",
+                what,
+                ", after ",
+                self.read_bytes,
+                " packed bytes and ",
+                self.written_bytes,
+                " unpacked"
             ),
         ))
     }

@@ -10,6 +10,7 @@ use super::source::{BEHIND_POINTER, Named, Source};
 use super::{Built, Failure, MESSAGES, Messages, NONE, Open, status};
 use super::{FOUND_ADDRESS, FOUND_COUNT};
 use crate::seam::{address_of, set_header};
+use crate::shared::Lend;
 
 /// Copies a struct, or what is behind a pointer. With `to_size` `NONE` the pointer at `to_address` is
 /// made to lead to the copy; else the copy goes into the struct of that size at `to_address`, such as an
@@ -33,7 +34,7 @@ pub fn message_copy(
         data_bytes,
         pointers,
     };
-    MESSAGES.with_borrow_mut(|messages| {
+    MESSAGES.lend(|messages| {
         status(if to == from.message {
             copy_within(messages, to_address, to_size, &from)
         } else {
@@ -59,7 +60,7 @@ pub fn message_flatten(
         data_bytes,
         pointers,
     };
-    MESSAGES.with_borrow_mut(|messages| {
+    MESSAGES.lend(|messages| {
         status((|| {
             let buffer = std::mem::take(&mut messages.buffer);
             let mut flat = Builder::new(GrowingSegment::with_buffer(buffer));

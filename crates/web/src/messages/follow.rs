@@ -8,6 +8,7 @@ use wasm_bindgen::prelude::*;
 use super::{FOUND_ADDRESS, FOUND_COUNT, FOUND_DATA_BYTES, FOUND_POINTERS, FOUND_STEP_BITS};
 use super::{Failure, MESSAGES, Open, status};
 use crate::seam::{address_of, set_header};
+use crate::shared::Lend;
 
 // What may be behind a pointer. Up to 7: a list, by the size of its elements on the wire. The same
 // numbers stand in js/src/messages/place.ts.
@@ -25,7 +26,7 @@ const NOTHING: u32 = 13;
 /// are made as large as `size` says, the words of data in its low half, the pointers in its high half.
 #[wasm_bindgen]
 pub fn message_follow(message: u32, pointer: u32, nesting: i32, wanted: u32, size: u32) -> u32 {
-    MESSAGES.with_borrow_mut(|messages| {
+    MESSAGES.lend(|messages| {
         status((|| {
             let open = messages.open.get_mut(message).ok_or(Failure::Closed)?;
             let position = open.pointer_position(pointer)?;
@@ -55,7 +56,7 @@ pub fn message_follow(message: u32, pointer: u32, nesting: i32, wanted: u32, siz
 /// of a capability.
 #[wasm_bindgen]
 pub fn message_init(message: u32, pointer: u32, what: u32, count: u32, size: u32) -> u32 {
-    MESSAGES.with_borrow_mut(|messages| {
+    MESSAGES.lend(|messages| {
         status((|| {
             let open = messages.open.get_mut(message).ok_or(Failure::Closed)?;
             let position = open.pointer_position(pointer)?;

@@ -16,8 +16,6 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use std::cell::RefCell;
-
 use capstan_message::layout::PointerReader;
 use capstan_message::message::{Allocator, Builder, Reader, ReaderOptions, ReaderSegments};
 use capstan_message::orphan::Orphan;
@@ -26,6 +24,7 @@ use capstan_message::{Position, WORD_BYTES, any_pointer};
 use wasm_bindgen::prelude::*;
 
 use crate::seam::{address_of, fail, set_header};
+use crate::shared::{Lend, Shared};
 use crate::slots::Slots;
 
 // Words of the seam's header.
@@ -49,8 +48,8 @@ const LARGEST_SEGMENT_WORDS: usize = 128 * 1024;
 const NONE: u32 = u32::MAX;
 
 thread_local! {
-    static MESSAGES: RefCell<Messages> = const {
-        RefCell::new(Messages {
+    static MESSAGES: Shared<Messages> = const {
+        Shared::new(Messages {
             open: Slots::new(),
             buffer: Vec::new(),
             segments: Vec::new(),
@@ -175,7 +174,7 @@ impl Failure {
     #[cold]
     fn report(self) -> u32 {
         let reason = match self {
-            Self::Message(error) => return fail(error.to_string()),
+            Self::Message(error) => return fail(error.to_text()),
             Self::NotUtf8 {
                 position,
                 valid_bytes,
@@ -214,7 +213,7 @@ impl Allocator for FixedSegments {
 #[wasm_bindgen]
 pub fn message_room(bytes: u32) -> u32 {
     let bytes = bytes as usize;
-    MESSAGES.with_borrow_mut(|messages| {
+    MESSAGES.lend(|messages| {
         let kept = messages.buffer.capacity();
         if kept < bytes || kept / 8 > bytes.max(1024) {
             let mut buffer = Vec::new();
@@ -233,7 +232,7 @@ pub fn message_room(bytes: u32) -> u32 {
 /// when it is no message.
 #[wasm_bindgen]
 pub fn message_open(traversal_limit_words: u32, nesting_limit: u32) -> u32 {
-    MESSAGES.with_borrow_mut(|messages| {
+    MESSAGES.lend(|messages| {
         let is_limited = traversal_limit_words != u32::MAX;
         let options = ReaderOptions {
             traversal_limit_in_words: is_limited.then_some(traversal_limit_words as usize),
@@ -251,7 +250,7 @@ pub fn message_open(traversal_limit_words: u32, nesting_limit: u32) -> u32 {
                 messages.open.insert(open)
             }
             Err(error) => {
-                fail(error.to_string());
+                fail(error.to_text());
                 NONE
             }
         }
@@ -261,10 +260,10 @@ pub fn message_open(traversal_limit_words: u32, nesting_limit: u32) -> u32 {
 /// Begins a message; where its root pointer is goes into the header. `NONE` when there is no memory.
 #[wasm_bindgen]
 pub fn message_build() -> u32 {
-    MESSAGES.with_borrow_mut(|messages| {
+    MESSAGES.lend(|messages| {
         let built = Built::new();
         if let Some(error) = built.message.error() {
-            fail(error.to_string());
+            fail(error.to_text());
             return NONE;
         }
         let built = Open::Built(Box::new(built));
@@ -276,7 +275,7 @@ pub fn message_build() -> u32 {
 /// Forgets a message. Its addresses mean nothing any more.
 #[wasm_bindgen]
 pub fn message_close(message: u32) {
-    MESSAGES.with_borrow_mut(|messages| {
+    MESSAGES.lend(|messages| {
         if let Some(Open::Received(reader)) = messages.open.remove(message) {
             messages.keep(reader.into_segments().into_buffer());
         }
@@ -287,7 +286,7 @@ pub fn message_close(message: u32) {
 /// segments go into the header. 0 when the message is complete.
 #[wasm_bindgen]
 pub fn message_segments(message: u32) -> u32 {
-    MESSAGES.with_borrow_mut(|messages| {
+    MESSAGES.lend(|messages| {
         let Messages { open, segments, .. } = messages;
         status((|| {
             let found = open.get(message).ok_or(Failure::Closed)?;

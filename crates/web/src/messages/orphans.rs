@@ -3,13 +3,14 @@
 use wasm_bindgen::prelude::*;
 
 use super::{Failure, MESSAGES, Messages, NONE};
+use crate::shared::Lend;
 
 /// Without an `orphan` (`NONE`) takes what is behind the pointer out of its message, leaving null, and
 /// returns the number that it has there as an orphan. Else puts that orphan behind the pointer, in place
 /// of what was there, or zeroes it when the pointer is 0. `NONE` when that failed.
 #[wasm_bindgen]
 pub fn message_orphan(message: u32, pointer: u32, orphan: u32) -> u32 {
-    MESSAGES.with_borrow_mut(|messages| {
+    MESSAGES.lend(|messages| {
         move_orphan(messages, message, pointer, orphan).unwrap_or_else(|failure| {
             failure.report();
             NONE

@@ -7,6 +7,7 @@ use wasm_bindgen::prelude::*;
 use super::{FOUND_COUNT, FOUND_POINTERS};
 use super::{Failure, MESSAGES, Messages, Open, status};
 use crate::seam::set_header;
+use crate::shared::Lend;
 
 /// Instead of the bytes of a data section: the address is a pointer's.
 pub(super) const BEHIND_POINTER: u32 = u32::MAX;
@@ -67,7 +68,7 @@ pub fn message_measure(
         data_bytes,
         pointers,
     };
-    MESSAGES.with_borrow(|messages| {
+    MESSAGES.lend(|messages| {
         status((|| {
             let size = match named.find(messages)? {
                 Source::Pointer(pointer) => pointer.total_size()?,

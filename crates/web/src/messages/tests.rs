@@ -10,25 +10,25 @@ use crate::seam::failure;
 fn a_closed_messages_memory_serves_the_next_unless_it_is_large() {
     for (bytes, kept) in [(1 << 20, true), (KEPT_BYTES * 2, false)] {
         message_room(bytes as u32);
-        MESSAGES.with_borrow_mut(|messages| {
+        MESSAGES.lend(|messages| {
             // One segment, the table in front.
             let words = (bytes / WORD_BYTES - 1) as u32;
             messages.buffer[4..8].copy_from_slice(&words.to_le_bytes());
         });
         let message = message_open(NONE, 64);
         assert_ne!(message, NONE);
-        MESSAGES.with_borrow(|messages| assert_eq!(messages.buffer.capacity(), 0));
+        MESSAGES.lend(|messages| assert_eq!(messages.buffer.capacity(), 0));
         message_close(message);
-        let capacity = MESSAGES.with_borrow(|messages| messages.buffer.capacity());
+        let capacity = MESSAGES.lend(|messages| messages.buffer.capacity());
         assert_eq!(capacity >= bytes, kept);
-        MESSAGES.with_borrow_mut(|messages| messages.buffer = Vec::new());
+        MESSAGES.lend(|messages| messages.buffer = Vec::new());
     }
 }
 
 #[test]
 fn segments_never_move() {
     let message = message_build();
-    MESSAGES.with_borrow_mut(|messages| {
+    MESSAGES.lend(|messages| {
         let mut addresses = Vec::new();
         for bytes in 0..2000 {
             let built = messages.open.get_mut(message).unwrap().built().unwrap();
@@ -54,7 +54,7 @@ const SIZE: u32 = 2 | 2 << 16;
 
 /// Addresses are 32 bits wide where this is for: here they are enough as long as no segment lies across a 4 GiB border.
 fn root(message: u32) -> u32 {
-    MESSAGES.with_borrow(|messages| messages.get(message).unwrap().word_address(0, 0))
+    MESSAGES.lend(|messages| messages.get(message).unwrap().word_address(0, 0))
 }
 
 /// Where the pointers of the struct made in a message that is else empty are.

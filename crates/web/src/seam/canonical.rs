@@ -5,6 +5,7 @@ use capstan_message::{Result, serialize};
 use wasm_bindgen::prelude::*;
 
 use super::{SEAM, fail, options};
+use crate::shared::Lend;
 
 /// In place of a result: the header tells why there is none.
 pub const CANONICAL_FAILED: u32 = u32::MAX;
@@ -14,9 +15,9 @@ pub const CANONICAL_FAILED: u32 = u32::MAX;
 #[wasm_bindgen]
 pub fn seam_canonical(asks: u32, traversal_limit_words: u32, nesting_limit: u32) -> u32 {
     let limits = options(traversal_limit_words, nesting_limit);
-    let answer = SEAM.with_borrow_mut(|seam| answer(&mut seam.message, asks != 0, limits));
+    let answer = SEAM.lend(|seam| answer(&mut seam.message, asks != 0, limits));
     answer.unwrap_or_else(|error| {
-        fail(error.to_string());
+        fail(error.to_text());
         CANONICAL_FAILED
     })
 }

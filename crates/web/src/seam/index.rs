@@ -21,10 +21,8 @@
 //! Behind every struct address stand as many bytes as the program's data section has: where the
 //! sender's version of the struct is smaller, a copy extended with zeros is given out instead.
 
-use std::fmt;
-
 use capstan_message::layout::{ElementSize, ListReader, PointerReader, StructReader};
-use capstan_message::{FrameBuilder, any_pointer};
+use capstan_message::{FrameBuilder, any_pointer, text};
 
 use super::near;
 use super::program::{Element, ListElement, Op, Programs, StructProgram};
@@ -40,7 +38,6 @@ pub(super) const ABSENT: u32 = u32::MAX;
 const IN_UNICODE: u32 = 1 << 31;
 
 /// The table of the message indexed last, and what it points to besides the message itself.
-#[derive(Default)]
 pub(super) struct Index {
     pub(super) table: Vec<u32>,
     /// All text in ASCII. One decode and many slices is what JavaScript does best.
@@ -78,6 +75,18 @@ pub(super) enum IndexError {
 }
 
 impl Index {
+    pub(super) const fn new() -> Self {
+        Self {
+            table: Vec::new(),
+            pool: Vec::new(),
+            pool_elsewhere: None,
+            unicode: Vec::new(),
+            unicode_utf16_units: 0,
+            copies: Vec::new(),
+            in_copies: Vec::new(),
+        }
+    }
+
     pub(super) fn table(&self) -> &[u32] {
         &self.table
     }
@@ -484,40 +493,34 @@ impl From<capstan_message::Error> for IndexError {
     }
 }
 
-impl fmt::Display for IndexError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Message(error) => error.fmt(f),
-            Self::UnknownProgram => f.write_str(
-                "the type is not known here: is there a second copy of the package in this page?",
-            ),
+impl IndexError {
+    pub(super) fn to_text(&self) -> String {
+        match *self {
+            Self::Message(ref error) => error.to_text(),
+            Self::UnknownProgram => {
+                text!(
+                    "the type is not known here: is there a second copy of the package in this page?"
+                )
+            }
             Self::NotUtf8 {
                 position,
                 valid_bytes,
-            } => write!(
-                f,
-                "text is not UTF-8 from byte {valid_bytes} on (segment {}, word {})",
-                position.segment, position.word
+            } => text!("text is not UTF-8 from byte ", valid_bytes, " on", position),
+            Self::UnknownCapability { position, index } => text!(
+                "a pointer names capability ",
+                index,
+                ", which the message's table does not have",
+                position
             ),
-            Self::UnknownCapability { position, index } => write!(
-                f,
-                "a pointer names capability {index}, which the message's table does not have (segment {}, word {})",
-                position.segment, position.word
-            ),
-            Self::UntypedCapability { position } => write!(
-                f,
-                "an AnyPointer leads to a capability, which needs a type to become a client (segment {}, word {})",
-                position.segment, position.word
+            Self::UntypedCapability { position } => text!(
+                "an AnyPointer leads to a capability, which needs a type to become a client",
+                position
             ),
             Self::TooMuchWork { position } => {
-                f.write_str(
-                    "the message is small but reads as something huge: it was refused after 64 MiB of work",
-                )?;
+                const REFUSED: &str = "the message is small but reads as something huge: it was refused after 64 MiB of work";
                 match position {
-                    Some(position) => {
-                        write!(f, " (segment {}, word {})", position.segment, position.word)
-                    }
-                    None => Ok(()),
+                    Some(position) => text!(REFUSED, position),
+                    None => text!(REFUSED),
                 }
             }
         }

@@ -18,8 +18,7 @@ mod near;
 mod outgoing;
 mod program;
 
-use std::cell::{Cell, RefCell};
-use std::mem::ManuallyDrop;
+use std::cell::Cell;
 
 use capstan_message::any_pointer;
 use capstan_message::message::ReaderOptions;
@@ -30,6 +29,8 @@ use index::Index;
 #[cfg(feature = "runtime")]
 pub use outgoing::*;
 use program::Programs;
+
+use crate::shared::{Lend, Shared};
 
 // Words of the header; the same numbers stand in js/src/seam/memory.ts and, of what was found, in
 // js/src/messages/place.ts. The first three are those of messages under construction.
@@ -53,11 +54,9 @@ const KEPT_BYTES: usize = 256 * 1024;
 thread_local! {
     // Cells, because JavaScript reads them behind the compiler's back.
     static HEADER: [Cell<u32>; HEADER_WORDS] = const { [const { Cell::new(0) }; HEADER_WORDS] };
-    // Never dropped: see the driver's.
-    static SEAM: RefCell<ManuallyDrop<Seam>> = RefCell::default();
+    static SEAM: Shared<Seam> = const { Shared::new(Seam::new()) };
 }
 
-#[derive(Default)]
 struct Seam {
     programs: Programs,
     index: Index,
@@ -67,6 +66,15 @@ struct Seam {
 }
 
 impl Seam {
+    const fn new() -> Self {
+        Self {
+            programs: Programs::new(),
+            index: Index::new(),
+            message: Vec::new(),
+            failure: String::new(),
+        }
+    }
+
     fn release(&mut self) {
         if self.message.capacity() > KEPT_BYTES {
             self.message = Vec::new();
@@ -86,10 +94,10 @@ pub fn seam_header() -> u32 {
 /// they are malformed: nothing is taken then.
 #[wasm_bindgen]
 pub fn seam_register(bytes: u32) -> u32 {
-    SEAM.with_borrow_mut(|seam| {
+    SEAM.lend(|seam| {
         let Seam {
             programs, message, ..
-        } = &mut **seam;
+        } = seam;
         let bytes = message.get(..bytes as usize).unwrap_or_default();
         let (words, _) = bytes.as_chunks();
         let items: Vec<u32> = words.iter().copied().map(u32::from_le_bytes).collect();
@@ -101,7 +109,7 @@ pub fn seam_register(bytes: u32) -> u32 {
 #[wasm_bindgen]
 pub fn seam_message_room(bytes: u32) -> u32 {
     let bytes = bytes as usize;
-    SEAM.with_borrow_mut(|seam| {
+    SEAM.lend(|seam| {
         let more_bytes = bytes.saturating_sub(seam.message.len());
         if seam.message.try_reserve_exact(more_bytes).is_err() {
             return 0;
@@ -116,17 +124,17 @@ pub fn seam_message_room(bytes: u32) -> u32 {
 /// the table; 0 when that went well, else the header tells why not.
 #[wasm_bindgen]
 pub fn seam_index_message(program: u32, traversal_limit_words: u32, nesting_limit: u32) -> u32 {
-    let message = SEAM.with_borrow_mut(|seam| std::mem::take(&mut seam.message));
+    let message = SEAM.lend(|seam| std::mem::take(&mut seam.message));
     let options = options(traversal_limit_words, nesting_limit);
     let status = match serialize::read_frame_from_slice(&message, options) {
         Ok(reader) => match reader.get_root::<any_pointer::Reader<'_>>() {
             Ok(content) => index_content(content, program, 0),
-            Err(error) => fail(error.to_string()),
+            Err(error) => fail(error.to_text()),
         },
-        Err(error) => fail(error.to_string()),
+        Err(error) => fail(error.to_text()),
     };
     // The table points into it: it stays where it is until the next message, unless there is no table.
-    SEAM.with_borrow_mut(|seam| {
+    SEAM.lend(|seam| {
         seam.message = message;
         if status != 0 {
             seam.release();
@@ -138,19 +146,19 @@ pub fn seam_index_message(program: u32, traversal_limit_words: u32, nesting_limi
 /// JavaScript has built its object. Memory of a large message is given back.
 #[wasm_bindgen]
 pub fn seam_release() {
-    SEAM.with_borrow_mut(|seam| seam.release());
+    SEAM.lend(|seam| seam.release());
 }
 
 fn index_content(content: any_pointer::Reader<'_>, program: u32, caps: usize) -> u32 {
-    let result = SEAM.with_borrow_mut(|seam| {
+    let result = SEAM.lend(|seam| {
         let Seam {
             programs, index, ..
-        } = &mut **seam;
+        } = seam;
         index.run(programs, program, content, caps)
     });
     match result {
         Ok(()) => {
-            SEAM.with_borrow(|seam| {
+            SEAM.lend(|seam| {
                 set_header(TABLE_ADDRESS, seam.index.table().as_ptr() as usize as u32);
                 set_header(TABLE_ENTRIES, seam.index.table().len() as u32);
                 let (pool_address, pool_bytes) = seam.index.pool();
@@ -162,8 +170,8 @@ fn index_content(content: any_pointer::Reader<'_>, program: u32, caps: usize) ->
             0
         }
         Err(error) => {
-            SEAM.with_borrow_mut(|seam| seam.index.shrink(KEPT_BYTES));
-            fail(error.to_string())
+            SEAM.lend(|seam| seam.index.shrink(KEPT_BYTES));
+            fail(error.to_text())
         }
     }
 }
@@ -178,7 +186,7 @@ pub(crate) fn options(traversal_limit_words: u32, nesting_limit: u32) -> ReaderO
 
 /// Keeps the reason where JavaScript finds it.
 pub(crate) fn fail(reason: String) -> u32 {
-    SEAM.with_borrow_mut(|seam| {
+    SEAM.lend(|seam| {
         set_header(FAILURE_ADDRESS, address_of(reason.as_bytes()));
         set_header(FAILURE_BYTES, reason.len() as u32);
         seam.failure = reason;
@@ -189,7 +197,7 @@ pub(crate) fn fail(reason: String) -> u32 {
 /// As JavaScript reads it.
 #[cfg(test)]
 pub(crate) fn failure() -> String {
-    SEAM.with_borrow(|seam| seam.failure.clone())
+    SEAM.lend(|seam| seam.failure.clone())
 }
 
 pub(crate) fn set_header(word: usize, value: u32) {
@@ -207,7 +215,7 @@ pub(crate) fn not_utf8(position: capstan_message::Position, valid_bytes: usize) 
         position,
         valid_bytes,
     }
-    .to_string()
+    .to_text()
 }
 
 /// Where JavaScript finds these bytes.
@@ -226,7 +234,7 @@ mod tests {
             .flat_map(u32::to_le_bytes)
             .collect();
         seam_message_room(items.len() as u32);
-        SEAM.with_borrow_mut(|seam| seam.message.copy_from_slice(&items));
+        SEAM.lend(|seam| seam.message.copy_from_slice(&items));
         assert_eq!(seam_register(4), 0);
         assert_eq!(seam_register(items.len() as u32), 1);
     }
@@ -237,6 +245,6 @@ mod tests {
         let (no_program, limit) = (1, 1 << 20);
         assert_eq!(seam_index_message(no_program, limit, 64), 1);
         assert!(!failure().is_empty());
-        SEAM.with_borrow(|seam| assert!(seam.message.capacity() <= KEPT_BYTES));
+        SEAM.lend(|seam| assert!(seam.message.capacity() <= KEPT_BYTES));
     }
 }

@@ -42,7 +42,7 @@ pub fn seam_commit(words: u32) -> u32 {
     driver::with(|driver| match driver.building() {
         Some(outgoing) => match outgoing.frame_mut().commit_words(words as usize) {
             Ok(()) => 0,
-            Err(error) => fail(error.to_string()),
+            Err(error) => fail(error.to_text()),
         },
         None => fail("no message is under construction".to_owned()),
     })

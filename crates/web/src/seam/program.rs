@@ -4,7 +4,6 @@
 //! cannot be wrong, so that walking a message has nothing left to check but the message.
 
 /// The programs of all types that JavaScript has shown so far.
-#[derive(Default)]
 pub(super) struct Programs(Vec<StructProgram>);
 
 #[derive(Debug, PartialEq)]
@@ -74,6 +73,10 @@ const EIGHT_BYTES: u32 = 15;
 const MAX_LIST_DEPTH: u32 = 64;
 
 impl Programs {
+    pub(super) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
     pub(super) fn get(&self, number: u32) -> Option<&StructProgram> {
         self.at((number as usize).checked_sub(1)?)
     }
@@ -226,7 +229,7 @@ mod tests {
 
     #[test]
     fn programs_are_taken_apart_and_numbered_from_one() {
-        let mut programs = Programs::default();
+        let mut programs = Programs::new();
         let entry = [1, 2, TEXT, 0];
         let list = [0, 4, LIST, 0, STRUCT, 1];
         assert_eq!(
@@ -244,7 +247,7 @@ mod tests {
 
     #[test]
     fn union_cases_without_pointers_are_empty() {
-        let mut programs = Programs::default();
+        let mut programs = Programs::new();
         assert_eq!(
             programs.register(&[1, 7, UNION, 2, 1, 3, 2, DATA, 1]),
             Some(1)
@@ -266,7 +269,7 @@ mod tests {
 
     #[test]
     fn malformed_programs_are_refused_whole() {
-        let mut programs = Programs::default();
+        let mut programs = Programs::new();
         let malformed: [&[u32]; 8] = [
             &[0],
             &[0, 2, TEXT],

@@ -53,7 +53,7 @@ fn node_program() -> Programs {
         ],
     ]
     .concat();
-    let mut programs = Programs::default();
+    let mut programs = Programs::new();
     let program = [&[1, ops.len() as u32][..], &ops].concat();
     assert_eq!(programs.register(&program), Some(1));
     programs
@@ -234,7 +234,7 @@ fn walk(segment: &[u8], split: usize, options: ReaderOptions, is_near: bool) -> 
     let message = message::Reader::new(SegmentArray::new(&segments), options);
     let root = message.get_root::<any_pointer::Reader<'_>>().ok()?;
     let program = programs.get(1).unwrap();
-    let mut index = Index::default();
+    let mut index = Index::new();
     let done = if is_near {
         run(&mut index, &programs, program, root.reader, 1)
     } else {
@@ -333,7 +333,7 @@ fn damaged_messages_are_accepted_only_when_the_other_way_reads_the_same() {
 #[test]
 fn text_is_measured_in_utf16_units() {
     let characters = ["a", "\u{e9}", "\u{20ac}", "\u{1f600}", "\u{ffff}", "\0"];
-    let mut index = Index::default();
+    let mut index = Index::new();
     let mut end = 0;
     for length in 0..20 {
         for first in 0..characters.len() {
