@@ -1,4 +1,3 @@
-import type { InitInput } from "../wasm/capstan_web.js";
 import { CapnpError, messageOf } from "./errors.js";
 import { platform } from "./platform.js";
 
@@ -8,8 +7,14 @@ import { platform } from "./platform.js";
  * bundler leaves out scripts of which nothing is used, so a bundle loads what it uses and no more.
  */
 
+/** Any object where no types of WebAssembly are known: Node's own types have none. */
+type CompiledModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer Module } } } ? Module : object;
+
+/** What the scripts beside the modules take; spelt out, since they name types that only browsers have. */
+export type WasmSource = string | URL | Request | Response | ArrayBuffer | ArrayBufferView<ArrayBuffer> | CompiledModule;
+
 /** Where WebAssembly comes from: an address, a response, the bytes, or a compiled module. */
-export type InitSource = InitInput | Promise<InitInput>;
+export type InitSource = WasmSource | Promise<WasmSource>;
 
 /** The same for each of the two modules. */
 export interface InitSources {
@@ -24,7 +29,7 @@ export interface Needed {
   readonly name: keyof InitSources;
   readonly file: string;
   /** Beside its own script is where it is found without a source. */
-  load(source: { module_or_path: InitInput } | undefined): Promise<void>;
+  load(source: { module_or_path: WasmSource } | undefined): Promise<void>;
   loading?: Promise<void> | undefined;
 }
 

@@ -1,11 +1,11 @@
-import type { InitInput } from "../wasm/capstan_web.js";
+import type { WasmSource } from "./init.js";
 import type { WebSocketLike } from "./types.js";
 
 /** What differs between the places where JavaScript runs. */
 export interface Platform {
   /** Where the WebAssembly modules are; undefined leaves it to the scripts beside which they lie. */
-  runtime(): Promise<InitInput> | InitInput | undefined;
-  messages(): Promise<InitInput> | InitInput | undefined;
+  runtime(): Promise<WasmSource> | WasmSource | undefined;
+  messages(): Promise<WasmSource> | WasmSource | undefined;
   /** Begins to open a socket. */
   openSocket(url: string, options: { readonly maxMessageBytes: number }): WebSocketLike;
   /** Where a socket says when it is done with what it was sent: how to send bytes that are only lent. */

@@ -36,7 +36,25 @@ export const failed: CapnpError | undefined = at === 3 ? new CapnpError("failed"
 box.value = 5;
 `;
 
-const TSCONFIG = JSON.stringify({
+/** What programs for Node use, whose types are not those of the DOM. */
+const NODE_USE = `
+import { readFile } from "node:fs/promises";
+import { type CapnpError, connect, init } from "capstan";
+import { compile } from "capstan/compiler";
+import { serveHttp } from "capstan/http";
+import { init as initInline } from "capstan/inline";
+import { encode } from "capstan/messages";
+import { attach } from "capstan/node";
+import { DedicatedConnections } from "capstan/sinks";
+
+export const all = [attach, compile, connect, DedicatedConnections, encode, initInline, serveHttp];
+export const reason = (error: CapnpError): string => error.reason;
+await init(readFile("capstan.wasm").then((bytes) => new Uint8Array(bytes)));
+`;
+
+const NODE_OPTIONS = { lib: ["ES2023"], module: "NodeNext", moduleResolution: "NodeNext", types: ["node"] };
+
+const config = (options: object, include: string[]): string => JSON.stringify({
   compilerOptions: {
     target: "ES2022",
     lib: ["ES2022", "DOM", "DOM.Iterable"],
@@ -56,15 +74,21 @@ const TSCONFIG = JSON.stringify({
     verbatimModuleSyntax: true,
     skipLibCheck: false,
     noEmit: true,
+    ...options,
   },
-  include: ["use.ts", "generated"],
+  include,
 });
 
 describe("the package and generated modules satisfy every strict check", () => {
   let project: Project;
 
   beforeAll(async () => {
-    project = await Project.create({ "use.ts": USE, "tsconfig.json": TSCONFIG });
+    project = await Project.create({
+      "use.ts": USE,
+      "node-use.ts": NODE_USE,
+      "tsconfig.json": config({}, ["use.ts", "generated"]),
+      "tsconfig.node.json": config(NODE_OPTIONS, ["node-use.ts"]),
+    });
     const generated = join(repository, "js/test/generated");
     await cp(generated, join(project.dir, "generated"), { recursive: true, filter: (path) => !path.includes("capnp-es") });
   });
@@ -78,7 +102,7 @@ describe("the package and generated modules satisfy every strict check", () => {
     ["the newest", undefined],
   ])("of %s", async (_, known) => {
     const compiler = known ?? (await pinned("typescript"));
-    await project.run("npm", "install", "--prefer-offline", "--no-audit", "--no-fund", compiler);
-    await project.run("node", "node_modules/typescript/bin/tsc", "-p", ".");
+    await project.run("npm", "install", "--prefer-offline", "--no-audit", "--no-fund", compiler, await pinned("@types/node"));
+    for (const each of ["tsconfig.json", "tsconfig.node.json"]) await project.run("node", "node_modules/typescript/bin/tsc", "-p", each);
   });
 });

@@ -7,7 +7,7 @@ import { whenResolved } from "../promised.js";
 import { release } from "../release.js";
 import { serve } from "../serve.js";
 import { type Incoming, incoming, type Outgoing, send } from "./byte-stream.js";
-import { fromWire, header, MAX_HEADER_BYTES, toWire } from "./headers.js";
+import { fromWire, header, type HeadersSource, MAX_HEADER_BYTES, toWire } from "./headers.js";
 import { type Head, headFromWire, HttpRefusedError, makeResponse, methodToWire, sizeOf } from "./message.js";
 import { type OutgoingRequest, requestOf } from "./request.js";
 import { type HttpTunnel, tunnelEnd, type TunnelEnd } from "./tunnel.js";
@@ -32,7 +32,7 @@ export type HttpFetch = (input: string | URL | Request, init?: RequestInit) => P
 /** What may be chosen about opening something by a request. */
 export interface OpenOptions extends HttpClientOptions {
   /** Of the request. */
-  readonly headers?: HeadersInit | undefined;
+  readonly headers?: HeadersSource | undefined;
   /** Aborting it gives the opening up, and later cuts what was opened. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -1,6 +1,9 @@
 import { CommonHeaderName, type HttpHeader } from "../capnp/compat/http-over-capnp.capnp.js";
 import { CapnpError, messageOf } from "../errors.js";
 
+/** What `new Headers(…)` takes, by a name that Node's own types have as well. */
+export type HeadersSource = ConstructorParameters<typeof Headers>[0];
+
 /** Names and values of one message's headers, by default. */
 export const MAX_HEADER_BYTES = 64 * 1024;
 

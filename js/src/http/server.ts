@@ -8,7 +8,7 @@ import { release } from "../release.js";
 import { serve } from "../serve.js";
 import type { Awaitable, CallContext } from "../types.js";
 import { type Incoming, incoming, send } from "./byte-stream.js";
-import { contentLength, fromWire, MAX_HEADER_BYTES, toWire } from "./headers.js";
+import { contentLength, fromWire, type HeadersSource, MAX_HEADER_BYTES, toWire } from "./headers.js";
 import { isBodiless, lengthOf, methodFromWire, sizeOf } from "./message.js";
 import { requestFrom } from "./served-request.js";
 import { type HttpTunnel, tunnelEnd, type TunnelEnd } from "./tunnel.js";
@@ -19,7 +19,7 @@ export interface AcceptWebSocketInit {
   /** One of those that the request's Sec-WebSocket-Protocol offers. */
   readonly protocol?: string | undefined;
   /** Of the response. */
-  readonly headers?: HeadersInit | undefined;
+  readonly headers?: HeadersSource | undefined;
 }
 
 /** What a handler gets besides the request. */
@@ -40,7 +40,7 @@ export interface AcceptTunnelInit {
   /** 200 by default. */
   readonly status?: number | undefined;
   /** Of the response. */
-  readonly headers?: HeadersInit | undefined;
+  readonly headers?: HeadersSource | undefined;
   /** Called when the client wants the far end to go on in TLS with the host of that name, between what it wrote before and after. */
   readonly startTls?: ((expectedServerHostname: string) => Awaitable<void>) | undefined;
 }

@@ -1,7 +1,7 @@
-import load, { type Host, type InitInput, run } from "../../wasm-compiler/capstan_compiler.js";
+import load, { type Host, run } from "../../wasm-compiler/capstan_compiler.js";
 import { CodeGeneratorRequest } from "../capnp/schema.capnp.js";
 import { CapnpError } from "../errors.js";
-import { init } from "../init.js";
+import { init, type WasmSource } from "../init.js";
 import { decode } from "../message.js";
 import { Schema } from "./schema.js";
 
@@ -9,7 +9,7 @@ import { Schema } from "./schema.js";
 export type SchemaFiles = Readonly<Record<string, string>>;
 
 let compiler: Promise<unknown> | undefined;
-let findCompiler: () => Promise<InitInput> | InitInput | undefined = () => undefined;
+let findCompiler: () => Promise<WasmSource> | WasmSource | undefined = () => undefined;
 
 /** Called by the entry point of a particular platform. */
 export function setCompiler(find: typeof findCompiler): void {
