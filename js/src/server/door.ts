@@ -105,7 +105,6 @@ export class Door<Request> implements RpcServer {
   /** Speaks over an open socket. */
   enter(socket: WebSocketLike, bootstrap: object, request: Request): Connection {
     const connection = accept(socket, { ...this.connectionOptions, bootstrap });
-    releaseGiven([theClient(bootstrap, "bootstrap")]);
     this.connections.add(connection);
     void connection.closed.then(() => this.connections.delete(connection));
     this.#options.onConnection?.(connection, request);
