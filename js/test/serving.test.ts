@@ -280,3 +280,17 @@ describe("a method's signal", () => {
     await expect(end).resolves.toEqual({ total: 0n });
   });
 });
+
+test("a call on a capability that the results lack says so, before they come and while they are on their way", async () => {
+  const pair = setUp({ never: () => ({}) });
+  const reason = "the results have no capability there";
+  await expect(pair.tester.never().sink.end()).rejects.toMatchObject({ kind: "failed", reason });
+
+  pair.farSocket.hold();
+  const call = pair.tester.never();
+  await turn();
+  const ended = call.sink.end();
+  pair.farSocket.pass();
+  await expect(ended).rejects.toMatchObject({ kind: "failed", reason });
+  await expectIdle(pair);
+});

@@ -406,9 +406,8 @@ impl Vat {
             .get(connection.0)
             .and_then(|c| c.answers.get(&question).copied())
         else {
-            return self.broken(Exception::failed(
-                "the results this was pipelined on are not kept any more",
-            ));
+            // Results are forgotten before the peer has finished with them when they have no capabilities.
+            return self.broken(Exception::failed(NO_CAPABILITY));
         };
         if let Some(cap) = self.known_early(answer, path) {
             return cap;
