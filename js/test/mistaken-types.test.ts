@@ -38,6 +38,10 @@ test.each([
   expect(() => near.bootstrap(type)).toThrow(new RegExp(`^a client: ${expected}`));
 });
 
+test("an object of one's own is no client, and serve() makes one of it", () => {
+  expect(() => connectPair({ write() {} })).toThrow(/^bootstrap\(\) wants a client, got object; .*; of an object of your own, serve\(type, object\) makes one$/);
+});
+
 test("what is served is an object", () => {
   for (const mistake of [undefined, null, 5]) {
     expect(() => serve(ByteSink, mistake as never)).toThrow(/^serve\(\): expected an object with the methods of the interface, got /);
