@@ -22,11 +22,12 @@ export const texts = (count: number): string[] => Array.from({ length: count }, 
 
 /** The same as the tests in Rust have. */
 export function depot(): Depot {
-  const kept = new Map<string, string[]>();
-  const get = (name: string): string[] => {
+  /** What comes by a stream is there when the stream is over. */
+  const kept = new Map<string, string[] | Promise<string[]>>();
+  const get = async (name: string): Promise<string[]> => {
     const items = kept.get(name);
     if (items === undefined) throw new Error(`there are no items called ${name}`);
-    return items;
+    return await items;
   };
   let stalled: ReadableStream<Uint8Array> | undefined;
   return serve(Depot, {
@@ -36,14 +37,14 @@ export function depot(): Depot {
       return { count: read.length };
     },
     async get({ name, into }) {
-      if (into !== undefined) await writeAll(writeTo(into), get(name));
+      if (into !== undefined) await writeAll(writeTo(into), await get(name));
     },
-    take: ({ name }) => ({ items: sourceOf(Text, get(name)) }),
+    take: async ({ name }) => ({ items: sourceOf(Text, await get(name)) }),
     async fill({ name }) {
       const { sink, stream } = await openSource(Text);
-      void all(stream).then(
-        (items) => kept.set(name, items),
-        (error: Error) => kept.set(name, [error.message]),
+      kept.set(
+        name,
+        all(stream).catch((error: Error) => [error.message]),
       );
       return { into: sink };
     },

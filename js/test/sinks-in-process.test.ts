@@ -2,11 +2,11 @@ import { once } from "node:events";
 import { MessageChannel } from "node:worker_threads";
 import { afterEach, describe, expect, test } from "vitest";
 import { WebSocketServer } from "ws";
-import { accept, connect, connectPort, type Connection, Data, init, Text, whenResolved, writable } from "../src/node.js";
+import { accept, connect, connectPort, type Connection, Data, give, init, release, serve, Text, whenResolved, writable } from "../src/node.js";
 import { Dedicated } from "../src/capstan/sinks.capnp.js";
 import { makeClient } from "../src/client.js";
 import * as glue from "../wasm/capstan_web.js";
-import { DedicatedConnections, openSink, openSource, readFrom, sinkInto, sourceOf, writeTo } from "../src/sinks/index.js";
+import { DedicatedConnections, openSink, openSource, readFrom, Sink, sinkInto, type Source, sourceOf, writeTo } from "../src/sinks/index.js";
 import { all, depot, texts, writeAll } from "./depot.js";
 import { Depot } from "./generated/depot.capnp.js";
 import { state } from "./sockets.js";
@@ -21,9 +21,51 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-async function overPort(): Promise<{ near: Connection; client: Depot }> {
+/** Lets go of all that a stream is, at its end, and says later that this was right. */
+function hasty(): Depot {
+  return serve(Depot, {
+    async put({ items }) {
+      const canceler = new AbortController();
+      let count = 0;
+      await new Promise<void>((resolve) => {
+        const into = serve(Sink(Text), {
+          write() {
+            count++;
+          },
+          async end() {
+            canceler.abort();
+            release(items!);
+            await new Promise((later) => setTimeout(later, 50));
+            resolve();
+          },
+        });
+        (items as Source<typeof Text>).pipe({ into: give(into) }, { signal: canceler.signal }).catch(() => {});
+      });
+      return { count };
+    },
+  });
+}
+
+/** Takes the first item for ever, and loses interest when it is told to. */
+function fickle(): Depot {
+  const canceler = new AbortController();
+  let from: object | undefined;
+  return serve(Depot, {
+    stall({ items }) {
+      from = items;
+      const into = serve(Sink(Data), { write: () => new Promise(() => {}) });
+      (items as Source<typeof Data>).pipe({ into: give(into) }, { signal: canceler.signal }).catch(() => {});
+    },
+    drop() {
+      canceler.abort();
+      if (from !== undefined) release(from);
+    },
+  });
+}
+
+async function overPort(bootstrap = depot()): Promise<{ near: Connection; client: Depot }> {
   const { port1, port2 } = new MessageChannel();
-  const [far, near] = await Promise.all([connectPort(port1, { bootstrap: depot() }), connectPort(port2)]);
+  const [far, near] = await Promise.all([connectPort(port1, { bootstrap }), connectPort(port2)]);
   closing.push(() => Promise.all([near.close(), far.close()]));
   return { near, client: near.bootstrap(Depot) };
 }
@@ -77,6 +119,14 @@ describe("over a MessagePort", () => {
     await expect.poll(() => told).toBe(true);
   });
 
+  test("a reader that has the end may go before it has answered that", async () => {
+    const { client } = await overPort(hasty());
+    const { source, stream } = await openSink(Text);
+    const put = client.put({ name: "a", items: source });
+    await writeAll(stream, texts(3));
+    expect(await put).toEqual({ count: 3 });
+  });
+
   test("a dedicated connection is not to be had", async () => {
     const { near } = await overPort();
     await expect(openSink(Text, { dedicated: near })).rejects.toMatchObject({
@@ -124,10 +174,10 @@ test("writing waits until there is a reader, and an abort does not wait for one"
 });
 
 describe("the tokens of a server in JavaScript", () => {
-  async function start(dedicated = new DedicatedConnections()): Promise<{ url: string; accepted: Connection[]; connection: Connection; connectAgain(): Promise<Connection> }> {
+  async function start(dedicated = new DedicatedConnections(), bootstrap = depot): Promise<{ url: string; accepted: Connection[]; connection: Connection; connectAgain(): Promise<Connection> }> {
     const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
     const accepted: Connection[] = [];
-    server.on("connection", (socket) => accepted.push(dedicated.allow(accept(socket, { bootstrap: depot() }))));
+    server.on("connection", (socket) => accepted.push(dedicated.allow(accept(socket, { bootstrap: bootstrap() }))));
     await once(server, "listening");
     closing.push(() => server.close());
     const url = `ws://127.0.0.1:${(server.address() as { port: number }).port}/rpc`;
@@ -187,6 +237,30 @@ describe("the tokens of a server in JavaScript", () => {
     second.source[Symbol.dispose]();
     await stream.abort(new Error("enough"));
     await expect.poll(() => openSink(Text, { dedicated: connection }).then(() => "opened", () => "refused")).toBe("opened");
+  });
+
+  test("are for connections that last until the end of the stream was answered", async () => {
+    const { connection, accepted } = await start(undefined, hasty);
+    const { source, stream } = await openSink(Text, { dedicated: connection });
+    const put = connection.bootstrap(Depot).put({ name: "a", items: source });
+    await writeAll(stream, texts(3));
+    expect(await put).toEqual({ count: 3 });
+    await accepted[1]!.closed;
+  });
+
+  test("are for connections that close when the reader goes, and the write that waits says why", async () => {
+    const { connection } = await start(undefined, fickle);
+    const { source, stream } = await openSink(Data, { dedicated: connection });
+    await connection.bootstrap(Depot).stall({ items: source });
+    const writer = stream.getWriter();
+    writer.closed.catch(() => {});
+    let write: Promise<void>;
+    do {
+      write = writer.write(new Uint8Array(10_000));
+    } while ((await Promise.race([write, new Promise((resolve) => setTimeout(resolve, 100, "waits"))])) !== "waits");
+    const failing = expect(write).rejects.toThrow("nobody reads this stream any more");
+    await connection.bootstrap(Depot).drop();
+    await failing;
   });
 
   test("go with their connection", async () => {

@@ -46,8 +46,8 @@ export interface SourceEnds<T extends PointerType> {
  */
 export async function openSink<T extends PointerType>(type: T, options: SinkOptions = {}): Promise<SinkEnds<T>> {
   await initRuntime();
-  const { stream, taker } = makeWritable<T>();
-  const source = await passed(options.dedicated, Source(type), (onReleased) => serveSource(type, taker, onReleased));
+  const { stream, taker, ended } = makeWritable<T>();
+  const source = await passed(options.dedicated, Source(type), (onReleased) => serveSource(type, taker, () => void ended().then(onReleased)));
   return { source, stream };
 }
 
@@ -94,9 +94,7 @@ export function writeTo<T extends PointerType>(sink: Sink<T>, options: SinkOptio
     },
     async close() {
       try {
-        await reached.client.end({}, { signal });
-        // An object may answer that before it has dealt with all that was written.
-        await settled(theClient(reached.client, "writeTo"), { signal });
+        await endOf(reached.client, { signal });
       } finally {
         done();
       }
@@ -191,22 +189,34 @@ function serveSource<T extends PointerType>(type: T, taker: Taker<T>, onReleased
   return give(serve<Source<T>, Source.Server<T>>(Source(type), implementation as Partial<Source.Server<T>>));
 }
 
-/** A stream whose items wait until someone takes them. */
-function makeWritable<T extends PointerType>(): { stream: WritableStream<In<T>>; taker: Taker<T> } {
+/**
+ * Ends a stream: resolves when its reader has said that this is right, and has dealt with all that was written, which may be later.
+ * Both are asked for at once, since a reader that has the end may be gone before its answer is here.
+ */
+async function endOf<T extends PointerType>(into: Sink<T>, options: { readonly signal: AbortSignal }): Promise<void> {
+  await Promise.all([into.end({}, options), settled(theClient(into, "end"), options)]);
+}
+
+/** A stream whose items wait until someone takes them. `ended` waits for the answer to its end, if it is being ended. */
+function makeWritable<T extends PointerType>(): { stream: WritableStream<In<T>>; taker: Taker<T>; ended(): Promise<void> } {
   let controller!: WritableStreamDefaultController;
+  let ending: Promise<void> | undefined;
   const taken = deferred<Sink<T>>();
   /** When the writer is done. */
   const outcome = deferred<void>();
-  const fail = (error: unknown): void => {
+  /** What went wrong first: the rest comes of that. */
+  let failure: { readonly error: unknown } | undefined;
+  const fail = (error: unknown): unknown => {
+    failure ??= { error };
     taken.reject(error);
     outcome.reject(error);
+    return failure.error;
   };
   const orFail = async <R>(act: (into: Sink<T>, options: { signal: AbortSignal }) => Promise<R>): Promise<R> => {
     try {
       return await act(await taken.promise, controller);
     } catch (error) {
-      fail(error);
-      throw error;
+      throw fail(error);
     }
   };
   const stream = new WritableStream<In<T>>({
@@ -218,8 +228,8 @@ function makeWritable<T extends PointerType>(): { stream: WritableStream<In<T>>;
     write: (item) => orFail((into, options) => into.write({ item }, options)),
     close: () =>
       orFail(async (into, options) => {
-        await into.end({}, options);
-        await settled(theClient(into, "openSink"), options);
+        ending = endOf(into, options);
+        await ending;
         outcome.resolve();
       }),
   });
@@ -239,7 +249,9 @@ function makeWritable<T extends PointerType>(): { stream: WritableStream<In<T>>;
     },
     refuse: lose,
   };
-  return { stream, taker };
+  // How it ended is for the one who closes the stream.
+  const ended = async (): Promise<void> => await ending?.catch(() => {});
+  return { stream, taker, ended };
 }
 
 interface Deferred<T> {
