@@ -1,6 +1,7 @@
 import { isBuffer } from "./buffers.js";
 import { type Connection, type ConnectionOptions, overTransport } from "./connection.js";
 import { initRuntime } from "./runtime.js";
+import { wrong } from "./seam/writer.js";
 import type { Transport, TransportEvents } from "./transport.js";
 
 /** A MessagePort, a Worker or a worker's own global scope, of the platform's or of Node's `worker_threads`. */
@@ -36,6 +37,7 @@ interface Word {
  * not in browsers: call `close()` before `terminate()`.
  */
 export async function connectPort(port: PortLike, options: ConnectionOptions = {}): Promise<Connection> {
+  if (typeof (port as Partial<PortLike> | undefined)?.postMessage !== "function") throw wrong("connectPort()", "a MessagePort, a Worker, or the self of one", port);
   // It listens from now on: what comes while the WebAssembly is loaded would be lost.
   const transport = portTransport(port);
   await initRuntime();

@@ -7,6 +7,7 @@ import { requireInit } from "./runtime.js";
 import { takeFailure } from "./pending.js";
 import { promised } from "./promised.js";
 import type { InterfaceDescriptor } from "./seam/descriptor.js";
+import { wrong } from "./seam/writer.js";
 import { host } from "./serve.js";
 import { asyncDispose } from "./symbols.js";
 import { LONGEST_MILLIS } from "./timer.js";
@@ -53,6 +54,7 @@ interface Attempt {
  * caller to decide. Capabilities that came over the lost connection stay broken.
  */
 export function reconnecting(connect: () => Awaitable<Connection>, options: ReconnectingOptions = {}): Reconnecting {
+  if (typeof connect !== "function") throw wrong("reconnecting()", "a function that connects, such as () => connect(url)", connect);
   const { maxDelay = DEFAULT_MAX_DELAY } = options;
   if (!(maxDelay >= 0 && maxDelay < LONGEST_MILLIS)) throw new RangeError(`maxDelay: expected milliseconds, 0 for none, got ${maxDelay}`);
   return new Reconnector(connect, maxDelay);

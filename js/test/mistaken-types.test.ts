@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { build, decode, encode, init, type InterfaceDescriptor, read, serve, type StructDescriptor } from "../src/node.js";
+import { build, connectPort, decode, encode, init, type InterfaceDescriptor, read, reconnecting, serve, type StructDescriptor } from "../src/node.js";
 import { connectPair } from "./support.js";
 import { Colour, Point } from "./generated/everything.capnp.js";
 import { ByteSink } from "./generated/testing.capnp.js";
@@ -40,6 +40,13 @@ test.each([
 
 test("an object of one's own is no client, and serve() makes one of it", () => {
   expect(() => connectPair({ write() {} })).toThrow(/^bootstrap\(\) wants a client, got object; .*; of an object of your own, serve\(type, object\) makes one$/);
+});
+
+test("connections are made of ports and by functions", async () => {
+  const expected = /^connectPort\(\): expected a MessagePort, a Worker, or the self of one, got an object \(MessageChannel\)$/;
+  await expect(connectPort(new MessageChannel() as never)).rejects.toThrow(expected);
+  await expect(connectPort(undefined as never)).rejects.toThrow(/got undefined$/);
+  expect(() => reconnecting("ws://localhost" as never)).toThrow(/^reconnecting\(\): expected a function that connects, such as \(\) => connect\(url\), got the string "ws:\/\/localhost"$/);
 });
 
 test("what is served is an object", () => {
