@@ -1,17 +1,21 @@
 //! A server that does with streams what there is to do with them.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use capstan_rpc::message::{any_pointer, data, text};
 use capstan_rpc::sinks::{Sink, Source, open_sink, open_source};
 use capstan_rpc::{Error, Result};
+use tokio::sync::watch;
 
 use crate::depot_capnp::{depot, person};
 
+/// What comes by a stream is there when the stream is over.
+type Items = watch::Receiver<Option<Vec<String>>>;
+
 #[derive(Default)]
 pub struct Depot {
-    kept: Arc<Mutex<HashMap<String, Vec<String>>>>,
+    kept: Mutex<HashMap<String, Items>>,
     stalled: Mutex<Option<Source<data::Owned>>>,
 }
 
@@ -20,18 +24,19 @@ impl depot::Server for Depot {
         let params = params.get()?;
         let items = read_all(Source::new(params.get_items()?)).await?;
         results.get().set_count(u32::try_from(items.len()).unwrap());
-        self.keep(params.get_name()?.to_string()?, items);
+        let name = params.get_name()?.to_string()?;
+        self.keep(name, watch::channel(Some(items)).1);
         Ok(())
     }
 
     async fn get(&self, params: depot::GetParams, _: depot::GetResults) -> Result<()> {
         let params = params.get()?;
-        let items = self.kept(params.get_name()?.to_str()?)?;
+        let items = self.kept(params.get_name()?.to_str()?).await?;
         write_all(Sink::new(params.get_into()?), items).await
     }
 
     async fn take(&self, params: depot::TakeParams, mut results: depot::TakeResults) -> Result<()> {
-        let items = self.kept(params.get()?.get_name()?.to_str()?)?;
+        let items = self.kept(params.get()?.get_name()?.to_str()?).await?;
         let (sink, source) = open_sink();
         results.get().set_items(source);
         tokio::spawn(write_all(sink, items));
@@ -42,12 +47,11 @@ impl depot::Server for Depot {
         let name = params.get()?.get_name()?.to_string()?;
         let (into, source) = open_source();
         results.get().set_into(into);
-        let kept = Arc::clone(&self.kept);
+        let (told, items) = watch::channel(None);
+        self.keep(name, items);
         tokio::spawn(async move {
-            let items = read_all(source)
-                .await
-                .unwrap_or_else(|error| vec![error.reason]);
-            kept.lock().unwrap().insert(name, items);
+            let read = read_all(source).await;
+            told.send_replace(Some(read.unwrap_or_else(|error| vec![error.reason])));
         });
         Ok(())
     }
@@ -136,14 +140,16 @@ impl depot::Server for Depot {
 }
 
 impl Depot {
-    fn keep(&self, name: String, items: Vec<String>) {
+    fn keep(&self, name: String, items: Items) {
         self.kept.lock().unwrap().insert(name, items);
     }
 
-    fn kept(&self, name: &str) -> Result<Vec<String>> {
-        let kept = self.kept.lock().unwrap();
-        let items = kept.get(name).cloned();
-        items.ok_or_else(|| Error::failed(format!("there are no items called {name}")))
+    async fn kept(&self, name: &str) -> Result<Vec<String>> {
+        let kept = self.kept.lock().unwrap().get(name).cloned();
+        let mut items =
+            kept.ok_or_else(|| Error::failed(format!("there are no items called {name}")))?;
+        let read = items.wait_for(Option::is_some).await.unwrap();
+        Ok(read.clone().unwrap())
     }
 }
 
