@@ -1,7 +1,7 @@
 import * as glue from "../wasm/capstan_web.js";
 import { type CallPromiseClass, CallState } from "./call-promise.js";
 import { ClientBase, releaseGiven, shortName } from "./client.js";
-import { abandon, expect, giveUpOn, handled, takeFailure } from "./pending.js";
+import { abandon, checkPatience, expect, giveUpOn, handled, takeFailure } from "./pending.js";
 import { writeList } from "./report.js";
 import type { InterfaceInfo, MethodDescriptor } from "./seam/descriptor.js";
 import { encodeContent, sizeHint } from "./seam/outgoing.js";
@@ -71,7 +71,7 @@ export function call(
   const state = new CallState(method);
   const promise = state.makePromise();
   try {
-    options?.signal?.throwIfAborted();
+    if (options !== undefined) checkPatience(options);
     encodeCall(method, params);
     state.id = finishCall(target, glue.call_finish);
   } catch (error) {
@@ -107,7 +107,7 @@ export function streamed(
 ): Promise<void> | undefined {
   let code: number;
   try {
-    options?.signal?.throwIfAborted();
+    if (options !== undefined) checkPatience(options);
     encodeCall(method, params);
     code = finishCall(target, glue.stream_finish);
   } catch (error) {

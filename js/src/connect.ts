@@ -1,5 +1,6 @@
 import { checkOptions, type Connection, type ConnectionOptions, OFFER, OFFER_LONG, overSocket } from "./connection.js";
 import { CapnpError, messageOf } from "./errors.js";
+import { checkPatience } from "./pending.js";
 import { copiesAtOnce, platform } from "./platform.js";
 import { initRuntime } from "./runtime.js";
 import { ignoreErrors, listen, type SocketListener, unlisten } from "./socket.js";
@@ -25,7 +26,7 @@ export async function connect(url: string | URL, options: ConnectOptions = {}): 
   const address = socketAddress(url);
   const { maxMessageBytes } = checkOptions(options);
   const { signal, timeout = DEFAULT_TIMEOUT } = options;
-  signal?.throwIfAborted();
+  checkPatience(options);
   await initRuntime();
   signal?.throwIfAborted();
   let socket: WebSocketLike;

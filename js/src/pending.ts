@@ -1,6 +1,7 @@
 import * as glue from "../wasm/capstan_web.js";
 import { CapnpError, ERROR_KINDS } from "./errors.js";
 import { discardPayload } from "./payload.js";
+import { wrong } from "./seam/writer.js";
 import { startTimer } from "./timer.js";
 import type { CallOptions } from "./types.js";
 
@@ -60,6 +61,13 @@ function take(id: number): Pending | undefined {
 /** Nobody waits for this call any more. */
 export function abandon(id: number): void {
   if (take(id) !== undefined) glue.drop_call(id);
+}
+
+/** Throws when the options are none that could be kept to, or already say to give up. */
+export function checkPatience({ signal, timeout }: CallOptions): void {
+  if (timeout !== undefined && (typeof timeout !== "number" || Number.isNaN(timeout))) throw wrong("timeout", "a number of milliseconds", timeout);
+  if (signal && !signal.throwIfAborted) throw wrong("signal", "an AbortSignal", signal);
+  signal?.throwIfAborted();
 }
 
 /** Calls `giveUp` when the options say so; hands back what ends the watching. */

@@ -4,7 +4,7 @@ import { inspect } from "node:util";
 import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { Message } from "../src/capnp/rpc.capnp.js";
-import { accept, CapnpError, clone, decode, encode, release, serve } from "../src/node.js";
+import { accept, type CallOptions, CapnpError, clone, decode, encode, release, serve } from "../src/node.js";
 import { socketPair, state, turn } from "./sockets.js";
 import { connectPair, TestServer, TestSink } from "./support.js";
 import { ByteSink, Child, Tester } from "./generated/testing.capnp.js";
@@ -157,6 +157,24 @@ describe("calls", () => {
     });
     await turn();
     expect(server.canceled).toEqual(["never"]);
+  });
+
+  test.each([
+    [{ timeout: "soon" }, 'timeout: expected a number of milliseconds, got the string "soon"'],
+    [{ timeout: null }, "timeout: expected a number of milliseconds, got null"],
+    [{ timeout: NaN }, "timeout: expected a number of milliseconds, got NaN"],
+    [{ signal: 3 }, "signal: expected an AbortSignal, got 3"],
+    [{ signal: new AbortController() }, "signal: expected an AbortSignal, got an object (AbortController)"],
+  ])("with the options %o are not made", async (options, message) => {
+    const { tester, near, nearSocket } = setUp();
+    const sink = near.bootstrap(ByteSink);
+    const wrong = options as unknown as CallOptions;
+    await turn();
+    const sent = nearSocket.given.length;
+    await expect(tester.echo({ text: "x" }, wrong)).rejects.toThrow(new TypeError(message));
+    await expect(sink.write({ chunk: new Uint8Array(1) }, wrong)).rejects.toThrow(new TypeError(message));
+    await turn();
+    expect(nearSocket.given).toHaveLength(sent);
   });
 
   test.each([Infinity, 2 ** 40, undefined])("with a timeout of %s wait for as long as it takes", async (timeout) => {

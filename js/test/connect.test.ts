@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { connect as tcpConnect, createServer as createTcpServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
-import { accept, CapnpError, connect, serve } from "../src/node.js";
+import { accept, CapnpError, connect, type ConnectOptions, serve } from "../src/node.js";
 import { turn } from "./sockets.js";
 import { TestServer } from "./support.js";
 import { Tester } from "./generated/testing.capnp.js";
@@ -100,6 +100,13 @@ describe("connect", () => {
     setTimeout(() => controller.abort("changed my mind"), 5);
     await expect(connecting).rejects.toBe("changed my mind");
     await expect(connect(url, { signal: AbortSignal.abort("never") })).rejects.toBe("never");
+  });
+
+  test.each([
+    [{ timeout: "soon" }, 'timeout: expected a number of milliseconds, got the string "soon"'],
+    [{ signal: 3 }, "signal: expected an AbortSignal, got 3"],
+  ])("refuses the options %o", async (options, message) => {
+    await expect(connect("ws://127.0.0.1:9/", options as unknown as ConnectOptions)).rejects.toThrow(new TypeError(message));
   });
 
   test.each(["not an address", "ftp://example.com/", ""])("refuses %j", async (url) => {
