@@ -21,6 +21,8 @@ const mark: unique symbol = Symbol.for("capstan.client") as never;
 const RELEASED = -1;
 /** Released for want of someone who wanted it. */
 const UNCLAIMED = -2;
+/** Released by a stream, whose it was. */
+const TAKEN_OVER = -3;
 
 /** Who keeps an account of clients, in a debug mode. */
 export interface Tracker {
@@ -92,7 +94,9 @@ export class ClientBase {
       const advice =
         cap === RELEASED
           ? "released; release it later, or keep a clone(client) of it"
-          : "released with the last client that was taken from the call's promise, which nobody awaited; await it before that, or take this client from it too";
+          : cap === TAKEN_OVER
+            ? "released by the stream that took it over; give writable() a clone(client) to keep this one"
+            : "released with the last client that was taken from the call's promise, which nobody awaited; await it before that, or take this client from it too";
       throw new CapnpError("failed", `this client of ${client.#type.name} was ${advice}`);
     }
     return cap;
@@ -149,6 +153,11 @@ export function checkClient(value: unknown, type: InterfaceDescriptor, field: st
 /** Of clients in results, one that nobody asked for. */
 export function releaseUnclaimed(client: ClientBase): void {
   ClientBase.letGo(client, UNCLAIMED);
+}
+
+/** Of a client that a stream owns, when the stream is done with it. */
+export function releaseOwned(client: ClientBase): void {
+  ClientBase.letGo(client, TAKEN_OVER);
 }
 
 /**

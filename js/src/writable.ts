@@ -1,9 +1,8 @@
 import { isBuffer, isDetached } from "./buffers.js";
 import { settled, streamed } from "./call.js";
-import { ClientBase, theClient } from "./client.js";
+import { ClientBase, releaseOwned, theClient } from "./client.js";
 import { watch } from "./pending.js";
 import { Pieces, transferred } from "./pieces.js";
-import { release } from "./release.js";
 import { inferMethods, type StreamMethods } from "./stream-methods.js";
 import type { CallOptions } from "./types.js";
 
@@ -75,7 +74,7 @@ export function writable<C extends object>(
   };
   const fail = (error: unknown): void => {
     settle.reject(error);
-    release(sink);
+    releaseOwned(client);
   };
   const failed = (error: unknown): never => {
     fail(error);
@@ -109,7 +108,7 @@ export function writable<C extends object>(
           // An object may answer that before it has dealt with all that was written.
           await settled(client, callOptions);
           settle.resolve(results);
-          release(sink);
+          releaseOwned(client);
         } catch (error) {
           failed(error);
         }

@@ -289,6 +289,15 @@ describe("writable(sink)", () => {
     await expect(writer.write("text")).rejects.toThrow(/Uint8Array.*TextEncoder/);
   });
 
+  test("says of a sink that is used after it that the stream had taken it over", async () => {
+    const { sink } = setUp();
+    const writer = (writable(sink) as WritableStream<unknown>).getWriter();
+    await expect(writer.write(3)).rejects.toThrow(/Uint8Array/);
+    await expect(sink.end()).rejects.toThrow(
+      "this client of testing.capnp:ByteSink was released by the stream that took it over; give writable() a clone(client) to keep this one",
+    );
+  });
+
   test("carries structs, and finds another ending", async () => {
     const lines: string[] = [];
     const { near } = connectPair(
