@@ -99,10 +99,25 @@ export function serve<Client, Server extends object>(
 ): Client {
   requireInit("serve");
   checkType(type, "interface", "serve()");
-  if (Object(implementation) !== implementation) throw wrong("serve()", "an object with the methods of the interface", implementation);
   const methods = methodsOf(type.$);
+  checkImplementation(methods, implementation);
   const streaming = methods.filter((method) => method.streaming);
   return host({ type, methods, implementation: implementation as Record<string, unknown> }, streaming, options.concurrent === true);
+}
+
+function checkImplementation(methods: readonly BoundMethod[], implementation: unknown): void {
+  const wanted = "an object with the methods of the interface";
+  if (Object(implementation) !== implementation) throw wrong("serve()", wanted, implementation);
+  let count = 0;
+  for (const { name, label } of methods) {
+    const body = (implementation as Record<string, unknown>)[name];
+    // Every function has a name, a length and methods.
+    if (typeof body === "function" && body !== Function.prototype[name as "call"]) count++;
+    else if (body !== undefined && typeof implementation !== "function") throw wrong(`serve(): ${label}`, "a function", body);
+  }
+  if (typeof implementation === "function" && count === 0) {
+    throw new TypeError(`serve(): expected ${wanted}, got a class or function without them; pass an instance: new ${implementation.name || "…"}()`);
+  }
 }
 
 /** What is known of the object that a client leads to, if it is served here. */

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { compile } from "../src/compiler-node.js";
 import { build, connectPort, decode, encode, init, type InterfaceDescriptor, read, reconnecting, serve, type StructDescriptor } from "../src/node.js";
 import { connectPair } from "./support.js";
 import { Colour, Point } from "./generated/everything.capnp.js";
@@ -7,6 +8,7 @@ import { ByteSink } from "./generated/testing.capnp.js";
 /* Something else where a type of a generated module belongs. */
 
 await init();
+const schema = await compile({ "callback.capnp": "@0xd5a1f0c27b3e4896; interface Callback { call @0 (); }" });
 
 test.each([
   [undefined, "undefined"],
@@ -53,4 +55,21 @@ test("what is served is an object", () => {
   for (const mistake of [undefined, null, 5]) {
     expect(() => serve(ByteSink, mistake as never)).toThrow(/^serve\(\): expected an object with the methods of the interface, got /);
   }
+  class FileSink {}
+  expect(() => serve(ByteSink, FileSink as never)).toThrow(
+    new TypeError("serve(): expected an object with the methods of the interface, got a class or function without them; pass an instance: new FileSink()"),
+  );
+  // Which every class has.
+  const Callback = schema.interface("Callback");
+  expect(() => serve(Callback, FileSink)).toThrow(/pass an instance: new FileSink\(\)$/);
+  expect(() => serve(Callback, { call: 5 } as never)).toThrow(new TypeError("serve(): Callback.call: expected a function, got 5"));
+  class Statics {
+    static end = () => ({ total: 3n });
+  }
+  expect(() => serve(ByteSink, Statics)).not.toThrow();
+});
+
+test("its methods are functions, those that it has", () => {
+  expect(() => serve(ByteSink, { write: 5 } as never)).toThrow(new TypeError("serve(): ByteSink.write: expected a function, got 5"));
+  expect(() => serve(ByteSink, { write: undefined } as never)).not.toThrow();
 });
