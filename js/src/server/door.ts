@@ -1,5 +1,5 @@
 import { releaseGiven, theClient } from "../client.js";
-import { accept, type Connection, type ConnectionOptions, goAway } from "../connection.js";
+import { accept, checkOptions, type Connection, type ConnectionOptions, goAway } from "../connection.js";
 import { CapnpError } from "../errors.js";
 import { init } from "../init.js";
 import { isBusy } from "../serve.js";
@@ -54,6 +54,7 @@ export interface Asked {
   readonly upgrade: string | undefined;
 }
 
+const ENDING: Refusal = { status: 503, text: "This server takes no new connections, as it is about to end; try again in a moment." };
 const DRAIN_LIMIT = 30_000;
 /** Milliseconds between two looks at whether connections are idle. */
 const LOOK_INTERVAL = 20;
@@ -76,9 +77,14 @@ export class Door<Request> implements RpcServer {
     return this.#options as Omit<ServerOptions<Request>, "bootstrap">;
   }
 
+  /** The longest message that its connections take. */
+  get maxMessageBytes(): number {
+    return checkOptions(this.connectionOptions).maxMessageBytes;
+  }
+
   refusal({ origin, host, upgrade }: Asked): Refusal | undefined {
     if (upgrade?.toLowerCase() !== "websocket") return { status: 426, text: "This is the address of WebSockets: connect(…) to it." };
-    if (this.#isClosing) return { status: 503, text: "This server takes no new connections, as it is about to end; try again in a moment." };
+    if (this.#isClosing) return ENDING;
     const text = originRefusal(this.#origins, origin, host);
     return text === undefined ? undefined : { status: 403, text };
   }
@@ -94,7 +100,7 @@ export class Door<Request> implements RpcServer {
       const admitted = { bootstrap: theClient(client, "bootstrap") };
       if (!this.#isClosing) return admitted;
       releaseGiven([admitted.bootstrap]);
-      return { status: 503, text: "This server takes no new connections, as it is about to end; try again in a moment." };
+      return ENDING;
     } catch (error) {
       if (isLoaded && error instanceof CapnpError) return { status: 403, text: error.reason };
       onError(error);

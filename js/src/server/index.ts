@@ -1,5 +1,4 @@
 /** Servers where requests are `Request`s: Deno, Bun and Cloudflare Workers. */
-import type { ConnectionOptions } from "../connection.js";
 import type { WebSocketLike } from "../types.js";
 import { type BunHandlers, type BunServer, BunSocket } from "./bun-socket.js";
 import { Door, type Refusal, type RpcServer, type ServerOptions } from "./door.js";
@@ -32,11 +31,9 @@ interface Globals {
   readonly Deno?: { upgradeWebSocket(request: Request): { socket: WebSocketLike & EventTarget; response: Response } };
 }
 
-const DEFAULT_MAX_MESSAGE_BYTES: NonNullable<ConnectionOptions["maxMessageBytes"]> = 64 * 1024 * 1024;
-
 class RequestDoor extends Door<Request> implements Endpoint {
   get websocket(): BunHandlers {
-    return BunSocket.handlers(this.connectionOptions.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES);
+    return BunSocket.handlers(this.maxMessageBytes);
   }
 
   upgrade(request: Request): Promise<Response>;

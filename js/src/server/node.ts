@@ -33,7 +33,6 @@ export interface WebSocketServerLike {
   handleUpgrade: unknown;
 }
 
-const DEFAULT_MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 const POLICY = 1008;
 const FAILED = 1011;
 
@@ -60,8 +59,7 @@ interface Route {
 const routes = new WeakMap<HttpServerLike, Route[]>();
 
 function takeUpgrades(server: HttpServerLike, door: Door<IncomingMessage>, { path }: AttachOptions): void {
-  const { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES } = door.connectionOptions;
-  const sockets = new WebSocketServer({ noServer: true, clientTracking: false, maxPayload: maxMessageBytes, perMessageDeflate: false });
+  const sockets = new WebSocketServer({ noServer: true, clientTracking: false, maxPayload: door.maxMessageBytes, perMessageDeflate: false });
   const route: Route = {
     path,
     take(request, socket, head) {
