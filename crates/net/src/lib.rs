@@ -10,7 +10,7 @@
 //!
 //! A client gets a [`Connection`]; a server gives each connection a bootstrap object.
 //!
-//! Features, none of them on by default: `axum` for a route of [`websocket::Endpoint`], `tls` for `wss://` addresses, `metrics`
+//! Features, none of them on by default: `axum` for a route of [`websocket::Endpoint`], `tls` for `wss://`, by servers and clients, `metrics`
 //! for Prometheus. `docs/servers.md` in the repository describes servers as they are deployed.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

@@ -138,7 +138,7 @@ async fn connection(
     }
 }
 
-/// The method, the address and the headers; hyper counts no closer than what it reads at a time.
+/// The path and the headers; hyper counts no closer than what it reads at a time.
 fn head_bytes(request: &Request<Incoming>) -> usize {
     let headers = request.headers().iter();
     let headers: usize = headers
