@@ -1,4 +1,5 @@
 import { CapnpError } from "./errors.js";
+import { withAdvice } from "./packed/advice.js";
 
 /** Segments that a message may have. */
 const MAX_SEGMENTS = 512;
@@ -14,6 +15,8 @@ export class FrameCutter {
   /** Messages that were cut off. */
   messages = 0;
   readonly #limitWords: number;
+  /** Whether the bytes were packed. */
+  readonly #isPacked: boolean | undefined;
   #chunk: Uint8Array = NOTHING;
   #at = 0;
   /** The start of a message that began in an earlier chunk. */
@@ -23,8 +26,9 @@ export class FrameCutter {
   #position = 0;
   #lastPosition = 0;
 
-  constructor(limitWords: number) {
+  constructor(limitWords: number, isPacked?: boolean) {
     this.#limitWords = limitWords;
+    this.#isPacked = isPacked;
   }
 
   /** Takes a chunk in, when `next` has nothing more to give. It is not copied. */
@@ -106,7 +110,7 @@ export class FrameCutter {
     if (there < 4) return 8;
     const segments = word32(bytes, at) + 1;
     if (segments > MAX_SEGMENTS) {
-      throw this.#wrong(`the segment table claims ${segments} segments; the limit is ${MAX_SEGMENTS}`);
+      throw this.#wrong(withAdvice(`the segment table claims ${segments} segments; the limit is ${MAX_SEGMENTS}`, this.#isPacked));
     }
     const tableBytes = ((segments >>> 1) + 1) * 8;
     if (there < tableBytes) return tableBytes;

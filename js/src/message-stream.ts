@@ -43,7 +43,7 @@ export async function* readStream<Out>(
   try {
     await init();
     if (packed) codec = new Codec(true);
-    const cutter = new FrameCutter(limits.traversalLimitWords ?? LIMIT_WORDS);
+    const cutter = new FrameCutter(limits.traversalLimitWords ?? LIMIT_WORDS, packed);
     let unpacked: Uint8Array | undefined;
     for (;;) {
       isOpen = false;

@@ -1,18 +1,13 @@
 import { isBytes } from "./buffers.js";
 import { pack, unpackFrame } from "./packed/packed.js";
 import { checkType } from "./seam/check-type.js";
-import { decodeMessage, type Limits } from "./seam/incoming.js";
+import { decodeMessage, type DecodeOptions } from "./seam/incoming.js";
 import type { StructDescriptor } from "./seam/descriptor.js";
 import { inType, learnSize, sizeHint } from "./seam/outgoing.js";
 import { OUT_OF_ROOM, Writer, wrong } from "./seam/writer.js";
 import { frame } from "./symbols.js";
 
-export type { Limits } from "./seam/incoming.js";
-
-export interface DecodeOptions extends Limits {
-  /** Whether the message is packed. */
-  readonly packed?: boolean | undefined;
-}
+export type { DecodeOptions, Limits } from "./seam/incoming.js";
 
 /** The frame's segment table: one segment. */
 const TABLE_BYTES = 8;

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
-import { CapnpError, decode, encode, encodePacked, init, pack, PackStream, unpack, UnpackStream } from "../src/node.js";
+import { CapnpError, decode, encode, encodePacked, init, MessageReader, pack, PackStream, read, readStream, unpack, UnpackStream } from "../src/node.js";
 import type { StructDescriptor } from "../src/seam/descriptor.js";
 import { wasm } from "../src/messages/memory.js";
 import { Holder, Lists, NewHolder, Point, Scalars } from "./generated/everything.capnp.js";
@@ -15,6 +15,26 @@ await init();
 const names = Object.keys(forms) as (keyof typeof forms)[];
 const frameOf = (name: keyof typeof forms): Uint8Array => bytesOf(golden[name]);
 const words = (count: number, byte: (index: number) => number): Uint8Array => Uint8Array.from({ length: count * 8 }, (_, i) => byte(i));
+
+describe("a packed message that is not said to be", () => {
+  const advice = /; if it is packed, say \{ packed: true \}/;
+
+  test.each(names)("%s", async (name) => {
+    const bytes = bytesOf(forms[name].packed);
+    expect(() => decode(Point, bytes)).toThrow(advice);
+    expect(() => read(Point, bytes)).toThrow(advice);
+    expect(() => new MessageReader(bytes)).toThrow(advice);
+    await expect(readStream(Point, new Blob([bytes as Uint8Array<ArrayBuffer>]).stream()).next()).rejects.toThrow(advice);
+  });
+
+  test("is no advice where that was said", async () => {
+    const bytes = pack(new Uint8Array(8).fill(255));
+    const whole = /segments; the limit is 512( \(|$)/;
+    expect(() => decode(Point, bytes, { packed: true })).toThrow(whole);
+    expect(() => read(Point, bytes, { packed: true })).toThrow(whole);
+    await expect(readStream(Point, new Blob([bytes]).stream(), { packed: true }).next()).rejects.toThrow(whole);
+  });
+});
 
 describe("pack and unpack", () => {
   test.each(names)("%s is packed as the C++ tool packs it, and back", (name) => {

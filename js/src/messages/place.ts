@@ -1,5 +1,6 @@
 import { CapnpError } from "../errors.js";
-import type { Limits } from "../seam/incoming.js";
+import { withAdvice } from "../packed/advice.js";
+import type { DecodeOptions } from "../seam/incoming.js";
 import { failure, headerWord, refresh, u8, view, wasm } from "./memory.js";
 
 /*
@@ -199,10 +200,10 @@ let openMessages = 0;
 let forgotten: FinalizationRegistry<{ id: number }> | undefined;
 
 /** Copies a message into wasm memory, segment table in front. */
-export function openMessage(bytes: Uint8Array, limits: Limits | undefined, name: string): OpenMessage {
+export function openMessage(bytes: Uint8Array, limits: DecodeOptions | undefined, name: string): OpenMessage {
   const words = limits?.traversalLimitWords ?? 8 * 1024 * 1024;
   const nesting = Math.min(limits?.nestingLimit ?? 64, NO_LIMIT);
-  const message = place(bytes, Math.min(words, 0xfffffffe), nesting, name);
+  const message = place(bytes, Math.min(words, 0xfffffffe), nesting, name, limits?.packed);
   watch(message, bytes.length);
   return message;
 }
@@ -219,13 +220,16 @@ export function openDefault(bytes: Uint8Array, name: string): OpenMessage {
   return message;
 }
 
-function place(bytes: Uint8Array, traversalLimitWords: number, nesting: number, name: string): OpenMessage {
+function place(bytes: Uint8Array, traversalLimitWords: number, nesting: number, name: string, isPacked?: boolean): OpenMessage {
   const room = wasm.message_room(bytes.length);
   if (room === 0) throw new CapnpError("overloaded", `${name}: no memory for a message of ${bytes.length} bytes`);
   refresh();
   u8.set(bytes, room);
   const id = wasm.message_open(traversalLimitWords, nesting) >>> 0;
-  if (id === NONE) throw refused(name);
+  if (id === NONE) {
+    refresh();
+    throw new CapnpError("failed", `${name}: ${withAdvice(failure(), isPacked)}`);
+  }
   refresh();
   return new OpenMessage(id, foundAddress(), nesting, false, name);
 }

@@ -1,4 +1,5 @@
 import { CapnpError } from "../errors.js";
+import { withAdvice } from "../packed/advice.js";
 import type { StructDescriptor } from "./descriptor.js";
 import {
   failure,
@@ -34,6 +35,11 @@ export interface Limits {
   nestingLimit?: number | undefined;
 }
 
+export interface DecodeOptions extends Limits {
+  /** Whether the message is packed. */
+  readonly packed?: boolean | undefined;
+}
+
 /**
  * Builds a plain object from a message that has arrived. `client` is called once for each capability
  * pointer that is not null; it must not call into wasm. Throws a CapnpError when the message is damaged.
@@ -46,7 +52,7 @@ export function decodeContent<Out>(type: StructDescriptor<Out>, payload: number,
 }
 
 /** As `decodeContent`, for a whole message by itself. */
-export function decodeMessage<Out>(type: StructDescriptor<Out>, message: Uint8Array, limits: Limits | undefined): Out {
+export function decodeMessage<Out>(type: StructDescriptor<Out>, message: Uint8Array, limits: DecodeOptions | undefined): Out {
   // First, because a program that wasm does not know yet takes the same room.
   const program = programOf(type);
   const room = wasm.seam_message_room(message.length);
@@ -55,7 +61,7 @@ export function decodeMessage<Out>(type: StructDescriptor<Out>, message: Uint8Ar
   u8.set(message, room);
   const words = limits?.traversalLimitWords ?? 8 * 1024 * 1024;
   const status = wasm.seam_index_message(program, Math.min(words, 0xffffffff), limits?.nestingLimit ?? 64);
-  if (status !== 0) throw damaged(type);
+  if (status !== 0) throw new CapnpError("failed", `${type.$.name}: ${withAdvice(failure(), limits?.packed)}`);
   return takeIndexed(type, message.length);
 }
 
