@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::channel;
 
 fn proxy(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_capstan"));
@@ -34,12 +35,22 @@ impl Running {
     }
 
     #[cfg(unix)]
-    fn end(mut self) {
+    fn ask_to_end(&self) {
         let kill = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
             .status();
         assert!(kill.unwrap().success());
+    }
+
+    #[cfg(unix)]
+    fn wait(mut self) {
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
+    }
+
+    #[cfg(unix)]
+    fn end(self) {
+        self.ask_to_end();
+        self.wait();
     }
 }
 
@@ -52,6 +63,11 @@ impl Drop for Running {
 
 /// Answers each request with its first line.
 fn origin() -> String {
+    origin_that(|| {})
+}
+
+/// The same, when `wait` has returned, which is called for each request.
+fn origin_that(wait: impl Fn() + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -64,6 +80,7 @@ fn origin() -> String {
                 line.clear();
                 stream.read_line(&mut line).unwrap();
             }
+            wait();
             let first = first.trim_end();
             let length = first.len();
             let answer = format!(
@@ -105,6 +122,35 @@ fn requests_go_through_both() {
         assert!(answer.ends_with("GET /again HTTP/1.1"), "{answer}");
         front.end();
         back.end();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn requests_under_way_end_before_the_service_does() {
+    for wire in ["ws://127.0.0.1:0/rpc", "tcp://127.0.0.1:0"] {
+        let (arrived, arrives) = channel();
+        let (answer, may_answer) = channel();
+        let origin = origin_that(move || {
+            arrived.send(()).unwrap();
+            may_answer.recv().unwrap();
+        });
+        let back = Running::start(wire, &origin);
+        let front = Running::start("http://127.0.0.1:0", &back.address);
+        let http = front.address.clone();
+        let getting = std::thread::spawn(move || get(&http, "/slow"));
+        arrives.recv().unwrap();
+        back.ask_to_end();
+        let (_, address) = back.address.split_once("://").unwrap();
+        let address = address.trim_end_matches("/rpc");
+        while TcpStream::connect(address).is_ok() {
+            std::thread::yield_now();
+        }
+        answer.send(()).unwrap();
+        let answer = getting.join().unwrap();
+        assert!(answer.ends_with("GET /slow HTTP/1.1"), "{wire}: {answer}");
+        back.wait();
+        front.end();
     }
 }
 

@@ -191,17 +191,19 @@ async fn back(
     let end = end_signal().map_err(no_signals)?;
     let service = capstan_http::serve(to);
     let failed = |error: capstan_net::Error| format!("capstan: {error}");
+    let options = Options {
+        drain_timeout: proxy::Options::default().drain_timeout,
+        ..Options::default()
+    };
     match listen {
         Wire::Tcp { .. } => {
             print(
                 host,
                 format!("listening tcp://{address} -> {to_text}\n").as_bytes(),
             )?;
-            let serve = tcp::serve(listener, Options::default(), move |_| service.clone());
-            tokio::select! {
-                served = serve => served.map_err(failed)?,
-                () = end => {}
-            }
+            tcp::serve_until(listener, options, move |_| service.clone(), end)
+                .await
+                .map_err(failed)?;
         }
         Wire::WebSocket { path, .. } => {
             let allowed_origins = match origins {
@@ -213,7 +215,7 @@ async fn back(
             print(host, line.as_bytes())?;
             let options = Options {
                 allowed_origins,
-                ..Options::default()
+                ..options
             };
             let bootstrap = move |_| service.clone();
             websocket::serve_until(listener, path, options, bootstrap, end)
