@@ -4,7 +4,7 @@ import { inspect } from "node:util";
 import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { Message } from "../src/capnp/rpc.capnp.js";
-import { accept, type CallOptions, CapnpError, clone, decode, encode, release, serve } from "../src/node.js";
+import { accept, type CallOptions, CapnpError, clone, decode, encode, read, release, serve } from "../src/node.js";
 import { socketPair, state, turn } from "./sockets.js";
 import { connectPair, TestServer, TestSink } from "./support.js";
 import { ByteSink, Child, Tester } from "./generated/testing.capnp.js";
@@ -234,6 +234,16 @@ describe("clients", () => {
     const { tester } = setUp();
     expect(inspect(tester)).toMatch(/^Tester .*testing\.capnp:Tester/);
     expect(inspect(Object.getPrototypeOf(tester))).toContain("testing.capnp:Tester");
+  });
+
+  test("are empty to whatever copies objects, as views are", () => {
+    const { tester } = setUp();
+    using view = read(Message, encode(Message, {}));
+    for (const each of [tester, view]) {
+      expect(JSON.stringify(each)).toBe("{}");
+      expect(structuredClone(each)).toEqual({});
+      expect({ ...each }).toEqual({});
+    }
   });
 
   test("are refused after release, with advice", async () => {
