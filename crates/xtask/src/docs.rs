@@ -43,7 +43,8 @@ fn rustdoc(crates: &[String]) -> Result<(), Failure> {
         tools::cargo()
             .args(["doc", "--quiet", "--no-deps", "--lib"])
             .args(["--features", "capstan-rpc/schema,capstan-rpc/simulator"])
-            .args(["--features", "capstan-web/rust"])
+            .args(["--features", "capstan-net/axum,capstan-net/metrics"])
+            .args(["--features", "capstan-net/tls,capstan-web/rust"])
             .args(crates.iter().flat_map(|name| ["--package", name.as_str()]))
             .env("RUSTDOCFLAGS", "--deny warnings"),
     )
