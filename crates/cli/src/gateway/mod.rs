@@ -65,7 +65,7 @@ pub(crate) const VERB: Verb = Verb {
     #[cfg(target_arch = "wasm32")]
     run: |_, _| {
         Err(
-            "capstan: the gateway is in the native command: cargo install capstan-cli"
+            "capstan: the gateway is in the native command, `cargo run -p capstan-cli --` in a checkout"
                 .to_owned()
                 .into(),
         )
