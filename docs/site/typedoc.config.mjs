@@ -79,7 +79,7 @@ function withoutSchema(project, reflection) {
 const PLUMBING = [
   "Absent",
   "AnyTypes",
-  "InitInput",
+  "CompiledModule",
   "InputOf",
   "Integer64",
   "ListTypes",

@@ -1,7 +1,7 @@
 /** Cap'n Proto for the web. */
 export * from "./messages.js";
 // In place of the one there.
-export { init, type InitSource, type InitSources } from "./init.js";
+export { init, type InitSource, type InitSources, type WasmSource } from "./init.js";
 export { clone, give, streamStats } from "./client.js";
 export { connect, type ConnectOptions } from "./connect.js";
 export { accept, Connection, type ConnectionLimits, type ConnectionOptions, type FlowControl, setFlowControl } from "./connection.js";

@@ -10,7 +10,7 @@ import { platform } from "./platform.js";
 /** Any object where no types of WebAssembly are known: Node's own types have none. */
 type CompiledModule = typeof globalThis extends { WebAssembly: { Module: { prototype: infer Module } } } ? Module : object;
 
-/** What the scripts beside the modules take; spelt out, since they name types that only browsers have. */
+/** A WebAssembly module: its address, a response or the bytes that hold it, or itself, compiled. */
 export type WasmSource = string | URL | Request | Response | ArrayBuffer | ArrayBufferView<ArrayBuffer> | CompiledModule;
 
 /** Where WebAssembly comes from: an address, a response, the bytes, or a compiled module. */

@@ -1,5 +1,5 @@
 /** Messages without connections: all that the smaller of the two WebAssembly modules is enough for. */
-import { init as initBoth, type InitSource } from "./init.js";
+import { init as initBoth, type InitSource, type WasmSource } from "./init.js";
 
 /** Loads the WebAssembly, once. Without a source it is found beside the scripts. */
 export function init(source?: InitSource): Promise<void> {
@@ -60,4 +60,4 @@ export {
   Void,
 } from "./seam/types.js";
 export { release } from "./release.js";
-export type { InitSource };
+export type { InitSource, WasmSource };
