@@ -55,40 +55,32 @@ fn main() {
     let out = std::env::var("OUT_DIR").unwrap_or_else(|error| panic!("OUT_DIR: {error}"));
     theirs(&Path::new(&out).join("theirs"));
     ours(&Path::new(&out).join("ours"));
-    theirs_of_http(&Path::new(&out).join("theirs_http"));
-    theirs_of_sinks(&Path::new(&out).join("theirs_sinks"));
+    theirs_of(
+        "../schema/capnp/compat",
+        &["byte-stream", "http-over-capnp"],
+        &Path::new(&out).join("theirs_http"),
+    );
+    theirs_of(
+        "../schema/capstan",
+        &["sinks"],
+        &Path::new(&out).join("theirs_sinks"),
+    );
 }
 
-/// Read by `tests/sinks`.
-fn theirs_of_sinks(out: &Path) {
-    let directory = "../schema/capstan";
+/// Schemas of `crates/schema`, for tests in which the crate speaks them.
+fn theirs_of(directory: &str, names: &[&str], out: &Path) {
     println!("cargo::rerun-if-changed={directory}");
-    if let Err(error) = capnpc::CompilerCommand::new()
+    let mut command = capnpc::CompilerCommand::new();
+    command
         .no_standard_import()
         .import_path("../schema")
         .src_prefix(directory)
-        .output_path(out)
-        .file(format!("{directory}/sinks.capnp"))
-        .run()
-    {
-        panic!("capnp could not compile the schema of sinks and sources: {error}");
+        .output_path(out);
+    for name in names {
+        command.file(format!("{directory}/{name}.capnp"));
     }
-}
-
-/// Read by `tests/http`.
-fn theirs_of_http(out: &Path) {
-    let directory = "../schema/capnp/compat";
-    println!("cargo::rerun-if-changed={directory}");
-    if let Err(error) = capnpc::CompilerCommand::new()
-        .no_standard_import()
-        .import_path("../schema")
-        .src_prefix(directory)
-        .output_path(out)
-        .file(format!("{directory}/byte-stream.capnp"))
-        .file(format!("{directory}/http-over-capnp.capnp"))
-        .run()
-    {
-        panic!("capnp could not compile the schemas of HTTP over Cap'n Proto: {error}");
+    if let Err(error) = command.run() {
+        panic!("capnp could not compile {names:?} of {directory}: {error}");
     }
 }
 

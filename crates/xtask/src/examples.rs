@@ -4,12 +4,11 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::demo;
-use crate::package;
 use crate::process::{self, Failure};
 use crate::setup;
-use crate::stamp::Stamp;
-use crate::steps::{say, timed};
+use crate::steps::timed;
 use crate::tools;
+use crate::vite;
 use crate::wasm;
 use crate::workspace;
 
@@ -69,13 +68,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
 
 /// All pages but upload's, bundled by Vite against the built package.
 pub(crate) fn build_pages() -> Result<PathBuf, Failure> {
-    let out_dir = pages_dir();
-    let _lock = workspace::lock()?;
-    let mut stamp = Stamp::new("example-pages")
-        .files(&package::dir().join("dist"))?
-        .files(&package::dir().join("wasm"))?
-        .files(&workspace::root().join("package-lock.json"))?;
-    for name in [
+    let parts = [
         "pipeline",
         "chat",
         "http",
@@ -83,24 +76,14 @@ pub(crate) fn build_pages() -> Result<PathBuf, Failure> {
         "shared",
         "vite.config.ts",
         "tsconfig.json",
-    ] {
-        stamp = stamp.files(&dir().join(name))?;
-    }
-    if stamp.is_current() && out_dir.join("chat/index.html").is_file() {
-        say("example pages: unchanged");
-        return Ok(out_dir);
-    }
-    timed("example pages: vite build examples-web", || {
-        process::run(
-            "vite build",
-            tools::node_program("vite/bin/vite.js")
-                .args(["build", "--logLevel", "warn", "--emptyOutDir", "--outDir"])
-                .arg(&out_dir)
-                .arg(dir()),
-        )
-    })?;
-    stamp.keep()?;
-    Ok(out_dir)
+    ];
+    vite::bundle(
+        "example pages",
+        "examples-web",
+        &parts,
+        pages_dir(),
+        "chat/index.html",
+    )
 }
 
 pub(crate) fn pages_dir() -> PathBuf {

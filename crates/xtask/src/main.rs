@@ -15,6 +15,7 @@ mod stamp;
 mod steps;
 mod tests;
 mod tools;
+mod vite;
 mod wasm;
 mod workspace;
 

@@ -4,12 +4,10 @@ use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::example_dir;
-use crate::package;
 use crate::process::{self, Failure};
-use crate::stamp::Stamp;
-use crate::steps::{say, timed};
+use crate::steps::timed;
 use crate::tools;
+use crate::vite;
 use crate::workspace;
 
 #[derive(Debug, PartialEq)]
@@ -142,38 +140,21 @@ fn made_up_file() -> Result<PathBuf, Failure> {
 
 /// The example's page, bundled by Vite against the built package.
 pub(crate) fn build_page() -> Result<PathBuf, Failure> {
-    let example = example_dir();
-    let out_dir = page_dir();
-    let _lock = workspace::lock()?;
-    let mut stamp = Stamp::new("demo-page")
-        .files(&package::dir().join("dist"))?
-        .files(&package::dir().join("wasm"))?
-        .files(&workspace::root().join("package-lock.json"))?;
-    for name in [
+    let parts = [
         "src",
         "index.html",
         "files.capnp",
         "vite.config.ts",
         "tsconfig.json",
         "../shared",
-    ] {
-        stamp = stamp.files(&example.join(name))?;
-    }
-    if stamp.is_current() && out_dir.join("index.html").is_file() {
-        say("page: unchanged");
-        return Ok(out_dir);
-    }
-    timed("page: vite build examples-web/upload", || {
-        process::run(
-            "vite build",
-            tools::node_program("vite/bin/vite.js")
-                .args(["build", "--logLevel", "warn", "--emptyOutDir", "--outDir"])
-                .arg(&out_dir)
-                .arg(&example),
-        )
-    })?;
-    stamp.keep()?;
-    Ok(out_dir)
+    ];
+    vite::bundle(
+        "page",
+        "examples-web/upload",
+        &parts,
+        page_dir(),
+        "index.html",
+    )
 }
 
 pub(crate) fn page_dir() -> PathBuf {
