@@ -1,2 +1,0 @@
-/** For tools that do not read "exports" in package.json, such as Parcel. */
-export * from "./dist/http.js";
