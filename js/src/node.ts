@@ -3,11 +3,12 @@ import "./messages-node.js";
 import { readFile } from "node:fs/promises";
 import WebSocket from "ws";
 import { lend } from "./lending.js";
+import { masking } from "./masking.js";
 import { setPlatform } from "./platform.js";
 
 setPlatform({
   runtime: () => readFile(new URL("../wasm/capstan_web_bg.wasm", import.meta.url)),
-  openSocket: (url, { maxMessageBytes }) => new WebSocket(url, { maxPayload: maxMessageBytes, perMessageDeflate: false }),
+  openSocket: (url, { maxMessageBytes }) => new WebSocket(url, { maxPayload: maxMessageBytes, perMessageDeflate: false, ...masking(url) }),
   lend,
   bestPieceBytes: 64 * 1024,
   resolve: (url) => new URL(url),
