@@ -1,7 +1,8 @@
 /** The entry point for messages in Node, which reads their WebAssembly from the disk. */
 import { readFile } from "node:fs/promises";
+import { beside } from "./beside.js";
 import { setPlatform } from "./platform.js";
 
-setPlatform({ messages: () => readFile(new URL("../wasm-messages/capstan_messages_bg.wasm", import.meta.url)) });
+setPlatform({ messages: () => beside(readFile(new URL("../wasm-messages/capstan_messages_bg.wasm", import.meta.url)), "../wasm-messages/capstan_messages_bg.wasm") });
 
 export * from "./messages.js";

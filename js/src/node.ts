@@ -2,12 +2,13 @@
 import "./messages-node.js";
 import { readFile } from "node:fs/promises";
 import WebSocket from "ws";
+import { beside } from "./beside.js";
 import { lend } from "./lending.js";
 import { masking } from "./masking.js";
 import { setPlatform } from "./platform.js";
 
 setPlatform({
-  runtime: () => readFile(new URL("../wasm/capstan_web_bg.wasm", import.meta.url)),
+  runtime: () => beside(readFile(new URL("../wasm/capstan_web_bg.wasm", import.meta.url)), "../wasm/capstan_web_bg.wasm"),
   openSocket: (url, { maxMessageBytes }) => new WebSocket(url, { maxPayload: maxMessageBytes, perMessageDeflate: false, ...masking(url) }),
   lend,
   bestPieceBytes: 64 * 1024,
