@@ -18,13 +18,14 @@ const CALLS_ALONE = 50;
 
 /**
  * Each contender's MB/s in each round, and the milliseconds that small calls took. With `processorMicros`, which says what this process has
- * taken so far, also microseconds of that per MiB.
+ * taken so far, also microseconds of that per MiB. With `unmasked`, options of sockets that do not mask, also bare frames over such a one.
  */
-export async function run({ rpc, bare, rounds, bytes, only, wasm, WebSocket = globalThis.WebSocket, processorMicros = () => Number.NaN }) {
+export async function run({ rpc, bare, rounds, bytes, only, wasm, WebSocket = globalThis.WebSocket, unmasked, processorMicros = () => Number.NaN }) {
   await init(wasm);
   const data = noise(bytes);
   const blob = new Blob([data]);
   const socket = await BareSocket.open(`ws://127.0.0.1:${bare}/`, WebSocket);
+  const plain = unmasked && (await BareSocket.open(`ws://127.0.0.1:${bare}/`, WebSocket, unmasked));
   const connection = await connect(`ws://127.0.0.1:${rpc}/`);
   const streams = connection.bootstrap(Streams);
   const beside = [];
@@ -37,6 +38,7 @@ export async function run({ rpc, bare, rounds, bytes, only, wasm, WebSocket = gl
   };
   const all = {
     "bare frames": () => socket.send(piecesOf(data)),
+    ...(plain && { "bare frames, not masked": () => plain.send(piecesOf(data)) }),
     "bare frames as long as calls": () => socket.send(piecesOf(data, CHUNK_BYTES + CALL_BYTES)),
     "WritableStream of bare frames": async () => {
       await writeAll(socket.stream(), piecesOf(data));
@@ -54,6 +56,7 @@ export async function run({ rpc, bare, rounds, bytes, only, wasm, WebSocket = gl
       return (await stream.result).total;
     },
     "bare frames of a Blob": () => socket.send(cut(blob.stream())),
+    ...(plain && { "bare frames of a Blob, not masked": () => plain.send(cut(blob.stream())) }),
     "blob.stream().pipeTo() of bare frames": async () => {
       await blob.stream().pipeTo(socket.stream());
       return socket.total();
@@ -99,6 +102,7 @@ export async function run({ rpc, bare, rounds, bytes, only, wasm, WebSocket = gl
     }
   }
   socket.close();
+  plain?.close();
   void connection.close();
   return {
     rows: [...found].map(([name, figures]) => ({ name, ...figures })),
@@ -119,8 +123,8 @@ class BareSocket {
     this.#socket = socket;
   }
 
-  static open(url, WebSocket) {
-    const socket = new WebSocket(url);
+  static open(url, WebSocket, ...more) {
+    const socket = new WebSocket(url, ...more);
     return new Promise((resolve, reject) => {
       socket.onopen = () => resolve(new BareSocket(socket));
       socket.onerror = reject;

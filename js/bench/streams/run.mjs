@@ -29,6 +29,7 @@ const { values: options } = parseArgs({
 const rounds = Number(options.rounds ?? 15);
 /** What those that follow are compared with. */
 const BARE = ["bare frames", "bare frames of a Blob"];
+const NOT_MASKED = ", not masked";
 
 if (!options["as-is"]) buildPackage();
 compileSchemas(target, "streams.capnp");
@@ -43,7 +44,7 @@ try {
     setFlagsFromString("--expose-gc");
     globalThis.gc = runInNewContext("gc");
     const { run } = await import(pathToFileURL(module).href);
-    table(`Node ${process.versions.node}`, await run({ ...settings, WebSocket, processorMicros }));
+    table(`Node ${process.versions.node}`, await run({ ...settings, WebSocket, unmasked: { generateMask: (key) => void key.fill(0) }, processorMicros }));
   }
   if (options.chromium) {
     const found = await inChromium({
@@ -66,16 +67,19 @@ function processorMicros() {
 function table(engine, { rows, calls }) {
   // Through JSON, NaN is null.
   const costs = Number.isFinite(rows[0].costs[0]);
-  console.log(`\n| ${engine}, 64 KiB at a time | MB/s | of bare frames |${costs ? " µs of processor per MiB | times bare frames |" : ""}`);
-  console.log(`|---|--:|--:|${costs ? "--:|--:|" : ""}`);
+  const hasUnmasked = rows.some(({ name }) => name.endsWith(NOT_MASKED));
+  const headings = [`${engine}, 64 KiB at a time`, "MB/s", "of bare frames", ...(hasUnmasked ? ["of those not masked"] : [])];
+  if (costs) headings.push("µs of processor per MiB", "times bare frames");
+  console.log(`\n| ${headings.join(" | ")} |\n|---${"|--:".repeat(headings.length - 1)}|`);
   let bare;
+  let unmasked;
   for (const row of rows) {
-    if (BARE.includes(row.name)) bare = row;
+    if (BARE.includes(row.name)) [bare, unmasked] = [row, undefined];
+    if (row.name.endsWith(NOT_MASKED)) unmasked = row;
     // Of each round by itself: what else the machine does changes from one to the next.
-    const columns = [row.name];
-    for (const figure of costs ? ["rates", "costs"] : ["rates"]) {
-      columns.push(median(row[figure]).toFixed(0), bare === undefined ? "" : median(row[figure].map((value, round) => value / bare[figure][round])).toFixed(2));
-    }
+    const ofThat = (figure, other) => (other === undefined ? "" : median(row[figure].map((value, round) => value / other[figure][round])).toFixed(2));
+    const columns = [row.name, median(row.rates).toFixed(0), ofThat("rates", bare), ...(hasUnmasked ? [ofThat("rates", unmasked)] : [])];
+    if (costs) columns.push(median(row.costs).toFixed(0), ofThat("costs", bare));
     console.log(`| ${columns.join(" | ")} |`);
   }
   console.log("\n| a small call | calls | p50, ms | p99, ms |");
