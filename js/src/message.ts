@@ -3,7 +3,7 @@ import { pack, unpackFrame } from "./packed/packed.js";
 import { checkType } from "./seam/check-type.js";
 import { decodeMessage, type DecodeOptions } from "./seam/incoming.js";
 import type { StructDescriptor } from "./seam/descriptor.js";
-import { inType, learnSize, sizeHint } from "./seam/outgoing.js";
+import { checkFirst, inType, learnSize, sizeHint } from "./seam/outgoing.js";
 import { OUT_OF_ROOM, Writer, wrong } from "./seam/writer.js";
 import { frame } from "./symbols.js";
 
@@ -43,6 +43,7 @@ function encodeOpen(value: object): Uint8Array<ArrayBuffer> {
 
 function encodeValue<In>(type: StructDescriptor<unknown, In>, value: In): Uint8Array<ArrayBuffer> {
   checkType(type, "struct", "encode()");
+  checkFirst(type, value);
   // A getter of the value may encode something itself.
   if (busy) return withScratch(type, value, new Writer(), new Uint8Array(4096));
   busy = true;
@@ -101,7 +102,7 @@ function withScratch<In>(type: StructDescriptor<unknown, In>, value: In, writer:
       dirtyBytes = TABLE_BYTES + words * 8;
       return room.slice(0, TABLE_BYTES + words * 8);
     } catch (error) {
-      if (error !== OUT_OF_ROOM) throw inType(error, type);
+      if (error !== OUT_OF_ROOM) throw inType(error, type, value);
       wantedBytes = Math.max(room.length * 2, writer.wantedBytes + TABLE_BYTES);
     } finally {
       // Whoever writes here next relies on zeros.

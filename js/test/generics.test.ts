@@ -98,9 +98,9 @@ describe("a generic struct", () => {
     expect(decode(Person, any?.message ?? new Uint8Array())).toEqual({ name: "any", age: 0 });
     const text = of(AnyPointer, { value: { type: Text, value: "any text" } }).value;
     expect(decode(Box(Text), encode(Box(), { value: text })).value).toBe("any text");
-    expect(() => encode(Box(Person), { value: { age: 256 } })).toThrow(/generics.capnp:Box: age: expected an integer/);
+    expect(() => encode(Box(Person), { value: { age: 256 } })).toThrow(/generics.capnp:Box: value.age: expected an integer/);
     expect(() => encode(Box(Text), { value: 5 as never })).toThrow(/value: expected a string, got 5/);
-    expect(() => encode(Box(List(UInt32)), { value: [-1] })).toThrow(/value: expected an integer from 0/);
+    expect(() => encode(Box(List(UInt32)), { value: [-1] })).toThrow(/value\[0\]: expected an integer from 0/);
   });
 
   test("may stand in unions, groups and scopes of its own", () => {
@@ -140,7 +140,7 @@ describe("a generic struct", () => {
     // @ts-expect-error: no text
     expect(() => encode(Box(Text), { value: { name: "" } })).toThrow(TypeError);
     // @ts-expect-error: no such field
-    expect(encode(Box(Person), { value: { nom: "" } })).toBeDefined();
+    expect(() => encode(Box(Person), { value: { nom: "" } })).toThrow("generics.capnp:Person: value has no field nom; it has name, age");
   });
 
   test("reads what the C++ tool wrote", () => {

@@ -126,7 +126,7 @@ function setPlain(message: OpenMessage, slot: number, element: types.Element, va
 
 /** Encodes a value behind the only pointer of a struct, which starts a word behind the root pointer. */
 function withEncoded(element: types.Element, value: unknown, name: string, use: (encoded: OpenMessage) => void): void {
-  const bytes = encode(holderOf(element, name), { value });
+  const bytes = encode(holderOf(element, name), { "": value });
   const encoded = openTrusted(bytes, name);
   try {
     use(encoded);
@@ -135,18 +135,24 @@ function withEncoded(element: types.Element, value: unknown, name: string, use: 
   }
 }
 
-const holders = new WeakMap<types.Element, StructDescriptor<unknown, { value: unknown }>>();
+/** Without a name of its own for the value, which would stand in errors. */
+interface Holder {
+  readonly "": unknown;
+}
 
-function holderOf(element: types.Element, name: string): StructDescriptor<unknown, { value: unknown }> {
+const holders = new WeakMap<types.Element, StructDescriptor<unknown, Holder>>();
+
+function holderOf(element: types.Element, name: string): StructDescriptor<unknown, Holder> {
   let holder = holders.get(element);
   if (holder === undefined) {
-    holder = struct<unknown, { value: unknown }, unknown, unknown>({
+    holder = struct<unknown, Holder, unknown, unknown>({
       id: 0n,
       name,
       dataWords: 0,
       pointers: 1,
-      encode: (writer, address, held) => put(writer, address, held.value, element, "value"),
+      encode: (writer, address, held) => put(writer, address, held[""], element, "value"),
       decode: () => undefined,
+      fields: () => [{ type: element.type, of: element.of as StructDescriptor, name: "", at: 0 }],
     });
     holders.set(element, holder);
   }

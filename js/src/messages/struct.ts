@@ -1,5 +1,6 @@
 import type { StructInfo } from "../seam/descriptor.js";
 import * as types from "../seam/fields.js";
+import { aid } from "../seam/outgoing.js";
 import { dispose, frame, has } from "../symbols.js";
 import { flatten, frameOf } from "./output.js";
 import { A_STRUCT, closeMessage, follow, foundAddress, live, type Part, part, type Place, pointerAt } from "./place.js";
@@ -93,6 +94,7 @@ export function makeClass(shape: Shape, propertiesOf: Properties): StructClass {
   Object.defineProperty(prototype, Symbol.toStringTag, { value: shape.name, configurable: true });
   for (const field of shape.fields) Object.defineProperties(prototype, propertiesOf(field, `${shape.name}.${field.name}`, shape));
   if (shape.tagAt !== undefined) Object.defineProperty(prototype, "which", { get: which(shape), enumerable: true, configurable: true });
+  aid.guard?.(prototype, shape);
   return Class;
 }
 

@@ -66,6 +66,8 @@ export interface StructInfo<Out = unknown, In = unknown, View = unknown, Builder
   readonly json: JsonRules | undefined;
   /** Words to reserve for the next message of this type, learned from the ones before. */
   hintWords: number;
+  /** How many messages of this type were looked at for mistyped names. */
+  checked: number;
   /** The layout program's number in wasm, 0 while it is not registered. */
   program: number;
   /** Never there at run time, here and in the following: carries the types that belong to the descriptor. */
@@ -148,6 +150,7 @@ export function struct<Out, In, View, Builder, Members extends object = object>(
     tagAt: source.tagAt,
     json: source.json,
     hintWords: 0,
+    checked: 0,
     program: 0,
   };
   return { ...(members as Members), $: info };

@@ -17,6 +17,20 @@ export function setClientCheck(check: ClientCheck): void {
   checkClient = check;
 }
 
+/** What says more about mistakes, where that is worth its size: see `aids.ts`. */
+export const aid: {
+  mistakes?: typeof import("./mistakes.js");
+  guard?: typeof import("../messages/guard.js").guard;
+} = {};
+
+/** Messages of a type whose names are looked at, which takes as long as encoding them: mistyped names are in the first. */
+const FIRST_MESSAGES = 16;
+
+/** To be called before a value is encoded. Throws if names in it are mistyped. */
+export function checkFirst({ $: info }: StructDescriptor, value: unknown): void {
+  if (info.checked < FIRST_MESSAGES) aid.mistakes?.checkNames(info, value);
+}
+
 /** Words of room to ask for when a message of this type is begun. */
 export function sizeHint(type: StructDescriptor): number {
   return type.$.hintWords || FIRST_HINT_WORDS;
@@ -28,6 +42,7 @@ export function sizeHint(type: StructDescriptor): number {
  * the field when the value does not fit the type.
  */
 export function encodeContent(type: StructDescriptor, value: unknown, clients: object[]): void {
+  checkFirst(type, value);
   const writer = idle.pop() ?? new Writer();
   if (checkClient) writer.checkClient = checkClient;
   const { dataWords, pointers } = type.$;
@@ -48,7 +63,7 @@ export function encodeContent(type: StructDescriptor, value: unknown, clients: o
       } catch (error) {
         if (error === OUT_OF_ROOM) needed = Math.max(roomWords * 2, Math.ceil(writer.wantedBytes / 8));
         // A getter of the value may have made memory grow under the writer: not the value's fault.
-        else if (bytes.length !== 0) throw inType(error, type);
+        else if (bytes.length !== 0) throw inType(error, type, value, checkClient);
         else needed = roomWords;
       }
       if (needed === 0 && bytes.length === 0) needed = roomWords;
@@ -76,8 +91,10 @@ export function learnSize(type: StructDescriptor, words: number): void {
   info.hintWords = wanted > info.hintWords ? wanted : info.hintWords - ((info.hintWords - wanted) >>> 4);
 }
 
-/** Puts the type's name in front of an error about a field. */
-export function inType(error: unknown, type: StructDescriptor): unknown {
-  if (error instanceof TypeError || error instanceof RangeError) error.message = `${type.$.name}: ${error.message}`;
+/** Says of an error about a field of which type it is, and where in the value. */
+export function inType(error: unknown, { $: info }: StructDescriptor, value: unknown, checkClient?: ClientCheck): unknown {
+  if (error instanceof TypeError || error instanceof RangeError) {
+    error.message = `${info.name}: ${aid.mistakes?.locate(error, info, value, checkClient) ?? error.message}`;
+  }
   return error;
 }
