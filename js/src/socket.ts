@@ -82,7 +82,8 @@ export function socketTransport(socket: WebSocketLike, name: string): Transport 
         // The socket's own words say more than a code that stands for not knowing.
         closed(closedText(name, code, reason || lastError));
       };
-      socket.binaryType = "arraybuffer";
+      // What `ws` has read at once holds many messages: it would copy each of them to an ArrayBuffer of its own.
+      socket.binaryType = lend === undefined ? "arraybuffer" : "nodebuffer";
       listeners = [
         ["message", onMessage],
         ["error", onError],

@@ -93,7 +93,7 @@ export interface ConnectionStats extends PathStats {
  * properties. The platform's own fits, and so do those of `ws` and others.
  */
 export interface WebSocketLike {
-  /** How binary messages arrive; set to `arraybuffer`. */
+  /** How binary messages arrive; set to `arraybuffer`, in Node for sockets of `ws` to `nodebuffer`. */
   binaryType: string;
   /** 1 when it is open. */
   readonly readyState: number;
