@@ -12,6 +12,9 @@ pub(crate) enum Failure {
     Report(String),
     /// Nobody reads the output any more, nor wants to hear of that.
     Unheard,
+    /// Asked to end at once, by the signal of this number.
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code))]
+    Killed(u8),
 }
 
 impl From<String> for Failure {

@@ -8,6 +8,8 @@ mod arguments;
 mod bench;
 mod check;
 mod compile;
+#[cfg(not(target_arch = "wasm32"))]
+mod daemon;
 mod disk;
 mod failure;
 mod fmt;
@@ -42,11 +44,13 @@ const VERBS: &[Verb] = &[
 
 /// Runs the command with what follows its name on the command line. Returns the exit status: 0, or
 /// 1 when a schema, a file or the command line is at fault, or 141 when nobody reads the output
-/// any more: what shells make of the signal that ends other programs then.
+/// any more, and 128 and its number for a signal that a command did not wait for: what shells make of the signals that
+/// end other programs then.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, host: &dyn Host) -> u8 {
     let report = match attempt(arguments, host) {
         Ok(()) => return 0,
         Err(Failure::Unheard) => return 141,
+        Err(Failure::Killed(signal)) => return signal.saturating_add(128),
         Err(Failure::Misuse(report) | Failure::Report(report)) => report,
     };
     if !report.is_empty() {

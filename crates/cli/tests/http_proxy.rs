@@ -21,7 +21,11 @@ struct Running {
 impl Running {
     fn start(listen: &str, to: &str) -> Self {
         let mut command = proxy(&["--listen", listen, "--to", to]);
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut line = String::new();
         let mut output = BufReader::new(child.stdout.as_mut().unwrap());
         output.read_line(&mut line).unwrap();
@@ -36,8 +40,13 @@ impl Running {
 
     #[cfg(unix)]
     fn ask_to_end(&self) {
+        self.signal("-TERM");
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, signal: &str) {
         let kill = Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
+            .args([signal, &self.child.id().to_string()])
             .status();
         assert!(kill.unwrap().success());
     }
@@ -151,6 +160,39 @@ fn requests_under_way_end_before_the_service_does() {
         assert!(answer.ends_with("GET /slow HTTP/1.1"), "{wire}: {answer}");
         back.wait();
         front.end();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_signal_does_not_wait() {
+    for (signal, status) in [("-TERM", 143), ("-INT", 130)] {
+        for is_front in [true, false] {
+            let (arrived, arrives) = channel();
+            let (answer, may_answer) = channel::<()>();
+            let origin = origin_that(move || {
+                arrived.send(()).unwrap();
+                let _ = may_answer.recv();
+            });
+            let mut back = Running::start("tcp://127.0.0.1:0", &origin);
+            let mut front = Running::start("http://127.0.0.1:0", &back.address);
+            let host = front.address.strip_prefix("http://").unwrap();
+            let mut client = TcpStream::connect(host).unwrap();
+            client
+                .write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                .unwrap();
+            arrives.recv().unwrap();
+            let running = if is_front { &mut front } else { &mut back };
+            running.signal(signal);
+            let mut told = String::new();
+            BufReader::new(running.child.stderr.as_mut().unwrap())
+                .read_line(&mut told)
+                .unwrap();
+            assert!(told.contains("a second signal ends it at once"), "{told}");
+            running.signal(signal);
+            assert_eq!(running.child.wait().unwrap().code(), Some(status));
+            drop(answer);
+        }
     }
 }
 

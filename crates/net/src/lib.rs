@@ -42,7 +42,7 @@ pub use connection::Connection;
 pub use dedicated::Dedicated;
 pub use error::{Error, ErrorKind};
 pub use flow::{Sample, observe_stream};
-pub use listen::Listen;
+pub use listen::{Listen, accept};
 #[cfg(feature = "metrics")]
 pub use metrics::Metrics;
 pub use options::Options;

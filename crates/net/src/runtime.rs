@@ -2,12 +2,10 @@
 
 use std::hint::black_box;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Once;
-use std::time::Duration;
 
 use capstan_rpc::{BoxFuture, Runtime};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 
 /// A runtime on the tokio runtime that this is called in. Connections share it by way of
@@ -43,42 +41,6 @@ fn keep_memory() {
     ONCE.call_once(|| drop(black_box(Vec::<u8>::with_capacity(KEPT_BYTES / 2))));
 }
 
-/// The next connection, ready for small writes. What concerns a single connection, or passes, does
-/// not end the listening.
-pub(crate) async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => match prepare(&stream) {
-                Ok(()) => return Ok((stream, peer)),
-                Err(error) => tracing::debug!(%peer, %error, "connection was gone before it began"),
-            },
-            Err(error) if concerns_one_connection(&error) => {
-                tracing::debug!(%error, "connection was not accepted")
-            }
-            Err(error) if is_exhaustion(&error) => {
-                tracing::warn!(%error, "no connections can be accepted for the moment");
-                tokio::time::sleep(EXHAUSTION_PAUSE).await;
-            }
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-fn concerns_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::Interrupted
-    )
-}
-
-/// Out of file descriptors or memory: `ENFILE`, `EMFILE`, `ENOBUFS`, `ENOMEM`.
-fn is_exhaustion(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(23 | 24 | 105 | 12))
-}
-
 /// How much the kernel takes beyond what the line takes. A fast line needs so much until this process
 /// gets around to giving more.
 #[cfg(any(target_os = "android", target_os = "linux"))]
@@ -86,5 +48,3 @@ const UNSENT_BYTES: u32 = 256 * 1024;
 
 /// More than streams have in flight on one computer or in one house.
 const KEPT_BYTES: usize = 8 * 1024 * 1024;
-
-const EXHAUSTION_PAUSE: Duration = Duration::from_millis(100);

@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use crate::driver::{self, CloseCode, Company, Goodbye, Link, LinkError};
+use crate::listen::accept;
 use crate::observe::{Meter, connection_span, observer};
 use crate::outbox::Outbox;
 use crate::shutdown::Shutdown;
@@ -88,7 +89,7 @@ where
     let mut connections = JoinSet::new();
     loop {
         let (stream, peer) = tokio::select! {
-            accepted = crate::runtime::accept(&listener) => {
+            accepted = accept(&listener) => {
                 accepted.map_err(|cause| Error::listen(&cause))?
             }
             () = &mut shutdown => break,

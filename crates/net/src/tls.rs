@@ -220,7 +220,7 @@ impl Listener {
     }
 
     pub(crate) async fn accept(&mut self) -> io::Result<(Stream, SocketAddr)> {
-        let (stream, peer) = crate::runtime::accept(&self.listener).await?;
+        let (stream, peer) = crate::accept(&self.listener).await?;
         let stream = Stream(State::Handshake {
             accept: Box::new(self.acceptor.accept(stream)),
             timeout: Box::pin(tokio::time::sleep(self.handshake_timeout)),

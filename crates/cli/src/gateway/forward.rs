@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use capstan_net::Origins;
 use capstan_net::gateway::{self, Options, Upstream};
-use tokio::net::TcpListener;
 
 use crate::arguments::Given;
+use crate::daemon::{self, End};
 use crate::failure::{Failure, print};
 use crate::host::Host;
+
+const COMMAND: &str = "capstan gateway";
 
 struct Arguments {
     listen: String,
@@ -49,20 +51,11 @@ impl Arguments {
 /// Forwards until the process is asked to end, by SIGTERM or SIGINT.
 pub(crate) fn run(given: &Given, host: &dyn Host) -> Result<(), Failure> {
     let arguments = Arguments::given(given).map_err(Failure::Misuse)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("capstan: cannot start threads: {error}"))?;
-    runtime.block_on(forward(arguments, host))
+    daemon::run(COMMAND, host, |end| forward(arguments, host, end))
 }
 
-async fn forward(arguments: Arguments, host: &dyn Host) -> Result<(), Failure> {
-    let failed =
-        |error: std::io::Error| format!("capstan: cannot listen on {}: {error}", arguments.listen);
-    let listener = TcpListener::bind(&arguments.listen).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    // Signals that come from here on end the gateway in good order.
-    let end = end_signal().map_err(|error| format!("capstan: cannot wait for signals: {error}"))?;
+async fn forward(arguments: Arguments, host: &dyn Host, end: End) -> Result<(), Failure> {
+    let (listener, address) = daemon::bind(COMMAND, &arguments.listen).await?;
     let packed = if arguments.packed { " (packed)" } else { "" };
     let (allowed_origins, origins) = match arguments.origins.as_slice() {
         [] => (
@@ -84,32 +77,12 @@ async fn forward(arguments: Arguments, host: &dyn Host) -> Result<(), Failure> {
         max_connections: arguments.max_connections,
         idle_timeout: (arguments.idle_timeout_seconds > 0)
             .then(|| Duration::from_secs(arguments.idle_timeout_seconds)),
-        report: Some(Arc::new(|line: &str| eprintln!("capstan gateway: {line}"))),
+        report: Some(Arc::new(|line: &str| eprintln!("{COMMAND}: {line}"))),
         ..Options::default()
     };
     Ok(gateway::serve(listener, arguments.to, options, end)
         .await
-        .map_err(|error| format!("capstan: {error}"))?)
-}
-
-#[cfg(unix)]
-pub(crate) fn end_signal() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
-}
-
-#[cfg(not(unix))]
-pub(crate) fn end_signal() -> std::io::Result<impl Future<Output = ()>> {
-    Ok(async {
-        let _ = tokio::signal::ctrl_c().await;
-    })
+        .map_err(|error| format!("{COMMAND}: {error}"))?)
 }
 
 fn origin(text: &str) -> Result<String, String> {

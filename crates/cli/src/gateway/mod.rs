@@ -2,8 +2,6 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 mod forward;
-#[cfg(not(target_arch = "wasm32"))]
-pub(crate) use forward::end_signal;
 
 use crate::arguments::{Flag, Operands, Verb};
 

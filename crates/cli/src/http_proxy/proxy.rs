@@ -5,12 +5,13 @@ use std::sync::Arc;
 use capstan_http::proxy::{self, Origin};
 use capstan_http::{HttpClient, http_service};
 use capstan_net::{Connection, Options, Origins, tcp, websocket};
-use tokio::net::TcpListener;
 
 use crate::arguments::Given;
+use crate::daemon::{self, End};
 use crate::failure::{Failure, print};
-use crate::gateway::end_signal;
 use crate::host::Host;
+
+const COMMAND: &str = "capstan http-proxy";
 
 enum Arguments {
     /// Real HTTP comes, and calls go out.
@@ -117,43 +118,39 @@ impl Arguments {
 /// Forwards until the process is asked to end, by SIGTERM or SIGINT.
 pub(crate) fn run(given: &Given, host: &dyn Host) -> Result<(), Failure> {
     let arguments = Arguments::given(given).map_err(Failure::Misuse)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("capstan: cannot start threads: {error}"))?;
-    runtime.block_on(async {
-        match arguments {
-            Arguments::Front { listen, to } => front(&listen, to, host).await,
-            Arguments::Back {
-                listen,
-                to,
-                to_text,
-                origins,
-            } => back(&listen, *to, &to_text, &origins, host).await,
-        }
+    daemon::run(COMMAND, host, async |end| match arguments {
+        Arguments::Front { listen, to } => front(&listen, to, host, end).await,
+        Arguments::Back {
+            listen,
+            to,
+            to_text,
+            origins,
+        } => back(&listen, *to, &to_text, &origins, host, end).await,
     })
 }
 
-async fn front(listen: &str, to: Wire, host: &dyn Host) -> Result<(), Failure> {
-    let (listener, address) = bind(listen).await?;
-    let end = end_signal().map_err(no_signals)?;
+async fn front(listen: &str, to: Wire, host: &dyn Host, end: End) -> Result<(), Failure> {
+    let (listener, address) = daemon::bind(COMMAND, listen).await?;
     let shown = match &to {
         Wire::Tcp { address } => format!("tcp://{address}"),
         Wire::WebSocket { address, path } => format!("ws://{address}{path}"),
     };
-    print(
-        host,
-        format!("listening http://{address} -> {shown}\n").as_bytes(),
-    )?;
+    let line = format!("listening http://{address} -> {shown}\n");
+    print(host, line.as_bytes())?;
     let client = HttpClient::new(reconnecting(to));
     let options = proxy::Options {
-        report: Some(Arc::new(|line: &str| {
-            eprintln!("capstan http-proxy: {line}")
-        })),
+        report: Some(Arc::new(|line: &str| eprintln!("{COMMAND}: {line}"))),
         ..proxy::Options::default()
     };
     let served = proxy::serve(listener, client, options, end).await;
-    Ok(served.map_err(|error| format!("capstan: cannot accept connections: {error}"))?)
+    let cut_off =
+        served.map_err(|error| format!("{COMMAND}: cannot accept connections: {error}"))?;
+    if cut_off > 0 {
+        host.report(&format!(
+            "{COMMAND}: clients that were cut off since they took too long to end: {cut_off}\n"
+        ));
+    }
+    Ok(())
 }
 
 /// The service at the other side of a connection, which is made anew when it was lost.
@@ -183,14 +180,14 @@ async fn back(
     to_text: &str,
     origins: &[String],
     host: &dyn Host,
+    end: End,
 ) -> Result<(), Failure> {
     let address = match listen {
         Wire::Tcp { address } | Wire::WebSocket { address, .. } => address,
     };
-    let (listener, address) = bind(address).await?;
-    let end = end_signal().map_err(no_signals)?;
+    let (listener, address) = daemon::bind(COMMAND, address).await?;
     let service = capstan_http::serve(to);
-    let failed = |error: capstan_net::Error| format!("capstan: {error}");
+    let failed = |error: capstan_net::Error| format!("{COMMAND}: {error}");
     let options = Options {
         drain_timeout: proxy::Options::default().drain_timeout,
         ..Options::default()
@@ -224,17 +221,6 @@ async fn back(
         }
     }
     Ok(())
-}
-
-async fn bind(address: &str) -> Result<(TcpListener, std::net::SocketAddr), Failure> {
-    let failed = |error: std::io::Error| format!("capstan: cannot listen on {address}: {error}");
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    Ok((listener, address))
-}
-
-fn no_signals(error: std::io::Error) -> Failure {
-    format!("capstan: cannot wait for signals: {error}").into()
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use std::convert::Infallible;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use capstan_rpc::{Error, ErrorKind};
+use capstan_net::accept;
+use capstan_rpc::{BoxFuture, Error, ErrorKind};
 use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -33,9 +34,9 @@ pub struct Options {
     pub max_head_bytes: usize,
     /// How long a client may take for a head; idle connections end after it as well.
     pub head_timeout: Duration,
-    /// How many clients may be connected at a time; others wait until one is gone.
+    /// How many clients may be connected at a time, with WebSockets and tunnels; others wait until one is gone.
     pub max_connections: usize,
-    /// How long requests may go on after the end was asked for.
+    /// How long requests, WebSockets and tunnels may go on after the end was asked for.
     pub drain_timeout: Duration,
     /// Told of what the operator should know: requests that failed, and why. Clients get status 502 and no reasons.
     pub report: Option<Report>,
@@ -55,7 +56,8 @@ impl Default for Options {
 
 type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
 
-/// Answers the HTTP/1.1 requests of a listener's clients by `client`, until `end`; then requests under way may finish, for a while.
+/// Answers the HTTP/1.1 requests of a listener's clients by `client`, until `end`; then what is under way may finish, for
+/// [`Options::drain_timeout`]. Gives how many connections were cut off after that.
 ///
 /// # Errors
 /// When the listener fails.
@@ -64,7 +66,7 @@ pub async fn serve(
     client: HttpClient,
     options: Options,
     end: impl Future<Output = ()>,
-) -> std::io::Result<()> {
+) -> std::io::Result<usize> {
     let mut connections = JoinSet::new();
     let mut end = pin!(end);
     let (draining, drain) = tokio::sync::watch::channel(());
@@ -74,31 +76,18 @@ pub async fn serve(
         tokio::select! {
             () = &mut end => break,
             _ = connections.join_next(), if is_full => {}
-            accepted = listener.accept(), if !is_full => match accepted {
-                Ok((stream, _)) => {
-                    let connection = connection(stream, client.clone(), options.clone(), drain.clone());
-                    connections.spawn(connection);
-                }
-                Err(error) if is_of_one_connection(&error) => {}
-                Err(error) => return Err(error),
-            },
+            accepted = accept(&listener), if !is_full => {
+                let (stream, _) = accepted?;
+                connections.spawn(connection(stream, client.clone(), options.clone(), drain.clone()));
+            }
         }
     }
     drop(listener);
     draining.send_replace(());
     let drained = async { while connections.join_next().await.is_some() {} };
-    // Those that are left are cut off as the set is dropped.
     let _ = tokio::time::timeout(options.drain_timeout, drained).await;
-    Ok(())
-}
-
-/// Whether a failed `accept` says nothing of the next.
-fn is_of_one_connection(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind;
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted
-    )
+    // Those that are left are cut off as the set is dropped.
+    Ok(connections.len())
 }
 
 async fn connection(
@@ -107,13 +96,12 @@ async fn connection(
     options: Options,
     mut drain: tokio::sync::watch::Receiver<()>,
 ) {
-    // Without it small answers wait for acknowledgements.
-    let _ = stream.set_nodelay(true);
     let report = options.report.clone();
     let max_head_bytes = options.max_head_bytes;
-    let service = service_fn(move |request| {
+    let upgraded = Upgraded::default();
+    let service = service_fn(|request| {
         let is_long = head_bytes(&request) > max_head_bytes;
-        let answer = answer(client.clone(), request, report.clone());
+        let answer = answer(client.clone(), request, report.clone(), upgraded.clone());
         async move {
             Ok::<_, Infallible>(match is_long {
                 true => plain(431, "The head of this request is too long.\n"),
@@ -136,6 +124,24 @@ async fn connection(
             let _ = served.await;
         }
     }
+    if let Some(upgraded) = upgraded.take() {
+        upgraded.await;
+    }
+}
+
+/// What a connection goes on with when its HTTP has ended.
+#[derive(Clone, Default)]
+struct Upgraded(Arc<Mutex<Option<BoxFuture<()>>>>);
+
+impl Upgraded {
+    fn put(&self, next: impl Future<Output = ()> + Send + 'static) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::pin(next));
+    }
+
+    fn take(&self) -> Option<BoxFuture<()>> {
+        let mut next = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        next.take()
+    }
 }
 
 /// The path and the headers; hyper counts no closer than what it reads at a time.
@@ -154,12 +160,17 @@ fn head_bytes(request: &Request<Incoming>) -> usize {
 /// Hyper takes no smaller one.
 const SMALLEST_BUFFER: usize = 8192;
 
-async fn answer(client: HttpClient, request: Request<Incoming>, report: Option<Report>) -> Answer {
+async fn answer(
+    client: HttpClient,
+    request: Request<Incoming>,
+    report: Option<Report>,
+    upgraded: Upgraded,
+) -> Answer {
     let what = format!("{} {}", request.method(), request.uri());
     let forwarded = if request.method() == Method::CONNECT {
-        tunnel(client, request).await
+        tunnel(client, request, &upgraded).await
     } else if headers::asks_for_web_socket(request.headers()) {
-        web_socket(client, request).await
+        web_socket(client, request, &upgraded).await
     } else {
         forward(client, request).await
     };
@@ -183,7 +194,11 @@ async fn forward(client: HttpClient, mut request: Request<Incoming>) -> Result<A
     Ok(client.request(request).await?.map(boxed))
 }
 
-async fn web_socket(client: HttpClient, mut request: Request<Incoming>) -> Result<Answer, Error> {
+async fn web_socket(
+    client: HttpClient,
+    mut request: Request<Incoming>,
+    upgraded: &Upgraded,
+) -> Result<Answer, Error> {
     let given = request.headers();
     let is = |name: &header::HeaderName, value: &str| {
         let text = given.get(name).and_then(|text| text.to_str().ok());
@@ -220,7 +235,7 @@ async fn web_socket(client: HttpClient, mut request: Request<Incoming>) -> Resul
         header::SEC_WEBSOCKET_ACCEPT,
         accept.map_err(|error| to_error(error.into()))?,
     );
-    tokio::spawn(async move {
+    upgraded.put(async move {
         // A client that left before is no news.
         if let Ok(upgraded) = upgrading.await {
             sockets::join(upgraded, sockets::Role::Server, socket).await;
@@ -229,11 +244,15 @@ async fn web_socket(client: HttpClient, mut request: Request<Incoming>) -> Resul
     Ok(response.map(boxed))
 }
 
-async fn tunnel(client: HttpClient, mut request: Request<Incoming>) -> Result<Answer, Error> {
+async fn tunnel(
+    client: HttpClient,
+    mut request: Request<Incoming>,
+    upgraded: &Upgraded,
+) -> Result<Answer, Error> {
     let upgrading = hyper::upgrade::on(&mut request);
     let mut response = client.request(request).await?;
     if let Some(mut tunnel) = crate::tunnel(&mut response) {
-        tokio::spawn(async move {
+        upgraded.put(async move {
             if let Ok(upgraded) = upgrading.await {
                 let mut upgraded = TokioIo::new(upgraded);
                 // Either side's end of a tunnel is told to the other by closing it.

@@ -500,6 +500,60 @@ async fn requests_under_way_may_finish_at_the_end() {
     assert!(TcpStream::connect(address).await.is_err());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn web_sockets_and_tunnels_may_finish_as_well() {
+    let target = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target_address = target.local_addr().unwrap();
+    let chain = chain(&[target_address]).await;
+    for is_cut_off in [true, false] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (end, ending) = tokio::sync::oneshot::channel::<()>();
+        let client = HttpClient::new(chain.rpc.bootstrap());
+        let options = proxy::Options {
+            drain_timeout: Duration::from_secs(if is_cut_off { 0 } else { 60 }),
+            ..proxy::Options::default()
+        };
+        let serving = tokio::spawn(proxy::serve(listener, client, options, async {
+            let _ = ending.await;
+        }));
+        let stream = TcpStream::connect(address).await.unwrap();
+        let mut request = format!("ws://{address}/chat")
+            .into_client_request()
+            .unwrap();
+        let protocol = "chat".parse().unwrap();
+        request
+            .headers_mut()
+            .insert("sec-websocket-protocol", protocol);
+        let (mut socket, _) = tokio_tungstenite::client_async(request, stream)
+            .await
+            .unwrap();
+        let mut tunnel = TcpStream::connect(address).await.unwrap();
+        let head = format!("CONNECT {target_address} HTTP/1.1\r\nHost: a\r\n\r\n");
+        tunnel.write_all(head.as_bytes()).await.unwrap();
+        let (mut far, _) = target.accept().await.unwrap();
+        far.write_all(b"!").await.unwrap();
+        while soon(tunnel.read_u8()).await.unwrap() != b'!' {}
+        end.send(()).unwrap();
+        if is_cut_off {
+            assert_eq!(soon(serving).await.unwrap().unwrap(), 2);
+            continue;
+        }
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        let message = Message::text("still here");
+        socket.send(message.clone()).await.unwrap();
+        assert_eq!(soon(socket.next()).await.unwrap().unwrap(), message);
+        far.write_all(b"?").await.unwrap();
+        assert_eq!(soon(tunnel.read_u8()).await.unwrap(), b'?');
+        socket.close(None).await.unwrap();
+        while soon(socket.next()).await.is_some() {}
+        drop((tunnel, far));
+        assert_eq!(soon(serving).await.unwrap().unwrap(), 0);
+    }
+}
+
 /// A proxy of its own in front of a chain, with these options.
 async fn front(chain: &Chain, options: proxy::Options) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 
 use crate::websocket::server::{exchange, last};
 use crate::websocket::upgrade::{refuse, switch_protocols};
-use crate::{Error, Origins};
+use crate::{Error, Origins, accept};
 
 pub use upstream::Upstream;
 
@@ -98,7 +98,7 @@ pub async fn serve(
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let (stream, peer) = tokio::select! {
-            accepted = crate::runtime::accept(&listener) => {
+            accepted = accept(&listener) => {
                 accepted.map_err(|cause| Error::listen(&cause))?
             }
             () = &mut shutdown => break,
