@@ -143,7 +143,10 @@ function isOver(message: OpenMessage): boolean {
 }
 
 function named<T extends ObjectConstructor | ArrayConstructor>(name: string, Base: T): T {
-  return Object.defineProperty(class extends (Base as ObjectConstructor) {}, "name", { value: name }) as unknown as T;
+  const Class = Object.defineProperty(class extends (Base as ObjectConstructor) {}, "name", { value: name });
+  // Where Bun looks for it.
+  Object.defineProperty(Class.prototype, Symbol.toStringTag, { value: name });
+  return Class as unknown as T;
 }
 
 // ---- assertions ----

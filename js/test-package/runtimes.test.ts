@@ -30,6 +30,22 @@ const view = read(params(), bytes);
 console.log("read", view.name, decode(params(), encodePacked(params(), { name: "b.bin" }), { packed: true }).name);
 release(view);
 `;
+const CONSOLE = (entry: string) => `
+import { build, encode, init, read } from "${entry}";
+import { Files } from "./files.capnp.js";
+await init();
+const type = Object.values(Files.$.methods).find(({ name }) => name === "create").params();
+console.log({ view: read(type, encode(type, { name: "a.bin", size: 7n })) });
+const attempt = (mistake) => {
+  try {
+    mistake();
+  } catch (error) {
+    console.log(error.message);
+  }
+};
+attempt(() => encode(type, { nmae: "a.bin" }));
+attempt(() => (build(type).nmae = "a.bin"));
+`;
 const WORKER = `
 import * as capstan from "capstan";
 import { compile } from "capstan/compiler";
@@ -77,6 +93,8 @@ beforeAll(async () => {
     "inline.mjs": SCRIPT("capstan/inline"),
     "compile.mjs": COMPILE,
     "messages.mjs": MESSAGES,
+    "console.mjs": CONSOLE("capstan"),
+    "messages-console.mjs": CONSOLE("capstan/messages"),
   });
   await project.take("js/test-package/exercise.mjs", "exercise.mjs");
   await project.take("examples-web/upload/files.capnp.js", "files.capnp.js");
@@ -99,6 +117,12 @@ describe.each([
 
   test("messages need no connections", async () => {
     expect(await project.run(command, ...args, "messages.mjs")).toContain("read a.bin b.bin");
+  });
+
+  test.each(["console.mjs", "messages-console.mjs"])("%s shows views, and errors say which name was meant", async (script) => {
+    const output = await project.run(command, ...args, script);
+    expect(output.replaceAll(/["']/g, "")).toMatch(/view: Files\.create\$Params \{\s+name: a\.bin,\s+size: 7n,?\s+\}/);
+    expect(output.match(/Files\.create\$Params has no field nmae; did you mean name\?/g)).toHaveLength(2);
   });
 
   test("schemas are compiled at run time", async () => {
