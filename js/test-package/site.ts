@@ -11,6 +11,9 @@ const TYPES: Readonly<Record<string, string>> = {
   ".wasm": "application/wasm",
 };
 
+/** Well within what a test may take; a browser may have to start first. */
+const LONGEST_VISIT_MS = 60_000;
+
 /** Opens, in a frame, one page after the other: a browser takes longer to start than a page. */
 const TOUR = `<!doctype html><html lang="en"><title>tour</title><link rel="icon" href="data:,"><body><script type="module">
 for (;;) {
@@ -51,14 +54,27 @@ export class Site {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Sends the browser to a page: what that reports, and the paths that it asked for. */
+  /** Sends the browser to a page: what that reports, and the paths that it asked for. Fails when the page does not report. */
   async visit(path: string, headers: Readonly<Record<string, string>> = {}): Promise<{ report: string; asked: string[] }> {
     this.#headers = headers;
     this.#asked = [];
-    const reported = new Promise<string>((resolve) => (this.#report = resolve));
+    const reported = new Promise<string>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(this.#silence(path))), LONGEST_VISIT_MS);
+      this.#report = (report) => {
+        clearTimeout(timer);
+        resolve(report);
+      };
+    });
     this.#next = path;
     this.#send();
     return { report: await reported, asked: this.#asked };
+  }
+
+  /** What was seen of a page that has not reported. */
+  #silence(path: string): string {
+    const missing = `no report of ${path} within ${LONGEST_VISIT_MS / 1000} s`;
+    if (this.#next !== undefined) return `${missing}: the browser has not asked where to go, so it does not run or is stuck in the page before`;
+    return `${missing}; the browser asked for ${this.#asked.join(", ") || "nothing"}`;
   }
 
   #send(): void {
