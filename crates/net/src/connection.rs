@@ -20,7 +20,32 @@ pub struct Connection {
     /// Carries the frames; taken when someone waits for it.
     driver: Option<JoinHandle<()>>,
     /// How to connect again.
-    address: Option<Box<(String, Options)>>,
+    address: Option<Box<Address>>,
+}
+
+/// Where a connection leads, and how it was made.
+#[derive(Debug)]
+pub(crate) struct Address {
+    network: Network,
+    text: String,
+    options: Options,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Network {
+    Tcp,
+    WebSocket,
+}
+
+impl Address {
+    /// One more connection to there.
+    pub(crate) async fn connect(&self) -> Result<Connection, crate::Error> {
+        let options = self.options.clone();
+        match self.network {
+            Network::Tcp => crate::tcp::connect(&self.text, options).await,
+            Network::WebSocket => crate::websocket::connect(&self.text, options).await,
+        }
+    }
 }
 
 impl Connection {
@@ -33,17 +58,21 @@ impl Connection {
     }
 
     /// Keeps how it was made, to make others like it.
-    pub(crate) fn of(mut self, url: &str, options: &Options) -> Self {
+    pub(crate) fn of(mut self, network: Network, address: &str, options: &Options) -> Self {
         let options = Options {
             runtime: Some(self.handle.runtime().clone()),
             bootstrap: None,
             ..options.clone()
         };
-        self.address = Some(Box::new((url.to_string(), options)));
+        self.address = Some(Box::new(Address {
+            network,
+            text: address.to_string(),
+            options,
+        }));
         self
     }
 
-    pub(crate) fn address(&self) -> Option<&(String, Options)> {
+    pub(crate) fn address(&self) -> Option<&Address> {
         self.address.as_deref()
     }
 

@@ -40,7 +40,7 @@ pub struct Options {
     /// Whether calls that lead back to the peer are passed back with their results, which then need
     /// not come by here. Default false: the `capnp-rpc` crate, as of 0.27, never answers such a call.
     pub tail_calls: bool,
-    /// Whether clients of a WebSocket server may have connections of their own for single streams, and how many.
+    /// Whether clients of a server may have connections of their own for single streams, and how many.
     /// Default: 16 for each connection.
     pub dedicated: Option<crate::Dedicated>,
     /// Which web pages may connect to a WebSocket server. Default: those of the host that they connect to.

@@ -19,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
+use crate::connection::Network;
 use crate::driver::{self, CloseCode, Company, Goodbye, Link, LinkError};
 use crate::listen::accept;
 use crate::observe::{Meter, connection_span, observer};
@@ -35,7 +36,8 @@ pub async fn connect(address: &str, options: Options) -> Result<Connection, Erro
         Err(_) => return Err(Error::timeout(address, options.handshake_timeout)),
     };
     crate::runtime::prepare(&stream).map_err(|cause| Error::unreachable(address, &cause))?;
-    Ok(attach(stream, address, options))
+    let connection = attach(stream, address, options.clone());
+    Ok(connection.of(Network::Tcp, address, &options))
 }
 
 /// A connection over any stream of bytes, such as a Unix socket or a TLS session. `peer` names the
@@ -102,6 +104,9 @@ where
             observer: Some(observer(&options, &span)),
             ..options.connect(Some(bootstrap))
         });
+        if let Some(dedicated) = &options.dedicated {
+            dedicated.offer(&handle);
+        }
         let company = Company {
             server: server.subscribe(),
             meter: Meter::new(&options, &handle),

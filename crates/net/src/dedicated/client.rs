@@ -6,7 +6,7 @@ use capstan_rpc::sinks_capnp::{dedicated, sink, source};
 use capstan_rpc::{Client, Error, ErrorKind, FromClient, Result};
 
 use super::server::PARENT_CLOSED;
-use crate::{Connection, websocket};
+use crate::Connection;
 
 /// Streams on connections of their own. There is no order between what goes over them and over this connection: a call that is
 /// made after a write may arrive before it.
@@ -66,9 +66,10 @@ impl Connection {
     }
 
     async fn open(&self, given: Client) -> Result<(Opening, Connection)> {
-        let Some((url, options)) = self.address() else {
+        let Some(address) = self.address() else {
             return Err(Error::unimplemented(
-                "dedicated connections are for those that `websocket::connect` has made",
+                "no dedicated connection: this one was made by `attach`, of a stream that came from elsewhere, so that nobody knows how to \
+                 connect once more; use `tcp::connect` or `websocket::connect`, or a stream that has no connection of its own",
             ));
         };
         let mut request = self
@@ -82,7 +83,7 @@ impl Connection {
             token: opened.get_token()?.to_vec(),
             carried: opened.get_carried()?,
         };
-        let connection = websocket::connect(url, options.clone()).await?;
+        let connection = address.connect().await?;
         let (parent_closed, handle) = (self.closed(), connection.handle().downgrade());
         let closed = connection.closed();
         tokio::spawn(async move {

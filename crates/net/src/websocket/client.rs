@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::link::{WebSocketLink, config};
 use super::outlet::Outlet;
+use crate::connection::Network;
 use crate::error::explain;
 use crate::{Connection, Error, ErrorKind, Options, driver};
 
@@ -70,7 +71,7 @@ where
     });
     let link = link.of(&handle);
     let driver = tokio::spawn(driver::run(handle.clone(), link, url.to_string()));
-    Ok(Connection::new(handle, driver).of(url, options))
+    Ok(Connection::new(handle, driver).of(Network::WebSocket, url, options))
 }
 
 fn refusal(url: &str, error: WebSocketError) -> String {

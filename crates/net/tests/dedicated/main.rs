@@ -15,9 +15,10 @@ mod depot;
 mod depot_capnp;
 mod proxy;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use capstan_net::{Connection, Dedicated, Options, tcp, websocket};
+use capstan_net::{Connection, Dedicated, Options, gateway, tcp, websocket};
 use capstan_rpc::message::{data, text};
 use capstan_rpc::sinks::Source;
 use capstan_rpc::sinks_capnp::{dedicated, source};
@@ -33,26 +34,61 @@ struct House {
     depot: depot_interface::Client,
 }
 
+#[derive(Clone, Copy, Debug)]
+enum Network {
+    Tcp,
+    WebSocket,
+    /// WebSocket to a gateway, and TCP from there.
+    Gateway,
+}
+
+const NETWORKS: [Network; 3] = [Network::Tcp, Network::WebSocket, Network::Gateway];
+
 async fn start() -> House {
     start_with(Options::default()).await
 }
 
 async fn start_with(options: Options) -> House {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(websocket::serve(listener, "/rpc", options, |_| {
-        new_client::<depot_interface::Client, _>(Depot::default())
-    }));
+    start_over(Network::WebSocket, options).await
+}
+
+async fn start_over(network: Network, options: Options) -> House {
+    let depot = |_| new_client::<depot_interface::Client, _>(Depot::default());
+    let (listener, mut address) = listener().await;
+    match network {
+        Network::WebSocket => {
+            tokio::spawn(websocket::serve(listener, "/rpc", options, depot));
+        }
+        Network::Tcp | Network::Gateway => {
+            tokio::spawn(tcp::serve(listener, options, depot));
+        }
+    }
+    if matches!(network, Network::Gateway) {
+        let server = address.to_string().parse().unwrap();
+        let (listener, front) = self::listener().await;
+        address = front;
+        let never = std::future::pending();
+        let options = gateway::Options::default();
+        tokio::spawn(gateway::serve(listener, server, options, never));
+    }
     let proxy = Proxy::start(address).await;
-    let connection = websocket::connect(&url(&proxy), Options::default())
-        .await
-        .unwrap();
+    let connection = match network {
+        Network::Tcp => tcp::connect(&proxy.address.to_string(), Options::default()).await,
+        _ => websocket::connect(&url(&proxy), Options::default()).await,
+    };
+    let connection = connection.unwrap();
     let depot = connection.bootstrap();
     House {
         proxy,
         connection,
         depot,
     }
+}
+
+async fn listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
 }
 
 fn url(proxy: &Proxy) -> String {
@@ -92,76 +128,80 @@ fn texts(count: usize) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn bulk_data_has_a_connection_of_its_own() {
     const CHUNKS: usize = 256;
-    let house = start().await;
-    let (mut sink, source) = house
-        .connection
-        .open_dedicated_sink::<data::Owned>()
-        .await
-        .unwrap();
-    assert_eq!(house.proxy.count(), 2);
-    let mut stall = house.depot.stall_request();
-    stall.get().set_items(source);
-    stall.send().promise.await.unwrap();
-    let writing = tokio::spawn(async move {
-        for _ in 0..CHUNKS {
-            sink.write(&[5; 65536][..]).await?;
-        }
-        sink.end().await
-    });
-    let resumed = house.depot.resume_request().send().promise.await.unwrap();
-    assert_eq!(resumed.get().unwrap().get_bytes(), CHUNKS as u64 * 65536);
-    writing.await.unwrap().unwrap();
-    assert!(
-        house.proxy.passage(0).bytes() < 8192,
-        "{}",
-        house.proxy.passage(0).bytes()
-    );
-    assert!(house.proxy.passage(1).bytes() > CHUNKS as u64 * 65536);
-    // Over with its stream, and the first goes on.
-    house.proxy.passage(1).over().await;
-    house.depot.drop_request().send().promise.await.unwrap();
+    for network in NETWORKS {
+        let house = start_over(network, Options::default()).await;
+        let (mut sink, source) = house
+            .connection
+            .open_dedicated_sink::<data::Owned>()
+            .await
+            .unwrap();
+        assert_eq!(house.proxy.count(), 2);
+        let mut stall = house.depot.stall_request();
+        stall.get().set_items(source);
+        stall.send().promise.await.unwrap();
+        let writing = tokio::spawn(async move {
+            for _ in 0..CHUNKS {
+                sink.write(&[5; 65536][..]).await?;
+            }
+            sink.end().await
+        });
+        let resumed = house.depot.resume_request().send().promise.await.unwrap();
+        assert_eq!(resumed.get().unwrap().get_bytes(), CHUNKS as u64 * 65536);
+        writing.await.unwrap().unwrap();
+        assert!(
+            house.proxy.passage(0).bytes() < 8192,
+            "{}",
+            house.proxy.passage(0).bytes()
+        );
+        assert!(house.proxy.passage(1).bytes() > CHUNKS as u64 * 65536);
+        // Over with its stream, and the first goes on.
+        house.proxy.passage(1).over().await;
+        house.depot.drop_request().send().promise.await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_four_ways_to_have_one() {
-    let house = start().await;
-    let (sink, source) = house.connection.open_dedicated_sink().await.unwrap();
-    let mut put = house.depot.put_request();
-    put.get().set_name("a");
-    put.get().set_items(source);
-    let put = put.send().promise;
-    write_all(sink, texts(500)).await.unwrap();
-    put.await.unwrap();
+    for network in NETWORKS {
+        let house = start_over(network, Options::default()).await;
+        let (sink, source) = house.connection.open_dedicated_sink().await.unwrap();
+        let mut put = house.depot.put_request();
+        put.get().set_name("a");
+        put.get().set_items(source);
+        let put = put.send().promise;
+        write_all(sink, texts(500)).await.unwrap();
+        put.await.unwrap();
 
-    let (into, source) = house.connection.open_dedicated_source().await.unwrap();
-    let mut get = house.depot.get_request();
-    get.get().set_name("a");
-    get.get().set_into(into);
-    let get = get.send().promise;
-    assert_eq!(read_all(source).await.unwrap(), texts(500));
-    get.await.unwrap();
+        let (into, source) = house.connection.open_dedicated_source().await.unwrap();
+        let mut get = house.depot.get_request();
+        get.get().set_name("a");
+        get.get().set_into(into);
+        let get = get.send().promise;
+        assert_eq!(read_all(source).await.unwrap(), texts(500));
+        get.await.unwrap();
 
-    let mut take = house.depot.take_request();
-    take.get().set_name("a");
-    let items = take.send().pipeline.get_items();
-    let source = house.connection.dedicate_source(items).await.unwrap();
-    assert_eq!(read_all(source).await.unwrap(), texts(500));
+        let mut take = house.depot.take_request();
+        take.get().set_name("a");
+        let items = take.send().pipeline.get_items();
+        let source = house.connection.dedicate_source(items).await.unwrap();
+        assert_eq!(read_all(source).await.unwrap(), texts(500));
 
-    let mut fill = house.depot.fill_request();
-    fill.get().set_name("b");
-    let into = fill.send().pipeline.get_into();
-    let sink = house.connection.dedicate_sink(into).await.unwrap();
-    write_all(sink, texts(10)).await.unwrap();
+        let mut fill = house.depot.fill_request();
+        fill.get().set_name("b");
+        let into = fill.send().pipeline.get_into();
+        let sink = house.connection.dedicate_sink(into).await.unwrap();
+        write_all(sink, texts(10)).await.unwrap();
 
-    // The data went over four connections, each of which is over with its stream.
-    assert_eq!(house.proxy.count(), 5);
-    for index in 1..5 {
-        house.proxy.passage(index).over().await;
-        let least = if index < 4 { 500 } else { 10 } * 64;
-        assert!(house.proxy.passage(index).bytes() > least, "{index}");
+        // The data went over four connections, each of which is over with its stream.
+        assert_eq!(house.proxy.count(), 5);
+        for index in 1..5 {
+            house.proxy.passage(index).over().await;
+            let least = if index < 4 { 500 } else { 10 } * 64;
+            assert!(house.proxy.passage(index).bytes() > least, "{index}");
+        }
+        assert!(house.proxy.passage(0).bytes() < 8192);
+        assert_eq!(house.connection.stats().unwrap().exports, 0);
     }
-    assert!(house.proxy.passage(0).bytes() < 8192);
-    assert_eq!(house.connection.stats().unwrap().exports, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -312,34 +352,36 @@ async fn a_parent_that_closes_before_the_join_takes_the_token_along() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn streams_end_with_the_parent_on_both_sides() {
-    let house = start().await;
-    let (mut sink, source) = house
-        .connection
-        .open_dedicated_sink::<text::Owned>()
-        .await
-        .unwrap();
-    let mut introduce = house.depot.introduce_request();
-    introduce.get().set_names(source);
-    let people = introduce.send().pipeline.get_people();
-    let mut people = house.connection.dedicate_source(people).await.unwrap();
-    sink.write("Ada").await.unwrap();
-    people.next().await.unwrap().unwrap();
-    // Cut on the way, so that neither side is told by the other.
-    house.proxy.passage(0).cut();
-    let error = people.next().await.unwrap().unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Disconnected);
-    assert!(
-        error
-            .reason
-            .contains("closed that this dedicated one belongs to"),
-        "{error}"
-    );
-    house.proxy.passage(1).over().await;
-    house.proxy.passage(2).over().await;
-    while sink.write("Charles").await.is_ok() {
-        tokio::task::yield_now().await;
+    for network in NETWORKS {
+        let house = start_over(network, Options::default()).await;
+        let (mut sink, source) = house
+            .connection
+            .open_dedicated_sink::<text::Owned>()
+            .await
+            .unwrap();
+        let mut introduce = house.depot.introduce_request();
+        introduce.get().set_names(source);
+        let people = introduce.send().pipeline.get_people();
+        let mut people = house.connection.dedicate_source(people).await.unwrap();
+        sink.write("Ada").await.unwrap();
+        people.next().await.unwrap().unwrap();
+        // Cut on the way, so that neither side is told by the other.
+        house.proxy.passage(0).cut();
+        let error = people.next().await.unwrap().unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Disconnected);
+        assert!(
+            error
+                .reason
+                .contains("closed that this dedicated one belongs to"),
+            "{error}"
+        );
+        house.proxy.passage(1).over().await;
+        house.proxy.passage(2).over().await;
+        while sink.write("Charles").await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        sink.end().await.unwrap_err();
     }
-    sink.end().await.unwrap_err();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -419,20 +461,14 @@ async fn who_does_not_offer_them_is_named() {
     );
     house.depot.drop_request().send().promise.await.unwrap();
 
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(tcp::serve(listener, Options::default(), |_| {
-        new_client::<depot_interface::Client, _>(Depot::default())
-    }));
-    let connection = tcp::connect(&address.to_string(), Options::default())
-        .await
-        .unwrap();
+    let (here, _there) = tokio::io::duplex(4096);
+    let connection = tcp::attach(here, "a pipe", Options::default());
     let error = connection
         .open_dedicated_sink::<text::Owned>()
         .await
         .unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unimplemented);
-    assert!(error.reason.contains("websocket::connect"), "{error}");
+    assert!(error.reason.contains("was made by `attach`"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
