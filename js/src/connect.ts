@@ -116,7 +116,7 @@ function socketAddress(url: string | URL): string {
   if (address.protocol === "http:") address.protocol = "ws:";
   if (address.protocol === "https:") address.protocol = "wss:";
   if (address.protocol !== "ws:" && address.protocol !== "wss:") {
-    throw cannotConnect(String(url), `${address.protocol} is not spoken here; give an address that begins with ws: or wss:`);
+    throw cannotConnect(String(url), `${address.protocol} is not spoken here; give an address that begins with ws:// or wss://`);
   }
   // A WebSocket address has no fragment, and the constructor refuses one.
   address.hash = "";

@@ -65,7 +65,7 @@ export function abandon(id: number): void {
 
 /** Throws when the options are none that could be kept to, or already say to give up. */
 export function checkPatience({ signal, timeout }: CallOptions): void {
-  if (timeout !== undefined && (typeof timeout !== "number" || Number.isNaN(timeout))) throw wrong("timeout", "a number of milliseconds", timeout);
+  if (timeout !== undefined && (typeof timeout !== "number" || !(timeout >= 0))) throw wrong("timeout", "a number of milliseconds", timeout);
   if (signal && !signal.throwIfAborted) throw wrong("signal", "an AbortSignal", signal);
   signal?.throwIfAborted();
 }

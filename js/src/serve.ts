@@ -1,6 +1,6 @@
 import * as glue from "../wasm/capstan_web.js";
 import { announceResults, type BoundMethod, methodsOf, sendResults } from "./call.js";
-import { ClientBase, makeClient, tracker } from "./client.js";
+import { ClientBase, makeClient, shortName, tracker } from "./client.js";
 import { CapnpError, ERROR_KINDS, messageOf } from "./errors.js";
 import { CALL, CANCELED, handle, OBJECT_RELEASED } from "./events.js";
 import { requireInit } from "./runtime.js";
@@ -11,6 +11,7 @@ import { checkType } from "./seam/check-type.js";
 import type { InterfaceDescriptor } from "./seam/descriptor.js";
 import { decodeContent } from "./seam/incoming.js";
 import { refresh } from "./seam/memory.js";
+import { aid } from "./seam/outgoing.js";
 import { wrong } from "./seam/writer.js";
 import { dispose } from "./symbols.js";
 import type { CallContext } from "./types.js";
@@ -101,6 +102,7 @@ export function serve<Client, Server extends object>(
   checkType(type, "interface", "serve()");
   const methods = methodsOf(type.$);
   checkImplementation(methods, implementation);
+  aid.mistakes?.checkMethods(shortName(type.$.name), methods, implementation);
   const streaming = methods.filter((method) => method.streaming);
   return host({ type, methods, implementation: implementation as Record<string, unknown> }, streaming, options.concurrent === true);
 }

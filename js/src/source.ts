@@ -2,7 +2,9 @@ import { give, shortName } from "./client.js";
 import { CapnpError, messageOf } from "./errors.js";
 import { iterable } from "./iterable-stream.js";
 import { release } from "./release.js";
+import { checkType } from "./seam/check-type.js";
 import type { InterfaceDescriptor } from "./seam/descriptor.js";
+import { wrong } from "./seam/writer.js";
 import { serve } from "./serve.js";
 import { inferMethods, type StreamMethods } from "./stream-methods.js";
 import { dispose } from "./symbols.js";
@@ -84,6 +86,7 @@ export function makeSource<C extends object, Chunk>(
   options: SourceOptions<InputOf<C>>,
   hooks: Hooks,
 ): Source<C, Chunk> & { fail(error: unknown): void } {
+  checkType(type, "interface", `${caller}()`);
   const { field, write, end } = inferMethods(caller, type.$, options);
   let controller!: ReadableStreamDefaultController<Chunk>;
   let isOver = false;
@@ -166,7 +169,9 @@ export function fromWritable<C extends object, S>(
   stream: WritableStream<ReceivedOf<C, S>>,
   options: SourceOptions<InputOf<C>> = {},
 ): C {
+  checkType(type, "interface", "fromWritable()");
   const { field, write, end } = inferMethods("fromWritable", type.$, options);
+  if (typeof stream?.getWriter !== "function") throw wrong("fromWritable()", "a WritableStream", stream);
   const writer = stream.getWriter();
   // What goes wrong is told by the write or the end that it concerns.
   writer.closed.catch(() => {});

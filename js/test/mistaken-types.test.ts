@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { compile } from "../src/compiler-node.js";
-import { build, connectPort, decode, encode, init, type InterfaceDescriptor, read, reconnecting, serve, type StructDescriptor } from "../src/node.js";
+import { build, connectPort, decode, encode, fromWritable, init, type InterfaceDescriptor, read, readable, reconnecting, serve, source, type StructDescriptor } from "../src/node.js";
 import { connectPair } from "./support.js";
 import { Colour, Point } from "./generated/everything.capnp.js";
 import { ByteSink } from "./generated/testing.capnp.js";
@@ -38,10 +38,25 @@ test.each([
   const expected = `expected the type of an interface, as generated modules export it, got ${got}$`;
   expect(() => serve(type, {})).toThrow(new RegExp(`^serve\\(\\): ${expected}`));
   expect(() => near.bootstrap(type)).toThrow(new RegExp(`^a client: ${expected}`));
+  expect(() => source(type)).toThrow(new RegExp(`^source\\(\\): ${expected}`));
+  expect(() => readable(type, () => {})).toThrow(new RegExp(`^readable\\(\\): ${expected}`));
+  expect(() => fromWritable(type, new WritableStream())).toThrow(new RegExp(`^fromWritable\\(\\): ${expected}`));
 });
 
 test("an object of one's own is no client, and serve() makes one of it", () => {
   expect(() => connectPair({ write() {} })).toThrow(/^bootstrap\(\) wants a client, got object; .*; of an object of your own, serve\(type, object\) makes one$/);
+});
+
+test("what is written to is a stream", () => {
+  expect(() => fromWritable(ByteSink, {} as never)).toThrow(/^fromWritable\(\): expected a WritableStream, got an object \(Object\)$/);
+  expect(() => fromWritable(ByteSink, undefined as never)).toThrow(/got undefined$/);
+});
+
+test("a timeout is a number of milliseconds that are to come", async () => {
+  const { near } = connectPair(serve(ByteSink, {}));
+  for (const timeout of [-1, Number.NaN, "5" as never]) {
+    await expect(near.bootstrap(ByteSink).end({}, { timeout })).rejects.toThrow(/^timeout: expected a number of milliseconds, got /);
+  }
 });
 
 test("connections are made of ports and by functions", async () => {

@@ -24,7 +24,7 @@ describe("a value that does not fit is found in", () => {
     ["a member that is not the union's", Shape, { name: 3, which: "circle", circle: 1, box: { width: "ignored" } }, "everything.capnp:Shape: name: expected a string, got 3"],
     ["what a type parameter stands for", Box(List(UInt8)), { value: [1, 256] }, "generics.capnp:Box: value[1]: expected an integer from 0 to 255, got 256"],
     ["what is longer than any room at hand", Lists, { texts: ["x".repeat(100_000), 5] }, "everything.capnp:Lists: texts[1]: expected a string, got 5"],
-    ["the value itself", Shape, 4, "everything.capnp:Shape: value: expected an object, got 4"],
+    ["the value itself", Shape, 4, "everything.capnp:Shape: value: expected an object with the fields by name, got 4"],
   ])("%s", (_, type, value, message) => {
     expect(() => encode(type, value)).toThrow(new TypeError(message));
   });
@@ -60,6 +60,13 @@ describe("a value that does not fit is found in", () => {
     expect(() => encode(Shape, input(endless))).toThrow(/^everything\.capnp:Shape: inner\.inner\.inner\.…: .*; does the value hold itself\?$/);
   });
 
+  test("a promise that was not awaited", async () => {
+    expect(() => encode(Shape, input(Promise.resolve({ name: "n" })))).toThrow(new TypeError("everything.capnp:Shape: expected an object, got a promise; await it"));
+    expect(() => encode(Shape, input({ which: "inner", inner: Promise.resolve({}) }))).toThrow(
+      new TypeError("everything.capnp:Shape: inner: expected an object, got a promise; await it"),
+    );
+  });
+
   test("a getter that throws, whose error stays what it is", () => {
     const error = new Error("mine");
     const value = { which: "polygon", polygon: [{ get x() { throw error; } }] };
@@ -78,6 +85,24 @@ describe("a name that is not in the schema is refused", () => {
     [Scalars, { i_64: 1 }, "everything.capnp:Scalars has no field i_64; did you mean i64?"],
   ])("in %#", (type, value, message) => {
     expect(() => encode(type, value)).toThrow(new TypeError(message));
+  });
+
+  test("by serve(), which names the method that was meant", () => {
+    expect(() => serve(ByteSink, input({ write() {}, ned() {} }))).toThrow(new TypeError("serve(): ByteSink has no method ned; did you mean end?"));
+    class Sink {
+      write() {}
+      End() {}
+      helper() {}
+    }
+    expect(() => serve(ByteSink, input(new Sink()))).toThrow(new TypeError("serve(): ByteSink has no method End; did you mean end?"));
+    expect(() => serve(ByteSink, input({ put() {} }))).toThrow(new TypeError("serve(): ByteSink has no method put; it has write, end"));
+    class Full extends Sink {
+      end() {
+        return { total: 0n };
+      }
+      write2 = () => {};
+    }
+    for (const fine of [new Full(), {}, new (class {})()]) expect(() => serve(ByteSink, input(fine))).not.toThrow();
   });
 
   test("in results", async () => {

@@ -347,7 +347,7 @@ describe("input", () => {
     [Shape, { which: "triangle" }, /which: expected the name of a union member, got the string "triangle"/],
     [Shape, { circle: 5 }, /circle: the union it belongs to needs `which: "circle"` beside it/],
     [Shape, { style: 4 }, /style: expected an object/],
-    [Shape, 4, /value: expected an object, got 4/],
+    [Shape, 4, /value: expected an object with the fields by name, got 4/],
     [Files.$.methods[2]!.params(), { into: {} }, /into: a client of files.capnp:ByteSink can only be sent over a connection/],
   ] as [StructDescriptor, unknown, RegExp][])("%# that does not fit is refused by name", (type, value, expected) => {
     expect(() => encode(type, value)).toThrow(expected);

@@ -10,6 +10,9 @@ import { type ClientCheck, OUT_OF_ROOM, Writer } from "./writer.js";
 type Values = Readonly<Record<string, unknown>>;
 /** A struct's or group's fields, or what a field or an element is. */
 type Part = { readonly [K in "type" | "of" | "fields"]?: Field[K] | undefined };
+interface Named {
+  readonly name: string;
+}
 /** Whether a value cannot be encoded. */
 type Fails = (value: unknown) => boolean;
 
@@ -84,6 +87,8 @@ export function checkNames(type: StructInfo, value: unknown): void {
 /** `owner` is what has the fields, and `path` where it is, both for the error. */
 export function checkPart(part: Part, owner: string, value: unknown, path: string, depth: number): void {
   if (typeof value !== "object" || value === null || depth === MAX_DEPTH) return;
+  // It would be taken for an object that has none of the fields.
+  if (value instanceof Promise) throw new TypeError(`${at(owner, path)}: expected an object, got a promise; await it`);
   if (part.type === LIST) {
     const values = value as ArrayLike<unknown>;
     const element = part.of as Element;
@@ -109,16 +114,35 @@ function checkOwn(fields: readonly Field[], owner: string, names: readonly strin
   const missing = fields.filter(({ name }) => !names.includes(name));
   const isStranger = others.length === names.length;
   const wrong = others.find((name) => nearest(name, missing) !== undefined) ?? (isStranger ? others[0] : undefined);
-  if (wrong !== undefined) throw new TypeError(`${owner}${path === "" ? "" : `: ${path}`} has no field ${wrong}${meant(wrong, missing)}`);
+  if (wrong !== undefined) throw new TypeError(`${at(owner, path)} has no field ${wrong}${meant(wrong, missing)}`);
+}
+
+function at(owner: string, path: string): string {
+  return path === "" ? owner : `${owner}: ${path}`;
+}
+
+/** Refuses methods that are nearly called as those that an object lacks which is to be served, and objects that have others only. */
+export function checkMethods(label: string, methods: readonly Named[], implementation: object): void {
+  const names = new Set<string>();
+  for (let each = implementation; each !== null && each !== Object.prototype && each !== Function.prototype; each = Object.getPrototypeOf(each) as object) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(each))) {
+      if (typeof value === "function" && name !== "constructor") names.add(name);
+    }
+  }
+  const others = [...names].filter((name) => !methods.some((method) => method.name === name));
+  const missing = methods.filter(({ name }) => !names.has(name));
+  const isStranger = others.length === names.size && methods.length > 0;
+  const wrong = others.find((name) => nearest(name, missing) !== undefined) ?? (isStranger ? others[0] : undefined);
+  if (wrong !== undefined) throw new TypeError(`serve(): ${label} has no method ${wrong}${meant(wrong, missing)}`);
 }
 
 /** For the end of an error about a name: which name was meant, or may have been. */
-export function meant(name: string, fields: readonly Field[]): string {
+export function meant(name: string, fields: readonly Named[]): string {
   const found = nearest(name, fields);
   return found === undefined ? `; it has ${fields.map((field) => field.name).join(", ")}` : `; did you mean ${found.name}?`;
 }
 
-function nearest(name: string, fields: readonly Field[]): Field | undefined {
+function nearest(name: string, fields: readonly Named[]): Named | undefined {
   return fields.find((field) => isNear(plain(name), plain(field.name)));
 }
 
@@ -135,7 +159,7 @@ function isNear(one: string, other: string): boolean {
   while (end < Math.min(one.length, other.length) - start && one.at(-1 - end) === other.at(-1 - end)) end++;
   const [length, same] = [Math.max(one.length, other.length), start + end];
   const isSwapped = length === same + 2 && one[start] === other[start + 1] && one[start + 1] === other[start];
-  return same >= 2 && (isSwapped || length - same <= (length < LONG_NAME ? 1 : 2));
+  return (isSwapped && same > 0) || (same > 1 && length - same <= (length < LONG_NAME ? 1 : 2));
 }
 
 function fieldsOf({ type, of, fields }: Part): readonly Field[] {

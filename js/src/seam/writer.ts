@@ -337,9 +337,10 @@ export class Writer {
 
   /** Allocates a struct and points at it; returns where its data section is. */
   struct(pointer: number, dataWords: number, pointers: number, value: unknown, field: string): number {
-    if (typeof value !== "object" || value === null) throw wrong(field, "an object", value);
-    // An object without any of the fields is an empty message; these are never meant as one.
-    if (ArrayBuffer.isView(value) || Array.isArray(value)) throw wrong(field, "an object with the fields by name", value);
+    // An object without any of the fields is an empty message; bytes and arrays are never meant as one.
+    if (typeof value !== "object" || value === null || ArrayBuffer.isView(value) || Array.isArray(value)) {
+      throw wrong(field, "an object with the fields by name", value);
+    }
     const target = this.#allocate(dataWords + pointers);
     // A struct without content points at offset -1, so that it is not mistaken for null.
     const offset = dataWords + pointers === 0 ? -4 : (target - pointer - 8) >> 1;
