@@ -97,7 +97,15 @@ impl byte_stream::Server for Stream {
             })));
         Ok(())
     }
+
+    async fn start_tls(&self, _: byte_stream::StartTlsParams) -> Result<()> {
+        Err(Error::unimplemented(NO_TLS))
+    }
 }
+
+/// Its failure fails what was written behind it, so that nothing passes in clear that was to be secret.
+const NO_TLS: &str =
+    "this byte stream cannot start TLS here; speak TLS through it instead, from end to end";
 
 struct Channel {
     items: mpsc::Sender<Item>,

@@ -125,7 +125,9 @@ where
                 .map_err(|error| Error::failed(format!("CONNECT to {host:?}: {error}")))?;
             *request.headers_mut() = headers::from_wire(params.get_headers()?, "the request")?;
             if params.get_settings()?.get_use_tls() {
-                return Err(Error::unimplemented("this service has no TLS for tunnels"));
+                return Err(Error::unimplemented(
+                    "this service starts no TLS for tunnels; open one without, and speak TLS through it, from end to end",
+                ));
             }
             (request, params.get_down()?, params.get_context()?)
         };
