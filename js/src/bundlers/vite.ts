@@ -5,8 +5,8 @@ export type { Options } from "./rollup.js";
 
 /** A plugin by the rules of Vite. */
 export interface SchemaPlugin extends Omit<RollupPlugin, "transform"> {
-  /** @internal What Vite has to know: which modules those of schemas import. */
-  config(): { optimizeDeps: { include: string[] } };
+  /** @internal What Vite has to know: how its development server is to prepare the package. */
+  config(this: unknown): { optimizeDeps: { include: string[] } | { exclude: string[] } };
 }
 
 /** `import { Files } from "./files.capnp"`. */
@@ -15,8 +15,13 @@ export default function capstan(options?: Options): SchemaPlugin {
   const { transform: _, ...plugin } = rollup(options);
   return {
     ...plugin,
-    // The search for dependencies does not look into schemas: without this, Vite finds what their modules import only
-    // when a page asks for the first, prepares it then, and loads the page once more.
-    config: () => ({ optimizeDeps: { include: ["capstan/codegen/v1"] } }),
+    config() {
+      // Before version 8, which bundles by Rolldown, Vite prepares scripts without the WebAssembly that they lie beside.
+      const { meta } = (this ?? {}) as { meta?: { rolldownVersion?: string } };
+      if (meta?.rolldownVersion === undefined) return { optimizeDeps: { exclude: ["capstan"] } };
+      // The search for dependencies does not look into schemas: without this, Vite finds what their modules import only
+      // when a page asks for the first, prepares it then, and loads the page once more.
+      return { optimizeDeps: { include: ["capstan/codegen/v1"] } };
+    },
   };
 }
