@@ -19,8 +19,14 @@ const DEFAULT_TIMEOUT = 30_000;
 
 /**
  * Connects to a Cap'n Proto server behind a WebSocket address, `ws:` or `wss:` (`http:` and `https:` mean the same; in a
- * page the address may be relative). Resolves when the connection is open. Rejects with a `CapnpError` that names the
- * address, the cause and what to do.
+ * page the address may be relative). Loads the WebAssembly, and resolves when the connection is open.
+ *
+ * @throws CapnpError of the kind `disconnected` that names the address, the cause and what to do; the signal's reason; RangeError
+ * or TypeError for options that make no sense.
+ * @example
+ * await using conn = await connect("wss://example.com/rpc", { timeout: 5_000 }); // milliseconds
+ * const files = conn.bootstrap(Files);
+ * const { entries } = await files.list();
  */
 export async function connect(url: string | URL, options: ConnectOptions = {}): Promise<Connection> {
   const address = socketAddress(url);

@@ -241,6 +241,10 @@ export class Connection {
  * Speaks Cap'n Proto over a WebSocket that is open already, for instance on the server's side. Anything will do
  * that behaves like a WebSocket: a browser's, one of `ws`, Deno's, Bun's, a Worker's. To be called in the turn in which the
  * socket opened, as messages that come earlier are heard by nobody.
+ *
+ * @throws CapnpError before `init()`; TypeError for what is no open WebSocket; RangeError for options that make no sense.
+ * @example
+ * sockets.on("connection", (socket) => accept(socket, { bootstrap: serve(Files, new MyFiles()) }));
  */
 export function accept(socket: WebSocketLike, options: ConnectionOptions = {}): Connection {
   requireInit("accept");

@@ -43,7 +43,12 @@ export function need(module: Needed): void {
 /**
  * Loads the WebAssembly, each module once. `connect` does so by itself; synchronous functions such as `serve` and
  * `decode` need it to have happened. Without a source it is found beside the scripts. A source by itself is the
- * runtime's.
+ * runtime's. Calling it again costs nothing.
+ *
+ * @throws CapnpError that says what to check when the WebAssembly cannot be loaded; the next call tries again.
+ * @example
+ * await init();
+ * await init({ runtime: fetch("/assets/capstan_web_bg.wasm") }); // where it is elsewhere
  */
 export async function init(source?: InitSource | InitSources): Promise<void> {
   const sources = namesModules(source) ? source : { runtime: source };

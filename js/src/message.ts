@@ -19,9 +19,12 @@ let busy = false;
 const writer = new Writer();
 
 /**
- * Encodes a value as a message of one segment with its segment table in front. Needs no WebAssembly.
+ * Encodes a value, a plain object with the fields by name, as a message of one segment with its segment table in front. Fields
+ * that are left out, undefined or null have their defaults. Needs no WebAssembly.
  *
- * @throws TypeError naming the field when the value does not fit the type.
+ * @throws TypeError or RangeError naming the field when the value does not fit the type.
+ * @example
+ * const bytes = encode(Person, { name: "Ada", phones: [{ number: "555-0100", kind: "work" }] });
  */
 export function encode<In>(type: StructDescriptor<unknown, In>, value: In): Uint8Array<ArrayBuffer>;
 /**
@@ -57,9 +60,10 @@ function encodeValue<In>(type: StructDescriptor<unknown, In>, value: In): Uint8A
 /**
  * As `encode`, in packed form. Needs `await init()` once before.
  *
- * @throws TypeError naming the field when the value does not fit the type.
+ * @throws TypeError or RangeError naming the field when the value does not fit the type.
  */
 export function encodePacked<In>(type: StructDescriptor<unknown, In>, value: In): Uint8Array<ArrayBuffer>;
+/** As `encode` of a view or builder, in packed form. */
 export function encodePacked(viewOrBuilder: object): Uint8Array<ArrayBuffer>;
 export function encodePacked<In>(type: StructDescriptor<unknown, In> | object, value?: In): Uint8Array<ArrayBuffer> {
   return pack(arguments.length === 1 ? encodeOpen(type) : encodeValue(type as StructDescriptor<unknown, In>, value as In));
@@ -67,9 +71,13 @@ export function encodePacked<In>(type: StructDescriptor<unknown, In> | object, v
 
 /**
  * Decodes the message in `bytes`, segment table in front, to a plain object. Everything is copied out
- * of `bytes`.
+ * of `bytes`. Needs `await init()` once before.
  *
  * @throws CapnpError saying what is wrong with the message and where; TypeError for what is no bytes.
+ * @example
+ * await init();
+ * const { name, phones } = decode(Person, bytes);
+ * const other = decode(Person, packedBytes, { packed: true, traversalLimitWords: 1024 });
  */
 export function decode<Out>(type: StructDescriptor<Out>, bytes: Uint8Array, options?: DecodeOptions): Out {
   checkType(type, "struct", "decode()");

@@ -1,7 +1,11 @@
 /** Messages without connections: all that the smaller of the two WebAssembly modules is enough for. */
 import { init as initBoth, type InitSource, type WasmSource } from "./init.js";
 
-/** Loads the WebAssembly, once. Without a source it is found beside the scripts. */
+/**
+ * Loads the WebAssembly, once, which everything but `encode` needs. Without a source it is found beside the scripts.
+ *
+ * @throws CapnpError that says what to check when it cannot be loaded; the next call tries again.
+ */
 export function init(source?: InitSource): Promise<void> {
   return initBoth({ messages: source });
 }

@@ -90,8 +90,17 @@ class Context implements CallContext {
  * the interface's methods is a method of the object: it takes the parameters as a plain object and returns the results as
  * one, or a promise of them. What it throws fails the call; a method that is missing is `unimplemented`. A streamed
  * method is called for one chunk at a time: the next one comes when its promise has resolved, unless the object is to be
- * `concurrent`. The object's `Symbol.dispose`
- * method, if it has one, is called when no client of it is left, here or anywhere.
+ * `concurrent`. The object's `Symbol.dispose` method, if it has one, is called when no client of it is left, here or
+ * anywhere.
+ *
+ * @throws CapnpError before `init()`; TypeError for what is no object with methods of the interface.
+ * @example
+ * const client = serve(Files, {
+ *   async create({ name, size }) {
+ *     return { sink: fromWritable(ByteSink, await open(name, size)) };
+ *   },
+ *   list: () => ({ entries: [{ name: "a.bin", size: 7n }] }),
+ * });
  */
 export function serve<Client, Server extends object>(
   type: InterfaceDescriptor<Client, Server>,

@@ -48,8 +48,18 @@ type AnyMethod = (params?: object, options?: CallOptions) => Promise<unknown>;
 
 /**
  * A `WritableStream` whose chunks become streamed calls to `sink`: it takes the next one when there is room in the
- * window. `close()` awaits the ending method, which also reports any failure of the writes; its result is at `result`.
+ * window of bytes in flight. `close()` awaits the ending method, which also reports any failure of the writes; its result is at `result`.
  * `abort()` drops the capability without it. The stream owns `sink` and releases it when it is done.
+ *
+ * Chunks of `Data` are `Uint8Array`s or `ArrayBuffer`s, which may be merged or split on the way; any others arrive as they are written.
+ * What fails later, such as a lost connection, makes the next write and `close()` reject with a `CapnpError`.
+ *
+ * @throws TypeError when the interface's methods do not say which of them write and end, which `options` then has to.
+ * @example
+ * const { sink } = files.create({ name: file.name, size: file.size });
+ * const stream = writable(sink);
+ * await file.stream().pipeTo(stream);
+ * const { total } = await stream.result;
  */
 export function writable<C extends object>(
   sink: C,

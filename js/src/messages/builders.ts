@@ -48,6 +48,12 @@ export const BUILDERS: Mode = {
 /**
  * Begins a message of the type, to be filled field by field and then encoded: `encode(builder)`. It must be released:
  * with `using`, or `release(builder)`.
+ *
+ * @example
+ * using person = build(Person);
+ * person.name = "Ada";
+ * person.initPhones(1).at(0).number = "555-0100";
+ * const bytes = encode(person);
  */
 export function build<Builder>(type: StructDescriptor<unknown, unknown, unknown, Builder>): Builder & Disposable {
   checkType(type as StructDescriptor, "struct", "build()");

@@ -39,6 +39,9 @@ export const VIEWS: Mode = {
  *
  * @throws CapnpError saying what is wrong with the message and where, also from the view's fields; TypeError for what
  * is no bytes.
+ * @example
+ * using person = read(Person, bytes);
+ * const number = person.phones.at(0)?.number;
  */
 export function read<View>(
   type: StructDescriptor<unknown, unknown, View>,
