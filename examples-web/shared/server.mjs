@@ -7,13 +7,15 @@ import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { parseArgs } from "node:util";
 
-import { accept } from "capstan";
-import { WebSocketServer } from "ws";
+import { attach } from "capstan/node";
 
 const TYPES = { ".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".map": "application/json", ".wasm": "application/wasm" };
 
 /** Who is silent for so long is asked for a sign of life; after as long again, they are gone. */
 const IDLE_MS = 20_000;
+
+/** How long streams may go on when the server is asked to end. */
+const DRAIN_MS = 5_000;
 
 /**
  * Serves, on the loopback address, the pages of `--assets DIR` and the object `bootstrap` at `path`. `answer` may answer requests itself:
@@ -30,19 +32,19 @@ export async function serveExample({ path, bootstrap, answer = () => false }) {
     if (address === undefined) response.writeHead(400).end("that is no address\n");
     else if (!answer(address, request, response)) await sendFile(values.assets, address.pathname, response);
   });
-  const sockets = new WebSocketServer({ server, path, perMessageDeflate: false, verifyClient: ({ req }) => isOwn(req) });
-  sockets.on("connection", (socket) => {
-    accept(socket, { bootstrap, limits: { idleTimeout: IDLE_MS } });
-  });
-  process.on("SIGTERM", () => process.exit());
+  // Pages of other hosts are refused without being named here.
+  const rpc = attach(server, { path, bootstrap, limits: { idleTimeout: IDLE_MS } });
+  for (const signal of ["SIGINT", "SIGTERM"]) {
+    // Once: a second one ends the process at once.
+    process.once(signal, async () => {
+      server.close();
+      await rpc.drain(DRAIN_MS);
+      process.exit();
+    });
+  }
   server.listen(Number(values.port), "127.0.0.1");
   await once(server, "listening");
   console.log(`listening http://127.0.0.1:${server.address().port}`);
-}
-
-/** Whether a request comes from a page of ours: browsers let every page connect to every address, and say in the header Origin whose it is. */
-export function isOwn({ headers: { origin, host } }) {
-  return origin === undefined || origin === `http://${host}`;
 }
 
 async function sendFile(assets, pathname, response) {

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { CapabilityServerSet, CapnpError, fromWritable, give, init, serve, writable } from "capstan";
-import { isOwn, serveExample } from "../shared/server.mjs";
+import { serveExample } from "../shared/server.mjs";
 import { ByteSink, Files } from "./files.capnp.js";
 
 /** Longer names are refused. */
@@ -108,6 +108,11 @@ const service = serve(Files, {
     await ReadableStream.from(file.chunks).pipeTo(writable(into));
   },
 });
+
+/** Whether a request comes from a page of ours: browsers let every page send some to every address, and say in the header Origin whose it is. */
+function isOwn({ headers: { origin, host } }) {
+  return origin === undefined || origin === `http://${host}`;
+}
 
 /** What the page asks for besides files. */
 function answer({ pathname, searchParams }, request, response) {
