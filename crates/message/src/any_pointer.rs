@@ -236,16 +236,6 @@ impl<'a> Builder<'a> {
         any_list::Builder::new(self.builder)
     }
 
-    /// A new list of structs of any size, all zero.
-    pub fn init_as_list_of_any_struct(
-        mut self,
-        size: StructSize,
-        count: u32,
-    ) -> any_list::Builder<'a> {
-        self.builder.reborrow().init_struct_list(count, size);
-        any_list::Builder::new(self.builder)
-    }
-
     /// Makes the pointer null.
     pub fn clear(&mut self) {
         self.builder.clear();

@@ -144,14 +144,6 @@ impl<'a> StructBuilder<'a> {
             .unwrap_or_default()
     }
 
-    /// The bytes of the data section, to write.
-    #[inline]
-    pub fn data_section_mut(&mut self) -> &mut [u8] {
-        self.arena
-            .bytes_mut(self.object, self.size.data as usize * WORD_BYTES)
-            .unwrap_or_default()
-    }
-
     /// The section sizes, which may be larger than the schema in use asks for.
     #[inline]
     #[must_use]
