@@ -145,6 +145,18 @@ describe("a name that is not in the schema is refused", () => {
   });
 });
 
+test("lists say what arrays have that they have not", () => {
+  using shape = build(Shape);
+  const polygon = shape.initPolygon(2) as unknown as { map(from: () => void): void; push(...values: object[]): void; forEach(each: () => void): void };
+  expect(() => polygon.map(() => {})).toThrow(
+    new TypeError("everything.capnp:Shape.polygon: a list in a message has no map(); toArray() makes an array, and `for … of` goes through it"),
+  );
+  expect(() => polygon.push({})).toThrow("has no push()");
+  expect(() => polygon.forEach(() => {})).toThrow("has no forEach()");
+  expect(Array.from(shape.polygon ?? []).map(({ x }) => x)).toEqual([0, 0]);
+  expect([...(shape.polygon ?? [])]).toHaveLength(2);
+});
+
 test("releases do not need it", () => {
   const shape = build(Shape);
   release(shape);

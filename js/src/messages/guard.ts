@@ -1,5 +1,6 @@
 import { type Field, GROUP } from "../seam/fields.js";
 import { checkPart, meant } from "../seam/mistakes.js";
+import { listOf, ListView } from "./lists.js";
 import { type Shape, shapeOf, Struct } from "./struct.js";
 
 /*
@@ -20,6 +21,13 @@ export function guardAll(): void {
     },
   );
   Object.setPrototypeOf(Struct.prototype, last);
+  for (const name of Object.getOwnPropertyNames(Array.prototype)) {
+    if (name in ListView.prototype || name === "constructor") continue;
+    const value = function (this: ListView): never {
+      throw new TypeError(`${listOf(this).kind.name}: a list in a message has no ${name}(); toArray() makes an array, and \`for … of\` goes through it`);
+    };
+    Object.defineProperty(ListView.prototype, name, { value, configurable: true, writable: true });
+  }
 }
 
 /** Of one class. */
