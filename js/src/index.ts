@@ -13,6 +13,7 @@ export { isSame, promised, whenResolved } from "./promised.js";
 export { type Reconnecting, reconnecting, type ReconnectingOptions } from "./reconnecting.js";
 export { serve, type ServeOptions } from "./serve.js";
 export { CapabilityServerSet } from "./server-set.js";
+export type { IterableStream } from "./iterable-stream.js";
 export { fromWritable, readable, type Source, source, type SourceOptions } from "./source.js";
 export type { StreamMethods } from "./stream-methods.js";
 export { tailCall } from "./tail-call.js";

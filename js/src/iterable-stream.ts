@@ -1,7 +1,10 @@
+/** A stream that can be read by `for await`, whatever the platform's own types say of streams. */
+export type IterableStream<T> = ReadableStream<T> & AsyncIterable<T>;
+
 /** The stream, to be read by `for await` also in browsers whose streams cannot be iterated, as WebKit's. */
-export function iterable<T>(stream: ReadableStream<T>): ReadableStream<T> {
+export function iterable<T>(stream: ReadableStream<T>): IterableStream<T> {
   if (!(Symbol.asyncIterator in stream)) Object.defineProperty(stream, Symbol.asyncIterator, { value: () => chunksOf(stream) });
-  return stream;
+  return stream as IterableStream<T>;
 }
 
 async function* chunksOf<T>(stream: ReadableStream<T>): AsyncGenerator<T, void, undefined> {

@@ -1,6 +1,6 @@
 import { give, shortName } from "./client.js";
 import { CapnpError, messageOf } from "./errors.js";
-import { iterable } from "./iterable-stream.js";
+import { iterable, type IterableStream } from "./iterable-stream.js";
 import { release } from "./release.js";
 import { checkType } from "./seam/check-type.js";
 import type { InterfaceDescriptor } from "./seam/descriptor.js";
@@ -22,7 +22,7 @@ export interface Source<Client, Chunk> {
   /** To be passed to whoever is to write; the call that it is passed in takes it away. */
   readonly client: Client;
   /** What was written. */
-  readonly stream: ReadableStream<Chunk>;
+  readonly stream: IterableStream<Chunk>;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -53,7 +53,7 @@ export function readable<C extends object, S>(
   type: InterfaceDescriptor<C, S>,
   start: (sink: C, options: { readonly signal: AbortSignal }) => Awaitable<unknown>,
   options: SourceOptions<InputOf<C>> = {},
-): ReadableStream<ReceivedOf<C, S>> {
+): IterableStream<ReceivedOf<C, S>> {
   const canceler = new AbortController();
   const { client, stream, fail } = makeSource<C, ReceivedOf<C, S>>("readable", type, options, {
     // The call's own error says more, and is on its way.
@@ -125,9 +125,10 @@ export function makeSource<C extends object, Chunk>(
   const implementation: Record<string, unknown> = {
     [write.name]: (params: Fields) =>
       new Promise<void>((resolve, reject) => {
+        const chunk = chunkOf<Chunk>(params, field);
         if (isOver) throw canceled ?? new CapnpError("failed", "the stream has ended");
         writing = { resolve, reject };
-        controller.enqueue(params[field] as Chunk);
+        controller.enqueue(chunk);
         // It went straight to a reader who was waiting for it.
         if ((controller.desiredSize ?? 0) > 0) onTaken();
       }),
@@ -181,7 +182,7 @@ export function fromWritable<C extends object, S>(
     return writer.close();
   };
   const implementation: Record<string, unknown> = {
-    [write.name]: (params: Fields) => writer.write(params[field] as ReceivedOf<C, S>),
+    [write.name]: (params: Fields) => writer.write(chunkOf<ReceivedOf<C, S>>(params, field)),
   };
   if (end !== undefined) {
     implementation[end] = async () => {
@@ -205,6 +206,13 @@ export type InputOf<C> = EndResultOf<C> extends infer R ? (R extends object ? { 
 async function resultOf<R>(options: SourceOptions<R>): Promise<R | object> {
   const { result } = options;
   return (await (typeof result === "function" ? (result as () => Awaitable<R>)() : result)) ?? {};
+}
+
+/** What a call has written. Structs and capabilities may be null, which readers do not reckon with. */
+function chunkOf<Chunk>(params: Fields, field: string): Chunk {
+  const chunk = params[field];
+  if (chunk === undefined) throw new CapnpError("failed", `what is written to a stream has to be there: "${field}" is null`);
+  return chunk as Chunk;
 }
 
 function endless(type: InterfaceDescriptor): CapnpError {

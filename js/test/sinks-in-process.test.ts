@@ -8,7 +8,7 @@ import { makeClient } from "../src/client.js";
 import * as glue from "../wasm/capstan_web.js";
 import { DedicatedConnections, openSink, openSource, readFrom, Sink, sinkInto, type Source, sourceOf, writeTo } from "../src/sinks/index.js";
 import { all, depot, texts, writeAll } from "./depot.js";
-import { Depot } from "./generated/depot.capnp.js";
+import { Depot, Person } from "./generated/depot.capnp.js";
 import { state } from "./sockets.js";
 
 /* Sinks and sources between two vats of this process, and what strangers try with tokens. */
@@ -161,6 +161,23 @@ test("a source has one reader, and one that nobody takes fails its writer", asyn
   const { source: untaken, stream: unread } = await openSink(Text);
   untaken[Symbol.dispose]();
   await expect(writeAll(unread, ["one"])).rejects.toThrow("nobody reads this stream any more");
+});
+
+test("an item that is null is refused: neither reader nor stream is given one", async () => {
+  const { sink, stream } = await openSource(Person);
+  await sink.write({ item: { name: "Ada" } });
+  const reader = stream.getReader();
+  expect((await reader.read()).value).toMatchObject({ name: "Ada" });
+  const written: Person[] = [];
+  const into = sinkInto(Person, new WritableStream<Person>({ write: (person) => void written.push(person) }));
+  for (const each of [sink, into]) {
+    // What a writer in another language can do, and none of ours.
+    void each.write({}).catch(() => {});
+    await expect(each.end()).rejects.toThrow('what is written to a stream has to be there: "item" is null');
+    release(each);
+  }
+  await expect(reader.read()).rejects.toThrow("ended without its ending method being called");
+  expect(written).toEqual([]);
 });
 
 test("writing waits until there is a reader, and an abort does not wait for one", async () => {

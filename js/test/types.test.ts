@@ -12,6 +12,7 @@ import {
   connectTransport,
   fromWritable,
   give,
+  type IterableStream,
   readable,
   release,
   serve,
@@ -104,13 +105,13 @@ describe("types", () => {
     never(async () => {
       const { client, stream } = source(ByteSink, { result: { total: 5 } });
       expectTypeOf(client).toEqualTypeOf<ByteSink>();
-      expectTypeOf(stream).toEqualTypeOf<ReadableStream<Uint8Array>>();
+      expectTypeOf(stream).toEqualTypeOf<IterableStream<Uint8Array>>();
       // What arrives has all its fields, where what is written may leave some out.
-      expectTypeOf(source(LineSink).stream).toEqualTypeOf<ReadableStream<LineSink.Line>>();
+      expectTypeOf(source(LineSink).stream).toEqualTypeOf<IterableStream<LineSink.Line>>();
       expectTypeOf(fromWritable(LineSink, new WritableStream<LineSink.Line>())).toEqualTypeOf<LineSink>();
       // @ts-expect-error: the total is a number
       source(ByteSink, { result: { total: "5" } });
-      expectTypeOf(readable(ByteSink, (sink, options) => tester.use({ sink }, options))).toEqualTypeOf<ReadableStream<Uint8Array>>();
+      expectTypeOf(readable(ByteSink, (sink, options) => tester.use({ sink }, options))).toEqualTypeOf<IterableStream<Uint8Array>>();
       expectTypeOf(fromWritable(ByteSink, new WritableStream<Uint8Array>())).toEqualTypeOf<ByteSink>();
       // @ts-expect-error: chunks are bytes
       fromWritable(ByteSink, new WritableStream<string>());

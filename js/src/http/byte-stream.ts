@@ -1,7 +1,7 @@
 import { ByteStream } from "../capnp/compat/byte-stream.capnp.js";
 import { give } from "../client.js";
 import { CapnpError, messageOf } from "../errors.js";
-import { iterable } from "../iterable-stream.js";
+import { iterable, type IterableStream } from "../iterable-stream.js";
 import { release } from "../release.js";
 import { serve } from "../serve.js";
 import { dispose } from "../symbols.js";
@@ -32,7 +32,7 @@ export interface IncomingOptions {
 export interface Incoming {
   /** The first message that carries it takes it. */
   readonly client: ByteStream;
-  readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly stream: IterableStream<Uint8Array<ArrayBuffer>>;
   /** Makes reading and writing fail, unless the stream is over. */
   fail(error: unknown): void;
 }

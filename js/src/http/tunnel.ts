@@ -1,5 +1,6 @@
 import type { ByteStream } from "../capnp/compat/byte-stream.capnp.js";
 import { ClientBase, clone } from "../client.js";
+import type { IterableStream } from "../iterable-stream.js";
 import { release } from "../release.js";
 import { writable } from "../writable.js";
 import type { Incoming } from "./byte-stream.js";
@@ -7,7 +8,7 @@ import type { Incoming } from "./byte-stream.js";
 /** The two directions of a CONNECT. */
 export interface HttpTunnel {
   /** Bytes from the other side. Ends when that has ended its direction, and fails when the tunnel is cut. */
-  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly readable: IterableStream<Uint8Array<ArrayBuffer>>;
   /** Bytes to the other side. Closing it ends this direction alone. */
   readonly writable: WritableStream<Uint8Array>;
   /** What it was accepted with. */

@@ -1,6 +1,6 @@
 import type { WebSocket } from "../capnp/compat/http-over-capnp.capnp.js";
 import { CapnpError, messageOf } from "../errors.js";
-import { iterable } from "../iterable-stream.js";
+import { iterable, type IterableStream } from "../iterable-stream.js";
 import { handled } from "../pending.js";
 import { release } from "../release.js";
 import { dispose } from "../symbols.js";
@@ -16,7 +16,7 @@ export interface HttpSocketClose {
 /** A WebSocket of streams, in the shape of the platforms' `WebSocketStream`: strings are text messages, bytes are binary ones. */
 export interface HttpSocket {
   /** Messages from the other side, which cannot send on while they are not read. Ends when that closes, and fails when it is lost. */
-  readonly readable: ReadableStream<string | Uint8Array<ArrayBuffer>>;
+  readonly readable: IterableStream<string | Uint8Array<ArrayBuffer>>;
   /** Messages to the other side, taken as there is room. Closing it closes the WebSocket; aborting it drops it without a goodbye. */
   readonly writable: WritableStream<string | Uint8Array>;
   /** The protocol that was agreed on, or "". */

@@ -3,6 +3,7 @@ import { Sink, Source } from "../capstan/sinks.capnp.js";
 import { ClientBase, give, shortName, theClient } from "../client.js";
 import type { Connection } from "../connection.js";
 import { CapnpError } from "../errors.js";
+import type { IterableStream } from "../iterable-stream.js";
 import { watch } from "../pending.js";
 import { release } from "../release.js";
 import { initRuntime } from "../runtime.js";
@@ -23,6 +24,9 @@ export interface SinkOptions {
   readonly dedicated?: Connection | undefined;
 }
 
+/** What is read from a stream of items of a type. None is null: writing that fails. */
+export type Item<T extends PointerType> = Exclude<Out<T>, undefined>;
+
 /** A new stream whose items go from here to wherever `source` is passed. */
 export interface SinkEnds<T extends PointerType> {
   /** To be passed in a call, which takes it away; it arrives as the source of what is written. */
@@ -36,7 +40,7 @@ export interface SourceEnds<T extends PointerType> {
   /** To be passed in a call, which takes it away; whoever gets it writes. */
   readonly sink: Sink<T>;
   /** To be read. */
-  readonly stream: ReadableStream<Out<T>>;
+  readonly stream: IterableStream<Item<T>>;
 }
 
 /**
@@ -58,9 +62,9 @@ export async function openSink<T extends PointerType>(type: T, options: SinkOpti
  */
 export async function openSource<T extends PointerType>(type: T, options: SinkOptions = {}): Promise<SourceEnds<T>> {
   await initRuntime();
-  let stream!: ReadableStream<Out<T>>;
+  let stream!: IterableStream<Item<T>>;
   const sink = await passed(options.dedicated, Sink(type), (onReleased) => {
-    const made = makeSource<Sink<T>, Out<T>>("openSource", Sink(type), {}, { onDropped: (fail, error) => fail(error), onCanceled() {}, onReleased });
+    const made = makeSource<Sink<T>, Item<T>>("openSource", Sink(type), {}, { onDropped: (fail, error) => fail(error), onCanceled() {}, onReleased });
     stream = made.stream;
     return made.client;
   });
@@ -105,7 +109,7 @@ export function writeTo<T extends PointerType>(sink: Sink<T>, options: SinkOptio
 }
 
 /** The items of a source that came in a call. The stream owns the source. Otherwise it is as that of `openSource`. */
-export function readFrom<T extends PointerType>(source: Source<T>, options: SinkOptions = {}): ReadableStream<Out<T>> {
+export function readFrom<T extends PointerType>(source: Source<T>, options: SinkOptions = {}): IterableStream<Item<T>> {
   const client = theClient(source, "readFrom");
   checkType(client, Source.$.id, "readFrom", "Source");
   const type = (ClientBase.type(client).applied?.[0] ?? AnyPointer) as T;
@@ -119,7 +123,7 @@ export function readFrom<T extends PointerType>(source: Source<T>, options: Sink
       reached?.close();
     }
   };
-  return readable(Sink(type), pipe) as ReadableStream<Out<T>>;
+  return readable(Sink(type), pipe) as IterableStream<Item<T>>;
 }
 
 /**
@@ -148,7 +152,7 @@ export function sourceOf<T extends PointerType>(
  * A sink whose items are written to a stream, to be passed in a call or in results, which take it away. When its writer gives up, the stream is
  * aborted.
  */
-export function sinkInto<T extends PointerType>(type: T, stream: WritableStream<Out<T>>): Sink<T> {
+export function sinkInto<T extends PointerType>(type: T, stream: WritableStream<Item<T>>): Sink<T> {
   return fromWritable(Sink(type), stream as WritableStream<never>);
 }
 
