@@ -7,8 +7,10 @@ import { pinned, Project, repository } from "./support.js";
 const OLDEST = "5.7.3";
 
 const USE = `
-import { build, CapnpError, decode, encode, List, type PointerType, read, Text } from "capstan";
+import { build, CapnpError, decode, encode, List, type PointerType, read, readable, Text } from "capstan";
+import { openSource } from "capstan/sinks";
 import { Shape } from "./generated/everything.capnp.js";
+import { ByteSink } from "./generated/files.capnp.js";
 import { Box, Map as SchemaMap, Person, people, somebody, Store } from "./generated/generics.capnp.js";
 import * as js from "./generated/js/generics.capnp.js";
 
@@ -22,6 +24,11 @@ export function first<T extends PointerType>(store: Store<T>): Promise<Store.get
 export async function opened(store: Store): Promise<string> {
   const { other } = await store.open({ seed: "seed" }, { types: [Text] });
   return other;
+}
+export async function lengths(sum = 0): Promise<number> {
+  for await (const { name } of (await openSource(Person)).stream) sum += name.length;
+  for await (const chunk of readable(ByteSink, () => {})) sum += chunk.length;
+  return sum;
 }
 const view = read(Shape, new Uint8Array());
 export const radius: number = view.which === "circle" ? view.circle : 0;
