@@ -30,8 +30,14 @@ type Fields = Readonly<Record<string, unknown>>;
 /**
  * The receiving end of a stream: what is written to `client` is read from `stream`. A write returns when the reader has
  * taken its chunk, so that a slow reader makes a slow writer. When the client is dropped or its connection lost before the
- * ending method was called, reading fails: nobody takes an aborted stream for a complete one. Canceling the stream
- * fails the writes with that reason.
+ * ending method was called, reading fails with a `CapnpError`: nobody takes an aborted stream for a complete one. Canceling the
+ * stream fails the writes with that reason.
+ *
+ * @throws CapnpError before `init()`; TypeError when the interface's methods do not say which of them write and end.
+ * @example
+ * const { client, stream } = source(ByteSink);
+ * files.read({ handle, into: client });
+ * for await (const chunk of stream) draw(chunk); // a Uint8Array each
  */
 export function source<C extends object, S>(
   type: InterfaceDescriptor<C, S>,
@@ -48,6 +54,10 @@ export function source<C extends object, S>(
  * A `ReadableStream` of what a call writes: `start` is given a sink, and makes the call that wants one, as in
  * `readable(ByteSink, (into, options) => files.read({ handle, into }, options))`. As with `source`; besides, reading fails with
  * the call's error, and canceling aborts the call.
+ *
+ * @example
+ * const stream = readable(ByteSink, (into, options) => files.read({ handle, into }, options));
+ * const text = await new Response(stream).text();
  */
 export function readable<C extends object, S>(
   type: InterfaceDescriptor<C, S>,
@@ -164,6 +174,10 @@ export function makeSource<C extends object, Chunk>(
  * A client whose streamed calls are written to a `WritableStream`: a write returns when the stream has dealt with its chunk, the
  * ending method when it has closed. When the client is dropped without that, or the connection lost, the stream is
  * aborted. The client is given away by the first message that carries it.
+ *
+ * @example
+ * const { readable: bytes, writable: into } = new TransformStream<Uint8Array, Uint8Array>();
+ * await files.read({ handle, into: fromWritable(ByteSink, into, { result: { total: 7n } }) });
  */
 export function fromWritable<C extends object, S>(
   type: InterfaceDescriptor<C, S>,

@@ -47,6 +47,14 @@ export interface SourceEnds<T extends PointerType> {
  * Opens a stream of items of a type, such as `Text`, `List(UInt8)` or a struct: what is written to `stream` is read from `source`.
  * A write resolves when there is room for the next one. Closing the stream says that it is complete, and waits until all was read;
  * aborting it fails the reader with that reason. When the reader is gone, writes fail.
+ *
+ * @throws CapnpError when a dedicated connection cannot be made.
+ * @example
+ * const { source, stream } = await openSink(Text);
+ * log.follow({ lines: source }); // to whoever is to read
+ * const writer = stream.getWriter();
+ * await writer.write("one"); // resolves when there is room for the next
+ * await writer.close();
  */
 export async function openSink<T extends PointerType>(type: T, options: SinkOptions = {}): Promise<SinkEnds<T>> {
   await initRuntime();
@@ -59,6 +67,12 @@ export async function openSink<T extends PointerType>(type: T, options: SinkOpti
  * Opens a stream of items of a type: what is written to `sink` is read from `stream`, which can be read by `for await` too. A slow reader
  * makes a slow writer. It ends when the writer has said so; when the writer gives up, or is lost with its connection, reading fails.
  * Canceling it fails the writes.
+ *
+ * @throws CapnpError when a dedicated connection cannot be made.
+ * @example
+ * const { sink, stream } = await openSource(Text);
+ * log.tail({ into: sink }); // to whoever is to write
+ * for await (const line of stream) console.log(line);
  */
 export async function openSource<T extends PointerType>(type: T, options: SinkOptions = {}): Promise<SourceEnds<T>> {
   await initRuntime();
