@@ -46,7 +46,7 @@ describe("what a user's bundler makes of the package", () => {
   });
   afterAll(() => project?.remove());
 
-  async function bundled(contents: string): Promise<{ code: string; bytes: number }> {
+  async function bundled(contents: string, conditions?: string[]): Promise<{ code: string; bytes: number }> {
     const { outputFiles } = await build({
       stdin: { contents, resolveDir: project.dir },
       bundle: true,
@@ -54,6 +54,7 @@ describe("what a user's bundler makes of the package", () => {
       write: false,
       format: "esm",
       legalComments: "none",
+      ...(conditions && { conditions }),
     });
     const code = outputFiles[0]?.text ?? "";
     return { code, bytes: brotliCompressSync(code).length };
@@ -67,7 +68,7 @@ describe("what a user's bundler makes of the package", () => {
     console.log(`a streaming client: ${wasm} bytes of WebAssembly, ${bytes} of JavaScript, brotli`);
     expect(wasm + bytes).toBeLessThanOrEqual(BUDGET_BYTES);
     // What it does not use is not there: the other module, serving, ports, sources, views, run-time schemas, JSON.
-    for (const words of ["capstan_messages_bg.wasm", "there is no JSON for", "is not implemented by this object", "the worker could not start", "canceled the stream", "was collected without"]) {
+    for (const words of ["capstan_messages_bg.wasm", "there is no JSON for", "is not implemented by this object", "the worker could not start", "canceled the stream", "was collected without", "did you mean"]) {
       expect(code).not.toContain(words);
     }
   });
@@ -83,6 +84,12 @@ describe("what a user's bundler makes of the package", () => {
     expect(wasm + bytes).toBeLessThanOrEqual(budget);
     expect(code).toContain("capstan_messages_bg.wasm");
     expect(code).not.toContain("capstan_web_bg.wasm");
+  });
+
+  test.each(["capstan", "capstan/messages"])("has what helps to find mistakes under development, and not in production, from %s", async (entry) => {
+    const page = READER.replaceAll('"capstan"', JSON.stringify(entry));
+    expect((await bundled(page, ["development"])).code).toContain("did you mean");
+    for (const conditions of [undefined, [], ["production"]]) expect((await bundled(page, conditions)).code).not.toContain("did you mean");
   });
 
   test("is as small as the README says", async () => {
