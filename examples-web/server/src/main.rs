@@ -19,7 +19,7 @@ use capstan_net::Options;
 use capstan_net::websocket::Endpoint;
 use clap::Parser;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tower_http::services::ServeDir;
 
 capstan_rpc::generated_code!(mod cabinet_capnp);
@@ -28,6 +28,9 @@ capstan_rpc::generated_code!(mod log_capnp);
 
 /// Who is silent for so long is asked for a sign of life; after as long again, they are gone.
 const IDLE: Duration = Duration::from_secs(20);
+
+/// How long streams may go on when the server is asked to end.
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// Serves the examples on the loopback address.
 #[derive(Parser)]
@@ -81,18 +84,42 @@ async fn run(Arguments { port, assets }: Arguments) -> Result<(), String> {
         // Without it, small messages wait for each other's acknowledgement.
         let _ = stream.set_nodelay(true);
     });
+    let mut signals = Signals::new()?;
     println!("listening http://{address}");
     tokio::select! {
-        served = axum::serve(listener, routes).into_future() => served.map_err(|error| error.to_string()),
-        ended = end_signal() => ended.map_err(|error| error.to_string()),
+        served = axum::serve(listener, routes).into_future() => return served.map_err(|error| error.to_string()),
+        () = signals.next() => {}
+    }
+    tokio::select! {
+        cut_off = rpc.drain(DRAIN) => {
+            if cut_off > 0 {
+                eprintln!("examples-server: connections that were cut off since they took too long: {cut_off}");
+            }
+            Ok(())
+        }
+        () = signals.next() => Err("ended at once, as it was asked twice".to_owned()),
     }
 }
 
-/// Resolves when the process is asked to end.
-async fn end_signal() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted,
+/// The process being asked to end, by SIGTERM or SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, String> {
+        let on = |kind| signal(kind).map_err(|error| format!("cannot wait for signals: {error}"));
+        Ok(Self {
+            terminate: on(SignalKind::terminate())?,
+            interrupt: on(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }

@@ -11,7 +11,7 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, get_service, post};
-use capstan_net::websocket;
+use capstan_net::websocket::Endpoint;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio_tungstenite::WebSocketStream;
@@ -56,17 +56,9 @@ pub fn routes(shared: Arc<Shared>, assets: &Path, demo_file: Option<PathBuf>) ->
 }
 
 /// `/rpc`: every connection gets `bootstrap`.
-pub fn rpc_route(bootstrap: files::Client, options: capstan_net::Options) -> Router {
+pub fn rpc_route(bootstrap: files::Client, endpoint: Endpoint) -> Router {
     let upgrade = move |mut request: Request| {
-        let bootstrap = bootstrap.clone();
-        let answer = match websocket::upgrade(&mut request, bootstrap, &options) {
-            Ok((response, connection)) => {
-                tokio::spawn(connection);
-                response
-            }
-            Err(refusal) => refusal,
-        };
-        std::future::ready(answer)
+        std::future::ready(endpoint.upgrade(&mut request, None, |_| bootstrap.clone()))
     };
     Router::new().route("/rpc", any(upgrade))
 }

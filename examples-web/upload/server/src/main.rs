@@ -3,15 +3,17 @@
 use std::future::IntoFuture;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::serve::ListenerExt;
 use capstan_net::capstan_rpc::flow::FlowControl;
+use capstan_net::websocket::Endpoint;
 use clap::Parser;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use upload_server::events::{Events, print_line};
 use upload_server::files::{FilesService, Shared};
 use upload_server::files_capnp::files;
@@ -76,24 +78,38 @@ async fn run(options: Options) -> Result<(), String> {
                 .window
                 .map_or(FlowControl::Adaptive, FlowControl::Fixed),
         );
+    let rpc_options = capstan_net::Options {
+        drain_timeout: DRAIN,
+        ..rpc_options
+    };
 
-    let rpc = http::rpc_route(bootstrap.clone(), rpc_options.clone());
+    let endpoint = Endpoint::new(rpc_options.clone());
+    let rpc = http::rpc_route(bootstrap.clone(), endpoint.clone());
     let routes = http::routes(shared, &options.assets, options.file).merge(rpc);
+    let mut signals = Signals::new()?;
     let listener = listen(options.port).await?;
     let tcp = match options.tcp_port {
         Some(port) => Some(listen(port).await?),
         None => None,
     };
     let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let (end, ending) = tokio::sync::oneshot::channel::<()>();
     let serve_tcp = async {
+        let ending = async {
+            let _ = ending.await;
+        };
         match tcp {
             Some(listener) => {
                 let bootstrap = move |_| bootstrap.clone();
-                capstan_net::tcp::serve(listener, rpc_options, bootstrap).await
+                capstan_net::tcp::serve_until(listener, rpc_options, bootstrap, ending).await
             }
-            None => std::future::pending().await,
+            None => {
+                ending.await;
+                Ok(0)
+            }
         }
     };
+    let mut serve_tcp = pin!(serve_tcp);
     // Acknowledgements are small, and every one of them lets the sender go on.
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
@@ -103,11 +119,27 @@ async fn run(options: Options) -> Result<(), String> {
     // The kernel queues connections from here on.
     print_line(&format!("listening http://{address}"));
     tokio::select! {
-        served = axum::serve(listener, routes).into_future() => served.map_err(|error| error.to_string()),
-        served = serve_tcp => served.map_err(|error| error.to_string()),
-        ended = end_signal() => ended.map_err(|error| error.to_string()),
+        served = axum::serve(listener, routes).into_future() => return served.map_err(|error| error.to_string()),
+        served = &mut serve_tcp => return served.map(drop).map_err(|error| error.to_string()),
+        () = signals.next() => {}
+    }
+    drop(end);
+    // What is being sent may be sent to its end, and nothing else is taken.
+    let drained = async { tokio::join!(endpoint.drain(DRAIN), serve_tcp) };
+    tokio::select! {
+        (cut_off, served) = drained => {
+            let cut_off = cut_off + served.map_err(|error| error.to_string())?;
+            if cut_off > 0 {
+                eprintln!("upload-server: connections that were cut off since they took too long: {cut_off}");
+            }
+            Ok(())
+        }
+        () = signals.next() => Err("ended at once, as it was asked twice".to_owned()),
     }
 }
+
+/// How long uploads may go on when the server is asked to end.
+const DRAIN: Duration = Duration::from_secs(10);
 
 /// Says at once what would otherwise be a puzzle in the browser.
 fn check_files(options: &Options) -> Result<(), String> {
@@ -138,11 +170,25 @@ async fn listen(port: u16) -> Result<TcpListener, String> {
         .map_err(|error| format!("cannot listen on port {port} of 127.0.0.1: {error}"))
 }
 
-/// Resolves when the process is asked to end.
-async fn end_signal() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted,
+/// The process being asked to end, by SIGTERM or SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, String> {
+        let on = |kind| signal(kind).map_err(|error| format!("cannot wait for signals: {error}"));
+        Ok(Self {
+            terminate: on(SignalKind::terminate())?,
+            interrupt: on(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }

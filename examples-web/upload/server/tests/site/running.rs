@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use capstan_net::websocket::Endpoint;
 use capstan_rpc::new_client;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -41,7 +42,7 @@ impl Running {
         change(&mut shared, &dir);
         let shared = Arc::new(shared);
         let bootstrap: files::Client = new_client(FilesService::new(shared.clone()));
-        let rpc = http::rpc_route(bootstrap, capstan_net::Options::default());
+        let rpc = http::rpc_route(bootstrap, Endpoint::new(capstan_net::Options::default()));
         let routes = http::routes(shared.clone(), &dir, Some(dir.join(DEMO_NAME))).merge(rpc);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
