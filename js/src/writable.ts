@@ -1,5 +1,6 @@
 import { isBuffer, isDetached } from "./buffers.js";
 import { settled, streamed } from "./call.js";
+import { clearAway } from "./clearance.js";
 import { ClientBase, releaseOwned, theClient } from "./client.js";
 import { watch } from "./pending.js";
 import { Pieces, transferred } from "./pieces.js";
@@ -106,7 +107,10 @@ export function writable<C extends object>(
       write(chunk) {
         waiting--;
         try {
-          return (isData ? pieces.write(toBytes(chunk)) : send(chunk))?.then(undefined, failed);
+          if (!isData) return send(chunk)?.then(undefined, failed);
+          const bytes = toBytes(chunk);
+          clearAway(bytes.length);
+          return pieces.write(bytes)?.then(undefined, failed);
         } catch (error) {
           return failed(error);
         }

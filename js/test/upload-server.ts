@@ -12,6 +12,9 @@ interface UploadEvent {
   readonly reason?: string;
 }
 
+/** Well within what a test may take. */
+const LONGEST_SILENCE_MS = 60_000;
+
 /** The upload example's server, written in Rust, as a child process. */
 export class UploadServer {
   /** Without a slash at the end. */
@@ -58,7 +61,7 @@ export class UploadServer {
     for (;;) {
       const found = this.#events.find((event) => event.name === name && event.event !== "upload_started");
       if (found !== undefined) return found;
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      await this.#next(`the end of ${name}`);
     }
   }
 
@@ -67,8 +70,22 @@ export class UploadServer {
     for (;;) {
       const begun = this.#events.filter((event) => event.event === "upload_started");
       if (2 * begun.length === this.#events.length) return;
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      await this.#next("the end of every upload");
     }
+  }
+
+  /** Waits until the server says something; not for ever. */
+  #next(awaited: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        const said = this.#events.map((event) => JSON.stringify(event)).join("\n");
+        reject(new Error(`the server has said nothing for ${LONGEST_SILENCE_MS / 1000} s of ${awaited}; it said:\n${said}`));
+      }, LONGEST_SILENCE_MS);
+      this.#waiting.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   /** Asks the process to end, as a person would. */
