@@ -1,5 +1,5 @@
 import { makeInspectable } from "./inspect.js";
-import { guard, guardAll } from "./messages/guard.js";
+import { guard, guardLists } from "./messages/guard.js";
 import * as mistakes from "./seam/mistakes.js";
 import { aid } from "./seam/outgoing.js";
 
@@ -10,6 +10,6 @@ import { aid } from "./seam/outgoing.js";
 export function loadAids(): void {
   aid.mistakes = mistakes;
   aid.guard = guard;
-  guardAll();
+  guardLists();
   makeInspectable();
 }

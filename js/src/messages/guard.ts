@@ -1,26 +1,15 @@
-import { type Field, GROUP } from "../seam/fields.js";
+import { GROUP } from "../seam/fields.js";
 import { checkPart, meant } from "../seam/mistakes.js";
 import { listOf, ListView } from "./lists.js";
-import { type Shape, shapeOf, Struct } from "./struct.js";
+import { type Properties, type Shape, shapeOf, Struct } from "./struct.js";
 
 /*
- * What is assigned to views and builders by mistake. Their classes know nothing of it, and are given setters that do.
+ * What is assigned to views and builders by mistake, and what lists are asked for. Their classes know nothing of it, and are given setters and
+ * methods that do. Views get nothing that would make reading slower, and so keep names that are none of theirs.
  */
 
-/** To be called once, before there are views or builders. */
-export function guardAll(): void {
-  // Last in line, so that only names come here that the view or builder does not have.
-  const last = new Proxy(
-    {},
-    {
-      set(target, key, value, struct: Struct) {
-        const shape = shapeOf(struct) as Shape | undefined;
-        if (shape === undefined || typeof key === "symbol") return Reflect.set(target, key, value, struct);
-        throw new TypeError(`${shape.name} has no field ${key}${meant(key, shape.fields)}`);
-      },
-    },
-  );
-  Object.setPrototypeOf(Struct.prototype, last);
+/** To be called once. */
+export function guardLists(): void {
   for (const name of Object.getOwnPropertyNames(Array.prototype)) {
     if (name in ListView.prototype || name === "constructor") continue;
     const value = function (this: ListView): never {
@@ -30,26 +19,39 @@ export function guardAll(): void {
   }
 }
 
-/** Of one class. */
-export function guard(prototype: object, { name, fields }: Shape): void {
-  // Its name: with it `inspect.ts` says what the message holds.
-  delete (prototype as { [Symbol.toStringTag]?: string })[Symbol.toStringTag];
-  for (const [key, property] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
-    if (property.get === undefined) continue;
-    const set = setter(`${name}.${key}`, fields.find((field) => field.name === key), property.set);
-    if (set !== undefined) Object.defineProperty(prototype, key, { ...property, set });
-  }
-}
-
-type Setter = (value: unknown) => void;
-
-/** In place of a property's own; undefined where that says itself what is wrong. */
-function setter(name: string, field: Field | undefined, set: Setter | undefined): Setter | undefined {
-  if (set !== undefined && field?.type !== GROUP) return undefined;
-  return function (this: object, value: unknown): void {
-    if (field === undefined) throw new TypeError(`${name} cannot be set; setting a member of the union does it`);
-    if (set === undefined) throw new TypeError(`${name} cannot be set: a view is for reading; build() begins a message to write`);
-    checkPart(field, name, value, "", 0);
-    set.call(this, value);
+/** What a class is to have, which `propertiesOf` makes. Nothing is defined twice: that alone would make getters slower. */
+export function guard(prototype: object, propertiesOf: Properties): Properties {
+  let isGuarded = false;
+  // In place of the name alone: with it `inspect.ts` says what the message holds.
+  const tag = Object.getOwnPropertyDescriptor(Struct.prototype, Symbol.toStringTag);
+  if (tag !== undefined) Object.defineProperty(prototype, Symbol.toStringTag, tag);
+  return (field, name, shape) => {
+    const properties = propertiesOf(field, name, shape);
+    const property = properties[field.name];
+    if (property?.get === undefined) return properties;
+    const { set } = property;
+    if (set === undefined) {
+      property.set = () => {
+        throw new TypeError(`${name} cannot be set: a view is for reading; build() begins a message to write`);
+      };
+      return properties;
+    }
+    if (!isGuarded) Object.setPrototypeOf(prototype, last);
+    isGuarded = true;
+    if (field.type !== GROUP) return properties;
+    property.set = function (value) {
+      checkPart(field, name, value, "", 0);
+      set.call(this, value);
+    };
+    return properties;
   };
 }
+
+/** Comes before what all views and builders have, so that of what is assigned only names come here that the builder does not have. */
+const last = new Proxy(Struct.prototype, {
+  set(target, key, value, struct: Struct) {
+    const shape = shapeOf(struct) as Shape | undefined;
+    if (shape === undefined || typeof key === "symbol") return Reflect.set(target, key, value, struct);
+    throw new TypeError(`${shape.name} has no field ${key}${meant(key, shape.fields)}`);
+  },
+});

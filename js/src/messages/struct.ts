@@ -92,9 +92,9 @@ export function makeClass(shape: Shape, propertiesOf: Properties): StructClass {
   Object.defineProperty(Class, "name", { value: shape.name.slice(shape.name.indexOf(":") + 1) });
   // A plain value, since whoever shows the prototype to a person reads it there.
   Object.defineProperty(prototype, Symbol.toStringTag, { value: shape.name, configurable: true });
-  for (const field of shape.fields) Object.defineProperties(prototype, propertiesOf(field, `${shape.name}.${field.name}`, shape));
+  const guarded = aid.guard?.(prototype, propertiesOf) ?? propertiesOf;
+  for (const field of shape.fields) Object.defineProperties(prototype, guarded(field, `${shape.name}.${field.name}`, shape));
   if (shape.tagAt !== undefined) Object.defineProperty(prototype, "which", { get: which(shape), enumerable: true, configurable: true });
-  aid.guard?.(prototype, shape);
   return Class;
 }
 
