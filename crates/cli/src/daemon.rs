@@ -84,10 +84,10 @@ pub(crate) async fn bind(
                 "; this machine has no such address: 127.0.0.1 is for itself alone, and 0.0.0.0 or [::] for all networks"
             }
             ErrorKind::PermissionDenied => "; ports below 1024 are for the system: take another",
-            ErrorKind::InvalidInput => {
-                "; name address and port, such as 127.0.0.1:8080 or [::1]:8080"
+            // Names that cannot be looked up have no kind of their own.
+            _ => {
+                "; name an address of this machine and a port, such as 127.0.0.1:8080 or [::1]:8080"
             }
-            _ => "",
         };
         format!("{command}: cannot listen on {address}: {error}{advice}")
     };

@@ -237,6 +237,22 @@ fn what_is_wrong_with_the_command_line_is_said() {
             "name a host and a port",
         ),
         (
+            &["--listen", "wss://a:1/x", "--to", "http://b"],
+            "speaks no TLS",
+        ),
+        (
+            &["--listen", "127.0.0.1:80", "--to", "tcp://b:1"],
+            "--listen=127.0.0.1:80: an address begins with",
+        ),
+        (
+            &["--listen", "http://8080", "--to", "tcp://b:1"],
+            "such as 127.0.0.1:8080",
+        ),
+        (
+            &["--listen", "http://192.0.2.1:80", "--to", "tcp://b:1"],
+            "this machine has no such address",
+        ),
+        (
             &["--listen", "http://256.0.0.1:1", "--to", "tcp://b:1"],
             "cannot listen",
         ),

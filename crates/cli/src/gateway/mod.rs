@@ -8,19 +8,20 @@ use crate::arguments::{Flag, Operands, Verb};
 pub(crate) const VERB: Verb = Verb {
     name: "gateway",
     about: "Let WebSocket clients, such as browsers, reach a server that speaks TCP.",
-    more: "The native command has it; the one in the npm package has no sockets.",
+    more: "It goes on until SIGTERM or Ctrl-C; then it says goodbye to both sides. A second one ends it at once. RUST_LOG=capstan_net=debug tells more. The \
+           native command has it; the one in the npm package has no sockets.",
     flags: &[&[
         Flag {
             short: None,
             long: "listen",
             value: Some("ADDRESS:PORT"),
-            about: "Where to wait for WebSocket clients; by default 127.0.0.1:8080. Port 0 takes a free one, which the first line of output names.",
+            about: "Where to wait for WebSocket clients; by default 127.0.0.1:8080, which only this machine reaches; [::]:8080 is for all. Port 0 takes a free one, which the first line of output names.",
         },
         Flag {
             short: None,
             long: "to",
             value: Some("HOST:PORT"),
-            about: "The server: host:port, or unix:path for a Unix socket.",
+            about: "The server: host:port, such as example.com:4000 or [::1]:4000, or unix:path for a Unix socket.",
         },
         Flag {
             short: None,

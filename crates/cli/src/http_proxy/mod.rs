@@ -9,7 +9,7 @@ pub(crate) const VERB: Verb = Verb {
     name: "http-proxy",
     about: "Carry HTTP over Cap'n Proto RPC, in either direction.",
     more: "With --listen=http://… it answers HTTP by the HttpService that the server of --to has for its bootstrap object. With --to=http://… it \
-           serves such an object, for an HTTP server. The native command has it; the one in the npm package has no sockets.",
+           serves such an object, for an HTTP server. It goes on until SIGTERM or Ctrl-C; then requests under way get ten seconds, and a second one ends it at once. The native command has it; the one in the npm package has no sockets.",
     flags: &[&[
         Flag {
             short: None,

@@ -49,6 +49,11 @@ impl Wire {
                 address: address.to_owned(),
                 path: if path.is_empty() { "/" } else { path }.to_owned(),
             },
+            "wss" | "tls" => {
+                return Err(format!(
+                    "{text}: this command speaks no TLS; use ws:// or tcp://, with a web server in front that has it"
+                ));
+            }
             _ => return Ok(None),
         };
         let port = address
@@ -86,9 +91,9 @@ impl Arguments {
                     return Err(format!("--{flag} is for serving RPC, and this listens for HTTP"));
                 }
                 let address = listen.strip_prefix("http://").map(|address| address.trim_end_matches('/'));
-                let listen = address.filter(|address| !address.contains('/'));
-                let listen = listen.ok_or(format!("--listen={SCHEMES}, and names no path for HTTP"))?;
-                Ok(Arguments::Front { listen: listen.to_owned(), to })
+                let address = address.filter(|address| !address.contains('/'));
+                let address = address.ok_or(format!("--listen={listen}: {SCHEMES}, and names no path for HTTP"))?;
+                Ok(Arguments::Front { listen: address.to_owned(), to })
             }
             (Some(listen), None) => {
                 let tunnels = tunnels.iter().map(|host| {
