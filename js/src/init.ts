@@ -72,7 +72,7 @@ async function load(module: Needed, source: InitSource | undefined): Promise<voi
     throw new CapnpError(
       "failed",
       `Capstan's WebAssembly could not be loaded: ${messageOf(error)}; check that ${module.file}, not a page in its place, is served beside the script ` +
-        "with the type application/wasm (the plugins capstan/esbuild and capstan/rollup put it there, capstan/inline has it inside) and that the page's content security policy allows 'wasm-unsafe-eval'",
+        "with the type application/wasm (the plugins capstan/vite, capstan/esbuild and capstan/rollup see to that, capstan/inline has it inside) and that the page's content security policy allows 'wasm-unsafe-eval'",
       { cause: error },
     );
   }

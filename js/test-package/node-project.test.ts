@@ -34,6 +34,11 @@ describe("the tarball in a plain Node project", () => {
     await project?.remove();
   });
 
+  test("can be required where Node requires modules, and is what is imported", async () => {
+    const script = `const capstan = require("capstan"); import("capstan").then(({ connect }) => console.log(capstan.connect === connect, typeof require("capstan/sinks").openSink));`;
+    expect(await project.run("node", "--no-warnings", "--input-type=commonjs", "-e", script)).toBe("true function\n");
+  });
+
   test("streams a file to the Rust server and ends by itself", async () => {
     const sample = await sampleFile(project.dir, "from-node.bin", 3_000_001);
     expect(await project.run("node", "send.mjs", server.rpcUrl, sample.path)).toContain("sent");

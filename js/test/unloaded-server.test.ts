@@ -9,5 +9,5 @@ test("a server whose WebAssembly cannot be loaded says so in its own log and doe
   const response = await rpc.upgrade(new Request("http://localhost/rpc", { headers }), { upgrade: () => false });
   expect(response?.status).toBe(500);
   expect(await response?.text()).toBe("The server failed; see its log.\n");
-  expect(String(errors)).toMatch(/^CapnpError: Capstan's WebAssembly could not be loaded: .+; check that capstan_(web|messages)_bg\.wasm, .+ is served beside the script .+\(the plugins capstan\/esbuild and capstan\/rollup put it there, /);
+  expect(String(errors)).toMatch(/^CapnpError: Capstan's WebAssembly could not be loaded: .+; check that capstan_(web|messages)_bg\.wasm, .+ is served beside the script .+\(the plugins capstan\/vite, capstan\/esbuild and capstan\/rollup see to that, /);
 });
