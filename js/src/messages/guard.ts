@@ -36,7 +36,7 @@ export function guard(prototype: object, propertiesOf: Properties): Properties {
       };
       return properties;
     }
-    if (!isGuarded) Object.setPrototypeOf(prototype, last);
+    if (!isGuarded) Object.setPrototypeOf(prototype, (guarded ??= Object.create(last, Object.getOwnPropertyDescriptors(Struct.prototype)) as object));
     isGuarded = true;
     if (field.type !== GROUP) return properties;
     property.set = function (value) {
@@ -47,11 +47,15 @@ export function guard(prototype: object, propertiesOf: Properties): Properties {
   };
 }
 
-/** Comes before what all views and builders have, so that of what is assigned only names come here that the builder does not have. */
-const last = new Proxy(Struct.prototype, {
-  set(target, key, value, struct: Struct) {
-    const shape = shapeOf(struct) as Shape | undefined;
-    if (shape === undefined || typeof key === "symbol") return Reflect.set(target, key, value, struct);
-    throw new TypeError(`${shape.name} has no field ${key}${meant(key, shape.fields)}`);
+/** What all builders have, as views do, and behind it what catches names that they do not have. */
+let guarded: object | undefined;
+const last = new Proxy(
+  {},
+  {
+    set(target, key, value, struct: Struct) {
+      const shape = shapeOf(struct) as Shape | undefined;
+      if (shape === undefined || typeof key === "symbol") return Reflect.set(target, key, value, struct);
+      throw new TypeError(`${shape.name} has no field ${key}${meant(key, shape.fields)}`);
+    },
   },
-});
+);
