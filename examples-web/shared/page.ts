@@ -12,7 +12,8 @@ export function rpcUrl(): string {
 
 /** Says something in an element with `role="status"`. */
 export function say(status: HTMLElement, text: string, mood: "" | "good" | "bad" = ""): void {
-  status.textContent = text;
+  // Some texts are of errors, which begin in lower case.
+  status.textContent = text.charAt(0).toUpperCase() + text.slice(1);
   status.className = `status ${mood}`;
 }
 

@@ -25,7 +25,8 @@ const visitor: Visitor = {
     for (const one of recent) show(one);
     showPresent();
     say(status, isBack ? `You are back, as ${name}.` : `You are in the room, as ${name}.`, "good");
-    textInput.focus();
+    // Who comes back may be somewhere else on the page by now.
+    if (!isBack) textInput.focus();
   },
   hear(one) {
     if (one.which === "joined") present.push(one.who);

@@ -15,6 +15,8 @@ export interface Page {
 const SLOWEST = 50e3;
 const FASTEST = 200e6;
 const ASK_SERVER_EVERY_MS = 250;
+/** A server that did not answer. */
+const ASK_AGAIN_MS = 1000;
 
 /** Brings the page to life. */
 export function showPage(): Page {
@@ -61,14 +63,16 @@ export function showPage(): Page {
         transfer.failed(`Sent, but “${file.name}” could not be compared with what the server has: ${errorText(error)}`);
       });
     }
-    await showProgressAtServer(transfer).catch(() => undefined);
+    await showProgressAtServer(transfer).catch(showNoServer);
     isBusy = picker.disabled = false;
+    // The button that had the focus is gone.
+    if (document.activeElement === document.body) picker.focus({ preventScroll: true });
   };
 
   element("cancel").addEventListener("click", () => current?.abort(new Error("cancelled")));
   takeFiles(picker, element("drop"), (file) => void sendAndCompare(file));
   connectSlider();
-  showServerUploads().catch(() => undefined);
+  showServerUploads().catch(showNoServer);
   return { send };
 }
 
@@ -195,8 +199,20 @@ async function showServerUploads(): Promise<readonly ServerUpload[]> {
   });
   element("uploads").hidden = rows.length === 0;
   element("no-uploads").hidden = rows.length > 0;
+  element("no-uploads").textContent = "Nothing yet.";
   element("uploads").querySelector("tbody")?.replaceChildren(...rows);
   return uploads;
+}
+
+let askingAgain: ReturnType<typeof setTimeout> | undefined;
+
+/** The server is gone, and what it had is not known any more; asks until it is back. */
+function showNoServer(): void {
+  element("uploads").hidden = true;
+  element("no-uploads").hidden = false;
+  element("no-uploads").textContent = "The server does not answer.";
+  clearTimeout(askingAgain);
+  askingAgain = setTimeout(() => void showServerUploads().catch(showNoServer), ASK_AGAIN_MS);
 }
 
 function lastOf(uploads: readonly ServerUpload[], file: File): ServerUpload | undefined {
