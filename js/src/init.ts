@@ -1,5 +1,5 @@
 import { CapnpError, messageOf } from "./errors.js";
-import { platform } from "./platform.js";
+import { sources } from "./sources.js";
 
 /*
  * There are two WebAssembly modules: the runtime, which has connections, and messages, which has views, builders, packing
@@ -51,11 +51,11 @@ export function need(module: Needed): void {
  * await init({ runtime: fetch("/assets/capstan_web_bg.wasm") }); // where it is elsewhere
  */
 export async function init(source?: InitSource | InitSources): Promise<void> {
-  const sources = namesModules(source) ? source : { runtime: source };
-  if (sources.runtime !== undefined && !modules.some(({ name }) => name === "runtime")) {
+  const given = namesModules(source) ? source : { runtime: source };
+  if (given.runtime !== undefined && !modules.some(({ name }) => name === "runtime")) {
     throw new TypeError("init(source) is for connections, and nothing here has any; for messages it is init({ messages: source })");
   }
-  await Promise.all(modules.map((module) => (module.loading ??= load(module, sources[module.name]))));
+  await Promise.all(modules.map((module) => (module.loading ??= load(module, given[module.name]))));
 }
 
 function namesModules(source: InitSource | InitSources | undefined): source is InitSources {
@@ -64,7 +64,7 @@ function namesModules(source: InitSource | InitSources | undefined): source is I
 
 async function load(module: Needed, source: InitSource | undefined): Promise<void> {
   try {
-    const found = await (source ?? platform[module.name]());
+    const found = await (source ?? sources[module.name]?.());
     await module.load(found === undefined ? undefined : { module_or_path: found });
   } catch (error) {
     // The next call may try again, with another source.

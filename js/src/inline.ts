@@ -1,9 +1,9 @@
 /** The entry point that carries its WebAssembly, for places that cannot fetch a file beside the script. */
 import messages from "./inline-messages.js";
-import { setPlatform } from "./platform.js";
+import { setSources } from "./sources.js";
 import runtime from "./inline-wasm.js";
 
-setPlatform({
+setSources({
   runtime: () => inflate(runtime),
   messages: () => inflate(messages),
 });

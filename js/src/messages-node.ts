@@ -2,9 +2,9 @@
 import { readFile } from "node:fs/promises";
 import { beside } from "./beside.js";
 import { loadAids } from "./aids.js";
-import { setPlatform } from "./platform.js";
+import { setSources } from "./sources.js";
 
-setPlatform({ messages: () => beside(readFile(new URL("../wasm-messages/capstan_messages_bg.wasm", import.meta.url)), "../wasm-messages/capstan_messages_bg.wasm") });
+setSources({ messages: () => beside(readFile(new URL("../wasm-messages/capstan_messages_bg.wasm", import.meta.url)), "../wasm-messages/capstan_messages_bg.wasm") });
 
 loadAids();
 

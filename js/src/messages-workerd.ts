@@ -1,7 +1,7 @@
 /** The entry point for messages in Cloudflare Workers; as that for everything. */
 import messages from "../wasm-messages/capstan_messages_bg.wasm";
-import { setPlatform } from "./platform.js";
+import { setSources } from "./sources.js";
 
-setPlatform({ messages: () => messages });
+setSources({ messages: () => messages });
 
 export * from "./messages.js";

@@ -6,9 +6,12 @@ import { beside } from "./beside.js";
 import { lend } from "./lending.js";
 import { masking } from "./masking.js";
 import { setPlatform } from "./platform.js";
+import { setSources } from "./sources.js";
 
-setPlatform({
+setSources({
   runtime: () => beside(readFile(new URL("../wasm/capstan_web_bg.wasm", import.meta.url)), "../wasm/capstan_web_bg.wasm"),
+});
+setPlatform({
   openSocket: (url, { maxMessageBytes }) => new WebSocket(url, { maxPayload: maxMessageBytes, perMessageDeflate: false, ...masking(url) }),
   lend,
   bestPieceBytes: 64 * 1024,

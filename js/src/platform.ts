@@ -1,11 +1,7 @@
-import type { WasmSource } from "./init.js";
 import type { WebSocketLike } from "./types.js";
 
 /** What differs between the places where JavaScript runs. */
 export interface Platform {
-  /** Where the WebAssembly modules are; undefined leaves it to the scripts beside which they lie. */
-  runtime(): Promise<WasmSource> | WasmSource | undefined;
-  messages(): Promise<WasmSource> | WasmSource | undefined;
   /** Begins to open a socket. */
   openSocket(url: string, options: { readonly maxMessageBytes: number }): WebSocketLike;
   /** Where a socket says when it is done with what it was sent: how to send bytes that are only lent. */
@@ -18,8 +14,6 @@ export interface Platform {
 
 /** Browsers, and whatever has a global `WebSocket` and fetches modules by address. */
 export let platform: Platform = {
-  runtime: () => undefined,
-  messages: () => undefined,
   openSocket(url) {
     if (globalThis.WebSocket === undefined) throw new Error("there is no WebSocket here; connectTransport() takes whatever else carries messages");
     return new WebSocket(url);

@@ -4,8 +4,8 @@
  */
 import "./messages-workerd.js";
 import runtime from "../wasm/capstan_web_bg.wasm";
-import { setPlatform } from "./platform.js";
+import { setSources } from "./sources.js";
 
-setPlatform({ runtime: () => runtime });
+setSources({ runtime: () => runtime });
 
 export * from "./index.js";

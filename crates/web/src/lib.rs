@@ -41,3 +41,12 @@ mod runtime;
 pub mod websocket;
 #[cfg(all(feature = "rust", target_arch = "wasm32"))]
 pub use runtime::runtime;
+
+// A fifth of what the standard library has, and no slower. Programs in Rust choose for themselves.
+#[cfg(all(
+    target_arch = "wasm32",
+    feature = "messages",
+    not(any(feature = "runtime", feature = "rust"))
+))]
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();

@@ -32,6 +32,8 @@ pub(crate) struct Module {
     profile: &'static str,
     /// What the compiler is told for that besides.
     rustflags: Option<&'static str>,
+    /// The directory in the crate with glue to take in place of wasm-bindgen's.
+    own_glue: Option<&'static str>,
     /// The directory its files have in the package, and below js/ while they are worked on.
     pub(crate) dir: &'static str,
 }
@@ -43,6 +45,7 @@ pub(crate) const RUNTIME: Module = Module {
     name: "capstan_web",
     profile: "wasm-release",
     rustflags: None,
+    own_glue: None,
     dir: "wasm",
 };
 
@@ -52,10 +55,10 @@ pub(crate) const MESSAGES: Module = Module {
     features: Some("messages"),
     name: "capstan_messages",
     profile: "wasm-release",
-    // A twenty-fifth less after compression: what is inlined by itself is mostly on the ways of errors. It is not free:
-    // small messages were seen to be decoded, and made canonical, up to a fifth slower. The runtime, optimized for size
-    // already, only grows by it.
-    rustflags: Some("-Cllvm-args=--inline-threshold=25"),
+    // A tenth less after compression: what is inlined by itself is mostly on the ways of errors. What it costs is in
+    // docs/messages-size. The runtime, optimized for size already, only grows by it.
+    rustflags: Some("-Cllvm-args=--inline-threshold=25 -Cllvm-args=--inlinehint-threshold=100"),
+    own_glue: Some("glue"),
     dir: "wasm-messages",
 };
 
@@ -66,6 +69,7 @@ pub(crate) const COMPILER: Module = Module {
     name: "capstan_compiler",
     profile: "wasm-compiler",
     rustflags: None,
+    own_glue: None,
     dir: "wasm-compiler",
 };
 
@@ -143,6 +147,9 @@ impl Module {
                 process::run("wasm-pack build", &mut wasm_pack)
             },
         )?;
+        if let Some(glue) = self.own_glue {
+            workspace::copy(&workspace::root().join(&crate_dir).join(glue), &fresh)?;
+        }
         workspace::remove_dir(&out_dir)?;
         workspace::copy(&fresh, &out_dir)?;
         stamp.keep()
@@ -165,6 +172,7 @@ impl Module {
                 .files(&dir.join("Cargo.toml"))?
                 .files(&dir.join("build.rs"))?
                 .files(&dir.join("src"))?
+                .files(&dir.join("glue"))?
                 .files(&dir.join("capnp"))?;
         }
         Ok(stamp)

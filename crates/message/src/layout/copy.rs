@@ -256,17 +256,24 @@ impl<'a> Copy<'_, 'a> {
 
 /// The struct's sections without trailing zero words and null pointers.
 pub(super) fn trimmed(source: &StructReader<'_>) -> StructSize {
-    let data_bytes = source
-        .data
-        .iter()
-        .rposition(|byte| *byte != 0)
-        .map_or(0, |last| last + 1);
-    let pointers = (0..source.pointer_count)
-        .rposition(|index| !source.is_pointer_field_null(index as usize))
-        .map_or(0, |last| last + 1);
+    let (mut words, part) = source.data.as_chunks::<WORD_BYTES>();
+    let data = if part.iter().any(|byte| *byte != 0) {
+        words.len() + 1
+    } else {
+        while let [before @ .., last] = words
+            && u64::from_le_bytes(*last) == 0
+        {
+            words = before;
+        }
+        words.len()
+    };
+    let mut pointers = source.pointer_count;
+    while pointers > 0 && source.is_pointer_field_null(pointers as usize - 1) {
+        pointers -= 1;
+    }
     StructSize {
-        data: data_bytes.div_ceil(WORD_BYTES) as u16,
-        pointers: pointers as u16,
+        data: data as u16,
+        pointers,
     }
 }
 

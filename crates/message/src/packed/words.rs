@@ -3,7 +3,8 @@
 //! Moving the non-zero bytes of a word together is compressing a bit vector, on bytes (Warren,
 //! *Hacker's Delight*, 7-4): a byte that has to move `d` places moves by the binary digits of `d`,
 //! one digit for all bytes at a time. Which bytes move in which step follows from the tag, so the
-//! masks are in a table.
+//! masks are in a table. Half a word is done at a time, both halves in the same operations: that
+//! takes one step more, but 1 KiB of table instead of 8, which WebAssembly would have to download.
 
 use crate::{WORD_BYTES, Word};
 
@@ -17,20 +18,29 @@ pub(super) fn tag_of(word: u64) -> u8 {
 /// The bytes that the tag names, moved together to the low end. The other bytes must be zero.
 #[inline(always)]
 pub(super) fn gather(word: u64, tag: u8) -> u64 {
-    let [by_one, by_two, by_four, _] = masks_of(tag);
+    let Masks {
+        by_one,
+        by_two,
+        low_bits,
+        ..
+    } = masks_of(tag);
     let moving = word & by_one;
     let word = (word ^ moving) | (moving >> 8);
     let moving = word & by_two;
     let word = (word ^ moving) | (moving >> 16);
-    let moving = word & by_four;
-    (word ^ moving) | (moving >> 32)
+    (word & LOW_HALF) | (word >> 32 << low_bits)
 }
 
 /// The reverse: the low bytes, moved to the places that the tag names. Those past the last are ignored.
 #[inline(always)]
 pub(super) fn scatter(bytes: u64, tag: u8) -> u64 {
-    let [by_one, by_two, by_four, nonzero] = masks_of(tag);
-    let bytes = bytes ^ ((bytes ^ (bytes << 32)) & by_four);
+    let Masks {
+        by_one,
+        by_two,
+        nonzero,
+        low_bits,
+    } = masks_of(tag);
+    let bytes = (bytes & LOW_HALF) | (bytes >> low_bits << 32);
     let bytes = bytes ^ ((bytes ^ (bytes << 16)) & by_two);
     let bytes = bytes ^ ((bytes ^ (bytes << 8)) & by_one);
     bytes & nonzero
@@ -154,13 +164,30 @@ macro_rules! by_tag {
     }};
 }
 
-/// Where bytes are that move by one, by two and by four places, at the end of the move that is
-/// further up; and all places that are not zero.
-type Masks = [u64; 4];
+const LOW_HALF: u64 = 0xffff_ffff;
+
+#[derive(Clone, Copy)]
+struct Masks {
+    /// Where bytes are that move by one place, at the end of the move that is further up.
+    by_one: u64,
+    /// The same for two places.
+    by_two: u64,
+    /// All places that are not zero.
+    nonzero: u64,
+    /// Bits of the bytes in the low half that are not zero.
+    low_bits: u64,
+}
 
 #[inline(always)]
 fn masks_of(tag: u8) -> Masks {
-    MASKS.get(usize::from(tag)).copied().unwrap_or([0; 4])
+    let of = |half: &[Masks; 16], tag: u8| half.get(usize::from(tag)).copied().unwrap_or(NONE);
+    let (low, high) = (of(&LOW_MASKS, tag & 15), of(&HIGH_MASKS, tag >> 4));
+    Masks {
+        by_one: low.by_one | high.by_one,
+        by_two: low.by_two | high.by_two,
+        nonzero: low.nonzero | high.nonzero,
+        low_bits: low.low_bits,
+    }
 }
 
 /// The bits of a run's length that count.
@@ -168,8 +195,6 @@ static RUN_LENGTHS: [u8; 256] = by_tag!(u8, |tag| match tag.count_ones() {
     0 | 8 => u8::MAX,
     _ => 0,
 });
-
-static MASKS: [Masks; 256] = by_tag!(Masks, |tag| make_masks(tag));
 
 static PACKED_BYTES: [u8; 256] = by_tag!(u8, |tag| match tag.count_ones() as u8 {
     0 => 2,
@@ -187,37 +212,49 @@ static RUNS: [u8; 256] = by_tag!(u8, |tag| match tag.count_ones() {
     _ => 0,
 });
 
-const fn make_masks(tag: usize) -> Masks {
-    let mut masks = [0; 4];
-    let mut packed_at = 0;
-    let mut place = 0;
-    while place < WORD_BYTES {
-        if tag >> place & 1 == 1 {
-            let distance = place - packed_at;
-            let mut digit = 0;
-            while digit < 3 {
-                if distance >> digit & 1 == 1 {
-                    // Gathering starts with the smallest step and scattering with the largest. At
-                    // the upper end of this digit's move, the smaller ones are gone in the first
-                    // case and to come in the second: the same place.
-                    let upper = packed_at + (distance >> digit << digit);
-                    #[allow(clippy::indexing_slicing, reason = "evaluated when compiling")]
-                    {
-                        masks[digit] |= byte_mask(upper);
-                    }
-                }
-                digit += 1;
+const NONE: Masks = Masks {
+    by_one: 0,
+    by_two: 0,
+    nonzero: 0,
+    low_bits: 0,
+};
+static LOW_MASKS: [Masks; 16] = make_masks(0);
+static HIGH_MASKS: [Masks; 16] = make_masks(WORD_BYTES / 2);
+
+/// For each half of a tag, the masks of the half word that begins at a place.
+const fn make_masks(first_place: usize) -> [Masks; 16] {
+    let mut table = [NONE; 16];
+    let mut tag = 0;
+    while tag < 16 {
+        let mut masks = NONE;
+        let mut packed_at = 0;
+        let mut place = 0;
+        while place < WORD_BYTES / 2 {
+            if tag >> place & 1 == 1 {
+                let distance = place - packed_at;
+                // Gathering starts with the smaller step and scattering with the larger. At the upper
+                // end of the larger one, the smaller is gone in the first case and to come in the
+                // second: the same place.
+                masks.by_one |= byte_mask(first_place + place, distance & 1);
+                masks.by_two |= byte_mask(first_place + packed_at + (distance & 2), distance >> 1);
+                masks.nonzero |= byte_mask(first_place + place, 1);
+                packed_at += 1;
             }
-            masks[3] |= byte_mask(place);
-            packed_at += 1;
+            place += 1;
         }
-        place += 1;
+        masks.low_bits = 8 * packed_at as u64;
+        #[allow(clippy::indexing_slicing, reason = "evaluated when compiling")]
+        {
+            table[tag] = masks;
+        }
+        tag += 1;
     }
-    masks
+    table
 }
 
-const fn byte_mask(place: usize) -> u64 {
-    0xff << (8 * place)
+/// All ones at a place, or nothing.
+const fn byte_mask(place: usize, is_set: usize) -> u64 {
+    (0xff * is_set as u64) << (8 * place)
 }
 
 #[cfg(test)]

@@ -23,9 +23,11 @@ pub fn seam_canonical(asks: u32, traversal_limit_words: u32, nesting_limit: u32)
 }
 
 fn answer(message: &mut Vec<u8>, asks: bool, limits: ReaderOptions) -> Result<u32> {
-    let reader = serialize::read_frame_from_slice(message, limits)?;
+    let reader = serialize::read_frame(std::mem::take(message), limits)?;
     if asks {
-        return reader.is_canonical().map(u32::from);
+        let is_canonical = reader.is_canonical()?;
+        *message = reader.into_segments().into_buffer();
+        return Ok(u32::from(is_canonical));
     }
     *message = reader.canonicalize()?;
     Ok(message.len() as u32)

@@ -428,7 +428,8 @@ impl Walk<'_> {
         self.put(offset as u32)
     }
 
-    #[inline]
+    // Not inlined: half of what is not the fast way is this.
+    #[inline(never)]
     fn put(&mut self, entry: u32) -> Result<(), IndexError> {
         self.charge(1)?;
         self.index.put(entry);

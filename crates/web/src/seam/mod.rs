@@ -126,21 +126,21 @@ pub fn seam_message_room(bytes: u32) -> u32 {
 pub fn seam_index_message(program: u32, traversal_limit_words: u32, nesting_limit: u32) -> u32 {
     let message = SEAM.lend(|seam| std::mem::take(&mut seam.message));
     let options = options(traversal_limit_words, nesting_limit);
-    let status = match serialize::read_frame_from_slice(&message, options) {
-        Ok(reader) => match reader.get_root::<any_pointer::Reader<'_>>() {
-            Ok(content) => index_content(content, program, 0),
-            Err(error) => fail(error.to_text()),
-        },
-        Err(error) => fail(error.to_text()),
-    };
-    // The table points into it: it stays where it is until the next message, unless there is no table.
-    SEAM.lend(|seam| {
-        seam.message = message;
-        if status != 0 {
-            seam.release();
-        }
+    let result = serialize::read_frame(message, options).and_then(|reader| {
+        let status = index_content(reader.get_root_any()?, program, 0);
+        Ok((status, reader.into_segments().into_buffer()))
     });
-    status
+    match result {
+        // The table points into it: it stays where it is until the next message, unless there is no table.
+        Ok((status, message)) => SEAM.lend(|seam| {
+            seam.message = message;
+            if status != 0 {
+                seam.release();
+            }
+            status
+        }),
+        Err(error) => fail(error.to_text()),
+    }
 }
 
 /// JavaScript has built its object. Memory of a large message is given back.

@@ -13,7 +13,7 @@ pub(super) struct StructProgram {
     /// Bytes of the widest scalar that starts the data section, the tag of a union included. An
     /// element of a list of smaller scalars does not have it: there it reads as zero.
     pub(super) first_bytes: usize,
-    pub(super) ops: Box<[Op]>,
+    pub(super) ops: Vec<Op>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -25,7 +25,7 @@ pub(super) enum Op {
     /// What follows depends on the tag that stands at this 16-bit offset.
     Union {
         tag_offset: usize,
-        cases: Box<[Box<[Op]>]>,
+        cases: Vec<Vec<Op>>,
     },
 }
 
@@ -125,12 +125,12 @@ impl Parser<'_> {
         Some(first)
     }
 
-    fn ops(mut self, depth: u32) -> Option<Box<[Op]>> {
+    fn ops(mut self, depth: u32) -> Option<Vec<Op>> {
         let mut ops = Vec::new();
         while let Some(code) = self.next() {
             ops.push(self.op(code, depth)?);
         }
-        Some(ops.into_boxed_slice())
+        Some(ops)
     }
 
     fn op(&mut self, code: u32, depth: u32) -> Option<Op> {
@@ -184,20 +184,20 @@ impl Parser<'_> {
             return None;
         }
         let tag_offset = self.next()? as usize;
-        let mut cases: Vec<Box<[Op]>> = Vec::new();
+        let mut cases: Vec<Vec<Op>> = Vec::new();
         for _ in 0..self.next()? {
             let tag = usize::from(u16::try_from(self.next()?).ok()?);
             let length = self.next()? as usize;
             let (body, rest) = self.0.split_at_checked(length)?;
             self.0 = rest;
             if cases.len() <= tag {
-                cases.resize_with(tag + 1, Box::default);
+                cases.resize_with(tag + 1, Vec::default);
             }
             *cases.get_mut(tag)? = Parser(body).ops(depth + 1)?;
         }
         Some(Op::Union {
             tag_offset,
-            cases: cases.into_boxed_slice(),
+            cases,
         })
     }
 }
