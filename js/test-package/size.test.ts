@@ -29,10 +29,10 @@ const DECODER = `export { decode, encode, encodePacked, init } from "capstan";`;
 const BUDGET_BYTES = 92 * 1024;
 
 /** What a page without connections loads that decodes and encodes messages, packed or not. */
-const MESSAGES_BUDGET_BYTES = 44 * 1024;
+const MESSAGES_BUDGET_BYTES = 39 * 1024;
 
 /** And one that also reads and builds them a field at a time. */
-const VIEWS_BUDGET_BYTES = 50 * 1024;
+const VIEWS_BUDGET_BYTES = 45 * 1024;
 
 /** What a page loads to compile schemas. */
 const COMPILER_BUDGET_BYTES = 330 * 1024;
