@@ -8,6 +8,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { ExampleServer, inspect, openPage, PATIENTLY, SERVERS, tabTo } from "./example-pages.js";
 import { openBrowser, type Sample, sampleFile } from "./support.js";
 
+declare global {
+  interface Window {
+    shifted: number;
+  }
+}
+
 let browser: Browser;
 let directory: string;
 let sample: Sample;
@@ -50,6 +56,46 @@ describe.each(SERVERS)("the upload example, with its server in %s", (kind) => {
     expect(await page.locator("#hash-there").textContent()).toBe(sample.sha256);
     await expect.poll(() => page.locator("#uploads td").allTextContents(), PATIENTLY).toEqual([sample.name, "3.0 MB of 3.0 MB", "complete"]);
     expect(errors).toEqual([]);
+    await page.close();
+  });
+
+  test("keeps still while its figures change, gives the focus back, and finds a server again that was gone", async () => {
+    server = await ExampleServer.start("upload", kind);
+    const slow = (url: string): Promise<unknown> => fetch(new URL("/pace?bytes_per_second=400000", url), { method: "POST" });
+    await slow(server.url);
+    const page = await openPage(browser, server.url, []);
+    const progress = (): Promise<number> => page.locator("#progress").evaluate((bar: HTMLProgressElement) => bar.value);
+    const status = (): Promise<string | null> => page.locator("#status").textContent();
+    await page.locator("#picker").setInputFiles(sample.path);
+    await expect.poll(progress, PATIENTLY).toBeGreaterThan(1);
+    await page.evaluate(() => {
+      window.shifted = 0;
+      const add = (list: PerformanceObserverEntryList): void => {
+        for (const { value } of list.getEntries() as (PerformanceEntry & { value: number })[]) window.shifted += value;
+      };
+      new PerformanceObserver(add).observe({ type: "layout-shift" });
+    });
+    const then = await progress();
+    await expect.poll(progress, PATIENTLY).toBeGreaterThan(then + 400_000);
+    // A figure may grow by a digit; the plots, each time that they move, count for a tenth and more.
+    expect(await page.evaluate(() => window.shifted)).toBeLessThan(0.02);
+
+    await page.locator("#cancel").focus();
+    await page.keyboard.press("Enter");
+    await expect.poll(status, PATIENTLY).toMatch(/^Cancelled/);
+    await expect.poll(() => page.evaluate(() => document.activeElement?.id), PATIENTLY).toBe("picker");
+
+    await page.locator("#picker").setInputFiles(sample.path);
+    await expect.poll(progress, PATIENTLY).toBeGreaterThan(1);
+    await server.stop();
+    await expect.poll(status, PATIENTLY).toMatch(/^Sending “sample.bin” failed: the connection to .* is closed/);
+    const nothing = page.locator("#no-uploads");
+    await expect.poll(() => nothing.isVisible(), PATIENTLY).toBe(true);
+    expect(await nothing.textContent()).toBe("The server does not answer.");
+    server = await ExampleServer.start("upload", kind, server.port);
+    await expect.poll(() => nothing.textContent(), PATIENTLY).toBe("Nothing yet.");
+    await page.locator("#picker").setInputFiles(sample.path);
+    await expect.poll(status, PATIENTLY).toBe("Sent. The two SHA-256 match.");
     await page.close();
   });
 
