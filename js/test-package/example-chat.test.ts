@@ -87,7 +87,7 @@ describe.each(SERVERS)("the chat example, with its server in %s", (kind) => {
     const page = await openPage(browser, server.url, []);
     await page.locator("#name").fill(" ");
     await page.locator("#join").click();
-    await expect.poll(() => status(page), PATIENTLY).toContain("a name cannot be empty");
+    await expect.poll(() => status(page), PATIENTLY).toContain("A name cannot be empty");
     expect(await page.locator("#name").isVisible()).toBe(true);
     await page.close();
   });

@@ -45,7 +45,7 @@ describe.each(SERVERS)("the pipeline example, with its server in %s", (kind) => 
     const page = await openPage(browser, server.url, []);
     await server.stop();
     await page.locator("#start").click();
-    await expect.poll(() => page.locator("#status").textContent(), PATIENTLY).toMatch(/^there is no server at ws:/);
+    await expect.poll(() => page.locator("#status").textContent(), PATIENTLY).toMatch(/^There is no server at ws:/);
     expect(await page.locator("#start").isEnabled()).toBe(true);
     await page.close();
   });
