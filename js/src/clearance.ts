@@ -6,8 +6,8 @@
 
 /** Far too rarely to cost anything. */
 const PAUSE_MS = 100;
-/** How much longer than what was written: that is a quarter of what the collector waits for then. */
-const TIMES = 3;
+/** How much longer than what was written: that is an eighth of what the collector waits for then. */
+const TIMES = 7;
 const LONGEST_BYTES = 24 << 20;
 /** Bytes per millisecond: what goes faster is over soon, and the collector comes often by itself. */
 const FAST = 100_000;
