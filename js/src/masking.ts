@@ -14,7 +14,7 @@ const RANDOM: ClientOptions = {};
 
 /** How a socket of `ws` is to mask what it sends to an absolute address. */
 export function masking(url: string): ClientOptions {
+  // What goes to this computer does not leave it. TLS would not do: somebody may take it apart on the way, and cannot be known to know WebSocket.
   const { protocol, hostname } = new URL(url);
-  // What TLS encrypts is read by nobody but those whom the certificate lets speak for the server; what goes to this computer does not leave it.
-  return protocol === "wss:" || LOOPBACK.test(hostname) ? ZERO : RANDOM;
+  return protocol === "ws:" && LOOPBACK.test(hostname) ? ZERO : RANDOM;
 }
