@@ -429,6 +429,17 @@ impl Line {
     fn line_window(&self) -> f64 {
         self.pipe
             .window_bytes(self.round_trip_micros, self.queue_bytes())
+            + self.lump_bytes()
+    }
+
+    /// What is on the line no more, and not answered yet.
+    fn lump_bytes(&self) -> f64 {
+        // When objects are not equally far, answers are not in order, and each tells of what others sent.
+        let shortest = self.shortest.get().unwrap_or(0) as f64;
+        if self.furthest_micros > 1.25 * shortest {
+            return 0.0;
+        }
+        self.pipe.lump_bytes(self.round_trip_micros)
     }
 
     fn line_has_room(&self) -> bool {
@@ -475,7 +486,8 @@ impl Line {
                 } else {
                     &self.pipe
                 };
-                let bytes = pipe.window_bytes(round_trip, queue) as u64;
+                let lumps = self.lump_bytes() / f64::from(self.active.max(1));
+                let bytes = (pipe.window_bytes(round_trip, queue) + lumps) as u64;
                 // One largest message is admitted on top of the window.
                 bytes
                     .saturating_sub(largest)

@@ -7,6 +7,7 @@
 mod clock;
 mod filter;
 mod line;
+mod lumps;
 mod member;
 mod pipe;
 #[cfg(feature = "simulator")]

@@ -13,6 +13,7 @@
 //! use. One that stays although much less is in flight is no queue of ours, but a longer way.
 
 use super::filter::{HighestRate, SHORTEST_TIME_MICROS};
+use super::lumps::Lumps;
 
 /// What may be in flight before anything is known.
 pub(super) const START_BYTES: f64 = 65_536.0;
@@ -117,6 +118,7 @@ pub(super) struct Pipe {
     train: [(u64, u64); TRAIN],
     /// How fast the fastest train of the last round came through.
     train_rate: f64,
+    lumps: Lumps,
     blind: Blind,
 }
 
@@ -139,6 +141,9 @@ impl Default for Blind {
         }
     }
 }
+
+/// No more of what the pipe holds is allowed for lumps.
+const LUMP_SHARE: f64 = 0.25;
 
 /// Deliveries in a train.
 const TRAIN: usize = 8;
@@ -190,6 +195,16 @@ impl Pipe {
 
     pub(super) fn delivered_bytes(&self) -> u64 {
         self.delivered_bytes
+    }
+
+    /// What has to be in flight beyond what the pipe holds, since it is answered in lumps.
+    pub(super) fn lump_bytes(&self, round_trip_micros: f64) -> f64 {
+        // While a large queue is there, it is to be seen what that is.
+        if self.mode != Mode::Steady || self.anchor.is_some() {
+            return 0.0;
+        }
+        let most = LUMP_SHARE * self.rate() * round_trip_micros;
+        self.lumps.bytes().min(most)
     }
 
     /// The least queueing of the last round, or of this one if it is less already.
@@ -278,7 +293,10 @@ impl Pipe {
 
     /// A message came through.
     pub(super) fn on_delivered(&mut self, mark: Mark, delivery: &Delivery) -> Finding {
-        let advanced = delivery.delivered_bytes > self.delivered_bytes;
+        let new_bytes = delivery
+            .delivered_bytes
+            .saturating_sub(self.delivered_bytes);
+        let advanced = new_bytes > 0;
         self.delivered_bytes = self.delivered_bytes.max(delivery.delivered_bytes);
         if let Some(queued) = delivery.queued_micros {
             if self.round.samples == 0 {
@@ -298,6 +316,9 @@ impl Pipe {
             if delivery.same_era {
                 self.sample_rate(mark, delivery);
                 self.sample_train(delivery);
+                let (bytes, rate) = (new_bytes as f64, self.rate.get());
+                self.lumps
+                    .see(delivery.now, bytes, rate, delivery.largest_bytes);
             }
         }
         // A computer that pauses hands over many answers at once, all of them late.
@@ -505,6 +526,7 @@ impl Pipe {
             self.drain(delivery.now, delivery.round_trip_micros);
         }
         self.rate.begin_round();
+        self.lumps.begin_round();
         finding
     }
 

@@ -169,3 +169,23 @@ fn bursts_find_the_line_as_they_left_it() {
         assert!(run.most_over <= 0, "{}", run.most_over);
     }
 }
+
+#[test]
+fn answers_that_come_in_lumps_leave_the_line_full() {
+    for (streams, jitters) in [(1, [30, 0]), (1, [0, 30]), (4, [30, 0]), (8, [30, 0])] {
+        let [up, down] = jitters.map(|millis| {
+            let mut way = Way::new(50e6, 50 * MILLI);
+            way.jitter = millis * MILLI;
+            way
+        });
+        let run = Run::new(Path::new(up, down, vec![greedy(16_384); streams])).run();
+        let f = figures(&run, 3 * SECOND, 12 * SECOND);
+        let goodput = f.goodput / (50e6 / 8.0 * 0.99 - 12_000.0);
+        println!(
+            "# jitter of {jitters:?} ms, {streams} streams: {goodput:.3}, p99 {:.1} ms",
+            f.p99 / 1e6
+        );
+        assert!(goodput > 0.95, "{jitters:?} {streams}: {goodput}");
+        assert!(f.p99 < 1.8 * 100e6, "{jitters:?} {streams}: {}", f.p99);
+    }
+}
