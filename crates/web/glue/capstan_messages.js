@@ -10,7 +10,8 @@ export default async function load({ module_or_path: source = new URL('capstan_m
     if (type === "application/wasm" && WebAssembly.instantiateStreaming) {
       return (await WebAssembly.instantiateStreaming(found, imports)).instance.exports;
     }
-    if (type !== "application/wasm") console.warn(`${found.url} has the MIME type ${type}: as application/wasm it would load faster`);
+    // Files, which Deno fetches as well, have none.
+    if (type !== "application/wasm" && !found.url.startsWith("file:")) console.warn(`${found.url} has the MIME type ${type}: as application/wasm it would load faster`);
     found = await found.arrayBuffer();
   }
   const { instance, exports } = await WebAssembly.instantiate(found, imports);
