@@ -39,7 +39,7 @@ async function send(name, size) {
 await init("/capstan.wasm");
 const connection = await connect(new URL("/rpc", location.href.replace(/^http/, "ws")));
 await send("first", ${32 * MIB});
-await new Promise((resolve) => setTimeout(resolve, 2000));
+await new Promise((resolve) => setTimeout(resolve, 4000));
 await send("large", ${BYTES});
 `;
 
@@ -98,7 +98,7 @@ test.runIf(process.platform === "linux").each(Object.entries(SOURCES))(
   async (from, source) => {
     const server = await open(source);
     await server.outcome("first");
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await new Promise((resolve) => setTimeout(resolve, 3500));
     const before = renderers();
     expect(before.size).toBeGreaterThan(0);
     const most = new Map(before);
