@@ -31,6 +31,8 @@ impl Lumps {
     }
 
     pub(super) fn begin_round(&mut self) {
+        // As long as all comes at the line's rate, the line is never done with what came too early once.
+        self.bytes = 0.0;
         self.rounds.rotate_right(1);
         if let Some(first) = self.rounds.first_mut() {
             *first = core::mem::take(&mut self.running_bytes);
