@@ -195,10 +195,7 @@ impl Parser<'_> {
             }
             *cases.get_mut(tag)? = Parser(body).ops(depth + 1)?;
         }
-        Some(Op::Union {
-            tag_offset,
-            cases,
-        })
+        Some(Op::Union { tag_offset, cases })
     }
 }
 
