@@ -1,6 +1,6 @@
 import { CapnpError } from "./errors.js";
 import type { Limits } from "./message.js";
-import { checkBytes } from "./packed/packed.js";
+import { checkBytes } from "./seam/writer.js";
 import { failure, refresh, u8, wasm } from "./messages/memory.js";
 
 /** What is called in wasm for the canonical form. */

@@ -17,11 +17,11 @@ export class CapnpError extends Error {
   /** Always this, whatever a minifier does to the class. */
   override readonly name = "CapnpError";
   /** What can be done about it. */
-  readonly kind: ErrorKind;
+  declare readonly kind: ErrorKind;
   /** What went wrong, in the words of the side where it did. */
-  readonly reason: string;
+  declare readonly reason: string;
   /** The stack at the other side, if it sent one. */
-  readonly trace: string | undefined;
+  declare readonly trace: string | undefined;
 
   constructor(kind: ErrorKind, reason: string, options: { trace?: string | undefined; cause?: unknown } = {}) {
     super(reason, "cause" in options ? { cause: options.cause } : undefined);

@@ -55,6 +55,11 @@ export async function init(source?: InitSource | InitSources): Promise<void> {
   if (given.runtime !== undefined && !modules.some(({ name }) => name === "runtime")) {
     throw new TypeError("init(source) is for connections, and nothing here has any; for messages it is init({ messages: source })");
   }
+  await loadModules(given);
+}
+
+/** Loads each of the modules that is not there yet. */
+export async function loadModules(given: InitSources): Promise<void> {
   await Promise.all(modules.map((module) => (module.loading ??= load(module, given[module.name]))));
 }
 

@@ -3,7 +3,7 @@ import { FrameCutter } from "./frames.js";
 import { init } from "./init.js";
 import { decode, encode, encodePacked, type Limits } from "./message.js";
 import { Codec } from "./packed/codec.js";
-import { checkBytes } from "./packed/packed.js";
+import { checkBytes } from "./seam/writer.js";
 import type { StructDescriptor } from "./seam/descriptor.js";
 import { wrong } from "./seam/writer.js";
 

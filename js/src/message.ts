@@ -1,10 +1,9 @@
-import { isBytes } from "./buffers.js";
 import { pack, unpackFrame } from "./packed/packed.js";
 import { checkType } from "./seam/check-type.js";
 import { decodeMessage, type DecodeOptions } from "./seam/incoming.js";
 import type { StructDescriptor } from "./seam/descriptor.js";
 import { checkFirst, inType, learnSize, sizeHint } from "./seam/outgoing.js";
-import { OUT_OF_ROOM, Writer, wrong } from "./seam/writer.js";
+import { checkBytes, OUT_OF_ROOM, Writer } from "./seam/writer.js";
 import { frame } from "./symbols.js";
 
 export type { DecodeOptions, Limits } from "./seam/incoming.js";
@@ -81,34 +80,33 @@ export function encodePacked<In>(type: StructDescriptor<unknown, In> | object, v
  */
 export function decode<Out>(type: StructDescriptor<Out>, bytes: Uint8Array, options?: DecodeOptions): Out {
   checkType(type, "struct", "decode()");
-  if (!isBytes(bytes)) throw wrong("decode()", "a Uint8Array (of an ArrayBuffer, new Uint8Array(buffer) makes one)", bytes);
+  checkBytes("decode()", bytes);
   return decodeMessage(type, options?.packed ? unpackFrame(bytes, options) : bytes, options);
 }
 
 function withScratch<In>(type: StructDescriptor<unknown, In>, value: In, writer: Writer, room: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const { dataWords, pointers } = type.$;
+  const { dataWords, pointers, encode } = type.$;
   let roomView = room === scratch ? view : new DataView(room.buffer);
   let wantedBytes = (sizeHint(type) + 2) * 8;
   for (;;) {
     if (room.length < wantedBytes) {
-      const larger = new Uint8Array(2 ** Math.ceil(Math.log2(wantedBytes)));
-      if (room === scratch && larger.length <= KEPT_BYTES) {
-        scratch = larger;
-        view = new DataView(larger.buffer);
+      const isKept = room === scratch;
+      room = new Uint8Array(2 ** Math.ceil(Math.log2(wantedBytes)));
+      roomView = new DataView(room.buffer);
+      if (isKept && room.length <= KEPT_BYTES) {
+        scratch = room;
+        view = roomView;
       }
-      room = larger;
-      roomView = room === scratch ? view : new DataView(room.buffer);
     }
     writer.begin(roomView, room, TABLE_BYTES, (room.length - TABLE_BYTES) >>> 3);
     let dirtyBytes = room.length;
     try {
-      const root = writer.struct(writer.root(), dataWords, pointers, value, "value");
-      type.$.encode(writer, root, value);
+      encode(writer, writer.struct(writer.root(), dataWords, pointers, value, "value"), value);
       const words = writer.end();
       learnSize(type, words);
       roomView.setUint32(4, words, true);
       dirtyBytes = TABLE_BYTES + words * 8;
-      return room.slice(0, TABLE_BYTES + words * 8);
+      return room.slice(0, dirtyBytes);
     } catch (error) {
       if (error !== OUT_OF_ROOM) throw inType(error, type, value);
       wantedBytes = Math.max(room.length * 2, writer.wantedBytes + TABLE_BYTES);

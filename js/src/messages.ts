@@ -1,5 +1,5 @@
 /** Messages without connections: all that the smaller of the two WebAssembly modules is enough for. */
-import { init as initBoth, type InitSource, type WasmSource } from "./init.js";
+import { type InitSource, loadModules, type WasmSource } from "./init.js";
 
 /**
  * Loads the WebAssembly, once, which everything but `encode` needs. Without a source it is found beside the scripts.
@@ -7,7 +7,7 @@ import { init as initBoth, type InitSource, type WasmSource } from "./init.js";
  * @throws CapnpError that says what to check when it cannot be loaded; the next call tries again.
  */
 export function init(source?: InitSource): Promise<void> {
-  return initBoth({ messages: source });
+  return loadModules({ messages: source });
 }
 
 export { canonicalize, isCanonical } from "./canonical.js";

@@ -14,6 +14,7 @@ import {
   foundPointers,
   foundStepBits,
   foundStruct,
+  isNull,
   live,
   NO_LIMIT,
   type OpenMessage,
@@ -22,7 +23,7 @@ import {
   POINTER_LIST,
   STRUCT_LIST,
 } from "./place.js";
-import { elementSizeOf, READS } from "./scalars.js";
+import { READS } from "./scalars.js";
 import type { StructClass } from "./struct.js";
 import { foundData, foundText } from "./text.js";
 
@@ -45,18 +46,18 @@ export interface Mode {
 
 /** Where a list is. */
 export class ListPlace {
-  readonly message: OpenMessage;
+  declare readonly message: OpenMessage;
   /** 0 for a list that is not there, and so empty. */
-  readonly pointer: number;
-  readonly address: number;
-  readonly count: number;
-  readonly stepBits: number;
+  declare readonly pointer: number;
+  declare readonly address: number;
+  declare readonly count: number;
+  declare readonly stepBits: number;
   /** Of one element seen as a struct. */
-  readonly dataBytes: number;
+  declare readonly dataBytes: number;
   /** How many structs and lists may still be entered from the list's pointer. */
-  readonly nesting: number;
-  readonly pointers: number;
-  readonly kind: Kind;
+  declare readonly nesting: number;
+  declare readonly pointers: number;
+  declare readonly kind: Kind;
   /** What a view has found behind its elements. */
   known: unknown[] | undefined = undefined;
 
@@ -116,7 +117,7 @@ export function follower(element: types.Element, mode: Mode, name: string, or?: 
     }
     case types.DATA:
       return (message, pointer, nesting) => {
-        if (pointer === 0) return or === undefined ? new Uint8Array(0) : new Uint8Array(or as Uint8Array);
+        if (pointer === 0) return new Uint8Array((or as Uint8Array | undefined) ?? []);
         follow(message, pointer, nesting, A_DATA, 0, name);
         return foundData();
       };
@@ -178,9 +179,7 @@ export function kindOf(element: types.Element, mode: Mode, name: string): Kind {
     const get: Kind["get"] = (list, index) => {
       const { message, nesting } = list;
       const slot = elementSlot(list, index);
-      const memory = live(message);
-      const isNull = (memory.getInt32(slot, true) | memory.getInt32(slot + 4, true)) === 0;
-      return value(message, isNull ? 0 : slot, nesting - 1);
+      return value(message, isNull(live(message), slot) ? 0 : slot, nesting - 1);
     };
     // Rows of a matrix are asked for again and again, and are long; texts are mostly read once, and would be in memory twice.
     if (type !== types.LIST || !mode.isFixed) return kind(POINTER_LIST, get);
@@ -190,7 +189,7 @@ export function kindOf(element: types.Element, mode: Mode, name: string): Kind {
       return (known[index] ??= get(list, index));
     });
   }
-  const wanted = elementSizeOf(type);
+  const wanted = types.ELEMENT_SIZES[type] as number;
   if (type === types.VOID) return kind(wanted, () => undefined);
   if (type === types.BOOL) {
     return kind(wanted, ({ message, address }, index) => ((live(message).getUint8(address + (index >>> 3)) >> (index & 7)) & 1) !== 0);
@@ -211,9 +210,9 @@ export function checkCurrent(list: ListPlace): void {
   const { message, pointer, address, kind } = list;
   const memory = live(message);
   if (!message.isBuilt || pointer === 0) return;
-  const isNull = (memory.getInt32(pointer, true) | memory.getInt32(pointer + 4, true)) === 0;
-  if (!isNull) follow(message, pointer, NO_LIMIT, ANY_LIST, 0, kind.name);
-  if (isNull || foundAddress() !== address) throw new TypeError(`${kind.name}: the list was replaced or disowned since it was got`);
+  const isGone = isNull(memory, pointer);
+  if (!isGone) follow(message, pointer, NO_LIMIT, ANY_LIST, 0, kind.name);
+  if (isGone || foundAddress() !== address) throw new TypeError(`${kind.name}: the list was replaced or disowned since it was got`);
 }
 
 /** Whether two are the same type. */

@@ -1,5 +1,5 @@
 import { checkType } from "../seam/check-type.js";
-import type { StructDescriptor, StructInfo } from "../seam/descriptor.js";
+import type { StructDescriptor } from "../seam/descriptor.js";
 import * as types from "../seam/fields.js";
 import { wrong } from "../seam/writer.js";
 import { AnyPointerBuilder } from "./any-builder.js";
@@ -20,23 +20,22 @@ import {
   pointerAt,
   slotAt,
 } from "./place.js";
-import { type Getter, scalarGetter, writeBool, writeScalar, zeroScalar } from "./scalars.js";
+import { type Getter, scalarGetter, writeBool, writeScalar } from "./scalars.js";
 import { copyPart, setPointer } from "./set.js";
 import {
+  classesWith,
   makeClass,
   ofMember,
   placeOf,
   type Shape,
   shapeOfGroup,
-  shapeOfType,
   type Struct,
-  type StructClass,
 } from "./struct.js";
 
 type Setter = (this: Struct, value: unknown) => void;
 type Init = (this: Struct, count: number) => unknown;
 
-const classes = new WeakMap<StructInfo, StructClass>();
+const builderClass = /* @__PURE__ */ classesWith(properties);
 
 export const BUILDERS: Mode = {
   isFixed: false,
@@ -61,12 +60,6 @@ export function build<Builder>(type: StructDescriptor<unknown, unknown, unknown,
   const message = buildMessage(info.name);
   make(message, message.root, A_STRUCT, 0, sizeOf(info), info.name);
   return new (builderClass(info))(foundStruct(message, NO_LIMIT)) as Struct & Builder;
-}
-
-function builderClass(type: StructInfo): StructClass {
-  let Class = classes.get(type);
-  if (Class === undefined) classes.set(type, (Class = makeClass(shapeOfType(type), properties)));
-  return Class;
 }
 
 function properties(field: types.Field, name: string, shape: Shape): PropertyDescriptorMap {
@@ -230,10 +223,12 @@ function clearAll(place: Place, { fields, tagAt }: Shape): void {
 }
 
 function clear(place: Place, field: types.Field): void {
-  const { type, at } = field;
-  if (type === types.GROUP) clearAll(place, shapeOfGroup(field, field.name));
-  else if (type <= types.ENUM) zeroScalar(live(place.message), place.address, field);
-  else if (pointerAt(place, at) !== 0) make(place.message, slotAt(place, at), NOTHING, 0, 0, field.name);
+  const { type, at, or, name } = field;
+  const { message, address } = place;
+  if (type === types.GROUP) clearAll(place, shapeOfGroup(field, name));
+  else if (type === types.BOOL) writeBool(message, address, at, or === true, or === true, name);
+  else if (type <= types.ENUM) writeScalar(message, address + at, or ?? (type === types.VOID ? undefined : 0), field, or, name);
+  else if (pointerAt(place, at) !== 0) make(message, slotAt(place, at), NOTHING, 0, 0, name);
 }
 
 function selectTag({ message, address }: Place, tagAt: number, tag: number): void {

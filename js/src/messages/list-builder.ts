@@ -1,8 +1,8 @@
 import * as types from "../seam/fields.js";
-import { wrong } from "../seam/writer.js";
+import { MAX_LIST, tooLong, wrong } from "../seam/writer.js";
 import { elementSlot, type Kind, kindOf, ListPlace } from "./behind.js";
 import { listOf, ListView, outside } from "./lists.js";
-import { A_DATA, A_TEXT, live, make, MAX_LIST, type OpenMessage } from "./place.js";
+import { A_DATA, A_TEXT, live, make, type OpenMessage } from "./place.js";
 import { setElement } from "./set.js";
 import type * as declared from "./types.js";
 
@@ -49,5 +49,5 @@ export function makeList(message: OpenMessage, slot: number, nesting: number, ki
 
 function checkCount(count: number, structWords: number, name: string): void {
   if (!Number.isInteger(count) || count < 0) throw wrong(name, "a number of elements", count);
-  if (count > MAX_LIST || count * structWords > MAX_LIST) throw new RangeError(`${name}: ${count} elements are more than a list holds`);
+  if (count > MAX_LIST || count * structWords > MAX_LIST) throw tooLong(name, count, "elements");
 }

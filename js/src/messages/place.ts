@@ -51,8 +51,6 @@ export const NOTHING = 13;
 /** Instead of the bytes of a data section: the address is a pointer's. */
 export const BEHIND_POINTER = 0xffffffff;
 export const NO_LIMIT = 0x7fffffff;
-/** The largest count a list pointer can hold. */
-export const MAX_LIST = 0x1fffffff;
 
 /** Instead of the number of a message or an orphan, or of a struct's size. */
 export const NONE = 0xffffffff;
@@ -78,13 +76,13 @@ export const foundElementSize = (): number => headerWord(FOUND_POINTERS) >>> 16;
 /** A message in wasm memory; all views and builders of its parts share one. */
 export class OpenMessage {
   /** In wasm; negative once closed. */
-  id: number;
+  declare id: number;
   /** Where the root pointer is. */
-  readonly root: number;
-  readonly nesting: number;
-  readonly isBuilt: boolean;
+  declare readonly root: number;
+  declare readonly nesting: number;
+  declare readonly isBuilt: boolean;
   /** What names the message to people, and the function that opened it. */
-  readonly name: string;
+  declare readonly name: string;
   /** Whether it holds a default, for as long as the module lives. */
   isDefault = false;
   /** Shared with the registry, which must not know the message itself. */
@@ -101,13 +99,13 @@ export class OpenMessage {
 
 /** Where a struct is. */
 export class Place {
-  readonly message: OpenMessage;
-  readonly address: number;
+  declare readonly message: OpenMessage;
+  declare readonly address: number;
   /** Fewer than the type has where the sender knew an older version of it. */
-  readonly dataBytes: number;
-  readonly pointers: number;
+  declare readonly dataBytes: number;
+  declare readonly pointers: number;
   /** How many structs and lists may still be entered from here. */
-  readonly nesting: number;
+  declare readonly nesting: number;
   /**
    * What a view has found behind its pointers, by their index. Getters look as if they cost nothing, so what is asked
    * for again must neither be charged again nor be made again.
@@ -181,7 +179,12 @@ export function pointerAt(place: Place, index: number): number {
   const memory = live(place.message);
   if (index >= place.pointers) return 0;
   const at = place.address + place.dataBytes + index * 8;
-  return (memory.getInt32(at, true) | memory.getInt32(at + 4, true)) === 0 ? 0 : at;
+  return isNull(memory, at) ? 0 : at;
+}
+
+/** Whether there is a null pointer. */
+export function isNull(memory: DataView, at: number): boolean {
+  return (memory.getInt32(at, true) | memory.getInt32(at + 4, true)) === 0;
 }
 
 /** Where the pointer is in a struct under construction, null or not. */

@@ -11,20 +11,11 @@ import { placeOf, type Struct } from "./struct.js";
 
 export type Getter = (this: Struct) => unknown;
 
-/** Bytes by type, from BOOL, which has bits, to ENUM. */
-const BYTES = [0, 1, 1, 1, 2, 2, 4, 4, 8, 8, 4, 8, 2];
-/** The sizes of list elements on the wire, by type. */
-const ELEMENT_SIZES = [0, 1, 2, 2, 3, 3, 4, 4, 5, 5, 4, 5, 3];
-
-export function elementSizeOf(type: number): number {
-  return ELEMENT_SIZES[type] as number;
-}
-
 const bits = new DataView(new ArrayBuffer(8));
 
 /** A getter for each type, written out: they are what reading a message consists of. */
 export function scalarGetter({ type, at, or, of }: types.Field): Getter {
-  const end = at + (BYTES[type] as number);
+  const end = at + types.bytesOf(type);
   switch (type) {
     case types.BOOL: {
       const [byte, bit, byDefault] = [at >>> 3, at & 7, or === true];
@@ -158,7 +149,6 @@ const pen = new Writer();
 /** Writes a scalar, not a Bool, as the difference to its default. */
 export function writeScalar(message: OpenMessage, at: number, value: unknown, field: types.Element, or: types.Field["or"], name: string): void {
   const memory = (pen.view = live(message));
-  const byDefault = or ?? 0;
   switch (field.type) {
     case types.VOID:
       if (value != null) throw wrong(name, "undefined, since it is a Void", value);
@@ -189,26 +179,26 @@ export function writeScalar(message: OpenMessage, at: number, value: unknown, fi
       break;
     case types.F32:
       pen.f32(at, value as number, name);
-      if (or !== undefined) pen.xor32(at, bits32(or as number));
-      return;
+      break;
     case types.F64:
       pen.f64(at, value as number, name);
-      if (or !== undefined) memory.setBigInt64(at, memory.getBigInt64(at, true) ^ bits64(or as number), true);
-      return;
+      break;
     case types.ENUM:
       pen.enum(at, value as string, field.of as EnumDescriptor, name);
       break;
   }
   if (or === undefined) return;
-  switch (BYTES[field.type]) {
+  switch (types.bytesOf(field.type)) {
     case 1:
-      return pen.xor8(at, byDefault as number);
+      return pen.xor8(at, or as number);
     case 2:
-      return pen.xor16(at, byDefault as number);
+      return pen.xor16(at, or as number);
     case 4:
-      return pen.xor32(at, byDefault as number);
-    default:
-      memory.setBigInt64(at, memory.getBigInt64(at, true) ^ BigInt.asIntN(64, byDefault as bigint), true);
+      return pen.xor32(at, field.type === types.F32 ? bits32(or as number) : (or as number));
+    default: {
+      const mask = field.type === types.F64 ? bits64(or as number) : BigInt.asIntN(64, or as bigint);
+      memory.setBigInt64(at, memory.getBigInt64(at, true) ^ mask, true);
+    }
   }
 }
 
@@ -220,13 +210,4 @@ export function writeBool(message: OpenMessage, at: number, bit: number, value: 
   const mask = 1 << (bit & 7);
   const others = memory.getUint8(byte) & ~mask;
   memory.setUint8(byte, value === byDefault ? others : others | mask);
-}
-
-/** Zeroes a scalar. */
-export function zeroScalar(memory: DataView, address: number, { type, at }: types.Field): void {
-  if (type === types.BOOL) {
-    memory.setUint8(address + (at >>> 3), memory.getUint8(address + (at >>> 3)) & ~(1 << (at & 7)));
-    return;
-  }
-  for (let i = 0; i < (BYTES[type] as number); i++) memory.setUint8(address + at + i, 0);
 }

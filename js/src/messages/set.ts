@@ -1,11 +1,10 @@
-import { isBytes, isDetached } from "../buffers.js";
 import { encode } from "../message.js";
 import { type AnyPointerInput, encodeAny } from "../seam/any.js";
 import { type EnumDescriptor, type InterfaceDescriptor, struct, type StructDescriptor } from "../seam/descriptor.js";
 import * as types from "../seam/fields.js";
 import { refresh, wasm } from "./memory.js";
 import { elementOf } from "../seam/types.js";
-import { Writer, wrong } from "../seam/writer.js";
+import type { Writer } from "../seam/writer.js";
 import { elementPlace, elementSlot, type ListPlace, nameOf, sameType } from "./behind.js";
 import { listOf, ListView } from "./lists.js";
 import {
@@ -39,7 +38,7 @@ export function setPointer(message: OpenMessage, slot: number, element: types.El
     case types.TEXT:
       return setText(message, slot, value, name);
     case types.DATA:
-      return setData(message, slot, bytesOf(value, name), name);
+      return setData(message, slot, value, name);
     case types.STRUCT:
       if (Struct.is(value)) return copyPart(message, slot, ownPlace(value, element, name), name);
       break;
@@ -62,12 +61,6 @@ export function setElement(list: ListPlace, index: number, value: unknown): void
   const to = elementPlace(list, index);
   if (Struct.is(value)) return fillStruct(to, ownPlace(value, element, name), name);
   withEncoded(element, value, name, (encoded) => fillStruct(to, behind(encoded, encoded.root + 8, NO_LIMIT), name));
-}
-
-function bytesOf(value: unknown, name: string): Uint8Array {
-  if (!isBytes(value)) throw wrong(name, "a Uint8Array", value);
-  if (value.length === 0 && isDetached(value.buffer)) throw new TypeError(`${name}: its buffer was transferred away; transfer a copy`);
-  return value;
 }
 
 // ---- copies ----
@@ -178,32 +171,13 @@ function put(writer: Writer, pointer: number, value: unknown, { type, of }: type
   }
 }
 
+/** How lists of scalars are written, by type; but for ENUM. */
+const SCALARS = ["voids", "bools", "i8s", "u8s", "i16s", "u16s", "i32s", "u32s", "i64s", "u64s", "f32s", "f64s"] as const;
+
 function putList(writer: Writer, pointer: number, values: ArrayLike<never>, element: types.Element, field: string): void {
+  const scalars = SCALARS[element.type];
+  if (scalars !== undefined) return writer[scalars](pointer, values, field);
   switch (element.type) {
-    case types.VOID:
-      return writer.voids(pointer, values, field);
-    case types.BOOL:
-      return writer.bools(pointer, values, field);
-    case types.I8:
-      return writer.i8s(pointer, values, field);
-    case types.U8:
-      return writer.u8s(pointer, values, field);
-    case types.I16:
-      return writer.i16s(pointer, values, field);
-    case types.U16:
-      return writer.u16s(pointer, values, field);
-    case types.I32:
-      return writer.i32s(pointer, values, field);
-    case types.U32:
-      return writer.u32s(pointer, values, field);
-    case types.I64:
-      return writer.i64s(pointer, values, field);
-    case types.U64:
-      return writer.u64s(pointer, values, field);
-    case types.F32:
-      return writer.f32s(pointer, values, field);
-    case types.F64:
-      return writer.f64s(pointer, values, field);
     case types.ENUM:
       return writer.enums(pointer, values, element.of as EnumDescriptor, field);
     case types.STRUCT: {

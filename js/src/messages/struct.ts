@@ -76,13 +76,19 @@ export function shapeOf(struct: Struct): Shape {
 /** What a class has for one field. */
 export type Properties = (field: types.Field, name: string, shape: Shape) => PropertyDescriptorMap;
 
-export function shapeOfType(type: StructInfo): Shape {
-  return { name: type.name, fields: type.fields(), tagAt: type.tagAt, type };
-}
-
 /** `name` is the group's own, with the struct's in front. */
 export function shapeOfGroup({ fields, tagAt }: types.Field, name: string): Shape {
   return { name, fields: fields?.() ?? [], tagAt, type: undefined };
+}
+
+/** What gives each type's class, made when it is asked for first. */
+export function classesWith(propertiesOf: Properties): (type: StructInfo) => StructClass {
+  const classes = new WeakMap<StructInfo, StructClass>();
+  return (type) => {
+    let Class = classes.get(type);
+    if (Class === undefined) classes.set(type, (Class = makeClass({ name: type.name, fields: type.fields(), tagAt: type.tagAt, type }, propertiesOf)));
+    return Class;
+  };
 }
 
 export function makeClass(shape: Shape, propertiesOf: Properties): StructClass {

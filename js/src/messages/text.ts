@@ -1,6 +1,6 @@
 import { u8 } from "./memory.js";
-import { wrong } from "../seam/writer.js";
-import { A_DATA, A_TEXT, foundAddress, foundCount, make, MAX_LIST, type OpenMessage } from "./place.js";
+import { checkBytes, MAX_LIST, tooLong, wrong } from "../seam/writer.js";
+import { A_DATA, A_TEXT, foundAddress, foundCount, make, type OpenMessage } from "./place.js";
 
 /** Up to here a loop beats `TextDecoder`, which costs some 350 ns in Node and 900 in Chromium whatever the length. */
 const SHORT_OUT = 24;
@@ -46,13 +46,14 @@ export function setText(message: OpenMessage, pointer: number, value: unknown, f
     return;
   }
   const bytes = toUtf8.encode(value);
-  if (bytes.length >= MAX_LIST) throw new RangeError(`${field}: a Text of ${bytes.length} bytes is longer than a list may be`);
+  if (bytes.length >= MAX_LIST) throw tooLong(field, bytes.length, "bytes");
   make(message, pointer, A_TEXT, bytes.length, 0, field);
   u8.set(bytes, foundAddress());
 }
 
-export function setData(message: OpenMessage, pointer: number, value: Uint8Array, field: string): void {
-  if (value.length > MAX_LIST) throw new RangeError(`${field}: a Data of ${value.length} bytes is longer than a list may be`);
+export function setData(message: OpenMessage, pointer: number, value: unknown, field: string): void {
+  checkBytes(field, value);
+  if (value.length > MAX_LIST) throw tooLong(field, value.length, "bytes");
   make(message, pointer, A_DATA, value.length, 0, field);
   u8.set(value, foundAddress());
 }

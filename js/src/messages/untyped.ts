@@ -1,10 +1,9 @@
-import { isBytes } from "../buffers.js";
 import { CapnpError } from "../errors.js";
 import type { DecodeOptions } from "../message.js";
 import { unpackFrame } from "../packed/packed.js";
 import { ANY, DATA } from "../seam/fields.js";
 import { type BuilderOf, elementOf, type PointerType, type Settable } from "../seam/types.js";
-import { wrong } from "../seam/writer.js";
+import { checkBytes, MAX_LIST, wrong } from "../seam/writer.js";
 import { dispose, frame } from "../symbols.js";
 import { follower } from "./behind.js";
 import { BUILDERS } from "./builders.js";
@@ -34,7 +33,7 @@ export class MessageReader implements Disposable {
 
   /** @throws CapnpError when `bytes` are no message, segment table in front. */
   constructor(bytes: Uint8Array, options?: DecodeOptions) {
-    if (!isBytes(bytes)) throw wrong("new MessageReader()", "a Uint8Array (of an ArrayBuffer, new Uint8Array(buffer) makes one)", bytes);
+    checkBytes("new MessageReader()", bytes);
     this.#message = places.openMessage(options?.packed ? unpackFrame(bytes, options) : bytes, options, "message");
   }
 
@@ -140,13 +139,13 @@ class Pointer implements Part, types.UntypedPointerBuilder {
   initList(elementSize: Exclude<ElementSize, "struct">, count: number): List {
     const code = ELEMENT_SIZES.indexOf(elementSize);
     if (code < 0 || code >= places.STRUCT_LIST) throw wrong("elementSize", 'the size of a scalar or pointer, such as "fourBytes"', elementSize);
-    make(this.#message, this.#slot(), code, checked(count, places.MAX_LIST, "elements"), 0, NAME);
+    make(this.#message, this.#slot(), code, checked(count, MAX_LIST, "elements"), 0, NAME);
     return new List(this.#message, true, places.NO_LIMIT);
   }
 
   initStructList(count: number, dataWords: number, pointers: number): List {
     const size = structSize(dataWords, pointers);
-    const most = Math.floor(places.MAX_LIST / Math.max(1, dataWords + pointers));
+    const most = Math.floor(MAX_LIST / Math.max(1, dataWords + pointers));
     make(this.#message, this.#slot(), places.STRUCT_LIST, checked(count, most, "elements"), size, NAME);
     return new List(this.#message, true, places.NO_LIMIT);
   }

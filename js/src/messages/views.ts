@@ -1,11 +1,10 @@
-import { isBytes } from "../buffers.js";
 import type { DecodeOptions } from "../message.js";
 import { unpackFrame } from "../packed/packed.js";
 import { checkType } from "../seam/check-type.js";
-import type { StructDescriptor, StructInfo } from "../seam/descriptor.js";
+import type { StructDescriptor } from "../seam/descriptor.js";
 import * as types from "../seam/fields.js";
 import { u8 } from "./memory.js";
-import { wrong } from "../seam/writer.js";
+import { checkBytes } from "../seam/writer.js";
 import { AnyPointerView } from "./any.js";
 import { type Follow, follower, type Mode } from "./behind.js";
 import { ListView } from "./lists.js";
@@ -22,9 +21,9 @@ import {
   pointerAt,
 } from "./place.js";
 import { type Getter, scalarGetter } from "./scalars.js";
-import { makeClass, ofMember, placeOf, type Shape, shapeOfGroup, shapeOfType, type Struct, type StructClass } from "./struct.js";
+import { classesWith, makeClass, ofMember, placeOf, type Shape, shapeOfGroup, type Struct, type StructClass } from "./struct.js";
 
-const classes = new WeakMap<StructInfo, StructClass>();
+const viewClass = /* @__PURE__ */ classesWith(properties);
 
 export const VIEWS: Mode = {
   isFixed: true,
@@ -49,7 +48,7 @@ export function read<View>(
   options?: DecodeOptions,
 ): View & Disposable {
   checkType(type as StructDescriptor, "struct", "read()");
-  if (!isBytes(bytes)) throw wrong("read()", "a Uint8Array (of an ArrayBuffer, new Uint8Array(buffer) makes one)", bytes);
+  checkBytes("read()", bytes);
   const { $: info } = type as StructDescriptor;
   const message = openMessage(options?.packed ? unpackFrame(bytes, options) : bytes, options, info.name);
   try {
@@ -59,12 +58,6 @@ export function read<View>(
     throw error;
   }
   return new (viewClass(info))(foundStruct(message, message.nesting - 1)) as Struct & View;
-}
-
-function viewClass(type: StructInfo): StructClass {
-  let Class = classes.get(type);
-  if (Class === undefined) classes.set(type, (Class = makeClass(shapeOfType(type), properties)));
-  return Class;
 }
 
 function properties(field: types.Field, name: string, shape: Shape): PropertyDescriptorMap {
@@ -101,7 +94,7 @@ function dataGetter({ at, or }: types.Field, name: string): Getter {
     const place = placeOf(this);
     const { message, nesting, pointers } = place;
     const pointer = pointerAt(place, at);
-    if (pointer === 0) return or === undefined ? new Uint8Array(0) : new Uint8Array(or as Uint8Array);
+    if (pointer === 0) return new Uint8Array((or as Uint8Array | undefined) ?? []);
     const known = (place.known ??= new Array<unknown>(pointers));
     let found = known[at] as { start: number; end: number } | undefined;
     if (found === undefined) {

@@ -1,6 +1,7 @@
 import { init } from "../init.js";
 import { Codec } from "./codec.js";
-import { checkBytes, tooLarge, type UnpackOptions } from "./packed.js";
+import { tooLarge, type UnpackOptions } from "./packed.js";
+import { checkBytes } from "../seam/writer.js";
 
 /**
  * Packs a stream of framed messages, however it is cut into chunks: `encoded.pipeThrough(new PackStream())`. Loads

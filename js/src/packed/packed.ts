@@ -1,7 +1,6 @@
-import { isBytes, isDetached } from "../buffers.js";
 import { CapnpError } from "../errors.js";
 import type { Limits } from "../seam/incoming.js";
-import { wrong } from "../seam/writer.js";
+import { checkBytes } from "../seam/writer.js";
 import { Codec } from "./codec.js";
 
 /** What `unpack` puts up with. */
@@ -63,13 +62,6 @@ export function tooLarge(limitBytes: number, readBytes: number): CapnpError {
     "failed",
     `the packed data unpacks to more than the limit of ${limitBytes} bytes (at packed byte ${readBytes})`,
   );
-}
-
-export function checkBytes(caller: string, bytes: unknown): asserts bytes is Uint8Array {
-  if (!isBytes(bytes)) throw wrong(caller, "a Uint8Array (of an ArrayBuffer, new Uint8Array(buffer) makes one)", bytes);
-  if (bytes.length === 0 && isDetached(bytes.buffer)) {
-    throw new TypeError(`${caller}: the bytes' buffer was transferred away; transfer a copy`);
-  }
 }
 
 function unpackShared(bytes: Uint8Array, limitBytes: number, isToKeep: boolean): Uint8Array<ArrayBuffer> {

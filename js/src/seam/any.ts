@@ -1,10 +1,9 @@
-import { isBytes } from "../buffers.js";
 import type { AnyPointerBuilder, AnyPointerView } from "../messages/types.js";
 import type { Types } from "./descriptor.js";
 import { ANY } from "./fields.js";
 import type { Reader } from "./reader.js";
 import { type PointerDescriptor, type PointerType, put } from "./types.js";
-import { type Writer, wrong } from "./writer.js";
+import { checkBytes, type Writer, wrong } from "./writer.js";
 
 /** What an AnyPointer field takes: what one held, or a value with its type. */
 export type AnyPointerInput = AnyPointer | AnyPointerView | TypedValue;
@@ -32,7 +31,7 @@ export class AnyPointer {
     take: decodeAny as (reader: Reader) => AnyPointer,
   };
   /** A framed message with one segment. */
-  readonly message: Uint8Array;
+  declare readonly message: Uint8Array;
 
   constructor(message: Uint8Array) {
     this.message = message;
@@ -49,7 +48,7 @@ export function encodeAny(writer: Writer, pointer: number, value: AnyPointerInpu
 }
 
 function onlySegment(message: Uint8Array, field: string): Uint8Array {
-  if (!isBytes(message)) throw wrong(`${field}.message`, "a Uint8Array", message);
+  checkBytes(`${field}.message`, message);
   const table = new DataView(message.buffer, message.byteOffset, message.byteLength);
   if (message.length < 16 || table.getUint32(0, true) !== 0 || table.getUint32(4, true) * 8 + 8 !== message.length) {
     throw new TypeError(`${field}: the message of an AnyPointer must have exactly one segment, its table in front`);

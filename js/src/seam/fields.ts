@@ -76,6 +76,15 @@ export function inReadingOrder(fields: readonly Field[]): readonly Field[] {
   return members.length === 0 ? fields : [...fields.filter((field) => field.tag === undefined), ...members];
 }
 
+/** The sizes of list elements on the wire, by type up to ENUM. */
+export const ELEMENT_SIZES: readonly number[] = [0, 1, 2, 2, 3, 3, 4, 4, 5, 5, 4, 5, 3];
+
+/** Bytes of a scalar, one for a Bool; 0 for what is behind a pointer. */
+export function bytesOf(type: number): number {
+  const size = ELEMENT_SIZES[type] ?? 0;
+  return (1 << size) >> 2 || size;
+}
+
 /** Whether values of the type are behind pointers. */
 export function isPointer(type: number): boolean {
   return type > ENUM && type < GROUP;

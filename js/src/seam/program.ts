@@ -23,13 +23,10 @@ const OPTIONAL_TEXT = 8;
 /** The same for lists. */
 const OPTIONAL_LIST = 9;
 
-/** Operations by type; 0 for what is not behind a pointer. */
-const BEHIND_POINTERS = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, TEXT, DATA, STRUCT, LIST, CAP, ANY];
-/** Elements of lists by type: Void, bits, and 1, 2, 4 or 8 bytes; 0 for what is behind a pointer. */
-const IN_LISTS = [10, 11, 12, 12, 13, 13, 14, 14, 15, 15, 14, 15, 13];
-
-/** Bytes of scalars by type. */
-const SCALAR_BYTES = [0, 1, 1, 1, 2, 2, 4, 4, 8, 8, 4, 8, 2];
+/** Operations by type, from TEXT on. */
+const BEHIND_POINTERS = [TEXT, DATA, STRUCT, LIST, CAP, ANY];
+/** Elements of lists that are not behind pointers: this and their size on the wire. */
+const IN_LIST = 10;
 
 /** No schema has as many; but a generic struct may contain itself of ever larger types. */
 const MAX_TYPES = 4096;
@@ -96,7 +93,7 @@ function firstBytes(fields: readonly types.Field[], tagAt: number | undefined): 
   let bytes = tagAt === 0 ? 2 : 0;
   for (const field of fields) {
     if (field.type === types.GROUP) bytes = Math.max(bytes, firstBytes(field.fields?.() ?? [], field.tagAt));
-    else if (field.at === 0) bytes = Math.max(bytes, SCALAR_BYTES[field.type] ?? 0);
+    else if (field.at === 0) bytes = Math.max(bytes, types.bytesOf(field.type));
   }
   return bytes;
 }
@@ -128,11 +125,11 @@ function fieldLayout(field: types.Field, numberOf: NumberOf): number[] {
 
 /** Nothing for scalars. */
 function elementLayout({ type, of }: types.Element, numberOf: NumberOf): number[] {
-  const operation = BEHIND_POINTERS[type] || 0;
-  if (operation === 0) return [];
+  const operation = BEHIND_POINTERS[type - types.TEXT];
+  if (operation === undefined) return [];
   if (type === types.STRUCT) return [operation, numberOf((of as StructDescriptor).$)];
   if (type !== types.LIST) return [operation];
   const element = of as types.Element;
-  const inList = IN_LISTS[element.type] || 0;
-  return inList === 0 ? [operation, ...elementLayout(element, numberOf)] : [operation, inList];
+  const size = types.ELEMENT_SIZES[element.type];
+  return size === undefined ? [operation, ...elementLayout(element, numberOf)] : [operation, IN_LIST + size];
 }

@@ -318,9 +318,8 @@ export class Writer {
   }
 
   data(pointer: number, value: Uint8Array, field: string): void {
-    if (!isBytes(value)) throw wrong(field, "a Uint8Array", value);
+    checkBytes(field, value);
     const length = value.length;
-    if (length === 0 && isDetached(value.buffer)) throw new TypeError(`${field}: its buffer was transferred away; transfer a copy`);
     if (this.#next + length > this.#end) this.#outgrown(length);
     this.bytes.set(value, this.#next);
     this.#blob(pointer, length);
@@ -328,7 +327,7 @@ export class Writer {
 
   /** The blob's bytes are in place already. */
   #blob(pointer: number, length: number): void {
-    if (length > MAX_LIST) throw new RangeError(`a Text or Data of ${length} bytes: no list holds more than ${MAX_LIST}`);
+    if (length > MAX_LIST) throw tooLong("Text or Data", length, "bytes");
     this.#listPointer(pointer, this.#next, 2, length);
     this.#next += (length + 7) & ~7;
   }
@@ -496,7 +495,7 @@ export class Writer {
   #length(value: ArrayLike<unknown>, field: string): number {
     if (typeof value !== "object" || value === null || typeof value.length !== "number") throw wrong(field, "an array", value);
     const length = value.length >>> 0;
-    if (length > MAX_LIST) throw new RangeError(`${field}: ${length} elements are more than a list holds`);
+    if (length > MAX_LIST) throw tooLong(field, length, "elements");
     return length;
   }
 
@@ -528,7 +527,7 @@ export class Writer {
 }
 
 /** The largest count a list pointer can hold. */
-const MAX_LIST = 0x1fffffff;
+export const MAX_LIST = 0x1fffffff;
 const SAFE = "a bigint or an integer up to 2^53";
 
 function ordinalOf(value: string | number, type: EnumDescriptor, field: string): number {
@@ -549,11 +548,22 @@ export function wrong(field: string, expected: string, value: unknown): TypeErro
   return new TypeError(`${field}: expected ${expected}, got ${describe(value)}`);
 }
 
+/** The error for a list, Text or Data that no list pointer can describe. */
+export function tooLong(field: string, count: number, unit: "bytes" | "elements"): RangeError {
+  return new RangeError(`${field}: ${count} ${unit} are more than a list holds`);
+}
+
+/** Throws unless `value` is bytes that are there. */
+export function checkBytes(field: string, value: unknown): asserts value is Uint8Array {
+  if (!isBytes(value)) throw wrong(field, "a Uint8Array (of an ArrayBuffer, new Uint8Array(buffer) makes one)", value);
+  if (value.length === 0 && isDetached(value.buffer)) throw new TypeError(`${field}: the bytes' buffer was transferred away; transfer a copy`);
+}
+
 /** A value in a few words, for an error. */
 export function describe(value: unknown): string {
   switch (typeof value) {
     case "string":
-      return value.length > 40 ? `the string ${JSON.stringify(value.slice(0, 40))}…` : `the string ${JSON.stringify(value)}`;
+      return `the string ${JSON.stringify(value.slice(0, 40))}${value.length > 40 ? "…" : ""}`;
     case "number":
     case "boolean":
     case "undefined":
