@@ -24,7 +24,7 @@ export class CapnpError extends Error {
   declare readonly trace: string | undefined;
 
   constructor(kind: ErrorKind, reason: string, options: { trace?: string | undefined; cause?: unknown } = {}) {
-    super(reason, "cause" in options ? { cause: options.cause } : undefined);
+    super(reason, options);
     this.kind = kind;
     this.reason = this.message;
     this.trace = options.trace;

@@ -2,7 +2,7 @@ import { CapnpError } from "./errors.js";
 import { FrameCutter } from "./frames.js";
 import { init } from "./init.js";
 import { decode, encode, encodePacked, type Limits } from "./message.js";
-import { Codec } from "./packed/codec.js";
+import { StreamCodec } from "./packed/stream-codec.js";
 import { checkBytes } from "./seam/writer.js";
 import type { StructDescriptor } from "./seam/descriptor.js";
 import { wrong } from "./seam/writer.js";
@@ -38,11 +38,11 @@ export async function* readStream<Out>(
 ): AsyncGenerator<Out, void, undefined> {
   const chunks = chunksOf(source);
   const { packed, ...limits } = options;
-  let codec: Codec | undefined;
+  let codec: StreamCodec | undefined;
   let isOpen = true;
   try {
     await init();
-    if (packed) codec = new Codec(true);
+    if (packed) codec = new StreamCodec(true);
     const cutter = new FrameCutter(limits.traversalLimitWords ?? LIMIT_WORDS, packed);
     let unpacked: Uint8Array | undefined;
     for (;;) {

@@ -1,6 +1,7 @@
 import { CapnpError } from "../errors.js";
 import type { EnumDescriptor, InterfaceDescriptor, StructDescriptor, StructInfo } from "../seam/descriptor.js";
 import * as types from "../seam/fields.js";
+import { READS } from "../seam/reader.js";
 import {
   A_CAPABILITY,
   A_DATA,
@@ -23,7 +24,6 @@ import {
   POINTER_LIST,
   STRUCT_LIST,
 } from "./place.js";
-import { READS } from "./scalars.js";
 import type { StructClass } from "./struct.js";
 import { foundData, foundText } from "./text.js";
 

@@ -60,7 +60,6 @@ export class ListView<T = unknown> implements types.ListView<T>, Part {
         {},
         {
           get: (target, key, list: ListView) => (isIndex(key) ? element(list, Number(key)) : Reflect.get(target, key, list)),
-          has: (target, key) => Reflect.has(target, key),
           set: (target, key, value, list: ListView) => {
             if (!isIndex(key)) return Reflect.set(target, key, value, list);
             throw new TypeError(`${list.#list.kind.name}: elements are not assigned to; a list under construction has set(index, value)`);

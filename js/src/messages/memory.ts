@@ -2,7 +2,7 @@ import initGlue from "../../wasm-messages/capstan_messages.js";
 import type { CanonicalExports } from "../canonical.js";
 import { need, notLoaded } from "../init.js";
 import type { CodecExports } from "../packed/codec.js";
-import { attachMeanwhile, FAILURE_ADDRESS, FAILURE_BYTES, failureText, type SeamExports } from "../seam/memory.js";
+import { attachMeanwhile, FAILURE_ADDRESS, FAILURE_BYTES, type SeamExports, textAt } from "../seam/memory.js";
 import type { MessageExports } from "./place.js";
 
 /** The WebAssembly module for messages, and its memory; all as in the seam's. */
@@ -34,7 +34,7 @@ export function headerWord(word: number): number {
 
 export function failure(): string {
   refresh();
-  return failureText(u8, headerWord(FAILURE_ADDRESS), headerWord(FAILURE_BYTES));
+  return textAt(u8, headerWord(FAILURE_ADDRESS), headerWord(FAILURE_BYTES));
 }
 
 export function refresh(): void {

@@ -12,12 +12,12 @@ export function frameOf(message: OpenMessage): Uint8Array<ArrayBuffer> {
   let bytes = tableBytes;
   for (let i = 0; i < count; i++) bytes += segments[i * 2 + 1] as number;
   const frame = new Uint8Array(bytes);
-  const table = new DataView(frame.buffer);
-  table.setUint32(0, count - 1, true);
+  const table = new Uint32Array(frame.buffer);
+  table[0] = count - 1;
   let at = tableBytes;
   for (let i = 0; i < count; i++) {
     const [address, length] = [segments[i * 2] as number, segments[i * 2 + 1] as number];
-    table.setUint32(4 + i * 4, length / 8, true);
+    table[1 + i] = length / 8;
     frame.set(u8.subarray(address, address + length), at);
     at += length;
   }

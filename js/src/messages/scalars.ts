@@ -1,6 +1,7 @@
 import type { EnumDescriptor } from "../seam/descriptor.js";
 import * as types from "../seam/fields.js";
 import { Writer, wrong } from "../seam/writer.js";
+import { view } from "./memory.js";
 import { live, type OpenMessage } from "./place.js";
 import { placeOf, type Struct } from "./struct.js";
 
@@ -20,9 +21,8 @@ export function scalarGetter({ type, at, or, of }: types.Field): Getter {
     case types.BOOL: {
       const [byte, bit, byDefault] = [at >>> 3, at & 7, or === true];
       return function () {
-        const { message, address, dataBytes } = placeOf(this);
-        const memory = live(message);
-        return byte < dataBytes ? ((memory.getUint8(address + byte) >> bit) & 1) !== (byDefault ? 1 : 0) : byDefault;
+        const found = find(this, byte, byte + 1);
+        return found === 0 ? byDefault : ((view.getUint8(found) >> bit) & 1) !== (byDefault ? 1 : 0);
       };
     }
     case types.I64:
@@ -30,10 +30,9 @@ export function scalarGetter({ type, at, or, of }: types.Field): Getter {
       const byDefault = BigInt((or as bigint | undefined) ?? 0);
       const isSigned = type === types.I64;
       return function () {
-        const { message, address, dataBytes } = placeOf(this);
-        const memory = live(message);
-        if (end > dataBytes) return byDefault;
-        const stored = isSigned ? memory.getBigInt64(address + at, true) : memory.getBigUint64(address + at, true);
+        const found = find(this, at, end);
+        if (found === 0) return byDefault;
+        const stored = isSigned ? view.getBigInt64(found, true) : view.getBigUint64(found, true);
         return byDefault === 0n ? stored : isSigned ? BigInt.asIntN(64, stored ^ byDefault) : stored ^ byDefault;
       };
     }
@@ -41,11 +40,10 @@ export function scalarGetter({ type, at, or, of }: types.Field): Getter {
       const byDefault = (or as number | undefined) ?? 0;
       const mask = bits32(byDefault);
       return function () {
-        const { message, address, dataBytes } = placeOf(this);
-        const memory = live(message);
-        if (end > dataBytes) return byDefault;
-        if (mask === 0) return memory.getFloat32(address + at, true);
-        bits.setInt32(0, memory.getInt32(address + at, true) ^ mask);
+        const found = find(this, at, end);
+        if (found === 0) return byDefault;
+        if (mask === 0) return view.getFloat32(found, true);
+        bits.setInt32(0, view.getInt32(found, true) ^ mask);
         return bits.getFloat32(0);
       };
     }
@@ -53,11 +51,10 @@ export function scalarGetter({ type, at, or, of }: types.Field): Getter {
       const byDefault = (or as number | undefined) ?? 0;
       const mask = bits64(byDefault);
       return function () {
-        const { message, address, dataBytes } = placeOf(this);
-        const memory = live(message);
-        if (end > dataBytes) return byDefault;
-        if (mask === 0n) return memory.getFloat64(address + at, true);
-        bits.setBigInt64(0, memory.getBigInt64(address + at, true) ^ mask);
+        const found = find(this, at, end);
+        if (found === 0) return byDefault;
+        if (mask === 0n) return view.getFloat64(found, true);
+        bits.setBigInt64(0, view.getBigInt64(found, true) ^ mask);
         return bits.getFloat64(0);
       };
     }
@@ -65,9 +62,8 @@ export function scalarGetter({ type, at, or, of }: types.Field): Getter {
       const names = (of as EnumDescriptor).$.names;
       const mask = Number(or ?? 0);
       return function () {
-        const { message, address, dataBytes } = placeOf(this);
-        const memory = live(message);
-        const ordinal = end <= dataBytes ? memory.getUint16(address + at, true) ^ mask : mask;
+        const found = find(this, at, end);
+        const ordinal = found === 0 ? mask : view.getUint16(found, true) ^ mask;
         return names[ordinal] ?? ordinal;
       };
     }
@@ -76,39 +72,33 @@ export function scalarGetter({ type, at, or, of }: types.Field): Getter {
   switch (type) {
     case types.I8:
       return function () {
-        const { message, address, dataBytes } = placeOf(this);
-        const memory = live(message);
-        return end <= dataBytes ? memory.getInt8(address + at) ^ mask : mask;
+        const found = find(this, at, end);
+        return found === 0 ? mask : view.getInt8(found) ^ mask;
       };
     case types.U8:
       return function () {
-        const { message, address, dataBytes } = placeOf(this);
-        const memory = live(message);
-        return end <= dataBytes ? memory.getUint8(address + at) ^ mask : mask;
+        const found = find(this, at, end);
+        return found === 0 ? mask : view.getUint8(found) ^ mask;
       };
     case types.I16:
       return function () {
-        const { message, address, dataBytes } = placeOf(this);
-        const memory = live(message);
-        return end <= dataBytes ? memory.getInt16(address + at, true) ^ mask : mask;
+        const found = find(this, at, end);
+        return found === 0 ? mask : view.getInt16(found, true) ^ mask;
       };
     case types.U16:
       return function () {
-        const { message, address, dataBytes } = placeOf(this);
-        const memory = live(message);
-        return end <= dataBytes ? memory.getUint16(address + at, true) ^ mask : mask;
+        const found = find(this, at, end);
+        return found === 0 ? mask : view.getUint16(found, true) ^ mask;
       };
     case types.I32:
       return function () {
-        const { message, address, dataBytes } = placeOf(this);
-        const memory = live(message);
-        return end <= dataBytes ? memory.getInt32(address + at, true) ^ mask : mask;
+        const found = find(this, at, end);
+        return found === 0 ? mask : view.getInt32(found, true) ^ mask;
       };
     case types.U32:
       return function () {
-        const { message, address, dataBytes } = placeOf(this);
-        const memory = live(message);
-        return end <= dataBytes ? (memory.getUint32(address + at, true) ^ mask) >>> 0 : mask;
+        const found = find(this, at, end);
+        return found === 0 ? mask : (view.getUint32(found, true) ^ mask) >>> 0;
       };
     default:
       return function () {
@@ -116,6 +106,13 @@ export function scalarGetter({ type, at, or, of }: types.Field): Getter {
         return undefined;
       };
   }
+}
+
+/** Where the struct has the bytes from `at` to `end`; 0 where it is too short. */
+function find(struct: Struct, at: number, end: number): number {
+  const { message, address, dataBytes } = placeOf(struct);
+  live(message);
+  return end <= dataBytes ? address + at : 0;
 }
 
 function bits32(value: number): number {
@@ -127,22 +124,6 @@ function bits64(value: number): bigint {
   bits.setFloat64(0, value);
   return bits.getBigInt64(0);
 }
-
-type Read = (memory: DataView, at: number) => unknown;
-
-/** Reads of the types from I8 to F64, as elements of lists. */
-export const READS: readonly Read[] = [
-  (memory, at) => memory.getInt8(at),
-  (memory, at) => memory.getUint8(at),
-  (memory, at) => memory.getInt16(at, true),
-  (memory, at) => memory.getUint16(at, true),
-  (memory, at) => memory.getInt32(at, true),
-  (memory, at) => memory.getUint32(at, true),
-  (memory, at) => memory.getBigInt64(at, true),
-  (memory, at) => memory.getBigUint64(at, true),
-  (memory, at) => memory.getFloat32(at, true),
-  (memory, at) => memory.getFloat64(at, true),
-];
 
 const pen = new Writer();
 

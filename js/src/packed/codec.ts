@@ -17,9 +17,6 @@ const INPUT_BYTES = 64 * 1024;
 const FULL = 1;
 const FAILED = 2;
 
-/** Codecs that nobody closed. A stream that is dropped half-way has no end at which to do so. */
-const abandoned = new FinalizationRegistry((id: number) => wasm.codec_close(id));
-
 let input = 0;
 let output = 0;
 
@@ -29,14 +26,13 @@ export class Codec {
   read = 0;
   /** Bytes of output that it gave. */
   written = 0;
-  readonly #id: number;
+  readonly id: number;
 
-  /** Needs wasm to be loaded. To be closed. */
+  /** Needs wasm to be loaded. To be closed, once. */
   constructor(unpacks: boolean) {
-    this.#id = wasm.codec_open(unpacks ? 1 : 0);
+    this.id = wasm.codec_open(unpacks ? 1 : 0);
     input ||= wasm.codec_input();
     output ||= wasm.codec_output();
-    abandoned.register(this, this.#id, this);
   }
 
   /**
@@ -48,7 +44,7 @@ export class Codec {
     const count = Math.min(rest, INPUT_BYTES);
     refresh();
     u8.set(count === bytes.length ? bytes : bytes.subarray(at, at + count), input);
-    const result = wasm.codec_step(this.#id, count, isLast && count === rest ? 1 : 0);
+    const result = wasm.codec_step(this.id, count, isLast && count === rest ? 1 : 0);
     refresh();
     const code = result & 3;
     if (code === FAILED) throw new CapnpError("failed", failure());
@@ -68,6 +64,6 @@ export class Codec {
   }
 
   close(): void {
-    if (abandoned.unregister(this)) wasm.codec_close(this.#id);
+    wasm.codec_close(this.id);
   }
 }

@@ -1,7 +1,8 @@
 import { init } from "../init.js";
-import { Codec } from "./codec.js";
-import { tooLarge, type UnpackOptions } from "./packed.js";
+import type { Codec } from "./codec.js";
 import { checkBytes } from "../seam/writer.js";
+import { tooLarge, type UnpackOptions } from "./packed.js";
+import { StreamCodec } from "./stream-codec.js";
 
 /**
  * Packs a stream of framed messages, however it is cut into chunks: `encoded.pipeThrough(new PackStream())`. Loads
@@ -110,7 +111,7 @@ class Passage {
       if (this.#codec === undefined) {
         await init();
         if (this.#isOver) return;
-        this.#codec = new Codec(this.#unpacks);
+        this.#codec = new StreamCodec(this.#unpacks);
       }
     } catch (error) {
       this.#fail(error);

@@ -9,6 +9,7 @@ import {
   refresh,
   TABLE_ADDRESS,
   TABLE_ENTRIES,
+  textAt,
   u32,
   u8,
   UNICODE_ADDRESS,
@@ -24,7 +25,6 @@ const SHORT_POOL = 24;
 /** What a message may leave behind in wasm without a call to give it back. */
 const LARGE_MESSAGE_BYTES = 256 * 1024;
 
-const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 const reader = new Reader();
 
 /** What a reader of untrusted messages may be made to do. */
@@ -71,7 +71,7 @@ function takeIndexed<Out>(type: StructDescriptor<Out>, copiedBytes: number): Out
   const poolBytes = headerWord(POOL_BYTES);
   const unicodeBytes = headerWord(UNICODE_BYTES);
   const pool = ascii(headerWord(POOL_ADDRESS), poolBytes);
-  const unicode = unicodeBytes === 0 ? "" : decodeBytes(headerWord(UNICODE_ADDRESS), unicodeBytes);
+  const unicode = unicodeBytes === 0 ? "" : textAt(u8, headerWord(UNICODE_ADDRESS), unicodeBytes);
   reader.begin(view, u8, u32, headerWord(TABLE_ADDRESS) >>> 2, pool, unicode);
   const costBytes = copiedBytes + poolBytes + unicodeBytes + headerWord(TABLE_ENTRIES) * 4;
   try {
@@ -82,16 +82,12 @@ function takeIndexed<Out>(type: StructDescriptor<Out>, copiedBytes: number): Out
   }
 }
 
-function decodeBytes(start: number, length: number): string {
-  return utf8.decode(u8.subarray(start, start + length));
-}
-
 function damaged(type: StructDescriptor): CapnpError {
   return new CapnpError("failed", `${type.$.name}: ${failure()}`);
 }
 
 function ascii(start: number, length: number): string {
-  if (length >= SHORT_POOL) return decodeBytes(start, length);
+  if (length >= SHORT_POOL) return textAt(u8, start, length);
   const bytes = u8;
   let text = "";
   let at = start;

@@ -66,11 +66,14 @@ export function attachMeanwhile(exports: SeamExports): void {
 /** Why the last thing failed that did. */
 export function failure(): string {
   refresh();
-  return failureText(u8, headerWord(FAILURE_ADDRESS), headerWord(FAILURE_BYTES));
+  return textAt(u8, headerWord(FAILURE_ADDRESS), headerWord(FAILURE_BYTES));
 }
 
-export function failureText(memory: Uint8Array, address: number, bytes: number): string {
-  return new TextDecoder().decode(memory.subarray(address, address + bytes));
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** The text in so many bytes of memory. */
+export function textAt(memory: Uint8Array, address: number, bytes: number): string {
+  return utf8.decode(memory.subarray(address, address + bytes));
 }
 
 /**

@@ -7,6 +7,20 @@ const NO_BYTES = new Uint8Array(0);
 const NO_VIEW = new DataView(NO_BYTES.buffer);
 const NO_ENTRIES = new Uint32Array(0);
 
+/** Reads of the types from I8 to F64, as elements of lists. */
+export const READS = [
+  (memory: DataView, at: number) => memory.getInt8(at),
+  (memory: DataView, at: number) => memory.getUint8(at),
+  (memory: DataView, at: number) => memory.getInt16(at, true),
+  (memory: DataView, at: number) => memory.getUint16(at, true),
+  (memory: DataView, at: number) => memory.getInt32(at, true),
+  (memory: DataView, at: number) => memory.getUint32(at, true),
+  (memory: DataView, at: number) => memory.getBigInt64(at, true),
+  (memory: DataView, at: number) => memory.getBigUint64(at, true),
+  (memory: DataView, at: number) => memory.getFloat32(at, true),
+  (memory: DataView, at: number) => memory.getFloat64(at, true),
+] as const;
+
 /**
  * Hands generated decoders what Rust found in a message it has checked. Scalars are read straight
  * from `view`: every address that Rust gives out has the struct's full data section behind it.
@@ -115,43 +129,43 @@ export class Reader {
   }
 
   i8s(): number[] {
-    return this.#numbers((view, at) => view.getInt8(at));
+    return this.#numbers(READS[0]);
   }
 
   u8s(): number[] {
-    return this.#numbers((view, at) => view.getUint8(at));
+    return this.#numbers(READS[1]);
   }
 
   i16s(): number[] {
-    return this.#numbers((view, at) => view.getInt16(at, true));
+    return this.#numbers(READS[2]);
   }
 
   u16s(): number[] {
-    return this.#numbers((view, at) => view.getUint16(at, true));
+    return this.#numbers(READS[3]);
   }
 
   i32s(): number[] {
-    return this.#numbers((view, at) => view.getInt32(at, true));
+    return this.#numbers(READS[4]);
   }
 
   u32s(): number[] {
-    return this.#numbers((view, at) => view.getUint32(at, true));
+    return this.#numbers(READS[5]);
   }
 
   i64s(): bigint[] {
-    return this.#numbers((view, at) => view.getBigInt64(at, true));
+    return this.#numbers(READS[6]);
   }
 
   u64s(): bigint[] {
-    return this.#numbers((view, at) => view.getBigUint64(at, true));
+    return this.#numbers(READS[7]);
   }
 
   f32s(): number[] {
-    return this.#numbers((view, at) => view.getFloat32(at, true));
+    return this.#numbers(READS[8]);
   }
 
   f64s(): number[] {
-    return this.#numbers((view, at) => view.getFloat64(at, true));
+    return this.#numbers(READS[9]);
   }
 
   enums<Name extends string>(type: EnumDescriptor<Name>): (Name | number)[] {

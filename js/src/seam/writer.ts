@@ -34,7 +34,7 @@ const PATIENCE = 16;
 const ZEROS = Array.from({ length: 8 }, (_, length) => "\0".repeat(8 - length)) as readonly string[];
 const TWO_TO_32 = 4294967296;
 
-const utf8 = new TextEncoder();
+export const utf8 = new TextEncoder();
 
 /**
  * Writes one message into a zeroed region of memory. Generated code calls it with absolute
@@ -234,7 +234,7 @@ export class Writer {
     let target = this.#next + from;
     if (target + (length - from) * 3 >= this.#end) this.#outgrown(length * 3 + 1);
     for (let i = from; i < length; i++) {
-      let code = value.charCodeAt(i);
+      let code = value.codePointAt(i) as number;
       if (code < 0x80) {
         bytes[target++] = code;
         continue;
@@ -242,20 +242,14 @@ export class Writer {
       if (code < 0x800) {
         bytes[target++] = 0xc0 | (code >> 6);
       } else {
-        if ((code & 0xf800) === 0xd800) {
-          const low = code < 0xdc00 && i + 1 < length ? value.charCodeAt(i + 1) : 0;
-          if ((low & 0xfc00) === 0xdc00) {
-            i++;
-            code = ((code & 0x3ff) << 10) + (low & 0x3ff) + 0x10000;
-            bytes[target++] = 0xf0 | (code >> 18);
-            bytes[target++] = 0x80 | ((code >> 12) & 0x3f);
-            bytes[target++] = 0x80 | ((code >> 6) & 0x3f);
-            bytes[target++] = 0x80 | (code & 0x3f);
-            continue;
-          }
-          code = 0xfffd;
+        if (code > 0xffff) {
+          i++;
+          bytes[target++] = 0xf0 | (code >> 18);
+          bytes[target++] = 0x80 | ((code >> 12) & 0x3f);
+        } else {
+          if ((code & 0xf800) === 0xd800) code = 0xfffd;
+          bytes[target++] = 0xe0 | (code >> 12);
         }
-        bytes[target++] = 0xe0 | (code >> 12);
         bytes[target++] = 0x80 | ((code >> 6) & 0x3f);
       }
       bytes[target++] = 0x80 | (code & 0x3f);
@@ -368,72 +362,72 @@ export class Writer {
 
   /** Allocates a list of pointers for the elements of `value`, sets `count`; returns where the first is. */
   pointers(pointer: number, value: ArrayLike<unknown>, field: string): number {
-    return this.#list(pointer, 6, 64, this.#length(value, field));
+    return this.#list(pointer, value, field, 6, 64);
   }
 
   // ---- lists ----
 
   voids(pointer: number, value: ArrayLike<unknown>, field: string): void {
-    this.#list(pointer, 0, 0, this.#length(value, field));
+    this.#list(pointer, value, field, 0, 0);
   }
 
   bools(pointer: number, value: ArrayLike<boolean>, field: string): void {
-    const address = this.#list(pointer, 1, 1, this.#length(value, field));
+    const address = this.#list(pointer, value, field, 1, 1);
     for (let i = 0, n = this.count; i < n; i++) this.bool(address + (i >> 3), 1 << (i & 7), value[i] as boolean, field);
   }
 
   i8s(pointer: number, value: ArrayLike<number>, field: string): void {
-    const address = this.#list(pointer, 2, 8, this.#length(value, field));
+    const address = this.#list(pointer, value, field, 2, 8);
     for (let i = 0, n = this.count; i < n; i++) this.i8(address + i, value[i] as number, field);
   }
 
   u8s(pointer: number, value: ArrayLike<number>, field: string): void {
-    const address = this.#list(pointer, 2, 8, this.#length(value, field));
+    const address = this.#list(pointer, value, field, 2, 8);
     for (let i = 0, n = this.count; i < n; i++) this.u8(address + i, value[i] as number, field);
   }
 
   i16s(pointer: number, value: ArrayLike<number>, field: string): void {
-    const address = this.#list(pointer, 3, 16, this.#length(value, field));
+    const address = this.#list(pointer, value, field, 3, 16);
     for (let i = 0, n = this.count; i < n; i++) this.i16(address + i * 2, value[i] as number, field);
   }
 
   u16s(pointer: number, value: ArrayLike<number>, field: string): void {
-    const address = this.#list(pointer, 3, 16, this.#length(value, field));
+    const address = this.#list(pointer, value, field, 3, 16);
     for (let i = 0, n = this.count; i < n; i++) this.u16(address + i * 2, value[i] as number, field);
   }
 
   i32s(pointer: number, value: ArrayLike<number>, field: string): void {
-    const address = this.#list(pointer, 4, 32, this.#length(value, field));
+    const address = this.#list(pointer, value, field, 4, 32);
     for (let i = 0, n = this.count; i < n; i++) this.i32(address + i * 4, value[i] as number, field);
   }
 
   u32s(pointer: number, value: ArrayLike<number>, field: string): void {
-    const address = this.#list(pointer, 4, 32, this.#length(value, field));
+    const address = this.#list(pointer, value, field, 4, 32);
     for (let i = 0, n = this.count; i < n; i++) this.u32(address + i * 4, value[i] as number, field);
   }
 
   i64s(pointer: number, value: ArrayLike<number | bigint>, field: string): void {
-    const address = this.#list(pointer, 5, 64, this.#length(value, field));
+    const address = this.#list(pointer, value, field, 5, 64);
     for (let i = 0, n = this.count; i < n; i++) this.i64(address + i * 8, value[i] as number | bigint, field);
   }
 
   u64s(pointer: number, value: ArrayLike<number | bigint>, field: string): void {
-    const address = this.#list(pointer, 5, 64, this.#length(value, field));
+    const address = this.#list(pointer, value, field, 5, 64);
     for (let i = 0, n = this.count; i < n; i++) this.u64(address + i * 8, value[i] as number | bigint, field);
   }
 
   f32s(pointer: number, value: ArrayLike<number>, field: string): void {
-    const address = this.#list(pointer, 4, 32, this.#length(value, field));
+    const address = this.#list(pointer, value, field, 4, 32);
     for (let i = 0, n = this.count; i < n; i++) this.f32(address + i * 4, value[i] as number, field);
   }
 
   f64s(pointer: number, value: ArrayLike<number>, field: string): void {
-    const address = this.#list(pointer, 5, 64, this.#length(value, field));
+    const address = this.#list(pointer, value, field, 5, 64);
     for (let i = 0, n = this.count; i < n; i++) this.f64(address + i * 8, value[i] as number, field);
   }
 
   enums(pointer: number, value: ArrayLike<string | number>, type: EnumDescriptor, field: string): void {
-    const address = this.#list(pointer, 3, 16, this.#length(value, field));
+    const address = this.#list(pointer, value, field, 3, 16);
     for (let i = 0, n = this.count; i < n; i++) this.enum(address + i * 2, value[i] as string | number, type, field);
   }
 
@@ -448,8 +442,7 @@ export class Writer {
   }
 
   caps(pointer: number, value: ArrayLike<unknown>, type: InterfaceDescriptor, field: string): void {
-    const address = this.pointers(pointer, value, field);
-    for (let i = 0, n = this.count; i < n; i++) if (value[i] != null) this.cap(address + i * 8, value[i], type, field);
+    this.each(pointer, value, (writer, pointer, value, field) => writer.cap(pointer, value, type, field), field);
   }
 
   /** A list of anything that is behind a pointer; `element` writes one through the pointer it is given. */
@@ -499,7 +492,8 @@ export class Writer {
     return length;
   }
 
-  #list(pointer: number, elementSize: number, bits: number, count: number): number {
+  #list(pointer: number, value: ArrayLike<unknown>, field: string, elementSize: number, bits: number): number {
+    const count = this.#length(value, field);
     const target = this.#allocate(Math.ceil((count * bits) / 64));
     this.#listPointer(pointer, target, elementSize, count);
     this.count = count;
