@@ -1,9 +1,9 @@
-import { pack, unpackFrame } from "./packed/packed.js";
+import { frameIn, pack } from "./packed/packed.js";
 import { checkType } from "./seam/check-type.js";
 import { decodeMessage, type DecodeOptions } from "./seam/incoming.js";
 import type { StructDescriptor } from "./seam/descriptor.js";
 import { checkFirst, inType, learnSize, sizeHint } from "./seam/outgoing.js";
-import { checkBytes, OUT_OF_ROOM, Writer } from "./seam/writer.js";
+import { OUT_OF_ROOM, Writer } from "./seam/writer.js";
 import { frame } from "./symbols.js";
 
 export type { DecodeOptions, Limits } from "./seam/incoming.js";
@@ -80,8 +80,7 @@ export function encodePacked<In>(type: StructDescriptor<unknown, In> | object, v
  */
 export function decode<Out>(type: StructDescriptor<Out>, bytes: Uint8Array, options?: DecodeOptions): Out {
   checkType(type, "struct", "decode()");
-  checkBytes("decode()", bytes);
-  return decodeMessage(type, options?.packed ? unpackFrame(bytes, options) : bytes, options);
+  return decodeMessage(type, frameIn("decode()", bytes, options), options);
 }
 
 function withScratch<In>(type: StructDescriptor<unknown, In>, value: In, writer: Writer, room: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {

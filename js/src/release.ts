@@ -1,3 +1,4 @@
+import { isObject } from "./objects.js";
 import { dispose } from "./symbols.js";
 
 /**
@@ -12,7 +13,7 @@ export function release(value: object): void {
 
 /** The error for a value that is no client of this package. */
 export function noClient(value: unknown, caller: string): TypeError {
-  const own = typeof value === "object" && value !== null ? "; of an object of your own, serve(type, object) makes one" : "";
+  const own = isObject(value) ? "; of an object of your own, serve(type, object) makes one" : "";
   return new TypeError(
     `${caller}() wants a client, got ${value === null ? "null" : typeof value}; if it is a client of another copy of this package, load only one copy${own}`,
   );

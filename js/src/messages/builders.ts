@@ -1,3 +1,4 @@
+import { isObject } from "../objects.js";
 import { checkType } from "../seam/check-type.js";
 import type { StructDescriptor } from "../seam/descriptor.js";
 import * as types from "../seam/fields.js";
@@ -185,7 +186,7 @@ function groupAccessors(field: types.Field, name: string): Accessors {
     set(value) {
       const place = placeOf(this);
       live(place.message);
-      if (typeof value !== "object" || value === null) throw wrong(name, "an object", value);
+      if (!isObject(value)) throw wrong(name, "an object", value);
       assign(new (Class())(place), value as Record<string, unknown>, shape(), name);
     },
     init:

@@ -1,3 +1,4 @@
+import { isObject } from "../objects.js";
 import { checkCurrent, type ListPlace } from "./behind.js";
 import { behind, live, type Part, part, type Place } from "./place.js";
 import type * as types from "./types.js";
@@ -47,7 +48,7 @@ export class ListView<T = unknown> implements types.ListView<T>, Part {
   }
 
   static is(value: unknown): value is ListView {
-    return typeof value === "object" && value !== null && #list in value;
+    return isObject(value) && #list in value;
   }
 
   static {

@@ -1,3 +1,4 @@
+import { isObject } from "../objects.js";
 import { CapnpError } from "../errors.js";
 import { withAdvice } from "../packed/advice.js";
 import type { DecodeOptions } from "../seam/incoming.js";
@@ -129,7 +130,7 @@ export interface Part {
 }
 
 export function isPart(value: unknown): value is Part {
-  return typeof value === "object" && value !== null && part in value;
+  return isObject(value) && part in value;
 }
 
 /** What is behind a pointer, as a place. */
@@ -140,7 +141,7 @@ export function behind(message: OpenMessage, pointer: number, nesting: number): 
 /** The view over memory, to read a message that must be open. */
 export function live(message: OpenMessage): DataView {
   if (message.id < 0) throw closed(message);
-  if (u8.length === 0) refresh();
+  refresh();
   return view;
 }
 
@@ -160,7 +161,7 @@ export function refused(field: string): CapnpError {
 /** Follows a pointer that is not null; what was found is in the header. */
 export function follow(message: OpenMessage, pointer: number, nesting: number, wanted: number, size: number, field: string): void {
   if (wasm.message_follow(message.id, pointer, nesting, wanted, size) !== 0) throw refused(field);
-  if (u8.length === 0) refresh();
+  refresh();
 }
 
 /** Puts something new behind a pointer; what was made is in the header. */

@@ -1,9 +1,10 @@
 import type { EnumDescriptor } from "../seam/descriptor.js";
 import * as types from "../seam/fields.js";
+import { scratch } from "../seam/reader.js";
 import { Writer, wrong } from "../seam/writer.js";
 import { view } from "./memory.js";
 import { live, type OpenMessage } from "./place.js";
-import { placeOf, type Struct } from "./struct.js";
+import { find, type Struct } from "./struct.js";
 
 /*
  * Fields that are not behind pointers: read and written where they are, without a call. What is stored is the
@@ -11,8 +12,6 @@ import { placeOf, type Struct } from "./struct.js";
  */
 
 export type Getter = (this: Struct) => unknown;
-
-const bits = new DataView(new ArrayBuffer(8));
 
 /** A getter for each type, written out: they are what reading a message consists of. */
 export function scalarGetter({ type, at, or, of }: types.Field): Getter {
@@ -33,7 +32,7 @@ export function scalarGetter({ type, at, or, of }: types.Field): Getter {
         const found = find(this, at, end);
         if (found === 0) return byDefault;
         const stored = isSigned ? view.getBigInt64(found, true) : view.getBigUint64(found, true);
-        return byDefault === 0n ? stored : isSigned ? BigInt.asIntN(64, stored ^ byDefault) : stored ^ byDefault;
+        return byDefault === 0n ? stored : stored ^ byDefault;
       };
     }
     case types.F32: {
@@ -43,8 +42,8 @@ export function scalarGetter({ type, at, or, of }: types.Field): Getter {
         const found = find(this, at, end);
         if (found === 0) return byDefault;
         if (mask === 0) return view.getFloat32(found, true);
-        bits.setInt32(0, view.getInt32(found, true) ^ mask);
-        return bits.getFloat32(0);
+        scratch.setInt32(0, view.getInt32(found, true) ^ mask);
+        return scratch.getFloat32(0);
       };
     }
     case types.F64: {
@@ -54,8 +53,8 @@ export function scalarGetter({ type, at, or, of }: types.Field): Getter {
         const found = find(this, at, end);
         if (found === 0) return byDefault;
         if (mask === 0n) return view.getFloat64(found, true);
-        bits.setBigInt64(0, view.getBigInt64(found, true) ^ mask);
-        return bits.getFloat64(0);
+        scratch.setBigInt64(0, view.getBigInt64(found, true) ^ mask);
+        return scratch.getFloat64(0);
       };
     }
     case types.ENUM: {
@@ -102,27 +101,20 @@ export function scalarGetter({ type, at, or, of }: types.Field): Getter {
       };
     default:
       return function () {
-        live(placeOf(this).message);
+        find(this, 0, 0);
         return undefined;
       };
   }
 }
 
-/** Where the struct has the bytes from `at` to `end`; 0 where it is too short. */
-function find(struct: Struct, at: number, end: number): number {
-  const { message, address, dataBytes } = placeOf(struct);
-  live(message);
-  return end <= dataBytes ? address + at : 0;
-}
-
 function bits32(value: number): number {
-  bits.setFloat32(0, value);
-  return bits.getInt32(0);
+  scratch.setFloat32(0, value);
+  return scratch.getInt32(0);
 }
 
 function bits64(value: number): bigint {
-  bits.setFloat64(0, value);
-  return bits.getBigInt64(0);
+  scratch.setFloat64(0, value);
+  return scratch.getBigInt64(0);
 }
 
 const pen = new Writer();

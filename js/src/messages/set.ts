@@ -1,3 +1,4 @@
+import { isObject } from "../objects.js";
 import { encode } from "../message.js";
 import { type AnyPointerInput, encodeAny } from "../seam/any.js";
 import { type EnumDescriptor, type InterfaceDescriptor, struct, type StructDescriptor } from "../seam/descriptor.js";
@@ -101,7 +102,7 @@ function copy(to: OpenMessage, toAddress: number, toSize: number, from: Place, n
 
 function setAny(message: OpenMessage, slot: number, value: AnyPointerInput, name: string): void {
   if (isPart(value)) return copyPart(message, slot, value[part](), name);
-  if (typeof value === "object" && value !== null && "type" in value) {
+  if (isObject(value) && "type" in value) {
     return setPointer(message, slot, elementOf(value.type), value.value, name);
   }
   setPlain(message, slot, ANYTHING, value, name);

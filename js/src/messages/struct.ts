@@ -1,7 +1,9 @@
+import { isObject } from "../objects.js";
 import type { StructInfo } from "../seam/descriptor.js";
 import * as types from "../seam/fields.js";
 import { aid } from "../seam/outgoing.js";
 import { dispose, frame, has } from "../symbols.js";
+import { view } from "./memory.js";
 import { flatten, frameOf } from "./output.js";
 import { A_STRUCT, closeMessage, follow, foundAddress, live, type Part, part, type Place, pointerAt } from "./place.js";
 import type { Getter } from "./scalars.js";
@@ -48,7 +50,7 @@ export class Struct implements Part {
   }
 
   static is(value: unknown): value is Struct {
-    return typeof value === "object" && value !== null && #place in value;
+    return isObject(value) && #place in value;
   }
 
   static {
@@ -108,7 +110,7 @@ export function makeClass(shape: Shape, propertiesOf: Properties): StructClass {
 export function ofMember(get: Getter, { tag }: types.Field, { tagAt }: Shape): Getter {
   if (tag === undefined || tagAt === undefined) return get;
   return function () {
-    return tagOf(placeOf(this), tagAt) === tag ? get.call(this) : undefined;
+    return tagOf(this, tagAt) === tag ? get.call(this) : undefined;
   };
 }
 
@@ -117,12 +119,19 @@ function which(shape: Shape): Getter {
   for (const { name, tag } of shape.fields) if (tag !== undefined) names[tag] = name;
   const tagAt = shape.tagAt as number;
   return function () {
-    const tag = tagOf(placeOf(this), tagAt);
+    const tag = tagOf(this, tagAt);
     return names[tag] ?? tag;
   };
 }
 
-function tagOf({ message, address, dataBytes }: Place, tagAt: number): number {
-  const memory = live(message);
-  return tagAt + 2 <= dataBytes ? memory.getUint16(address + tagAt, true) : 0;
+function tagOf(struct: Struct, tagAt: number): number {
+  const at = find(struct, tagAt, tagAt + 2);
+  return at === 0 ? 0 : view.getUint16(at, true);
+}
+
+/** Where the struct has the bytes from `at` to `end`; 0 where it is too short. */
+export function find(struct: Struct, at: number, end: number): number {
+  const { message, address, dataBytes } = placeOf(struct);
+  live(message);
+  return end <= dataBytes ? address + at : 0;
 }

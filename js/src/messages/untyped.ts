@@ -1,9 +1,9 @@
 import { CapnpError } from "../errors.js";
 import type { DecodeOptions } from "../message.js";
-import { unpackFrame } from "../packed/packed.js";
+import { frameIn } from "../packed/packed.js";
 import { ANY, DATA } from "../seam/fields.js";
 import { type BuilderOf, elementOf, type PointerType, type Settable } from "../seam/types.js";
-import { checkBytes, MAX_LIST, wrong } from "../seam/writer.js";
+import { MAX_LIST, wrong } from "../seam/writer.js";
 import { dispose, frame } from "../symbols.js";
 import { follower } from "./behind.js";
 import { BUILDERS } from "./builders.js";
@@ -33,8 +33,7 @@ export class MessageReader implements Disposable {
 
   /** @throws CapnpError when `bytes` are no message, segment table in front. */
   constructor(bytes: Uint8Array, options?: DecodeOptions) {
-    checkBytes("new MessageReader()", bytes);
-    this.#message = places.openMessage(options?.packed ? unpackFrame(bytes, options) : bytes, options, "message");
+    this.#message = places.openMessage(frameIn("new MessageReader()", bytes, options), options, "message");
   }
 
   /** The root pointer. */

@@ -1,10 +1,9 @@
 import type { DecodeOptions } from "../message.js";
-import { unpackFrame } from "../packed/packed.js";
+import { frameIn } from "../packed/packed.js";
 import { checkType } from "../seam/check-type.js";
 import type { StructDescriptor } from "../seam/descriptor.js";
 import * as types from "../seam/fields.js";
 import { u8 } from "./memory.js";
-import { checkBytes } from "../seam/writer.js";
 import { AnyPointerView } from "./any.js";
 import { type Follow, follower, type Mode } from "./behind.js";
 import { ListView } from "./lists.js";
@@ -48,9 +47,8 @@ export function read<View>(
   options?: DecodeOptions,
 ): View & Disposable {
   checkType(type as StructDescriptor, "struct", "read()");
-  checkBytes("read()", bytes);
   const { $: info } = type as StructDescriptor;
-  const message = openMessage(options?.packed ? unpackFrame(bytes, options) : bytes, options, info.name);
+  const message = openMessage(frameIn("read()", bytes, options), options, info.name);
   try {
     follow(message, message.root, message.nesting, A_STRUCT, 0, info.name);
   } catch (error) {

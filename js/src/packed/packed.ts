@@ -1,5 +1,5 @@
 import { CapnpError } from "../errors.js";
-import type { Limits } from "../seam/incoming.js";
+import type { DecodeOptions } from "../seam/incoming.js";
 import { checkBytes } from "../seam/writer.js";
 import { Codec } from "./codec.js";
 
@@ -50,9 +50,11 @@ export function unpack(bytes: Uint8Array, options: UnpackOptions = {}): Uint8Arr
   return unpackShared(bytes, options.limitBytes ?? DEFAULT_LIMIT_BYTES, true);
 }
 
-/** The frame of a packed message, good until something else is packed or unpacked. */
-export function unpackFrame(bytes: Uint8Array, limits: Limits | undefined): Uint8Array {
-  const words = limits?.traversalLimitWords;
+/** The frame of a message that may be packed, good until something else is packed or unpacked. Throws for what is no bytes. */
+export function frameIn(caller: string, bytes: Uint8Array, options: DecodeOptions | undefined): Uint8Array {
+  checkBytes(caller, bytes);
+  if (!options?.packed) return bytes;
+  const words = options.traversalLimitWords;
   return unpackShared(bytes, words === undefined ? DEFAULT_LIMIT_BYTES + MAX_TABLE_BYTES : words * 8 + MAX_TABLE_BYTES, false);
 }
 

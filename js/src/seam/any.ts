@@ -1,3 +1,4 @@
+import { isObject } from "../objects.js";
 import type { AnyPointerBuilder, AnyPointerView } from "../messages/types.js";
 import type { Types } from "./descriptor.js";
 import { ANY } from "./fields.js";
@@ -39,7 +40,7 @@ export class AnyPointer {
 }
 
 export function encodeAny(writer: Writer, pointer: number, value: AnyPointerInput, field: string): void {
-  if (typeof value !== "object" || value === null || !("type" in value || "message" in value)) {
+  if (!isObject(value) || !("type" in value || "message" in value)) {
     throw wrong(field, "an AnyPointer or an object with `type` and `value`", value);
   }
   // Of views and builders it is a copy, made when it is asked for.

@@ -226,7 +226,8 @@ export class Reader {
 const ABSENT = 0xffffffff;
 /** Added to the places of texts that are not ASCII. */
 const IN_UNICODE = 0x80000000;
-const scratch = new DataView(new ArrayBuffer(8));
+/** For the bits of floating-point numbers. */
+export const scratch: DataView = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(8));
 
 function noClients(_index: number, type: InterfaceDescriptor): never {
   throw new TypeError(`a client of ${type.$.name} cannot be read from a message by itself, only over a connection`);

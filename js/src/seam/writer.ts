@@ -1,4 +1,5 @@
 import { isBytes, isDetached } from "../buffers.js";
+import { isObject } from "../objects.js";
 import type { EnumDescriptor, InterfaceDescriptor } from "./descriptor.js";
 
 /**
@@ -331,7 +332,7 @@ export class Writer {
   /** Allocates a struct and points at it; returns where its data section is. */
   struct(pointer: number, dataWords: number, pointers: number, value: unknown, field: string): number {
     // An object without any of the fields is an empty message; bytes and arrays are never meant as one.
-    if (typeof value !== "object" || value === null || ArrayBuffer.isView(value) || Array.isArray(value)) {
+    if (!isObject(value) || ArrayBuffer.isView(value) || Array.isArray(value)) {
       throw wrong(field, "an object with the fields by name", value);
     }
     const target = this.#allocate(dataWords + pointers);
@@ -344,7 +345,7 @@ export class Writer {
 
   /** A group lives in its parent: nothing to allocate. */
   group<T>(value: T | null | undefined, field: string): T {
-    if (typeof value !== "object" || value === null) throw wrong(field, "an object", value);
+    if (!isObject(value)) throw wrong(field, "an object", value);
     return value;
   }
 
@@ -486,7 +487,7 @@ export class Writer {
   }
 
   #length(value: ArrayLike<unknown>, field: string): number {
-    if (typeof value !== "object" || value === null || typeof value.length !== "number") throw wrong(field, "an array", value);
+    if (!isObject(value) || typeof value.length !== "number") throw wrong(field, "an array", value);
     const length = value.length >>> 0;
     if (length > MAX_LIST) throw tooLong(field, length, "elements");
     return length;
