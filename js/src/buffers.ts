@@ -6,6 +6,9 @@ export function isBytes(value: unknown): value is Uint8Array {
   );
 }
 
+export const NO_BYTES: Uint8Array<ArrayBuffer> = /* @__PURE__ */ new Uint8Array(0);
+export const NO_VIEW: DataView = /* @__PURE__ */ new DataView(NO_BYTES.buffer);
+
 /** An ArrayBuffer or SharedArrayBuffer, likewise. */
 export function isBuffer(value: unknown): value is ArrayBufferLike {
   const tag = Object.prototype.toString.call(value);

@@ -5,12 +5,10 @@ import type { StructDescriptor } from "./seam/descriptor.js";
 import { checkFirst, inType, learnSize, sizeHint } from "./seam/outgoing.js";
 import { OUT_OF_ROOM, Writer } from "./seam/writer.js";
 import { frame } from "./symbols.js";
+import { KEPT_SCRATCH_BYTES, TABLE_BYTES } from "./sizes.js";
 
 export type { DecodeOptions, Limits } from "./seam/incoming.js";
 
-/** The frame's segment table: one segment. */
-const TABLE_BYTES = 8;
-const KEPT_BYTES = 256 * 1024;
 
 let scratch = new Uint8Array(4096);
 let view = new DataView(scratch.buffer);
@@ -92,7 +90,7 @@ function withScratch<In>(type: StructDescriptor<unknown, In>, value: In, writer:
       const isKept = room === scratch;
       room = new Uint8Array(2 ** Math.ceil(Math.log2(wantedBytes)));
       roomView = new DataView(room.buffer);
-      if (isKept && room.length <= KEPT_BYTES) {
+      if (isKept && room.length <= KEPT_SCRATCH_BYTES) {
         scratch = room;
         view = roomView;
       }

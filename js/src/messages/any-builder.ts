@@ -8,9 +8,7 @@ import type * as declared from "./types.js";
 
 /** What is behind an AnyPointer in a message under construction. */
 export class AnyPointerBuilder extends AnyPointerView implements declared.AnyPointerBuilder {
-  override as<T extends PointerType>(type: T): BuilderOf<T> {
-    return super.as(type) as BuilderOf<T>;
-  }
+  declare as: <T extends PointerType>(type: T) => BuilderOf<T>;
 
   set(value: AnyPointerInput): void {
     const { message, address } = this[part]();

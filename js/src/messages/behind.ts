@@ -94,15 +94,19 @@ export function sizeOf({ dataWords, pointers }: StructInfo): number {
   return dataWords | (pointers << 16);
 }
 
+/** Where an element is, but for Bool. */
+export function elementAt(list: ListPlace, index: number): number {
+  return list.address + index * (list.stepBits >>> 3);
+}
+
 /** Where an element that is a pointer is. */
 export function elementSlot(list: ListPlace, index: number): number {
-  return list.address + index * (list.stepBits >>> 3) + list.dataBytes;
+  return elementAt(list, index) + list.dataBytes;
 }
 
 /** Where an element that is a struct is. */
 export function elementPlace(list: ListPlace, index: number): Place {
-  const { message, address, stepBits, dataBytes, pointers, nesting } = list;
-  return new Place(message, address + index * (stepBits >>> 3), dataBytes, pointers, nesting - 2);
+  return new Place(list.message, elementAt(list, index), list.dataBytes, list.pointers, list.nesting - 2);
 }
 
 export function follower(element: types.Element, mode: Mode, name: string, or?: types.Field["or"]): Follow {
@@ -177,9 +181,8 @@ export function kindOf(element: types.Element, mode: Mode, name: string): Kind {
   if (type > types.ENUM) {
     const value = follower(element, mode, name);
     const get: Kind["get"] = (list, index) => {
-      const { message, nesting } = list;
       const slot = elementSlot(list, index);
-      return value(message, isNull(live(message), slot) ? 0 : slot, nesting - 1);
+      return value(list.message, isNull(live(list.message), slot) ? 0 : slot, list.nesting - 1);
     };
     // Rows of a matrix are asked for again and again, and are long; texts are mostly read once, and would be in memory twice.
     if (type !== types.LIST || !mode.isFixed) return kind(POINTER_LIST, get);
@@ -196,13 +199,13 @@ export function kindOf(element: types.Element, mode: Mode, name: string): Kind {
   }
   if (type === types.ENUM) {
     const { names } = (element.of as EnumDescriptor).$;
-    return kind(wanted, ({ message, address, stepBits }, index) => {
-      const ordinal = live(message).getUint16(address + index * (stepBits >>> 3), true);
+    return kind(wanted, (list, index) => {
+      const ordinal = live(list.message).getUint16(elementAt(list, index), true);
       return names[ordinal] ?? ordinal;
     });
   }
   const read = READS[type - types.I8] as (memory: DataView, at: number) => unknown;
-  return kind(wanted, ({ message, address, stepBits }, index) => read(live(message), address + index * (stepBits >>> 3)));
+  return kind(wanted, (list, index) => read(live(list.message), elementAt(list, index)));
 }
 
 /** A list is copied through its pointer, which may lead elsewhere by now. */

@@ -1,5 +1,5 @@
 import * as types from "../seam/fields.js";
-import { MAX_LIST, tooLong, wrong } from "../seam/writer.js";
+import { tooLong, wrong } from "../seam/writer.js";
 import { elementSlot, type Kind, kindOf, ListPlace } from "./behind.js";
 import { listOf, ListView, outside } from "./lists.js";
 import { A_DATA, A_TEXT, live, make, type OpenMessage } from "./place.js";
@@ -49,5 +49,5 @@ export function makeList(message: OpenMessage, slot: number, nesting: number, ki
 
 function checkCount(count: number, structWords: number, name: string): void {
   if (!Number.isInteger(count) || count < 0) throw wrong(name, "a number of elements", count);
-  if (count > MAX_LIST || count * structWords > MAX_LIST) throw tooLong(name, count, "elements");
+  if (count > types.MAX_LIST || count * structWords > types.MAX_LIST) throw tooLong(name, count, "elements");
 }

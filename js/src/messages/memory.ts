@@ -1,4 +1,5 @@
 import initGlue from "../../wasm-messages/capstan_messages.js";
+import { NO_BYTES, NO_VIEW } from "../buffers.js";
 import type { CanonicalExports } from "../canonical.js";
 import { need, notLoaded } from "../init.js";
 import type { CodecExports } from "../packed/codec.js";
@@ -10,9 +11,9 @@ interface MessagesExports extends SeamExports, CanonicalExports, CodecExports, M
 
 export let wasm: MessagesExports = notLoaded();
 
-export let u8: Uint8Array = new Uint8Array(0);
+export let u8: Uint8Array = NO_BYTES;
 export let u32: Uint32Array = new Uint32Array(0);
-export let view: DataView = new DataView(u8.buffer);
+export let view: DataView = NO_VIEW;
 
 let header = 0;
 

@@ -1,5 +1,6 @@
 import { u32, u8, wasm } from "./memory.js";
 import { foundAddress, foundCount, live, type OpenMessage, type Place, refused } from "./place.js";
+import { LARGE_COPY_BYTES } from "../sizes.js";
 
 /** The framed message as it was built. */
 export function frameOf(message: OpenMessage): Uint8Array<ArrayBuffer> {
@@ -31,8 +32,7 @@ export function flatten({ message, address, nesting, dataBytes, pointers }: Plac
   live(message);
   const copy = u8.slice(foundAddress(), foundAddress() + foundCount());
   // Wasm keeps the memory for the next message, unless it turns out to be small.
-  if (copy.length > LARGE_BYTES) wasm.message_room(0);
+  if (copy.length > LARGE_COPY_BYTES) wasm.message_room(0);
   return copy;
 }
 
-const LARGE_BYTES = 1024 * 1024;

@@ -2,7 +2,9 @@ import { isObject } from "../objects.js";
 import { CapnpError } from "../errors.js";
 import { withAdvice } from "../packed/advice.js";
 import type { DecodeOptions } from "../seam/incoming.js";
+import { BEHIND_POINTER, FOUND_ADDRESS, FOUND_COUNT, FOUND_DATA_BYTES, FOUND_POINTERS, FOUND_STEP_BITS, NO_LIMIT, NONE } from "./codes.js";
 import { failure, headerWord, refresh, u8, view, wasm } from "./memory.js";
+import { SMALL_MESSAGE_BYTES, UNWATCHED_MESSAGES } from "../sizes.js";
 
 /*
  * Open messages, and places in them.
@@ -11,6 +13,8 @@ import { failure, headerWord, refresh, u8, view, wasm } from "./memory.js";
  * its address, and reads and writes scalars there without a call. What is behind a pointer is asked for with the
  * pointer's address, one call each: there every pointer is checked and charged against the message's limits.
  */
+
+export * from "./codes.js";
 
 /** What open messages call in wasm. Those that return a status return 0 when all is well. */
 export interface MessageExports {
@@ -36,32 +40,6 @@ export interface MessageExports {
   /** Without an orphan takes one out; with one puts it behind the pointer, or zeroes it when the pointer is 0. */
   message_orphan(message: number, pointer: number, orphan: number): number;
 }
-
-// What may be behind a pointer; the same numbers stand in crates/web/src/messages/follow.rs. Up to 7: a list, by the
-// size of its elements on the wire.
-export const POINTER_LIST = 6;
-export const STRUCT_LIST = 7;
-export const ANY_LIST = 8;
-export const A_STRUCT = 9;
-export const A_TEXT = 10;
-export const A_DATA = 11;
-export const A_CAPABILITY = 12;
-/** When following: only what kind of thing is there. When making: nothing, a null pointer. */
-export const NOTHING = 13;
-
-/** Instead of the bytes of a data section: the address is a pointer's. */
-export const BEHIND_POINTER = 0xffffffff;
-export const NO_LIMIT = 0x7fffffff;
-
-/** Instead of the number of a message or an orphan, or of a struct's size. */
-export const NONE = 0xffffffff;
-const CLOSED = -1;
-
-const FOUND_ADDRESS = 16;
-const FOUND_COUNT = 17;
-const FOUND_STEP_BITS = 18;
-const FOUND_DATA_BYTES = 19;
-const FOUND_POINTERS = 20;
 
 /** The address that was found last, here and below. */
 export const foundAddress = (): number => headerWord(FOUND_ADDRESS);
@@ -195,10 +173,6 @@ export function slotAt(place: Place, index: number): number {
 
 // ---- opening and closing ----
 
-/** Open messages that are not watched. That few may stay in memory when they are forgotten. */
-const UNWATCHED = 16;
-/** Messages that are larger are watched from the first. */
-const SMALL_BYTES = 64 * 1024;
 
 let openMessages = 0;
 let forgotten: FinalizationRegistry<{ id: number }> | undefined;
@@ -256,8 +230,8 @@ function newMessage(name: string): OpenMessage {
 export function closeMessage(message: OpenMessage): void {
   const { id } = message;
   if (id < 0 || message.isDefault) return;
-  message.id = CLOSED;
-  if (message.ticket !== undefined) message.ticket.id = CLOSED;
+  message.id = -1;
+  if (message.ticket !== undefined) message.ticket.id = -1;
   openMessages--;
   wasm.message_close(id);
 }
@@ -267,7 +241,7 @@ export function closeMessage(message: OpenMessage): void {
  * only what is open beside many others is watched, and what is large.
  */
 function watch(message: OpenMessage, bytes: number): void {
-  if (++openMessages <= UNWATCHED && bytes <= SMALL_BYTES) return;
+  if (++openMessages <= UNWATCHED_MESSAGES && bytes <= SMALL_MESSAGE_BYTES) return;
   forgotten ??= new FinalizationRegistry((ticket) => {
     if (ticket.id < 0) return;
     openMessages--;

@@ -6,7 +6,7 @@ import * as types from "../seam/fields.js";
 import { refresh, wasm } from "./memory.js";
 import { elementOf } from "../seam/types.js";
 import type { Writer } from "../seam/writer.js";
-import { elementPlace, elementSlot, type ListPlace, nameOf, sameType } from "./behind.js";
+import { elementAt, elementPlace, elementSlot, type ListPlace, nameOf, sameType } from "./behind.js";
 import { listOf, ListView } from "./lists.js";
 import {
   behind,
@@ -54,10 +54,10 @@ export function setPointer(message: OpenMessage, slot: number, element: types.El
 
 /** Sets an element of a list. */
 export function setElement(list: ListPlace, index: number, value: unknown): void {
-  const { message, address, stepBits, kind } = list;
-  const { element, name } = kind;
-  if (element.type === types.BOOL) return writeBool(message, address, index, value, false, name);
-  if (element.type <= types.ENUM) return writeScalar(message, address + index * (stepBits >>> 3), value, element, undefined, name);
+  const { message } = list;
+  const { element, name } = list.kind;
+  if (element.type === types.BOOL) return writeBool(message, list.address, index, value, false, name);
+  if (element.type <= types.ENUM) return writeScalar(message, elementAt(list, index), value, element, undefined, name);
   if (element.type !== types.STRUCT) return setPointer(message, elementSlot(list, index), element, value, name);
   const to = elementPlace(list, index);
   if (Struct.is(value)) return fillStruct(to, ownPlace(value, element, name), name);

@@ -1,12 +1,9 @@
 import { u8 } from "./memory.js";
+import { MAX_LIST } from "../seam/fields.js";
 import { textAt } from "../seam/memory.js";
-import { checkBytes, MAX_LIST, tooLong, utf8, wrong } from "../seam/writer.js";
+import { SHORT_IN, SHORT_OUT } from "../seam/text-costs.js";
+import { checkBytes, tooLong, utf8, wrong } from "../seam/writer.js";
 import { A_DATA, A_TEXT, foundAddress, foundCount, make, type OpenMessage } from "./place.js";
-
-/** Up to here a loop beats `TextDecoder`, which costs some 350 ns in Node and 900 in Chromium whatever the length. */
-const SHORT_OUT = 24;
-/** Up to here a loop beats `TextEncoder`. */
-const SHORT_IN = 48;
 
 /** The text that was found last. It is known to be UTF-8. */
 export function foundText(): string {

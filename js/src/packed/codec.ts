@@ -1,5 +1,6 @@
 import { CapnpError } from "../errors.js";
 import { failure, refresh, u8, wasm } from "../messages/memory.js";
+import { CODEC_INPUT_BYTES } from "../sizes.js";
 
 /** What is called in wasm for packing, without glue in between. */
 export interface CodecExports {
@@ -12,8 +13,6 @@ export interface CodecExports {
   codec_read_bytes(): number;
 }
 
-/** What is taken in at a time, at most. */
-const INPUT_BYTES = 64 * 1024;
 const FULL = 1;
 const FAILED = 2;
 
@@ -41,7 +40,7 @@ export class Codec {
    */
   step(bytes: Uint8Array, at: number, isLast: boolean): boolean {
     const rest = bytes.length - at;
-    const count = Math.min(rest, INPUT_BYTES);
+    const count = Math.min(rest, CODEC_INPUT_BYTES);
     refresh();
     u8.set(count === bytes.length ? bytes : bytes.subarray(at, at + count), input);
     const result = wasm.codec_step(this.id, count, isLast && count === rest ? 1 : 0);

@@ -2,6 +2,7 @@ import { CapnpError } from "../errors.js";
 import type { DecodeOptions } from "../seam/incoming.js";
 import { checkBytes } from "../seam/writer.js";
 import { Codec } from "./codec.js";
+import { DEFAULT_LIMIT_BYTES, FIRST_POOL_BYTES, KEPT_POOL_BYTES, MAX_TABLE_BYTES } from "../sizes.js";
 
 /** What `unpack` puts up with. */
 export interface UnpackOptions {
@@ -9,13 +10,6 @@ export interface UnpackOptions {
   readonly limitBytes?: number | undefined;
 }
 
-/** 64 MiB: as large as a message may be by default. */
-const DEFAULT_LIMIT_BYTES = 64 * 1024 * 1024;
-/** The largest segment table there can be. */
-const MAX_TABLE_BYTES = 2056;
-const FIRST_BYTES = 64 * 1024;
-/** What is kept for the next time. */
-const KEPT_BYTES = 2 * 1024 * 1024;
 
 let packer: Codec | undefined;
 let unpacker: Codec | undefined;
@@ -54,8 +48,7 @@ export function unpack(bytes: Uint8Array, options: UnpackOptions = {}): Uint8Arr
 export function frameIn(caller: string, bytes: Uint8Array, options: DecodeOptions | undefined): Uint8Array {
   checkBytes(caller, bytes);
   if (!options?.packed) return bytes;
-  const words = options.traversalLimitWords;
-  return unpackShared(bytes, words === undefined ? DEFAULT_LIMIT_BYTES + MAX_TABLE_BYTES : words * 8 + MAX_TABLE_BYTES, false);
+  return unpackShared(bytes, (options.traversalLimitWords ?? DEFAULT_LIMIT_BYTES / 8) * 8 + MAX_TABLE_BYTES, false);
 }
 
 /** For errors about unpacking more than is allowed. */
@@ -99,14 +92,14 @@ function convert(codec: Codec, bytes: Uint8Array, limitBytes: number, isToKeep: 
     usedBytes = endBytes;
     if (!hasMore) {
       const whole = isToKeep ? pool.slice(0, usedBytes) : pool.subarray(0, usedBytes);
-      if (pool.length > KEPT_BYTES) pool = new Uint8Array(0);
+      if (pool.length > KEPT_POOL_BYTES) pool = new Uint8Array(0);
       return whole;
     }
   }
 }
 
 function grow(usedBytes: number, neededBytes: number): void {
-  const larger = new Uint8Array(Math.max(FIRST_BYTES, 2 ** Math.ceil(Math.log2(neededBytes))));
+  const larger = new Uint8Array(Math.max(FIRST_POOL_BYTES, 2 ** Math.ceil(Math.log2(neededBytes))));
   larger.set(pool.subarray(0, usedBytes));
   pool = larger;
 }

@@ -1,3 +1,4 @@
+import { NO_BYTES } from "../buffers.js";
 import { isObject } from "../objects.js";
 import type { AnyPointerBuilder, AnyPointerView } from "../messages/types.js";
 import type { Types } from "./descriptor.js";
@@ -62,5 +63,4 @@ export function decodeAny(reader: Reader): AnyPointer | undefined {
   return bytes === NO_BYTES ? undefined : new AnyPointer(bytes);
 }
 
-const NO_BYTES = new Uint8Array(0);
 const noBytes = (): Uint8Array => NO_BYTES;

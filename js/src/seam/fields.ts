@@ -28,6 +28,9 @@ export const CAP = 17;
 export const ANY = 18;
 export const GROUP = 19;
 
+/** The largest count a list pointer can hold. */
+export const MAX_LIST = 0x1fffffff;
+
 /** A type, as of a list's elements. */
 export interface Element {
   readonly type: number;

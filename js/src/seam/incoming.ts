@@ -19,11 +19,9 @@ import {
 } from "./memory.js";
 import { programOf } from "./program.js";
 import { type ClientSource, Reader } from "./reader.js";
+import { SHORT_OUT } from "./text-costs.js";
+import { LARGE_MESSAGE_BYTES } from "../sizes.js";
 
-/** Up to here a loop beats `TextDecoder`, which costs some 350 ns in Node and 900 in Chromium whatever the length. */
-const SHORT_POOL = 24;
-/** What a message may leave behind in wasm without a call to give it back. */
-const LARGE_MESSAGE_BYTES = 256 * 1024;
 
 const reader = new Reader();
 
@@ -87,7 +85,7 @@ function damaged(type: StructDescriptor): CapnpError {
 }
 
 function ascii(start: number, length: number): string {
-  if (length >= SHORT_POOL) return textAt(u8, start, length);
+  if (length >= SHORT_OUT) return textAt(u8, start, length);
   const bytes = u8;
   let text = "";
   let at = start;

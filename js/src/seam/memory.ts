@@ -1,4 +1,8 @@
+import { NO_BYTES, NO_VIEW } from "../buffers.js";
 import { notLoaded } from "../init.js";
+import { FAILURE_ADDRESS, FAILURE_BYTES } from "./header.js";
+
+export * from "./header.js";
 
 /*
  * The memory in which calls, returns and whole messages are encoded and decoded: the runtime's, or that of the module for
@@ -26,9 +30,9 @@ export interface RuntimeExports extends SeamExports {
 export let wasm: RuntimeExports = notLoaded();
 
 /** Views over wasm memory, to be renewed with `refresh` after any call that may allocate. */
-export let u8: Uint8Array = new Uint8Array(0);
+export let u8: Uint8Array = NO_BYTES;
 export let u32: Uint32Array = new Uint32Array(0);
-export let view: DataView = new DataView(u8.buffer);
+export let view: DataView = NO_VIEW;
 
 let header = 0;
 
@@ -36,19 +40,6 @@ let header = 0;
 export function headerWord(word: number): number {
   return u32[header + word] as number;
 }
-
-// The same numbers stand in crates/web/src/seam.
-export const ROOM_ADDRESS = 0;
-export const ROOM_WORDS = 1;
-export const SLOT_ADDRESS = 2;
-export const TABLE_ADDRESS = 4;
-export const TABLE_ENTRIES = 5;
-export const POOL_ADDRESS = 6;
-export const POOL_BYTES = 7;
-export const UNICODE_ADDRESS = 8;
-export const UNICODE_BYTES = 9;
-export const FAILURE_ADDRESS = 10;
-export const FAILURE_BYTES = 11;
 
 /** To be called with the runtime's exports, once they are there. */
 export function attach(exports: RuntimeExports): void {

@@ -2,11 +2,8 @@ import { CapnpError } from "../errors.js";
 import type { StructDescriptor } from "./descriptor.js";
 import { failure, refresh, headerWord, ROOM_ADDRESS, ROOM_WORDS, SLOT_ADDRESS, u8, view, wasm } from "./memory.js";
 import { type ClientCheck, OUT_OF_ROOM, Writer } from "./writer.js";
+import { FIRST_HINT_WORDS, MAX_HINT_WORDS } from "../sizes.js";
 
-/** Words reserved for the first message of a type. */
-const FIRST_HINT_WORDS = 32;
-/** A single huge message does not make every later one reserve as much. Chunks of 1 MiB are within. */
-const MAX_HINT_WORDS = 160 * 1024;
 
 /** Writers at hand: one, unless a getter of an object being encoded makes a call itself. */
 const idle: Writer[] = [];

@@ -1,32 +1,10 @@
 import type { StructDescriptor, StructInfo } from "./descriptor.js";
 import * as types from "./fields.js";
 import { refresh, u8, wasm } from "./memory.js";
-
-/*
- * Layout programs tell wasm which pointers of a struct the struct's decoder asks for, in its order.
- *
- * The same numbers stand in crates/web/src/seam/program.rs. Each operation but UNION and the scalar elements is followed
- * by the index of a pointer when it is a field, then by its operand: STRUCT by the number of the struct's program, LIST
- * by its element.
- */
-
-const TEXT = 1;
-const DATA = 2;
-const STRUCT = 3;
-const CAP = 4;
-const ANY = 5;
-const LIST = 6;
-/** 16-bit offset of the tag, number of cases with pointers; each case as tag, number of items, items. */
-const UNION = 7;
-/** Text with a default: null is told apart from empty. */
-const OPTIONAL_TEXT = 8;
-/** The same for lists. */
-const OPTIONAL_LIST = 9;
+import * as operations from "./operations.js";
 
 /** Operations by type, from TEXT on. */
-const BEHIND_POINTERS = [TEXT, DATA, STRUCT, LIST, CAP, ANY];
-/** Elements of lists that are not behind pointers: this and their size on the wire. */
-const IN_LIST = 10;
+const BEHIND_POINTERS = [operations.TEXT, operations.DATA, operations.STRUCT, operations.LIST, operations.CAP, operations.ANY];
 
 /** No schema has as many; but a generic struct may contain itself of ever larger types. */
 const MAX_TYPES = 4096;
@@ -111,16 +89,16 @@ function layoutOf(fields: readonly types.Field[], tagAt: number | undefined, num
       cases.push(field.tag, found.length, ...found);
     }
   }
-  if (count > 0) items.push(UNION, (tagAt ?? 0) >> 1, count, ...cases);
+  if (count > 0) items.push(operations.UNION, (tagAt ?? 0) >> 1, count, ...cases);
   return items;
 }
 
 function fieldLayout(field: types.Field, numberOf: NumberOf): number[] {
   if (field.type === types.GROUP) return layoutOf(field.fields?.() ?? [], field.tagAt, numberOf);
-  if (field.type === types.TEXT && field.or !== undefined) return [OPTIONAL_TEXT, field.at];
+  if (field.type === types.TEXT && field.or !== undefined) return [operations.OPTIONAL_TEXT, field.at];
   const [operation, ...operand] = elementLayout(field, numberOf);
   if (operation === undefined) return [];
-  return [operation === LIST && field.or !== undefined ? OPTIONAL_LIST : operation, field.at, ...operand];
+  return [operation === operations.LIST && field.or !== undefined ? operations.OPTIONAL_LIST : operation, field.at, ...operand];
 }
 
 /** Nothing for scalars. */
@@ -131,5 +109,5 @@ function elementLayout({ type, of }: types.Element, numberOf: NumberOf): number[
   if (type !== types.LIST) return [operation];
   const element = of as types.Element;
   const size = types.ELEMENT_SIZES[element.type];
-  return size === undefined ? [operation, ...elementLayout(element, numberOf)] : [operation, IN_LIST + size];
+  return size === undefined ? [operation, ...elementLayout(element, numberOf)] : [operation, operations.IN_LIST + size];
 }

@@ -1,10 +1,10 @@
+import { NO_BYTES, NO_VIEW } from "../buffers.js";
+import { ABSENT, IN_UNICODE } from "./header.js";
 import type { EnumDescriptor, InterfaceDescriptor } from "./descriptor.js";
 
 /** Makes the client for an entry of the message's capability table. */
 export type ClientSource = (index: number, type: InterfaceDescriptor) => object;
 
-const NO_BYTES = new Uint8Array(0);
-const NO_VIEW = new DataView(NO_BYTES.buffer);
 const NO_ENTRIES = new Uint32Array(0);
 
 /** Reads of the types from I8 to F64, as elements of lists. */
@@ -223,9 +223,6 @@ export class Reader {
   }
 }
 
-const ABSENT = 0xffffffff;
-/** Added to the places of texts that are not ASCII. */
-const IN_UNICODE = 0x80000000;
 /** For the bits of floating-point numbers. */
 export const scratch: DataView = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(8));
 

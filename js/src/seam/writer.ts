@@ -1,6 +1,8 @@
-import { isBytes, isDetached } from "../buffers.js";
+import { isBytes, isDetached, NO_BYTES, NO_VIEW } from "../buffers.js";
 import { isObject } from "../objects.js";
 import type { EnumDescriptor, InterfaceDescriptor } from "./descriptor.js";
+import { MAX_LIST } from "./fields.js";
+import { LONG_TEXT, LOOPED_TEXT, MAX_WAITING, PATIENCE, SHORT_TEXT, WORTH_A_CALL } from "./text-costs.js";
 
 /**
  * Thrown to leave an encoder in the middle when the message outgrows its room. Starting over in a
@@ -12,28 +14,8 @@ export const OUT_OF_ROOM: unique symbol = Symbol("out of room");
 /** Tells whether a value is a client of the interface: returns it, or throws saying what is wrong. */
 export type ClientCheck = (value: unknown, type: InterfaceDescriptor, field: string) => object;
 
-const NO_BYTES = new Uint8Array(0);
-const NO_VIEW = new DataView(NO_BYTES.buffer);
-/*
- * Text: a loop costs 1.5 ns per character; `encodeInto` costs next to nothing per character, but 60 ns per call in Node and
- * 300 in Chromium, where a new string made of many costs 20 ns for each. All in UTF-16 units.
- */
-
-/** Up to here nothing beats a loop. */
-const SHORT_TEXT = 16;
-/** Up to here a loop is the lesser evil for a text by itself. */
-const LOOPED_TEXT = 64;
-/** From here on a text is worth a call. */
-const LONG_TEXT = 2048;
-/** Texts that are worth a call together. */
-const WORTH_A_CALL = 192;
-/** More are not kept waiting. */
-const MAX_WAITING = 32 * 1024;
-/** Messages to pass before texts are taken to be ASCII again when some were not. */
-const PATIENCE = 16;
 /** A text's terminating zero and padding by its length modulo 8. */
 const ZEROS = Array.from({ length: 8 }, (_, length) => "\0".repeat(8 - length)) as readonly string[];
-const TWO_TO_32 = 4294967296;
 
 export const utf8 = new TextEncoder();
 
@@ -125,7 +107,7 @@ export class Writer {
     if (typeof value === "number") {
       if (!Number.isSafeInteger(value)) throw wrong(field, SAFE, value);
       this.view.setInt32(address, value, true);
-      this.view.setInt32(address + 4, Math.floor(value / TWO_TO_32), true);
+      this.view.setInt32(address + 4, Math.floor(value / 0x100000000), true);
     } else {
       if (typeof value !== "bigint" || BigInt.asIntN(64, value) !== value) throw wrong(field, "a 64-bit integer", value);
       this.view.setBigInt64(address, value, true);
@@ -136,7 +118,7 @@ export class Writer {
     if (typeof value === "number") {
       if (!Number.isSafeInteger(value) || value < 0) throw wrong(field, `${SAFE}, not negative`, value);
       this.view.setUint32(address, value, true);
-      this.view.setUint32(address + 4, value / TWO_TO_32, true);
+      this.view.setUint32(address + 4, value / 0x100000000, true);
     } else {
       if (typeof value !== "bigint" || BigInt.asUintN(64, value) !== value) {
         throw wrong(field, "an integer from 0 to 18446744073709551615", value);
@@ -521,8 +503,6 @@ export class Writer {
   }
 }
 
-/** The largest count a list pointer can hold. */
-export const MAX_LIST = 0x1fffffff;
 const SAFE = "a bigint or an integer up to 2^53";
 
 function ordinalOf(value: string | number, type: EnumDescriptor, field: string): number {
