@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { accept, type Connection, type ConnectionOptions, serve } from "../src/node.js";
 import { type Batching, OFFER as MAKES_OFFER, OFFER_LONG, overSocket } from "../src/connection.js";
 import { type PairSocket, sentOver, socketPair, turn } from "./sockets.js";
@@ -65,12 +65,18 @@ describe("batches", () => {
     for (let i = 0; i < 5; i++) expect(await framesFor(pair, 1)).toEqual([1, 1]);
   });
 
-  test.each<[string, Batching, number, number[][]]>([
+  /** What ends a turn for writers, see `turn.ts`, is the test's: by itself a busy machine would make shorter batches. */
+  afterEach(() => void vi.restoreAllMocks());
+
+  test.each<[string, Batching, number, number[][], msPerLook?: number]>([
     ["are not for long messages", MAKES_OFFER, 65_536, [[65_656], [65_656], [65_656], [65_656], [65_656]]],
     ["are for those little longer than 64 KiB where sockets are slow with such frames", OFFER_LONG, 65_536, [[65_656, 65_656, 65_656], [65_656, 65_656]]],
+    ["end with a turn that has been long", OFFER_LONG, 65_536, [[65_656, 65_656], [65_656, 65_656], [65_656]], 1],
     ["are not for shorter ones there", OFFER_LONG, 65_280, [[65_400], [65_400], [65_400], [65_400], [65_400]]],
     ["are not for longer ones there", OFFER_LONG, 200_000, [[200_120], [200_120], [200_120], [200_120], [200_120]]],
-  ])("%s", async (_what, batching, chunkBytes, expected) => {
+  ])("%s", async (_what, batching, chunkBytes, expected, msPerLook = 0) => {
+    let ms = 0;
+    vi.spyOn(performance, "now").mockImplementation(() => (ms += msPerLook));
     const [nearSocket, farSocket] = socketPair();
     const mine = new TestSink();
     accept(farSocket, { bootstrap: serve(ByteSink, mine) });
