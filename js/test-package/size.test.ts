@@ -25,17 +25,20 @@ export { build, decode, encode, encodePacked, init, read, release };
 `;
 const DECODER = `export { decode, encode, encodePacked, init } from "capstan";`;
 
-/** What a page loads that streams to a server: compressed WebAssembly and JavaScript. */
-const BUDGET_BYTES = 91 * 1024;
+/** A KB is 1000 bytes, in the README as here: whoever reads it as 1024 is promised less than there is. */
+const KB = 1000;
+
+/** What a page loads that streams to a server: compressed WebAssembly and JavaScript. It must never be 100 KB. */
+const BUDGET_BYTES = 93 * KB;
 
 /** What a page without connections loads that decodes and encodes messages, packed or not. */
-const MESSAGES_BUDGET_BYTES = 39 * 1024;
+const MESSAGES_BUDGET_BYTES = 39 * KB;
 
-/** And one that also reads and builds them a field at a time. */
-const VIEWS_BUDGET_BYTES = 45 * 1024;
+/** And one that also reads and builds them a field at a time. It must never be more. */
+const VIEWS_BUDGET_BYTES = 45 * KB;
 
 /** What a page loads to compile schemas. */
-const COMPILER_BUDGET_BYTES = 330 * 1024;
+const COMPILER_BUDGET_BYTES = 325 * KB;
 
 describe("what a user's bundler makes of the package", () => {
   let project: Project;
@@ -77,6 +80,7 @@ describe("what a user's bundler makes of the package", () => {
     ["decodes and encodes", DECODER, MESSAGES_BUDGET_BYTES],
     ["reads and builds", READER, VIEWS_BUDGET_BYTES],
     ["takes the entry for messages", DECODER.replace('"capstan"', '"capstan/messages"'), MESSAGES_BUDGET_BYTES],
+    ["reads and builds by the entry for messages", READER.replace('"capstan"', '"capstan/messages"'), VIEWS_BUDGET_BYTES],
   ])("stays within the budget for a page without connections that %s", async (what, page, budget) => {
     const { code, bytes } = await bundled(page);
     const wasm = await wasmBytes("wasm-messages/capstan_messages_bg.wasm");
@@ -94,10 +98,10 @@ describe("what a user's bundler makes of the package", () => {
 
   test("is as small as the README says", async () => {
     const readme = await readFile(join(repository, "README.md"), "utf8");
-    expect(readme).toContain(`at most ${BUDGET_BYTES / 1024} KiB after brotli`);
-    expect(readme).toContain(`at most ${MESSAGES_BUDGET_BYTES / 1024} KiB where`);
-    expect(readme).toContain(`${VIEWS_BUDGET_BYTES / 1024} KiB with`);
-    expect(readme).toContain(`another ${COMPILER_BUDGET_BYTES / 1024} KiB`);
+    expect(readme).toContain(`at most ${BUDGET_BYTES / KB} KB (of 1000 bytes) after brotli`);
+    expect(readme).toContain(`at most ${MESSAGES_BUDGET_BYTES / KB} KB where`);
+    expect(readme).toContain(`${VIEWS_BUDGET_BYTES / KB} KB with`);
+    expect(readme).toContain(`another ${COMPILER_BUDGET_BYTES / KB} KB`);
   });
 
   test("stays within the budget for the compiler", async () => {
