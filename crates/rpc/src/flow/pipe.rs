@@ -429,7 +429,7 @@ impl Pipe {
                     self.empty_rounds += 1;
                     if self.empty_rounds >= if self.proven { 3 } else { 1 } {
                         self.grow();
-                        self.careful = self.proven;
+                        self.careful = true;
                     }
                 } else {
                     self.empty_rounds = 0;

@@ -112,6 +112,40 @@ fn a_fifth_of_the_rate_and_five_times_the_rate() {
 }
 
 #[test]
+fn a_network_that_warms_up_is_followed() {
+    for (megabits, round_trip) in [(50.0, 100), (200.0, 200), (1000.0, 50)] {
+        let line = link(megabits, round_trip);
+        // As a fresh TCP connection below does it: 14 KiB in the first round trip, and then twice as much in each.
+        let mut phases = Vec::new();
+        let mut warm = 0;
+        for half_rounds in 0.. {
+            let rate =
+                14_336.0 / line.round_trip() as f64 * 1e9 * 2_f64.powf(half_rounds as f64 / 2.0);
+            let now = link((rate * 8e-6).min(megabits), round_trip);
+            warm = half_rounds * line.round_trip() / 2;
+            phases.push(now.phase(warm));
+            if rate * 8e-6 >= megabits {
+                break;
+            }
+        }
+        let sim = Sim::new(Ours::adaptive(), phases, vec![Stream::greedy(16_384)])
+            .small_calls(11 * MILLI)
+            .run(20 * SECOND);
+        let span = line.round_trip();
+        let full = (0..10 * SECOND / MILLI)
+            .map(|milli| milli * MILLI)
+            .find(|at| sim.total_goodput(*at, at + span) >= 0.9 * line.rate())
+            .unwrap_or(u64::MAX);
+        println!(
+            "# {megabits} Mbit/s, {round_trip} ms: warm after {} ms, full after {}",
+            warm / MILLI,
+            full / MILLI
+        );
+        assert!(full < warm + 4 * line.round_trip(), "{megabits}: {full}");
+    }
+}
+
+#[test]
 fn a_rate_that_drops_while_the_queue_is_drained_is_no_longer_way() {
     for (from, to, round_trip) in [(50.0, 10.0, 100), (100.0, 5.0, 40)] {
         let (before, after) = (link(from, round_trip), link(to, round_trip));

@@ -152,6 +152,11 @@ fn computers_that_pause_leave_no_gaps_on_long_ways() {
                     let p50 = latencies[latencies.len() / 2] as f64;
                     let wanted = 1.3 * round_trip as f64 + 3.0 * link.chunk_time(16_384) as f64;
                     assert!(p50 <= wanted, "{link:?} {streams}: {p50}");
+                    // A start may take a round or two longer.
+                    let latencies = sim.latencies(from + 2 * link.round_trip());
+                    let p99 = latencies[latencies.len() * 99 / 100] as f64;
+                    let wanted = 1.6 * round_trip as f64 + 4.0 * link.chunk_time(16_384) as f64;
+                    assert!(p99 <= wanted, "{link:?} {streams}: {p99}");
                 }
             }
         }
