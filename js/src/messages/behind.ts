@@ -1,7 +1,7 @@
 import { CapnpError } from "../errors.js";
 import type { EnumDescriptor, InterfaceDescriptor, StructDescriptor, StructInfo } from "../seam/descriptor.js";
 import * as types from "../seam/fields.js";
-import { READS } from "../seam/reader.js";
+import { READS } from "./scalars.js";
 import {
   A_CAPABILITY,
   A_DATA,

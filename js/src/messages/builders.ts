@@ -27,6 +27,7 @@ import {
   classesWith,
   makeClass,
   ofMember,
+  livePlace,
   placeOf,
   type Shape,
   shapeOfGroup,
@@ -177,15 +178,12 @@ function groupAccessors(field: types.Field, name: string): Accessors {
   const shape = once(() => shapeOfGroup(field, name));
   const Class = once(() => makeClass(shape(), properties));
   const get: Getter = function () {
-    const place = placeOf(this);
-    live(place.message);
-    return new (Class())(place);
+    return new (Class())(livePlace(this));
   };
   return {
     get,
     set(value) {
-      const place = placeOf(this);
-      live(place.message);
+      const place = livePlace(this);
       if (!isObject(value)) throw wrong(name, "an object", value);
       assign(new (Class())(place), value as Record<string, unknown>, shape(), name);
     },

@@ -4,7 +4,7 @@ import { scratch } from "../seam/reader.js";
 import { Writer, wrong } from "../seam/writer.js";
 import { view } from "./memory.js";
 import { live, type OpenMessage } from "./place.js";
-import { find, type Struct } from "./struct.js";
+import { livePlace, type Struct } from "./struct.js";
 
 /*
  * Fields that are not behind pointers: read and written where they are, without a call. What is stored is the
@@ -20,8 +20,8 @@ export function scalarGetter({ type, at, or, of }: types.Field): Getter {
     case types.BOOL: {
       const [byte, bit, byDefault] = [at >>> 3, at & 7, or === true];
       return function () {
-        const found = find(this, byte, byte + 1);
-        return found === 0 ? byDefault : ((view.getUint8(found) >> bit) & 1) !== (byDefault ? 1 : 0);
+        const { address, dataBytes } = livePlace(this);
+        return byte < dataBytes ? ((view.getUint8(address + byte) >> bit) & 1) !== (byDefault ? 1 : 0) : byDefault;
       };
     }
     case types.I64:
@@ -29,9 +29,9 @@ export function scalarGetter({ type, at, or, of }: types.Field): Getter {
       const byDefault = BigInt((or as bigint | undefined) ?? 0);
       const isSigned = type === types.I64;
       return function () {
-        const found = find(this, at, end);
-        if (found === 0) return byDefault;
-        const stored = isSigned ? view.getBigInt64(found, true) : view.getBigUint64(found, true);
+        const { address, dataBytes } = livePlace(this);
+        if (end > dataBytes) return byDefault;
+        const stored = isSigned ? view.getBigInt64(address + at, true) : view.getBigUint64(address + at, true);
         return byDefault === 0n ? stored : stored ^ byDefault;
       };
     }
@@ -39,10 +39,10 @@ export function scalarGetter({ type, at, or, of }: types.Field): Getter {
       const byDefault = (or as number | undefined) ?? 0;
       const mask = bits32(byDefault);
       return function () {
-        const found = find(this, at, end);
-        if (found === 0) return byDefault;
-        if (mask === 0) return view.getFloat32(found, true);
-        scratch.setInt32(0, view.getInt32(found, true) ^ mask);
+        const { address, dataBytes } = livePlace(this);
+        if (end > dataBytes) return byDefault;
+        if (mask === 0) return view.getFloat32(address + at, true);
+        scratch.setInt32(0, view.getInt32(address + at, true) ^ mask);
         return scratch.getFloat32(0);
       };
     }
@@ -50,10 +50,10 @@ export function scalarGetter({ type, at, or, of }: types.Field): Getter {
       const byDefault = (or as number | undefined) ?? 0;
       const mask = bits64(byDefault);
       return function () {
-        const found = find(this, at, end);
-        if (found === 0) return byDefault;
-        if (mask === 0n) return view.getFloat64(found, true);
-        scratch.setBigInt64(0, view.getBigInt64(found, true) ^ mask);
+        const { address, dataBytes } = livePlace(this);
+        if (end > dataBytes) return byDefault;
+        if (mask === 0n) return view.getFloat64(address + at, true);
+        scratch.setBigInt64(0, view.getBigInt64(address + at, true) ^ mask);
         return scratch.getFloat64(0);
       };
     }
@@ -61,8 +61,8 @@ export function scalarGetter({ type, at, or, of }: types.Field): Getter {
       const names = (of as EnumDescriptor).$.names;
       const mask = Number(or ?? 0);
       return function () {
-        const found = find(this, at, end);
-        const ordinal = found === 0 ? mask : view.getUint16(found, true) ^ mask;
+        const { address, dataBytes } = livePlace(this);
+        const ordinal = end <= dataBytes ? view.getUint16(address + at, true) ^ mask : mask;
         return names[ordinal] ?? ordinal;
       };
     }
@@ -71,37 +71,37 @@ export function scalarGetter({ type, at, or, of }: types.Field): Getter {
   switch (type) {
     case types.I8:
       return function () {
-        const found = find(this, at, end);
-        return found === 0 ? mask : view.getInt8(found) ^ mask;
+        const { address, dataBytes } = livePlace(this);
+        return end <= dataBytes ? view.getInt8(address + at) ^ mask : mask;
       };
     case types.U8:
       return function () {
-        const found = find(this, at, end);
-        return found === 0 ? mask : view.getUint8(found) ^ mask;
+        const { address, dataBytes } = livePlace(this);
+        return end <= dataBytes ? view.getUint8(address + at) ^ mask : mask;
       };
     case types.I16:
       return function () {
-        const found = find(this, at, end);
-        return found === 0 ? mask : view.getInt16(found, true) ^ mask;
+        const { address, dataBytes } = livePlace(this);
+        return end <= dataBytes ? view.getInt16(address + at, true) ^ mask : mask;
       };
     case types.U16:
       return function () {
-        const found = find(this, at, end);
-        return found === 0 ? mask : view.getUint16(found, true) ^ mask;
+        const { address, dataBytes } = livePlace(this);
+        return end <= dataBytes ? view.getUint16(address + at, true) ^ mask : mask;
       };
     case types.I32:
       return function () {
-        const found = find(this, at, end);
-        return found === 0 ? mask : view.getInt32(found, true) ^ mask;
+        const { address, dataBytes } = livePlace(this);
+        return end <= dataBytes ? view.getInt32(address + at, true) ^ mask : mask;
       };
     case types.U32:
       return function () {
-        const found = find(this, at, end);
-        return found === 0 ? mask : (view.getUint32(found, true) ^ mask) >>> 0;
+        const { address, dataBytes } = livePlace(this);
+        return end <= dataBytes ? (view.getUint32(address + at, true) ^ mask) >>> 0 : mask;
       };
     default:
       return function () {
-        find(this, 0, 0);
+        livePlace(this);
         return undefined;
       };
   }
@@ -116,6 +116,22 @@ function bits64(value: number): bigint {
   scratch.setFloat64(0, value);
   return scratch.getBigInt64(0);
 }
+
+type Read = (view: DataView, at: number) => unknown;
+
+/** Reads of the types from I8 to F64, as elements of lists. */
+export const READS: readonly Read[] = [
+  (view, at) => view.getInt8(at),
+  (view, at) => view.getUint8(at),
+  (view, at) => view.getInt16(at, true),
+  (view, at) => view.getUint16(at, true),
+  (view, at) => view.getInt32(at, true),
+  (view, at) => view.getUint32(at, true),
+  (view, at) => view.getBigInt64(at, true),
+  (view, at) => view.getBigUint64(at, true),
+  (view, at) => view.getFloat32(at, true),
+  (view, at) => view.getFloat64(at, true),
+];
 
 const pen = new Writer();
 
@@ -161,10 +177,10 @@ export function writeScalar(message: OpenMessage, at: number, value: unknown, fi
       break;
   }
   if (or === undefined) return;
-  switch (types.bytesOf(field.type)) {
-    case 1:
-      return pen.xor8(at, or as number);
+  switch (types.ELEMENT_SIZES[field.type]) {
     case 2:
+      return pen.xor8(at, or as number);
+    case 3:
       return pen.xor16(at, or as number);
     case 4:
       return pen.xor32(at, field.type === types.F32 ? bits32(or as number) : (or as number));

@@ -45,8 +45,7 @@ export class Struct implements Part {
   }
 
   [part](): Place {
-    live(this.#place.message);
-    return this.#place;
+    return livePlace(this);
   }
 
   static is(value: unknown): value is Struct {
@@ -125,13 +124,13 @@ function which(shape: Shape): Getter {
 }
 
 function tagOf(struct: Struct, tagAt: number): number {
-  const at = find(struct, tagAt, tagAt + 2);
-  return at === 0 ? 0 : view.getUint16(at, true);
+  const { address, dataBytes } = livePlace(struct);
+  return tagAt + 2 <= dataBytes ? view.getUint16(address + tagAt, true) : 0;
 }
 
-/** Where the struct has the bytes from `at` to `end`; 0 where it is too short. */
-export function find(struct: Struct, at: number, end: number): number {
-  const { message, address, dataBytes } = placeOf(struct);
-  live(message);
-  return end <= dataBytes ? address + at : 0;
+/** Where a struct is whose message must be open. */
+export function livePlace(struct: Struct): Place {
+  const place = placeOf(struct);
+  live(place.message);
+  return place;
 }

@@ -1,7 +1,6 @@
 import * as types from "../seam/fields.js";
-import { READS } from "../seam/reader.js";
 import { live, type OpenMessage } from "./place.js";
-import { writeBool, writeScalar } from "./scalars.js";
+import { READS, writeBool, writeScalar } from "./scalars.js";
 import type { UntypedScalarsBuilder } from "./untyped-types.js";
 
 /** Scalars of an untyped struct or list. Whether the message can be written to is known at run time only. */

@@ -7,20 +7,6 @@ export type ClientSource = (index: number, type: InterfaceDescriptor) => object;
 
 const NO_ENTRIES = new Uint32Array(0);
 
-/** Reads of the types from I8 to F64, as elements of lists. */
-export const READS = [
-  (memory: DataView, at: number) => memory.getInt8(at),
-  (memory: DataView, at: number) => memory.getUint8(at),
-  (memory: DataView, at: number) => memory.getInt16(at, true),
-  (memory: DataView, at: number) => memory.getUint16(at, true),
-  (memory: DataView, at: number) => memory.getInt32(at, true),
-  (memory: DataView, at: number) => memory.getUint32(at, true),
-  (memory: DataView, at: number) => memory.getBigInt64(at, true),
-  (memory: DataView, at: number) => memory.getBigUint64(at, true),
-  (memory: DataView, at: number) => memory.getFloat32(at, true),
-  (memory: DataView, at: number) => memory.getFloat64(at, true),
-] as const;
-
 /**
  * Hands generated decoders what Rust found in a message it has checked. Scalars are read straight
  * from `view`: every address that Rust gives out has the struct's full data section behind it.
@@ -129,43 +115,43 @@ export class Reader {
   }
 
   i8s(): number[] {
-    return this.#numbers(READS[0]);
+    return this.#numbers((view, at) => view.getInt8(at));
   }
 
   u8s(): number[] {
-    return this.#numbers(READS[1]);
+    return this.#numbers((view, at) => view.getUint8(at));
   }
 
   i16s(): number[] {
-    return this.#numbers(READS[2]);
+    return this.#numbers((view, at) => view.getInt16(at, true));
   }
 
   u16s(): number[] {
-    return this.#numbers(READS[3]);
+    return this.#numbers((view, at) => view.getUint16(at, true));
   }
 
   i32s(): number[] {
-    return this.#numbers(READS[4]);
+    return this.#numbers((view, at) => view.getInt32(at, true));
   }
 
   u32s(): number[] {
-    return this.#numbers(READS[5]);
+    return this.#numbers((view, at) => view.getUint32(at, true));
   }
 
   i64s(): bigint[] {
-    return this.#numbers(READS[6]);
+    return this.#numbers((view, at) => view.getBigInt64(at, true));
   }
 
   u64s(): bigint[] {
-    return this.#numbers(READS[7]);
+    return this.#numbers((view, at) => view.getBigUint64(at, true));
   }
 
   f32s(): number[] {
-    return this.#numbers(READS[8]);
+    return this.#numbers((view, at) => view.getFloat32(at, true));
   }
 
   f64s(): number[] {
-    return this.#numbers(READS[9]);
+    return this.#numbers((view, at) => view.getFloat64(at, true));
   }
 
   enums<Name extends string>(type: EnumDescriptor<Name>): (Name | number)[] {
@@ -214,6 +200,7 @@ export class Reader {
     return scratch.getFloat64(0);
   }
 
+  /** Each caller has a function of its own, which is compiled into the loop then: one out of a table would not be. */
   #numbers<T>(read: (view: DataView, address: number) => T): T[] {
     const count = this.list();
     const { step, view } = this;

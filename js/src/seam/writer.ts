@@ -217,7 +217,7 @@ export class Writer {
     let target = this.#next + from;
     if (target + (length - from) * 3 >= this.#end) this.#outgrown(length * 3 + 1);
     for (let i = from; i < length; i++) {
-      let code = value.codePointAt(i) as number;
+      let code = value.charCodeAt(i);
       if (code < 0x80) {
         bytes[target++] = code;
         continue;
@@ -225,12 +225,15 @@ export class Writer {
       if (code < 0x800) {
         bytes[target++] = 0xc0 | (code >> 6);
       } else {
+        if ((code & 0xf800) === 0xd800) {
+          const whole = value.codePointAt(i) as number;
+          code = whole > 0xffff ? whole : 0xfffd;
+        }
         if (code > 0xffff) {
           i++;
           bytes[target++] = 0xf0 | (code >> 18);
           bytes[target++] = 0x80 | ((code >> 12) & 0x3f);
         } else {
-          if ((code & 0xf800) === 0xd800) code = 0xfffd;
           bytes[target++] = 0xe0 | (code >> 12);
         }
         bytes[target++] = 0x80 | ((code >> 6) & 0x3f);
