@@ -11,7 +11,7 @@ use crate::seam::{address_of, set_header};
 use crate::shared::Lend;
 
 // What may be behind a pointer. Up to 7: a list, by the size of its elements on the wire. The same
-// numbers stand in js/src/messages/place.ts.
+// numbers stand in js/src/messages/codes.ts.
 const STRUCT_LIST: u32 = 7;
 const ANY_LIST: u32 = 8;
 const STRUCT: u32 = 9;

@@ -32,8 +32,8 @@ use program::Programs;
 
 use crate::shared::{Lend, Shared};
 
-// Words of the header; the same numbers stand in js/src/seam/memory.ts and, of what was found, in
-// js/src/messages/place.ts. The first three are those of messages under construction.
+// Words of the header; the same numbers stand in js/src/seam/header.ts and, of what was found, in
+// js/src/messages/codes.ts. The first three are those of messages under construction.
 const TABLE_ADDRESS: usize = 4;
 const TABLE_ENTRIES: usize = 5;
 /// All text in ASCII of the message indexed last.

@@ -52,7 +52,7 @@ pub(super) enum ListElement {
     Behind(Element),
 }
 
-// The same numbers stand in js/src/seam/program.ts.
+// The same numbers stand in js/src/seam/operations.ts.
 const TEXT: u32 = 1;
 const DATA: u32 = 2;
 const STRUCT: u32 = 3;
