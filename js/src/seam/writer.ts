@@ -17,7 +17,8 @@ export type ClientCheck = (value: unknown, type: InterfaceDescriptor, field: str
 /** A text's terminating zero and padding by its length modulo 8. */
 const ZEROS = Array.from({ length: 8 }, (_, length) => "\0".repeat(8 - length)) as readonly string[];
 
-export const utf8 = new TextEncoder();
+/** Typed by what is needed of it: where only Node's types are, `TextEncoder` is a value and no type. */
+export const utf8: { encode(text: string): Uint8Array<ArrayBuffer>; encodeInto(text: string, into: Uint8Array): { read: number; written: number } } = new TextEncoder();
 
 /**
  * Writes one message into a zeroed region of memory. Generated code calls it with absolute
