@@ -1,4 +1,4 @@
-/** The entry point where size does not matter, because nothing is downloaded, or a developer downloads it: Deno, Bun, and pages in development. */
+/** The entry point where size does not matter, because nothing is downloaded: Deno and Bun. */
 import "./messages-aided.js";
 
 export * from "./index.js";

@@ -90,10 +90,9 @@ describe("what a user's bundler makes of the package", () => {
     expect(code).not.toContain("capstan_web_bg.wasm");
   });
 
-  test.each(["capstan", "capstan/messages"])("has what helps to find mistakes under development, and not in production, from %s", async (entry) => {
+  test.each(["capstan", "capstan/messages"])("has nothing of what helps to find mistakes elsewhere, from %s", async (entry) => {
     const page = READER.replaceAll('"capstan"', JSON.stringify(entry));
-    expect((await bundled(page, ["development"])).code).toContain("did you mean");
-    for (const conditions of [undefined, [], ["production"]]) expect((await bundled(page, conditions)).code).not.toContain("did you mean");
+    for (const conditions of [undefined, [], ["production"], ["development"]]) expect((await bundled(page, conditions)).code).not.toContain("did you mean");
   });
 
   test("is as small as the README says", async () => {
